@@ -1,0 +1,1 @@
+"""OneMeter: electricity meters, read through an optical probe."""

@@ -1,0 +1,72 @@
+"""What can go wrong between the port and a reading, one class for each situation of the user."""
+
+from typing import ClassVar
+
+
+class MeterError(Exception):
+    """Anything that keeps a meter from being read.
+
+    Messages never hold keys, passwords, or ids of meters and customers.
+    """
+
+    #: Name of the situation; texts in other languages are found by it.
+    situation: ClassVar[str] = "unknown"
+
+    def __init__(self, message: str, **details: str) -> None:
+        """Keep the message and the details that texts in other languages need."""
+        super().__init__(message)
+        self.details = details
+
+
+class MeterConnectionError(MeterError):
+    """The port cannot be used."""
+
+    situation = "cannot_connect"
+
+
+class PortNotFoundError(MeterConnectionError):
+    """There is no such port: unplugged, renamed or mistyped."""
+
+    situation = "port_not_found"
+
+
+class PortPermissionError(MeterConnectionError):
+    """The port exists, but this user may not open it."""
+
+    situation = "port_permission"
+
+
+class PortBusyError(MeterConnectionError):
+    """Another program uses the port."""
+
+    situation = "port_busy"
+
+
+class PortLostError(MeterConnectionError):
+    """The port was open and went away."""
+
+    situation = "port_lost"
+
+
+class MeterSilentError(MeterError):
+    """The port is open and nothing comes."""
+
+    situation = "meter_silent"
+
+
+class UnknownDataError(MeterError):
+    """Bytes come, but no telegram of this protocol is in them."""
+
+    situation = "unknown_data"
+
+
+class TelegramError(MeterError):
+    """A telegram breaks the rules of its protocol."""
+
+    situation = "telegram_invalid"
+
+
+class ChecksumError(TelegramError):
+    """A telegram arrived damaged."""
+
+    situation = "checksum_failed"

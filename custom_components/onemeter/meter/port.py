@@ -1,0 +1,27 @@
+"""The serial line: the only module that knows how a port is opened, read and written."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Framing(StrEnum):
+    """Data bits, parity and stop bits of a character."""
+
+    #: Eight data bits, no parity.
+    EIGHT_NONE = "8N1"
+    #: Seven data bits and even parity. The port stays at 8N1; parity is set and checked in software.
+    SEVEN_EVEN = "7E1"
+    #: Eight data bits and even parity, done by the port.
+    EIGHT_EVEN = "8E1"
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """How a port is opened."""
+
+    baudrate: int
+    framing: Framing = Framing.EIGHT_NONE
+    #: Level of DTR and RTS while the port is open, since many probes draw their power from them;
+    #: None leaves the line as the driver sets it.
+    dtr: bool | None = None
+    rts: bool | None = None
