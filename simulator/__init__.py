@@ -1,0 +1,1 @@
+"""Meters that speak on a pty or a TCP port, at the true speed of the line."""

@@ -1,0 +1,1 @@
+"""Tests of the integration, the reading library and the simulator."""
