@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from .errors import MeterError
-from .port import LineSettings
+from .line import LineSettings
 from .reading import Reading
 
 
@@ -34,13 +34,16 @@ class PushedClient(ABC):
         self.url = url
         self.line = line
         self.counters = Counters()
+        #: The latest bytes received, a few hundred at most, whether understood or not.
+        self.recent = b""
 
     @abstractmethod
     def listen(self) -> AsyncGenerator[Reading]:
         """Open the port and yield each reading as its telegram ends.
 
         Never ends by itself: raises MeterConnectionError when the port cannot be opened or is
-        lost. Damaged telegrams are counted and skipped. Closing the generator closes the port.
+        lost. Damaged telegrams are counted and skipped. Closing the generator closes the port:
+        use contextlib.aclosing, since a generator that is merely dropped closes it late.
         """
 
     @abstractmethod

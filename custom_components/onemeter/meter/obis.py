@@ -39,12 +39,10 @@ class Obis(NamedTuple):
         """
         match = _FULL.fullmatch(text)
         if match is None:
-            message = f"not an OBIS code: {text!r}"
-            raise ValueError(message)
+            raise ValueError(f"not an OBIS code: {text!r}")
         groups = [_GROUP_MAX if group is None else int(group) for group in match.groups()]
         if max(groups) > _GROUP_MAX:
-            message = f"value group above {_GROUP_MAX} in OBIS code {text!r}"
-            raise ValueError(message)
+            raise ValueError(f"value group above {_GROUP_MAX} in OBIS code {text!r}")
         return cls(*groups)
 
     @classmethod

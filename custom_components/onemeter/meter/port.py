@@ -1,27 +1,191 @@
-"""The serial line: the only module that knows how a port is opened, read and written."""
+"""The port: the only module that knows how a serial line is opened, read and closed."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+import asyncio
+from contextlib import suppress
+import errno
+import os
+from pathlib import Path
+import re
+import socket
+from types import TracebackType
+from typing import Self
+from urllib.parse import unquote_plus
+
+from serialx import Parity, PinState, SerialException, async_serial_for_url
+
+from .errors import (
+    MeterConnectionError,
+    PortBusyError,
+    PortLostError,
+    PortNotFoundError,
+    PortPermissionError,
+)
+from .line import Framing, LineSettings
+
+#: Seconds after which opening is given up, and closing goes on without us.
+_OPEN_SECONDS = 10
+_CLOSE_SECONDS = 5
+#: Most bytes of one read(). A few telegrams: what a caller does with them in one go stays far
+#: below the time that an event loop's callback may take.
+_READ_MAX = 1024
+
+#: What serialx raises when a port fails. Anything else passes through, above all cancellation and
+#: Home Assistant's ConfigEntryNotReady, which its ESPHome ports raise while ESPHome is loading.
+_FAILURES = (OSError, EOFError, SerialException)
+
+_NOT_FOUND = {errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO}
+_NOT_PERMITTED = {errno.EACCES, errno.EPERM}
+
+#: What a byte of a 7E1 line means: the character, or _PARITY_ERROR where its parity is odd.
+_PARITY_ERROR = 0xFF
+_ODD = bytes(byte for byte in range(256) if byte.bit_count() % 2)
+_EVEN_PARITY = bytes(_PARITY_ERROR if byte in _ODD else byte & 0x7F for byte in range(256))
+
+#: The parts of a URL that may be secret: user and password, and the values of its query.
+_SECRET = re.compile(r"(?<=://)[^?]+(?=@)|(?<==)[^&]+")
 
 
-class Framing(StrEnum):
-    """Data bits, parity and stop bits of a character."""
+class Port:
+    """A serial line while it is open: ``async with Port(url, line) as port``.
 
-    #: Eight data bits, no parity.
-    EIGHT_NONE = "8N1"
-    #: Seven data bits and even parity. The port stays at 8N1; parity is set and checked in software.
-    SEVEN_EVEN = "7E1"
-    #: Eight data bits and even parity, done by the port.
-    EIGHT_EVEN = "8E1"
+    The URL is anything serialx opens: a path such as ``/dev/ttyUSB0``, ``socket://host:port``,
+    ``rfc2217://…``, ``esphome://…``. The port is opened for exclusive use.
+    """
+
+    def __init__(self, url: str, line: LineSettings) -> None:
+        """Take the port's URL or path, and how to open it. Nothing is opened yet."""
+        self.url = url
+        self.line = line
+        #: Characters of a 7E1 line that came with the wrong parity since the port was opened.
+        self.parity_errors = 0
+        self._name = redact(url)
+        self._serial = async_serial_for_url(
+            url,
+            baudrate=line.baudrate,
+            parity=Parity.EVEN if line.framing is Framing.EIGHT_EVEN else Parity.NONE,
+            dtr_on_open=PinState.convert(line.dtr),
+            rts_on_open=PinState.convert(line.rts),
+            exclusive=True,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the port.
+
+        Raises MeterConnectionError, or its subclass that names the situation, at the latest
+        after ten seconds unless the operating system itself holds the call.
+        """
+        try:
+            try:
+                async with asyncio.timeout(_OPEN_SECONDS):
+                    await self._serial.open()
+                    # Remote ports open without looking at the levels asked for.
+                    if self.line.dtr is not None or self.line.rts is not None:
+                        await self._serial.set_modem_pins(dtr=self.line.dtr, rts=self.line.rts)
+            except OSError as err:
+                raise await self._why_not_opened(err) from err
+            except ValueError:
+                # Not chained: the message may hold the URL with its secrets. So may those below.
+                raise self._cannot_open("not a path, nor a URL with host and port") from None
+            except (EOFError, SerialException) as err:
+                raise self._cannot_open(_without_secrets(_text(err), self.url)) from None
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the port, dropping what was not read."""
+        await self._close()
+
+    async def read(self) -> bytes:
+        """Wait for bytes and return them, from 1 to 1024.
+
+        Other tasks get their turn between two calls however fast the bytes come. On a 7E1 line
+        the characters come without their parity bit; one with the wrong parity comes as 0xFF,
+        which no 7-bit character is, and is counted.
+
+        Raises PortLostError when the port went away.
+        """
+        # Reading what is buffered already does not suspend.
+        await asyncio.sleep(0)
+        try:
+            data = await self._serial.read(_READ_MAX)
+        except _FAILURES as err:
+            raise PortLostError(f"{self._name} was lost: {_text(err)}", port=self._name) from None
+        if not data:
+            raise PortLostError(f"{self._name} was closed by the other side", port=self._name)
+        if self.line.framing is Framing.SEVEN_EVEN:
+            data = data.translate(_EVEN_PARITY)
+            self.parity_errors += data.count(_PARITY_ERROR)
+        return data
+
+    async def _close(self) -> None:
+        # serialx releases the port in the background also when nobody waits for it.
+        if self._serial.is_open:
+            self._serial.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._serial.wait_closed()
+
+    async def _why_not_opened(self, err: OSError) -> MeterConnectionError:
+        name = self._name
+        # The numbers of failed name look-ups are not those of the operating system.
+        number = None if isinstance(err, socket.gaierror) else err.errno
+        if isinstance(err, TimeoutError):
+            reason = f"no answer within {_OPEN_SECONDS} s"
+        elif number in _NOT_FOUND:
+            return PortNotFoundError(f"{name} does not exist", port=name)
+        elif number in _NOT_PERMITTED:
+            return PortPermissionError(f"{name} may not be opened by this user", port=name)
+        elif number == errno.EBUSY:
+            by = await asyncio.to_thread(_programs_using, self.url)
+            message = f"{name} is in use by another program ({by})"
+            return PortBusyError(message, port=name, by=by)
+        elif number == errno.ENOTTY:
+            reason = "not a serial port"
+        else:
+            reason = _text(err)
+        return self._cannot_open(reason)
+
+    def _cannot_open(self, reason: str) -> MeterConnectionError:
+        message = f"{self._name} cannot be opened: {reason}"
+        return MeterConnectionError(message, port=self._name, reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class LineSettings:
-    """How a port is opened."""
+def redact(url: str) -> str:
+    """Return a port's URL or path with ``***`` for user, password and values of its query."""
+    return _SECRET.sub("***", url) if "://" in url else url
 
-    baudrate: int
-    framing: Framing = Framing.EIGHT_NONE
-    #: Level of DTR and RTS while the port is open, since many probes draw their power from them;
-    #: None leaves the line as the driver sets it.
-    dtr: bool | None = None
-    rts: bool | None = None
+
+def _without_secrets(text: str, url: str) -> str:
+    for secret in _SECRET.findall(url):
+        text = text.replace(secret, "***").replace(unquote_plus(secret), "***")
+    return text
+
+
+def _text(err: OSError | EOFError | SerialException) -> str:
+    """Return what went wrong without the file names that OSError adds."""
+    return getattr(err, "strerror", None) or str(err) or type(err).__name__
+
+
+def _programs_using(url: str) -> str:
+    """Name the programs that have a local port open, "?" where none can be found.
+
+    Programs of other users and in other containers cannot be seen. Takes a while: not for the
+    event loop.
+    """
+    device = os.path.realpath(url.rpartition("://")[2])
+    names = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            # The links are compared, not followed: following hangs where a network mount does.
+            if any(str(fd.readlink()) == device for fd in (process / "fd").iterdir()):
+                names.append(f"{(process / 'comm').read_text().strip()} (PID {process.name})")
+        except OSError:
+            continue
+    return ", ".join(names) or "?"

@@ -1,10 +1,8 @@
-"""The protocols that can be read, and how a client of each is made."""
+"""The protocols that can be read, and the line that each is spoken on."""
 
 from enum import StrEnum
 
-from .client import PushedClient
-from .port import LineSettings
-from .sml.client import SmlClient
+from .line import LineSettings
 
 
 class Protocol(StrEnum):
@@ -16,12 +14,3 @@ class Protocol(StrEnum):
 
 #: The line settings with which meters of each protocol leave the factory.
 DEFAULT_LINE = {Protocol.SML: LineSettings(baudrate=9600)}
-
-
-def create_client(protocol: Protocol, url: str, line: LineSettings | None = None) -> PushedClient:
-    """Make the client that reads this protocol at a port; None is the protocol's usual line."""
-    if line is None:
-        line = DEFAULT_LINE[protocol]
-    match protocol:
-        case Protocol.SML:
-            return SmlClient(url, line)

@@ -1,0 +1,28 @@
+"""The line settings with which a port is opened."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Framing(StrEnum):
+    """Data bits, parity and stop bits of a character."""
+
+    #: Eight data bits, no parity.
+    EIGHT_NONE = "8N1"
+    #: Seven data bits and even parity. The port stays at 8N1; parity is checked in software.
+    SEVEN_EVEN = "7E1"
+    #: Eight data bits and even parity, done by the port.
+    EIGHT_EVEN = "8E1"
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """How a port is opened."""
+
+    #: Bits per second.
+    baudrate: int
+    framing: Framing = Framing.EIGHT_NONE
+    #: Level of DTR and RTS while the port is open, since many probes draw their power from them;
+    #: None leaves the line as the driver sets it.
+    dtr: bool | None = None
+    rts: bool | None = None
