@@ -1,8 +1,10 @@
 """What a sample of bytes looks like, to tell a user what his meter may be speaking instead."""
 
 import re
+from typing import Final
 
-_NOISE = "line noise or wrong speed"
+#: What looks_like() calls bytes that no meter means.
+NOISE: Final = "line noise or wrong speed"
 
 #: SML: the escape sequence of its transport, or a list entry that begins with a code of electricity
 #: (BSI TR-03109-1 Anlage, 6.2.1.1 and 7.1).
@@ -37,7 +39,7 @@ def looks_like(data: bytes) -> str | None:
     if _has_hdlc_frame(data) or _WRAPPER.search(data) or _MBUS.search(data):
         return "DLMS"
     if _is_noise(data):
-        return _NOISE
+        return NOISE
     return None
 
 

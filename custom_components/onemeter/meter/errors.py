@@ -1,6 +1,9 @@
 """What can go wrong between the port and a reading, one class for each situation of the user."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+#: Stands among the details of an error for what could not be found out.
+UNKNOWN: Final = "?"
 
 
 class MeterError(Exception):

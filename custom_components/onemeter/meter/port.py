@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 from serialx import Parity, PinState, SerialException, async_serial_for_url
 
 from .errors import (
+    UNKNOWN,
     MeterConnectionError,
     PortBusyError,
     PortLostError,
@@ -174,7 +175,7 @@ def _text(err: OSError | EOFError | SerialException) -> str:
 
 
 def _programs_using(url: str) -> str:
-    """Name the programs that have a local port open, "?" where none can be found.
+    """Name the programs that have a local port open, UNKNOWN where none can be found.
 
     Programs of other users and in other containers cannot be seen. Takes a while: not for the
     event loop.
@@ -188,4 +189,4 @@ def _programs_using(url: str) -> str:
                 names.append(f"{(process / 'comm').read_text().strip()} (PID {process.name})")
         except OSError:
             continue
-    return ", ".join(names) or "?"
+    return ", ".join(names) or UNKNOWN
