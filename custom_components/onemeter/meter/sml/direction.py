@@ -1,0 +1,58 @@
+"""The direction of power, from the meter's status word.
+
+Many meters send power without its sign, or send an unsigned number as if it were signed. Nearly
+all of them tell the direction in the status of their energy registers, in one of two layouts.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..obis import Obis
+
+#: The registers whose status word is the meter's, the first that is there.
+STATUS_CODES: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 2, 8, 0), Obis(1, 0, 1, 8, 1))
+
+_ABSOLUTE_POWER: Final = Obis(1, 0, 15, 7, 0)
+_POWER: Final = Obis(1, 0, 16, 7, 0)
+
+# FNN basic meter: the low byte is 4; bit 8 says that there is load at all, bit 11 that the sum of
+# the lines delivers, bits 12 to 14 that L1, L2, L3 do.
+_FNN_MASK: Final = 0xFF
+_FNN: Final = 0x04
+_FNN_LOAD: Final = 1 << 8
+_FNN_EXPORT: Final[Mapping[Obis, int]] = {
+    _ABSOLUTE_POWER: 1 << 11,
+    _POWER: 1 << 11,
+    Obis(1, 0, 36, 7, 0): 1 << 12,
+    Obis(1, 0, 56, 7, 0): 1 << 13,
+    Obis(1, 0, 76, 7, 0): 1 << 14,
+}
+# EDL: bit 7 is set, bit 5 says that the sum of the lines delivers.
+_EDL: Final = 1 << 7
+_EDL_EXPORT: Final[Mapping[Obis, int]] = {_ABSOLUTE_POWER: 1 << 5, _POWER: 1 << 5}
+
+#: The registers whose sign a status word may tell.
+POWER_CODES: Final = frozenset(_FNN_EXPORT)
+
+
+def true_number(code: Obis, number: int, bits: int, status: int) -> int | None:
+    """Return the number that a register of power should have sent, negative while delivering.
+
+    ``number`` is what it did send, in an integer of ``bits`` bits. None where the status word is
+    of another layout or tells nothing about this register.
+    """
+    if status & _FNN_MASK == _FNN:
+        export = _FNN_EXPORT.get(code)
+        told = number == 0 or bool(status & _FNN_LOAD)
+    else:
+        export = _EDL_EXPORT.get(code)
+        told = bool(status & _EDL)
+    if export is None or not told:
+        return None
+    exporting = bool(status & export)
+    if number > 0 and exporting:
+        return -number
+    if number < 0 and not exporting:
+        # An unsigned number sent as a signed one; absolute power has no such excuse.
+        return None if code == _ABSOLUTE_POWER else number + (1 << bits)
+    return number

@@ -1,0 +1,192 @@
+"""The transport protocol of SML, version 1: telegrams out of a stream of bytes (SML 1.04, 8)."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ..checksum import crc16_kermit, crc16_x25
+from ..errors import TelegramError
+
+#: The longest telegram that is read, and the most bytes that are ever kept.
+LIMIT: Final = 8192
+
+_ESCAPE: Final = b"\x1b\x1b\x1b\x1b"
+_MASKED_ESCAPE: Final = _ESCAPE + _ESCAPE
+_START: Final = _ESCAPE + b"\x01\x01\x01\x01"
+#: What a start may have shown of itself at the end of a chunk, longest first.
+_START_PREFIXES: Final = tuple(_START[:length] for length in range(len(_START) - 1, 0, -1))
+#: Follows the escape that ends a telegram, before the number of fill bytes and the checksum.
+_END: Final = 0x1A
+#: Bytes of an escape together with what it announces: a start, an end, a masked escape.
+_MARK: Final = 8
+#: Fill bytes make the length of a telegram a multiple of this.
+_ALIGNMENT: Final = 4
+#: How many starts that a rejected telegram has swallowed are tried. Two are already more than
+#: lost bytes bring about; without a bound, crafted bytes could keep the decoder busy.
+_INNER_STARTS: Final = 8
+
+
+class SmlFramer[T]:
+    """Finds the telegrams in a stream and decodes each one; whatever comes, it never raises.
+
+    ``decode`` gets the messages of a telegram with a right checksum, freed from escapes and fill
+    bytes, and the telegram as received. It raises TelegramError where they are not well-formed,
+    which rejects the telegram as a wrong checksum does, and returns None where a telegram holds
+    nothing to report.
+
+    However the stream is cut into chunks, the telegrams are the same. Starts and ends are found
+    at any offset, since a line that loses a byte loses the alignment, too. After damage the
+    search goes on at the next start, also at one that the damaged telegram has swallowed.
+    """
+
+    def __init__(self, decode: Callable[[bytes, bytes], T | None]) -> None:
+        """Begin before the first byte."""
+        #: Telegrams that gave a result.
+        self.good = 0
+        #: Telegrams that were rejected or cut off.
+        self.damaged = 0
+        #: Telegrams in order that had nothing to report.
+        self.other = 0
+        #: Bytes that belong to none of the telegrams in order.
+        self.skipped = 0
+        self._decode = decode
+        #: From the start of a telegram, or from where the next start may begin.
+        self._buffer = bytearray()
+        #: Where in the buffer the telegram's next escape is looked for; 0 between telegrams.
+        self._scan = 0
+        #: With fewer bytes than this in the buffer, there is nothing new to be found in it.
+        self._due = _MARK
+
+    def feed(self, data: bytes) -> Sequence[T]:
+        """Take the next bytes of the stream; return the results of the telegrams ending in them."""
+        buffer = self._buffer
+        if len(buffer) + len(data) < self._due:
+            buffer += data
+            return ()
+        results: list[T] = []
+        taken = 0
+        while taken < len(data):
+            room = LIMIT - len(buffer)
+            buffer += data[taken : taken + room]
+            taken += room
+            self._advance(results)
+        return results
+
+    def finish(self) -> None:
+        """End the stream: a telegram without its end is damaged. Another stream may follow."""
+        if self._scan:
+            self.damaged += 1
+        self._skip(len(self._buffer))
+        self._seek()
+
+    def _advance(self, results: list[T]) -> None:
+        """Go through the buffer as far as its bytes allow."""
+        buffer = self._buffer
+        while self._scan or self._find_start():
+            mark = buffer.find(_ESCAPE, self._scan)
+            self._scan = mark if mark >= 0 else max(self._scan, len(buffer) - len(_ESCAPE) + 1)
+            self._due = min(self._scan + _MARK, LIMIT)
+            if len(buffer) < self._due:
+                return
+            if len(buffer) < self._scan + _MARK:
+                self._reject_overlong()
+            elif buffer[mark + 4] == _END:
+                self._end(mark, results)
+            elif buffer.startswith(_MASKED_ESCAPE, mark):
+                self._scan = mark + _MARK
+            else:
+                # Cut off by the start of another telegram, or by an escape without meaning.
+                self._reject(mark)
+
+    def _find_start(self) -> bool:
+        """Drop the bytes before the next start; return whether there is one."""
+        buffer = self._buffer
+        start = buffer.find(_START)
+        if start >= 0:
+            self._skip(start)
+            self._scan = _MARK
+            return True
+        kept = 0
+        if buffer.endswith(_START_PREFIXES):
+            kept = next(len(prefix) for prefix in _START_PREFIXES if buffer.endswith(prefix))
+        self._skip(len(buffer) - kept)
+        return False
+
+    def _end(self, mark: int, results: list[T]) -> None:
+        """Deliver the telegram whose end is marked here, or one whose start it has swallowed."""
+        telegram = bytes(self._buffer[: mark + _MARK])
+        start = 0
+        for _ in range(1 + _INNER_STARTS):
+            if self._deliver(telegram[start:], results):
+                self.damaged += start > 0
+                self.skipped += start
+                del self._buffer[: len(telegram)]
+                self._seek()
+                return
+            start = telegram.find(_START, start + _MARK)
+            if start < 0:
+                break
+        # The next start may take the place of the number of fill bytes and the checksum.
+        self._reject(mark + len(_ESCAPE) + 1)
+
+    def _deliver(self, telegram: bytes, results: list[T]) -> bool:
+        """Decode a telegram from start to end; return whether it is in order."""
+        messages = _messages(telegram)
+        if messages is None:
+            return False
+        try:
+            result = self._decode(messages, telegram)
+        except TelegramError:
+            return False
+        if result is None:
+            self.other += 1
+        else:
+            self.good += 1
+            results.append(result)
+        return True
+
+    def _reject(self, count: int) -> None:
+        """Give the telegram up and look for the next start behind its first bytes."""
+        self.damaged += 1
+        self._skip(count)
+        self._seek()
+
+    def _reject_overlong(self) -> None:
+        """Give up a telegram that fills the buffer, but not one whose start it has swallowed."""
+        start = self._buffer.find(_START, _MARK)
+        scan = self._scan
+        self._reject(start if start >= 0 else _MARK)
+        if start >= 0:
+            # What follows a start is read in the same way inside and outside of a telegram.
+            self._scan = max(_MARK, scan - start)
+
+    def _skip(self, count: int) -> None:
+        """Drop the first bytes of the buffer."""
+        self.skipped += count
+        del self._buffer[:count]
+
+    def _seek(self) -> None:
+        """Look for a start next."""
+        self._scan = 0
+        self._due = _MARK
+
+
+def _messages(telegram: bytes) -> bytes | None:
+    """Return the messages of a telegram; None where length, checksum or fill bytes are wrong.
+
+    The checksum is CRC-16/X-25, low byte first, or in some meters CRC-16/Kermit, high byte first.
+    """
+    fill = telegram[-3]
+    if len(telegram) % _ALIGNMENT or fill >= _ALIGNMENT:
+        return None
+    checked = telegram[:-2]
+    if crc16_x25(checked) != int.from_bytes(telegram[-2:], "little") and crc16_kermit(
+        checked
+    ) != int.from_bytes(telegram[-2:]):
+        return None
+    end = len(telegram) - _MARK
+    if any(telegram[end - fill : end]):
+        return None
+    messages = telegram[_MARK : end - fill]
+    if _ESCAPE in messages:
+        return messages.replace(_MASKED_ESCAPE, _ESCAPE)
+    return messages
