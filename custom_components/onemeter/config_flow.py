@@ -1,0 +1,435 @@
+"""Config flow: from a port to a meter that was heard there; reconfiguration; options."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from decimal import Decimal
+import os
+from typing import Any, override
+from uuid import uuid4
+
+import probatio
+
+from homeassistant.components.usb import (
+    async_get_serial_port_consumers,
+    async_scan_serial_ports,
+    get_serial_by_id,
+)
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
+from homeassistant.const import (
+    CONF_PORT,
+    CONF_PROTOCOL,
+    UnitOfPower,
+    UnitOfTime,
+)
+from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, callback
+from homeassistant.data_entry_flow import section
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    SerialPortSelector,
+)
+
+from .const import (
+    CONF_BAUDRATE,
+    CONF_DIRECTION,
+    CONF_DTR,
+    CONF_FRAMING,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    CONF_PUBLISH_INTERVAL,
+    CONF_RTS,
+    DEFAULT_MAX_POWER,
+    DEFAULT_MULTIPLIER,
+    DEFAULT_PUBLISH_INTERVAL,
+    DIRECTION_AUTO,
+    DIRECTION_OFF,
+    DOMAIN,
+)
+from .coordinator import line_settings
+from .meter import Framing, Identity, MeterError, Protocol, Reading, create_client
+from .meter.detect import NOISE
+from .meter.errors import UNKNOWN, MeterConnectionError, PortBusyError, UnknownDataError
+
+#: Seconds until the first reading must have come; most meters send every 1 to 4 s.
+LISTEN_SECONDS = 15
+
+#: The form's section of expert settings, and its option for "as usual for the protocol".
+SECTION_LINE = "line"
+USUAL = "default"
+
+_BAUDRATES = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+_LEVELS = {"high": True, "low": False}
+
+#: The options of each line setting, and what the entry keeps for them.
+_LINE_CHOICES: dict[str, Mapping[str, int | str]] = {
+    CONF_BAUDRATE: {str(baudrate): baudrate for baudrate in _BAUDRATES},
+    CONF_FRAMING: {framing.lower(): framing.value for framing in Framing},
+    CONF_DTR: _LEVELS,
+    CONF_RTS: _LEVELS,
+}
+
+#: What the confirmation shows: placeholder -> OBIS codes, the first that the meter has.
+_SHOWN = {
+    "energy_import": ("1.8.0",),
+    "energy_export": ("2.8.0",),
+    "power": ("16.7.0", "1.7.0", "15.7.0"),
+}
+_NOTHING = "–"
+
+_MULTIPLIER_STEP = Decimal("0.000001")
+
+
+def _select(key: str, options: list[str]) -> SelectSelector:
+    """Make a dropdown whose texts stand under this translation key."""
+    return SelectSelector(
+        SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN, translation_key=key)
+    )
+
+
+PORT_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_PORT): SerialPortSelector(),
+        probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): _select(
+            CONF_PROTOCOL, [protocol.value for protocol in Protocol]
+        ),
+        probatio.Required(SECTION_LINE): section(
+            probatio.Schema(
+                {
+                    probatio.Required(key, default=USUAL): _select(key, [USUAL, *choices])
+                    for key, choices in _LINE_CHOICES.items()
+                }
+            ),
+            {"collapsed": True},
+        ),
+    }
+)
+
+
+OPTIONS_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_PUBLISH_INTERVAL, default=DEFAULT_PUBLISH_INTERVAL): probatio.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=1,
+                    max=900,
+                    mode=NumberSelectorMode.BOX,
+                    unit_of_measurement=UnitOfTime.SECONDS,
+                )
+            ),
+            probatio.Coerce(int),
+        ),
+        probatio.Required(CONF_MAX_POWER, default=DEFAULT_MAX_POWER): probatio.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=1,
+                    max=1_000_000_000,
+                    mode=NumberSelectorMode.BOX,
+                    unit_of_measurement=UnitOfPower.WATT,
+                )
+            ),
+            probatio.Coerce(int),
+        ),
+        probatio.Required(CONF_DIRECTION, default=DIRECTION_AUTO): _select(
+            CONF_DIRECTION, [DIRECTION_AUTO, DIRECTION_OFF]
+        ),
+        probatio.Required(CONF_MULTIPLIER, default=float(DEFAULT_MULTIPLIER)): NumberSelector(
+            NumberSelectorConfig(
+                min=float(_MULTIPLIER_STEP),
+                max=1_000_000,
+                step="any",
+                mode=NumberSelectorMode.BOX,
+            )
+        ),
+    }
+)
+
+
+def _to_form(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the form's values that lead to this entry data."""
+    return {
+        CONF_PORT: data[CONF_PORT],
+        CONF_PROTOCOL: data[CONF_PROTOCOL],
+        SECTION_LINE: {
+            key: next((name for name, value in choices.items() if value == data.get(key)), USUAL)
+            for key, choices in _LINE_CHOICES.items()
+        },
+    }
+
+
+async def _async_to_data(hass: HomeAssistant, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry data of a form; a local port by a name that outlives replugging."""
+    port = form[CONF_PORT].strip()
+    if port.startswith("/dev/"):
+        port = await hass.async_add_executor_job(get_serial_by_id, port)
+    line = {
+        key: choices[name]
+        for key, choices in _LINE_CHOICES.items()
+        if (name := form[SECTION_LINE][key]) != USUAL
+    }
+    return {CONF_PORT: port, CONF_PROTOCOL: form[CONF_PROTOCOL], **line}
+
+
+async def _async_first_reading(data: Mapping[str, Any]) -> Reading:
+    """Open the port and wait for a reading; the port is closed again in any case.
+
+    Raises MeterError, and ConfigEntryNotReady for a port of an integration that is not there yet.
+    """
+    client = create_client(Protocol(data[CONF_PROTOCOL]), data[CONF_PORT], line_settings(data))
+    try:
+        async with asyncio.timeout(LISTEN_SECONDS), aclosing(client.listen()) as readings:
+            return await anext(readings)
+    except TimeoutError:
+        raise client.diagnose() from None
+
+
+async def _async_users(hass: HomeAssistant, port: str) -> str:
+    """Name the entries and apps that Home Assistant knows to use a port; empty without any."""
+    consumers = await async_get_serial_port_consumers(hass, await async_scan_serial_ports(hass))
+    devices = [*consumers]
+    path, *paths = await hass.async_add_executor_job(
+        lambda: [os.path.realpath(device) for device in (port, *devices)]
+    )
+    return ", ".join(
+        user.title
+        for device, device_path in zip(devices, paths, strict=True)
+        if device_path == path
+        for user in consumers[device]
+        if user.active
+    )
+
+
+def _is_meter_of(entry: ConfigEntry, reading: Reading) -> bool:
+    """Say whether this is the entry's meter; one without an id may only follow another such.
+
+    A generated id is in lower case, which no meter's id in its normal form is.
+    """
+    entry_id = str(entry.unique_id)
+    told = reading.meter.unique_id
+    return told == entry_id if told is not None else entry_id != entry_id.upper()
+
+
+def _title(identity: Identity, protocol: str) -> str:
+    """Name a meter as short as its owner would: "EMH 1278 4289"."""
+    if (device_id := identity.device_id) is not None:
+        return f"{device_id[1:4]} {device_id[6:10]} {device_id[10:]}"
+    if identity.meter_id is not None:
+        return f"{identity.manufacturer or protocol.upper()} {identity.meter_id[-8:].upper()}"
+    return f"{protocol.upper()} meter"
+
+
+def _amount(reading: Reading, codes: tuple[str, ...]) -> str:
+    """Return the first of these registers that holds a number, with its unit, energy in kWh."""
+    for code in codes:
+        for register in reading.registers:
+            value = register.value if register.signed_value is None else register.signed_value
+            if register.obis is None or register.obis.short != code:
+                continue
+            if isinstance(value, Decimal | int):
+                if register.unit == "Wh":
+                    return f"{Decimal(value).scaleb(-3):f} kWh"
+                return f"{Decimal(value):f} {register.unit or ''}".rstrip()
+    return _NOTHING
+
+
+class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Listens at a port before anything is set up, so that no entry starts with a silent meter.
+
+    The form of the first step comes back with what was entered and what was heard instead, until
+    a meter answers.
+    """
+
+    VERSION = 1
+    MINOR_VERSION = 1
+
+    _data: dict[str, Any]
+    _listening: asyncio.Task[Reading]
+    _reading: Reading
+
+    def __init__(self) -> None:
+        """Start with an empty form and nothing to complain about."""
+        self._form: Mapping[str, Any] | None = None
+        self._errors: dict[str, str] = {}
+        self._placeholders: dict[str, str] = {}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OneMeterOptionsFlow:
+        """Return the flow for the settings that can be changed at any time."""
+        return OneMeterOptionsFlow()
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask where the meter is."""
+        return await self._async_ask_port(user_input)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask where the meter of an existing entry is now."""
+        if self._form is None:
+            self._form = _to_form(self._get_reconfigure_entry().data)
+        return await self._async_ask_port(user_input)
+
+    @property
+    def _form_step(self) -> str:
+        """The step that asks for the port has the name of what the flow was started for."""
+        return self.context["source"]
+
+    async def _async_ask_port(self, user_input: dict[str, Any] | None) -> ConfigFlowResult:
+        """Show the form of the step that the flow began with, or start to listen as it says."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id=self._form_step,
+                data_schema=self.add_suggested_values_to_schema(PORT_SCHEMA, self._form),
+                errors=self._errors,
+                description_placeholders=self._placeholders,
+            )
+        self._form = user_input
+        self._data = await _async_to_data(self.hass, user_input)
+        # Such a port is held by the other entry and would only be found busy.
+        self._async_abort_entries_match({CONF_PORT: self._data[CONF_PORT]})
+        self._listening = self.hass.async_create_background_task(
+            self._async_listen(), "listen for a meter"
+        )
+        return self._async_show_listening()
+
+    @callback
+    def _async_show_listening(self) -> ConfigFlowResult:
+        """Keep the user company while the flow waits for a reading."""
+        return self.async_show_progress(
+            step_id="listen",
+            progress_action="listen",
+            description_placeholders={
+                "port": self._data[CONF_PORT],
+                "seconds": str(LISTEN_SECONDS),
+            },
+            progress_task=self._listening,
+        )
+
+    async def async_step_listen(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Go on to what was heard, or back to the form with the reason why nothing was."""
+        if not self._listening.done():
+            return self._async_show_listening()
+        try:
+            self._reading = self._listening.result()
+        except ConfigEntryNotReady as error:
+            self._errors = {"base": MeterConnectionError.situation}
+            self._placeholders = {"port": self._data[CONF_PORT], "reason": str(error)}
+        except MeterError as error:
+            await self._async_explain(error)
+        else:
+            following = "reconfigured" if self.source == SOURCE_RECONFIGURE else "confirm"
+            return self.async_show_progress_done(next_step_id=following)
+        return self.async_show_progress_done(next_step_id=self._form_step)
+
+    async def _async_explain(self, error: MeterError) -> None:
+        """Say at the form what went wrong, as closely as it is known."""
+        situation = error.situation
+        details = error.details
+        match error:
+            case PortBusyError():
+                # Home Assistant knows its own entries and apps by the names that users gave them.
+                by = await _async_users(self.hass, self._data[CONF_PORT]) or details["by"]
+                details = {**details, "by": by}
+                if by != UNKNOWN:
+                    situation += "_by"
+            case UnknownDataError() if details["looks_like"] == NOISE:
+                situation += "_noise"
+            case UnknownDataError() if details["looks_like"] != UNKNOWN:
+                situation += "_like"
+        self._errors = {"base": situation}
+        self._placeholders = details
+
+    async def _async_listen(self) -> Reading:
+        """Wait for a reading; when reconfiguring, in place of the entry."""
+        if self.source != SOURCE_RECONFIGURE:
+            return await _async_first_reading(self._data)
+        # Most likely the entry listens at the same port. Nobody else can set it up while its lock
+        # is held, and however this ends, also with a closed dialog, it is set up again.
+        entry = self._get_reconfigure_entry()
+        async with entry.setup_lock:
+            try:
+                await entry.async_unload(self.hass)
+                reading = await _async_first_reading(self._data)
+                if _is_meter_of(entry, reading):
+                    self.hass.config_entries.async_update_entry(entry, data=self._data)
+                return reading
+            finally:
+                self.hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show which meter was heard, and create its entry."""
+        meter = self._reading.meter
+        title = _title(meter, self._data[CONF_PROTOCOL])
+        if user_input is not None:
+            return self.async_create_entry(title=title, data=self._data)
+        await self.async_set_unique_id(meter.unique_id or uuid4().hex)
+        self._abort_if_unique_id_configured()
+        return self.async_show_form(
+            step_id="confirm",
+            description_placeholders={
+                "meter": title,
+                "manufacturer": meter.manufacturer or _NOTHING,
+                "id": meter.name or _NOTHING,
+                "count": str(len(self._reading.registers)),
+                **{name: _amount(self._reading, codes) for name, codes in _SHOWN.items()},
+            },
+        )
+
+    async def async_step_reconfigured(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Say whether the entry's meter was heard; if so, the entry has been changed already."""
+        if not _is_meter_of(self._get_reconfigure_entry(), self._reading):
+            return self.async_abort(
+                reason="wrong_meter",
+                description_placeholders={
+                    "meter": _title(self._reading.meter, self._data[CONF_PROTOCOL])
+                },
+            )
+        return self.async_abort(
+            reason="reconfigure_successful", translation_domain=HOMEASSISTANT_DOMAIN
+        )
+
+
+class OneMeterOptionsFlow(OptionsFlowWithReload):
+    """Asks for what may be changed without listening to the meter again."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            # A float's shortest text is the number that was entered.
+            multiplier = Decimal(str(user_input[CONF_MULTIPLIER])).normalize()
+            if multiplier.quantize(_MULTIPLIER_STEP) == multiplier:
+                return self.async_create_entry(
+                    data={**user_input, CONF_MULTIPLIER: f"{multiplier:f}"}
+                )
+            errors[CONF_MULTIPLIER] = "too_many_decimals"
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(
+                OPTIONS_SCHEMA, user_input or self._current()
+            ),
+            errors=errors,
+        )
+
+    def _current(self) -> dict[str, Any]:
+        """Return the options as the form shows them."""
+        options = dict(self.config_entry.options)
+        if CONF_MULTIPLIER in options:
+            options[CONF_MULTIPLIER] = float(options[CONF_MULTIPLIER])
+        return options
