@@ -1,0 +1,455 @@
+"""The port against pseudo-terminals, local TCP servers, and failures that only a fake can bring."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager
+import errno
+import os
+from pathlib import Path
+import socket
+import termios
+from typing import override
+
+import pytest
+from serialx import Parity, PinState, SerialException
+
+from custom_components.onemeter.meter import port as port_module
+from custom_components.onemeter.meter.errors import (
+    MeterConnectionError,
+    PortBusyError,
+    PortLostError,
+    PortNotFoundError,
+    PortPermissionError,
+)
+from custom_components.onemeter.meter.line import Framing, LineSettings
+from custom_components.onemeter.meter.port import Port, redact
+from simulator.pty import PtyLine
+from simulator.tcp import TcpLine
+
+LINE = LineSettings(baudrate=9600)
+SEVEN_EVEN = LineSettings(baudrate=300, framing=Framing.SEVEN_EVEN)
+
+
+@pytest.fixture
+async def cable(tmp_path: Path) -> AsyncGenerator[PtyLine]:
+    async with PtyLine(tmp_path / "ttyMETER") as line:
+        yield line
+
+
+async def read_exactly(port: Port, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        data += await port.read()
+    return data
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class FakeSerial:
+    """Stands in for serialx where a failure cannot be had from a real port."""
+
+    def __init__(self, url: str, **settings: object) -> None:
+        self.url = url
+        self.settings = settings
+        self.pins: dict[str, object] = {}
+        self.is_open = False
+        self.failure: BaseException | None = None
+        self.data = b"meter"
+        self.never_closes = False
+
+    async def open(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.is_open = True
+
+    async def set_modem_pins(self, **pins: object) -> None:
+        self.pins = pins
+
+    async def read(self, _size: int) -> bytes:
+        if self.failure is not None:
+            raise self.failure
+        return self.data
+
+    def abort(self) -> None:
+        self.is_open = False
+
+    async def wait_closed(self) -> None:
+        if self.never_closes:
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+def _fake_serial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_module, "async_serial_for_url", FakeSerial)
+
+
+def fake_of(port: Port) -> FakeSerial:
+    serial: object = port._serial
+    assert isinstance(serial, FakeSerial)
+    return serial
+
+
+@asynccontextmanager
+async def tcp_port(talk: Callable[[], asyncio.Protocol]) -> AsyncGenerator[str]:
+    """Serve a TCP port of this machine; yield its address."""
+    server = await asyncio.get_running_loop().create_server(talk, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        server.close_clients()
+        await server.wait_closed()
+
+
+class SaysAndCloses(asyncio.Protocol):
+    """Sends its bytes and closes the connection."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(self.data)
+        transport.close()
+
+
+async def test_reads_what_the_meter_sends(cable: PtyLine) -> None:
+    async with Port(cable.url, LINE) as port:
+        cable.put(bytes(range(256)))
+        assert await read_exactly(port, 256) == bytes(range(256))
+
+
+async def test_reads_from_a_resolved_device_and_through_its_scheme(cable: PtyLine) -> None:
+    for url in (str(cable.path.resolve()), f"device://{cable.path}"):
+        async with Port(url, LINE) as port:
+            cable.put(b"meter")
+            assert await read_exactly(port, 5) == b"meter"
+
+
+async def test_sets_the_speed(cable: PtyLine) -> None:
+    async with Port(cable.url, LineSettings(2400)):
+        assert cable._master is not None
+        assert termios.tcgetattr(cable._master)[4] == termios.B2400
+
+
+@pytest.mark.usefixtures("_fake_serial")
+@pytest.mark.parametrize(
+    ("framing", "parity"),
+    [
+        (Framing.EIGHT_NONE, Parity.NONE),
+        (Framing.SEVEN_EVEN, Parity.NONE),
+        (Framing.EIGHT_EVEN, Parity.EVEN),
+    ],
+)
+async def test_opens_with_eight_bits_and_this_parity(framing: Framing, parity: Parity) -> None:
+    async with Port("/dev/ttyUSB0", LineSettings(9600, framing)) as port:
+        settings = fake_of(port).settings
+    assert settings["parity"] is parity
+    assert settings.get("byte_size", 8) == 8
+    assert settings["exclusive"] is True
+
+
+def with_even_parity(character: int) -> int:
+    return character | 0x80 if character.bit_count() % 2 else character
+
+
+async def test_7e1_strips_the_parity_bit_of_every_character(cable: PtyLine) -> None:
+    async with Port(cable.url, SEVEN_EVEN) as port:
+        cable.put(bytes(with_even_parity(character) for character in range(128)))
+        assert await read_exactly(port, 128) == bytes(range(128))
+        assert port.parity_errors == 0
+
+
+async def test_7e1_shows_each_parity_error(cable: PtyLine) -> None:
+    async with Port(cable.url, SEVEN_EVEN) as port:
+        for character in range(128):
+            before = port.parity_errors
+            cable.put(bytes([with_even_parity(0x31), with_even_parity(character) ^ 0x80]))
+            assert await read_exactly(port, 2) == b"1\xff"
+            assert port.parity_errors == before + 1
+
+
+@pytest.mark.usefixtures("_fake_serial")
+@pytest.mark.parametrize(
+    ("dtr", "rts", "on_open"),
+    [
+        (True, False, (PinState.HIGH, PinState.LOW)),
+        (None, True, (PinState.UNDEFINED, PinState.HIGH)),
+    ],
+)
+async def test_sets_dtr_and_rts(
+    dtr: bool | None, rts: bool | None, on_open: tuple[PinState, PinState]
+) -> None:
+    async with Port("/dev/ttyUSB0", LineSettings(9600, dtr=dtr, rts=rts)) as port:
+        serial = fake_of(port)
+        assert (serial.settings["dtr_on_open"], serial.settings["rts_on_open"]) == on_open
+        assert serial.pins == {"dtr": dtr, "rts": rts}
+
+
+@pytest.mark.usefixtures("_fake_serial")
+async def test_leaves_dtr_and_rts_alone_unless_asked() -> None:
+    async with Port("/dev/ttyUSB0", LINE) as port:
+        serial = fake_of(port)
+        assert (
+            serial.settings["dtr_on_open"] is serial.settings["rts_on_open"] is PinState.UNDEFINED
+        )
+        assert serial.pins == {}
+
+
+async def test_missing_port(tmp_path: Path) -> None:
+    path = str(tmp_path / "ttyUSB0")
+    with pytest.raises(PortNotFoundError, match="ttyUSB0 does not exist") as caught:
+        async with Port(path, LINE):
+            pass
+    assert caught.value.details == {"port": path}
+
+
+async def test_a_port_has_one_user(cable: PtyLine) -> None:
+    async with Port(cable.url, LINE):
+        with pytest.raises(PortBusyError) as caught:
+            async with Port(cable.url, LINE):
+                pass
+    assert caught.value.details["port"] == cable.url
+    assert f"(PID {os.getpid()})" in caught.value.details["by"]
+    async with Port(cable.url, LINE) as port:
+        cable.put(b"meter")
+        assert await read_exactly(port, 5) == b"meter"
+
+
+async def test_not_a_serial_port(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no port")
+    with pytest.raises(MeterConnectionError) as caught:
+        async with Port(str(tmp_path / "file"), LINE):
+            pass
+    assert caught.value.details["reason"] == "not a serial port"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["socket://meter", "tcp://:99", "socket://meter:99999", "socket://[::1", "tty\0", "x://y"],
+)
+async def test_malformed_url(url: str) -> None:
+    with pytest.raises(MeterConnectionError, match="cannot be opened"):
+        async with Port(url, LINE):
+            pass
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_nobody_at_the_tcp_port() -> None:
+    line = TcpLine()
+    await line.open()
+    line.close()
+    with pytest.raises(MeterConnectionError) as caught:
+        async with Port(line.url, LINE):
+            pass
+    assert type(caught.value) is MeterConnectionError
+    assert caught.value.details["port"] == line.url
+
+
+@pytest.mark.usefixtures("_fake_serial")
+@pytest.mark.parametrize(
+    ("failure", "expected", "details"),
+    [
+        (OSError(errno.ENODEV, ""), PortNotFoundError, {}),
+        (OSError(errno.ENXIO, ""), PortNotFoundError, {}),
+        (PermissionError(errno.EACCES, "denied", "/dev/x"), PortPermissionError, {}),
+        (OSError(errno.EPERM, ""), PortPermissionError, {}),
+        (OSError(errno.EBUSY, "locked"), PortBusyError, {"by": "?"}),
+        (TimeoutError(), MeterConnectionError, {"reason": "no answer within 10 s"}),
+        (OSError(errno.EIO, "hardware"), MeterConnectionError, {"reason": "hardware"}),
+        (
+            socket.gaierror(socket.EAI_NONAME, "unknown host"),
+            MeterConnectionError,
+            {"reason": "unknown host"},
+        ),
+        (
+            OSError("Multiple exceptions: …"),
+            MeterConnectionError,
+            {"reason": "Multiple exceptions: …"},
+        ),
+        (SerialException("no parity"), MeterConnectionError, {"reason": "no parity"}),
+        (EOFError(), MeterConnectionError, {"reason": "EOFError"}),
+    ],
+)
+async def test_failure_to_open(
+    failure: Exception, expected: type[MeterConnectionError], details: dict[str, str]
+) -> None:
+    port = Port("/dev/no-such-port", LINE)
+    fake_of(port).failure = failure
+    with pytest.raises(MeterConnectionError) as caught:
+        await port.__aenter__()
+    assert type(caught.value) is expected
+    assert caught.value.details == {"port": "/dev/no-such-port", **details}
+
+
+class NotReadyError(Exception):
+    """As Home Assistant raises it out of a port that is not there yet."""
+
+
+@pytest.mark.usefixtures("_fake_serial")
+@pytest.mark.parametrize("failure", [NotReadyError(), asyncio.CancelledError()])
+async def test_what_is_no_failure_passes_through(failure: BaseException) -> None:
+    port = Port("esphome-hass://esphome/1", LINE)
+    fake_of(port).failure = failure
+    with pytest.raises(type(failure)):
+        await port.__aenter__()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_opening_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_module, "_OPEN_SECONDS", 0.05)
+    async with tcp_port(asyncio.Protocol) as address:
+        with pytest.raises(MeterConnectionError, match="no answer within"):
+            async with Port(f"rfc2217://{address}", LINE):
+                pass
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_opening_can_be_cancelled() -> None:
+    files = open_files()
+    async with tcp_port(asyncio.Protocol) as address:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await Port(f"rfc2217://{address}", LINE).__aenter__()
+    assert open_files() == files
+
+
+async def test_pulling_the_cable(cable: PtyLine) -> None:
+    async with Port(cable.url, LINE) as port:
+        cable.put(b"meter")
+        assert await read_exactly(port, 5) == b"meter"
+        cable.close()
+        with pytest.raises(PortLostError, match="was lost") as caught:
+            await port.read()
+        with pytest.raises(PortLostError):
+            await port.read()
+    assert caught.value.details == {"port": cable.url}
+    await cable.open()
+    async with Port(cable.url, LINE) as port:
+        cable.put(b"back")
+        assert await read_exactly(port, 4) == b"back"
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_tcp_closed_by_the_other_side() -> None:
+    async with (
+        tcp_port(lambda: SaysAndCloses(b"meter")) as address,
+        Port(f"socket://{address}", LINE) as port,
+    ):
+        assert await read_exactly(port, 5) == b"meter"
+        with pytest.raises(PortLostError, match="closed by the other side"):
+            await port.read()
+
+
+@pytest.mark.usefixtures("_fake_serial")
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.EIO, "I/O"), SerialException("gone"), EOFError(), TimeoutError()]
+)
+async def test_failure_to_read(failure: Exception) -> None:
+    async with Port("/dev/ttyUSB0", LINE) as port:
+        fake_of(port).failure = failure
+        with pytest.raises(PortLostError):
+            await port.read()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_a_flood_leaves_the_others_their_turn() -> None:
+    """Every read, also of what is buffered already, lets the event loop go round."""
+    size = 1_000_000
+
+    rounds = 0
+
+    async def count_rounds() -> None:
+        nonlocal rounds
+        while True:
+            await asyncio.sleep(0)
+            rounds += 1
+
+    counting = asyncio.create_task(count_rounds())
+    received = reads = 0
+    async with (
+        tcp_port(lambda: SaysAndCloses(bytes(size))) as address,
+        Port(f"socket://{address}", LINE) as port,
+    ):
+        while received < size:
+            data = await port.read()
+            assert 1 <= len(data) <= 1024
+            received += len(data)
+            reads += 1
+    counting.cancel()
+    assert rounds >= reads
+
+
+async def test_closing_gives_everything_back(cable: PtyLine) -> None:
+    files, tasks = open_files(), asyncio.all_tasks()
+    for _ in range(5):
+        async with Port(cable.url, LINE) as port:
+            cable.put(b"meter")
+            await port.read()
+    assert open_files() == files
+    assert asyncio.all_tasks() == tasks
+
+
+async def test_leaving_by_an_error_closes(cable: PtyLine) -> None:
+    files = open_files()
+    with pytest.raises(ZeroDivisionError):
+        async with Port(cable.url, LINE):
+            raise ZeroDivisionError
+    assert open_files() == files
+
+
+async def test_a_cancelled_read_closes(cable: PtyLine) -> None:
+    files = open_files()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), Port(cable.url, LINE) as port:
+            await port.read()
+    assert open_files() == files
+
+
+@pytest.mark.usefixtures("_fake_serial")
+async def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_module, "_CLOSE_SECONDS", 0.01)
+    async with Port("/dev/ttyUSB0", LINE) as port:
+        fake_of(port).never_closes = True
+    assert not fake_of(port).is_open
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/dev/serial/by-id/usb-FTDI_a@b=c", "/dev/serial/by-id/usb-FTDI_a@b=c"),
+        ("socket://probe:3333", "socket://probe:3333"),
+        ("socket://me:pass@probe:3333", "socket://***@probe:3333"),
+        ("socket://me:p/a@s=s@probe:3333", "socket://***@probe:3333"),
+        (
+            "esphome://probe/?port_name=IR&key=c2Vj/cmV0+K==",
+            "esphome://probe/?port_name=***&key=***",
+        ),
+        ("socket://@probe:1", "socket://@probe:1"),
+    ],
+)
+def test_secrets_do_not_show(url: str, shown: str) -> None:
+    assert redact(url) == shown
+
+
+@pytest.mark.usefixtures("_fake_serial")
+@pytest.mark.parametrize("kind", [SerialException, ValueError])
+async def test_secrets_do_not_come_with_errors(kind: type[Exception]) -> None:
+    port = Port("esphome://me:pass@probe?key=c2Vj%2BcmV0", LINE)
+    fake_of(port).failure = kind(f"{port.url}: malformed 'c2Vj+cmV0' of 'me:pass'")
+    with pytest.raises(MeterConnectionError) as caught:
+        await port.__aenter__()
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    said = f"{caught.value} {caught.value.details}"
+    assert "pass" not in said
+    assert "cmV0" not in said
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings(recwarn: pytest.WarningsRecorder) -> Generator[None]:
+    yield
+    assert [str(warning.message) for warning in recwarn if "unclosed" in str(warning.message)] == []
