@@ -129,7 +129,7 @@ def local_timestamp(seconds: int, offset: int, season: int) -> bytes:
 # --- message bodies ------------------------------------------------------------------------------
 
 
-def entry(  # noqa: PLR0913  the fields of SML_ListEntry
+def entry(
     obis: bytes,
     value: bytes,
     *,
@@ -143,7 +143,7 @@ def entry(  # noqa: PLR0913  the fields of SML_ListEntry
     return sequence([octets(obis), status, time, unit, scaler, value, signature])
 
 
-def get_list_response(  # noqa: PLR0913  the fields of SML_GetList.Res
+def get_list_response(
     server_id: bytes,
     entries: Iterable[bytes],
     *,
@@ -159,7 +159,7 @@ def get_list_response(  # noqa: PLR0913  the fields of SML_GetList.Res
     return sequence([client_id, server_id, list_name, sensor_time, values, signature, gateway_time])
 
 
-def open_response(  # noqa: PLR0913  the fields of SML_PublicOpen.Res
+def open_response(
     server_id: bytes,
     *,
     codepage: bytes = SKIPPED,
@@ -198,7 +198,7 @@ def tree(name: bytes, *, value: bytes = SKIPPED, children: Iterable[bytes] = ())
 # --- messages and transport ----------------------------------------------------------------------
 
 
-def message(  # noqa: PLR0913  the fields of SML_Message
+def message(
     body_tag: int,
     body: bytes,
     *,
@@ -231,7 +231,7 @@ def transport(body: bytes, *, crc: Crc = "x25") -> bytes:
     return framed + checksum(framed, crc)
 
 
-def encode_telegram(  # noqa: PLR0913  what telegrams differ in
+def encode_telegram(
     server_id: bytes,
     entries: Iterable[bytes],
     *,

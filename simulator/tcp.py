@@ -1,0 +1,73 @@
+"""A meter's line as a TCP server, as ser2net and WiFi bridges offer it."""
+
+import asyncio
+from typing import Final, cast, override
+
+from .line import Line
+
+#: What a client may be behind before its bytes are dropped.
+_BACKLOG: Final = 65_536
+
+
+class TcpLine(Line):
+    """A port of this machine that sends every client what the meter says."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, baudrate: int | None = None) -> None:
+        """Take the address to listen at, and the speed; port 0 is any free port, then kept."""
+        super().__init__(baudrate)
+        self.host = host
+        self.port = port
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Transport] = set()
+
+    @property
+    @override
+    def url(self) -> str:
+        return f"socket://{self.host}:{self.port}"
+
+    @property
+    @override
+    def listened_to(self) -> bool:
+        return bool(self._clients)
+
+    @override
+    async def open(self) -> None:
+        """Listen; OSError where the port is taken."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Client(self._clients), self.host, self.port, reuse_address=True
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    @override
+    def close(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        for client in self._clients:
+            client.abort()
+
+    @override
+    def put(self, data: bytes) -> None:
+        for client in self._clients:
+            if client.get_write_buffer_size() < _BACKLOG:
+                client.write(data)
+
+
+class _Client(asyncio.Protocol):
+    """One connection; what it sends is ignored."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self, clients: set[asyncio.Transport]) -> None:
+        self._clients = clients
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._clients.add(self._transport)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clients.discard(self._transport)

@@ -1,0 +1,104 @@
+"""The simulator as a program: it speaks, it can be stopped, and it leaves nothing behind."""
+
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from simulator.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def simulate(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "simulator", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def listen(path: Path, size: int) -> bytes:
+    port = os.open(path, os.O_RDONLY | os.O_NOCTTY)
+    try:
+        data = b""
+        while len(data) < size:
+            data += os.read(port, size - len(data))
+        return data
+    finally:
+        os.close(port)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_meter_speaks_until_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
+    path = tmp_path / "meter"
+    process = simulate("sml", "--pty", path, "--baud", "115200", "--interval", "0.2")
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"SML meter 1 DMO00 1234 5678 at {path}, 115200 baud\n"
+    assert b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01" in listen(path, 700)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=5)
+    assert (process.returncode, output, errors) == (0, "", "")
+    assert not path.is_symlink()
+
+
+def test_replay_is_byte_exact(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 4
+    (tmp_path / "capture.bin").write_bytes(data)
+    path = tmp_path / "meter"
+    process = simulate("replay", tmp_path / "capture.bin", "--pty", path, "--baud", "115200")
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"capture.bin, 1024 bytes, at {path}, 115200 baud\n"
+    assert listen(path, len(data)) == data
+    assert process.wait(timeout=5) == 0
+    assert process.communicate() == ("", "")
+    assert not path.is_symlink()
+
+
+def test_replay_in_a_loop(tmp_path: Path) -> None:
+    (tmp_path / "capture.bin").write_bytes(b"telegram")
+    path = tmp_path / "meter"
+    process = simulate("replay", tmp_path / "capture.bin", "--pty", path, "--loop")
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert listen(path, 80) == b"telegram" * 10
+    process.terminate()
+    assert process.wait(timeout=5) == 0
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["sml"], "one of the arguments --pty --tcp is required"),
+        (["sml", "--pty", "x", "--tcp", "127.0.0.1:1"], "not allowed with"),
+        (["sml", "--tcp", "127.0.0.1"], "not HOST:PORT: 127.0.0.1"),
+        (["sml", "--pty", "x", "--baud", "0"], "not a positive number: 0"),
+        (["sml", "--pty", "x", "--noise", "1.5"], "not between 0 and 1: 1.5"),
+        (["sml", "--pty", "x", "--interval", "-1"], "not a time in seconds: -1"),
+        (["sml", "--pty", "x", "--serial", "123456789"], "not a number of up to eight digits"),
+    ],
+)
+def test_wrong_usage(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert complaint in capsys.readouterr().err
+
+
+def test_files_that_are_in_the_way_or_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine"
+    path.write_text("mine")
+    assert main(["sml", "--pty", str(path)]) == 1
+    assert capsys.readouterr().err == f"simulate: {path}: is no link, and stays as it is\n"
+    missing = tmp_path / "missing"
+    assert main(["replay", str(missing), "--pty", str(tmp_path / "meter")]) == 1
+    assert capsys.readouterr().err == f"simulate: {missing}: No such file or directory\n"

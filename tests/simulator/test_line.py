@@ -1,0 +1,221 @@
+"""Lines: true speed, a cable that can be pulled, nothing that ever waits for a reader."""
+
+import asyncio
+import os
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from simulator.line import damage, resample
+from simulator.pty import PtyLine
+from simulator.tcp import TcpLine
+
+
+def open_port(path: Path) -> int:
+    """Open a port as a reader that leaves its settings alone."""
+    return os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+
+
+async def read_all(port: int, size: int) -> bytes:
+    """Read so many bytes, as they come."""
+    data = b""
+    async with asyncio.timeout(5):
+        while len(data) < size:
+            await asyncio.sleep(0.001)
+            try:
+                data += os.read(port, size)
+            except BlockingIOError:
+                continue
+    return data
+
+
+async def test_pty_is_transparent(tmp_path: Path) -> None:
+    """All 256 characters arrive as they are, and nothing is echoed."""
+    async with PtyLine(tmp_path / "meter", baudrate=115_200) as line:
+        port = open_port(line.path)
+        data = bytes(range(256))
+        await line.write(data)
+        assert await read_all(port, 256) == data
+        os.close(port)
+
+
+@pytest.mark.parametrize("baudrate", [9600, 19_200])
+async def test_true_speed(tmp_path: Path, baudrate: int) -> None:
+    """A telegram lasts ten bits a character."""
+    data = bytes(baudrate // 40)
+    async with PtyLine(tmp_path / "meter", baudrate) as line:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await line.write(data)
+        assert loop.time() - started == pytest.approx(0.25, abs=0.1)
+
+
+async def test_bytes_before_the_reader_are_lost(tmp_path: Path) -> None:
+    """What is sent while nobody has the port open does not wait for the next reader."""
+    async with PtyLine(tmp_path / "meter") as line:
+        assert not line.listened_to
+        await line.write(b"before" * 100_000)
+        port = open_port(line.path)
+        assert line.listened_to
+        await line.write(b"now")
+        assert await read_all(port, 3) == b"now"
+        os.close(port)
+        assert not line.listened_to
+
+
+async def test_slow_reader_loses_bytes(tmp_path: Path) -> None:
+    """A reader that does not read blocks nothing."""
+    async with PtyLine(tmp_path / "meter") as line:
+        port = open_port(line.path)
+        async with asyncio.timeout(5):
+            for _ in range(100):
+                await line.write(bytes(10_000))
+        os.close(port)
+
+
+async def test_what_is_written_to_the_meter_is_taken_off(tmp_path: Path) -> None:
+    """A program that talks to a meter that only speaks is not blocked for ever."""
+    async with PtyLine(tmp_path / "meter") as line:
+        port = open_port(line.path)
+        for _ in range(10):
+            assert os.write(port, bytes(1000)) == 1000
+            await line.write(b"x")
+        assert await read_all(port, 10) == b"x" * 10
+        os.close(port)
+
+
+async def test_pulled_cable(tmp_path: Path) -> None:
+    """Pulling the cable ends the reader's port and the path; plugging in brings the path back."""
+    async with PtyLine(tmp_path / "meter") as line:
+        port = open_port(line.path)
+        line.close()
+        assert os.read(port, 1) == b""
+        assert not line.path.is_symlink()
+        line.close()
+        await line.write(b"into the air")
+        os.close(port)
+
+        await line.open()
+        port = open_port(line.path)
+        await line.write(b"again")
+        assert await read_all(port, 5) == b"again"
+        os.close(port)
+    assert not line.path.is_symlink()
+
+
+async def test_link_is_replaced(tmp_path: Path) -> None:
+    """A link left by a killed simulator is no obstacle; a newer one's is left alone."""
+    path = tmp_path / "meter"
+    path.symlink_to("/dev/pts/nowhere")
+    async with PtyLine(path) as old:
+        async with PtyLine(path) as new:
+            old.close()
+            assert path.is_symlink()
+        assert not path.is_symlink()
+        assert new.url == str(path)
+
+
+async def test_file_is_not_replaced(tmp_path: Path) -> None:
+    """A file at the path is somebody's."""
+    path = tmp_path / "meter"
+    path.write_text("mine")
+    line = PtyLine(path)
+    with pytest.raises(FileExistsError):
+        await line.open()
+    assert path.read_text() == "mine"
+    assert not line.listened_to
+
+
+async def test_wrong_speed(tmp_path: Path) -> None:
+    """A reader at another speed gets garbage, one at the right speed what was sent."""
+    data = bytes(range(40, 100))
+    async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
+        port = open_port(line.path)
+        await set_speed(port, 19_200)
+        await line.write(data)
+        os.set_blocking(port, False)
+        assert os.read(port, 1000) != data
+        await set_speed(port, 9600)
+        await line.write(data)
+        assert await read_all(port, len(data)) == data
+        os.close(port)
+
+
+async def set_speed(port: int, baudrate: int) -> None:
+    """Set a port's speed."""
+    process = await asyncio.create_subprocess_exec("stty", str(baudrate), stdin=port)
+    assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "sent_at", "read_at", "received"),
+    [
+        ("1b0155aa", 9600, 9600, "1b0155aa"),
+        # Twice as slow: every second bit is looked at, and a short start bit is none.
+        ("fe", 9600, 4800, "ff"),
+        ("ff", 9600, 4800, ""),
+        # Twice as fast: the start bit is two zeros, each bit comes twice.
+        ("ff", 4800, 9600, "fe"),
+        # Much faster: the line rests low for longer than a character.
+        ("00", 300, 9600, "00"),
+        ("55", 300, 9600, "0000000000"),
+    ],
+)
+def test_resample(sent: str, sent_at: int, read_at: int, received: str) -> None:
+    """A receiver at another speed reads the levels that it happens to look at."""
+    assert resample(bytes.fromhex(sent), sent_at, read_at).hex() == received
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_tcp() -> None:
+    """Every client gets what is sent while it is there."""
+    async with TcpLine() as line:
+        await line.write(b"before")
+        first, writer = await asyncio.open_connection(line.host, line.port)
+        second, other = await asyncio.open_connection(line.host, line.port)
+        await asyncio.sleep(0.05)
+        assert line.listened_to
+        writer.write(b"hello?")
+        await line.write(b"telegram")
+        assert await first.readexactly(8) == b"telegram"
+        assert await second.readexactly(8) == b"telegram"
+        other.close()
+        await other.wait_closed()
+
+        line.close()
+        assert await first.read() == b""
+        writer.close()
+        url = line.url
+        await line.open()
+        assert line.url == url
+        reader, writer = await asyncio.open_connection(line.host, line.port)
+        await asyncio.sleep(0.05)
+        await line.write(b"again")
+        assert await reader.readexactly(5) == b"again"
+        writer.close()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_tcp_client_that_does_not_read() -> None:
+    """A client that does not read blocks nothing and takes no memory."""
+    async with TcpLine() as line:
+        reader, writer = await asyncio.open_connection(line.host, line.port, limit=1)
+        await asyncio.sleep(0.05)
+        for _ in range(1000):
+            await line.write(bytes(10_000))
+        backlog = [client.get_write_buffer_size() for client in line._clients]
+        assert max(backlog) < 100_000
+        writer.transport.abort()
+        reader.feed_eof()
+
+
+def test_damage_is_repeatable() -> None:
+    """The same seed damages in the same way, at the rate asked for."""
+    data = bytes(100_000)
+    damaged = damage(data, Random(1), noise=0.01, lose=0.02)
+    assert damaged == damage(data, Random(1), noise=0.01, lose=0.02)
+    assert damaged != damage(data, Random(2), noise=0.01, lose=0.02)
+    assert len(damaged) == pytest.approx(98_000, abs=300)
+    assert len(damaged) - damaged.count(0) == pytest.approx(980, abs=150)
+    assert damage(data, Random(1)) == data

@@ -1,0 +1,62 @@
+"""How meters speak: at their interval, with their troubles."""
+
+import asyncio
+from contextlib import suppress
+from typing import override
+
+from simulator.line import Line
+from simulator.speak import Troubles, push
+
+
+class Recorder(Line):
+    """A line that keeps what is sent, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[float, bytes]] = []
+        self.started = asyncio.get_running_loop().time()
+
+    @property
+    @override
+    def url(self) -> str:
+        return "recorder"
+
+    @property
+    @override
+    def listened_to(self) -> bool:
+        return True
+
+    @override
+    async def open(self) -> None: ...
+
+    @override
+    def close(self) -> None: ...
+
+    @override
+    def put(self, data: bytes) -> None:
+        self.sent.append((asyncio.get_running_loop().time() - self.started, data))
+
+
+async def push_for(seconds: float, troubles: Troubles | None = None) -> list[tuple[float, bytes]]:
+    line = Recorder()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await push(line, lambda _: bytes(100), interval=0.05, troubles=troubles)
+    return line.sent
+
+
+async def test_telegrams_keep_their_interval() -> None:
+    times = [time for time, _ in await push_for(0.48)]
+    assert len(times) == 10
+    assert all(abs(time - 0.05 * place) < 0.03 for place, time in enumerate(times))
+
+
+async def test_silence() -> None:
+    sent = await push_for(0.5, Troubles(silences=[(0.12, 0.33)]))
+    assert not any(0.14 < time < 0.31 for time, _ in sent)
+    assert any(time > 0.33 for time, _ in sent)
+
+
+async def test_noise_and_loss() -> None:
+    sent = await push_for(0.2, Troubles(noise=0.5, lose=0.5))
+    assert all(len(data) < 80 and any(data) for _, data in sent)
