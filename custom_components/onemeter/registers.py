@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, TypeIs
+from typing import NamedTuple, TypeGuard
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import (
@@ -280,7 +280,7 @@ def is_net(obis: Obis) -> bool:
     return _state_class(obis) is SensorStateClass.TOTAL
 
 
-def is_number(value: Value) -> TypeIs[Decimal | int]:
+def is_number(value: Value) -> TypeGuard[Decimal | int]:
     """Tell whether a register's value can be reckoned with."""
     return isinstance(value, Decimal | int) and not isinstance(value, bool)
 
