@@ -22,4 +22,4 @@ from pytest_homeassistant_custom_component import (  # noqa: F401
 from homeassistant.components import logger
 from homeassistant.components.logger.helpers import _clear_logger_overwrites
 
-logger._clear_logger_overwrites = _clear_logger_overwrites  # type: ignore[attr-defined]
+logger._clear_logger_overwrites = _clear_logger_overwrites
