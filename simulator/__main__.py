@@ -61,7 +61,12 @@ async def _until_stopped(speaking: Coroutine[None, None, None], line: Line) -> N
 async def _sml(options: argparse.Namespace, line: Line) -> None:
     started = int(time.time())
     meter = SmlMeter(
-        household=Household(options.seed, solar=not options.no_solar, utc_offset=-time.timezone),
+        household=Household(
+            options.seed,
+            appliances=not options.only_solar,
+            solar=not options.no_solar,
+            utc_offset=-time.timezone,
+        ),
         serial=options.serial,
         style=options.style,
         locked=options.pin_locked,
@@ -133,7 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     meter.add_argument("--serial", type=_serial, default=12_345_678, help="number of the meter")
     meter.add_argument("--seed", type=int, default=0, help="another household")
-    meter.add_argument("--no-solar", action="store_true", help="a household without panels")
+    solar = meter.add_mutually_exclusive_group()
+    solar.add_argument("--no-solar", action="store_true", help="a household without panels")
+    solar.add_argument(
+        "--only-solar",
+        action="store_true",
+        help="the panels' own meter, which counts what they give",
+    )
     meter.add_argument(
         "--interval", type=_seconds, default=1.0, metavar="S", help="seconds between telegrams"
     )

@@ -21,6 +21,8 @@ SECONDS_PER_DAY: Final = 86_400
 
 _PERIOD_DAYS: Final = 28
 _MINUTES: Final = 1440
+#: Days of a week that begins on the day of installation, a Monday.
+_WEEKEND: Final = (5, 6)
 _KW: Final = 10_000
 
 type Phases = tuple[int, int, int]
@@ -61,9 +63,21 @@ class _Day:
 class Household:
     """The house: three phases, the usual appliances, three kilowatts of panels."""
 
-    def __init__(self, seed: int = 0, *, solar: bool = True, utc_offset: int = 0) -> None:
-        """Take what makes this house different; ``utc_offset`` in seconds, when it lives."""
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        appliances: bool = True,
+        solar: bool = True,
+        utc_offset: int = 0,
+    ) -> None:
+        """Take what makes this house different; ``utc_offset``, in seconds, is when it lives.
+
+        Without appliances it is the meter of the panels alone, which is installed the other way
+        round: what they give counts as import.
+        """
         self.seed = seed
+        self.appliances = appliances
         self.solar = solar
         self.utc_offset = utc_offset
 
@@ -135,10 +149,22 @@ class Household:
 
     @cached_property
     def _days(self) -> list[_Day]:
-        return [
-            _live(Random(f"{self.seed}/{day}"), weekend=day % 7 > 4, solar=self.solar)
-            for day in range(_PERIOD_DAYS)
-        ]
+        return [self._live(day) for day in range(_PERIOD_DAYS)]
+
+    def _live(self, day: int) -> _Day:
+        power: list[Phases] = [(0, 0, 0)] * _MINUTES
+        if self.appliances:
+            power = _use(Random(f"{self.seed}/{day}"), weekend=day % 7 in _WEEKEND)
+        if self.solar:
+            sign = -1 if self.appliances else 1
+            sun = _shine(Random(f"{self.seed}/{day} sky"))
+            power = [_plus(load, [sign * feed] * 3) for load, feed in zip(power, sun, strict=True)]
+        totals = [sum(phases) * 60 for phases in power]
+        return _Day(
+            power=power,
+            imported=[0, *accumulate(max(total, 0) for total in totals)],
+            exported=[0, *accumulate(max(-total, 0) for total in totals)],
+        )
 
     @cached_property
     def _before(self) -> tuple[list[int], list[int]]:
@@ -177,8 +203,8 @@ class _Plan:
         return hour + self.random.uniform(-spread, spread)
 
 
-def _live(random: Random, *, weekend: bool, solar: bool) -> _Day:
-    """Spend a day in the house."""
+def _use(random: Random, *, weekend: bool) -> list[Phases]:
+    """Return what the appliances draw in each minute of a day."""
     plan = _Plan(random)
     for phase, base in enumerate((70, 95, 50)):
         plan.run(phase, 0, _MINUTES, 10 * base)
@@ -208,18 +234,7 @@ def _live(random: Random, *, weekend: bool, solar: bool) -> _Day:
     plan.run(1, plan.about(19.5), 150, 1500)  # television
     plan.run(1, plan.about(16, 1), 3, 2 * _KW)
 
-    power = list(zip(*plan.phases, strict=True))
-    if solar:
-        power = [
-            _plus(load, [-feed, -feed, -feed])
-            for load, feed in zip(power, _shine(random), strict=True)
-        ]
-    totals = [sum(phases) * 60 for phases in power]
-    return _Day(
-        power=power,
-        imported=[0, *accumulate(max(total, 0) for total in totals)],
-        exported=[0, *accumulate(max(-total, 0) for total in totals)],
-    )
+    return list(zip(*plan.phases, strict=True))
 
 
 def _cook(plan: _Plan, start: float) -> None:
