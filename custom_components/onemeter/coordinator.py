@@ -1,19 +1,68 @@
 """One meter's readings, pushed to Home Assistant as they come in."""
 
-import logging
+import asyncio
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+import logging
+from time import monotonic
+from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_PROTOCOL
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
 
-from .const import CONF_BAUDRATE, CONF_DTR, CONF_FRAMING, CONF_RTS
-from .meter import DEFAULT_LINE, Framing, Identity, LineSettings, Obis, Protocol, Register
+from .const import (
+    CONF_BAUDRATE,
+    CONF_DTR,
+    CONF_FRAMING,
+    CONF_PUBLISH_INTERVAL,
+    CONF_RTS,
+    DEFAULT_PUBLISH_INTERVAL,
+    DOMAIN,
+)
+from .issues import Issue, async_clear_issue, async_raise_issue
+from .meter import (
+    DEFAULT_LINE,
+    Framing,
+    Identity,
+    LineSettings,
+    MeterError,
+    Obis,
+    Protocol,
+    Reading,
+    Register,
+    create_client,
+)
+from .meter.errors import MeterConnectionError, OtherMeterError, PortBusyError
+from .meter.port import redact
+from .pin_lock import PinLock
+from .port_watch import async_wait_for_change
+from .totals import Totals
 
 _LOGGER = logging.getLogger(__name__)
+
+#: Seconds that setting up waits for the first telegram.
+FIRST_TELEGRAM = 15
+#: Seconds without a telegram after which a meter counts as silent and its port is opened anew;
+#: meters push every one to five seconds.
+LONGEST_SILENCE = 30
+#: Seconds without the entry's own meter after which another one's telegrams are not just crosstalk.
+OTHER_METER_PATIENCE = 10
+
+#: Seconds between two attempts to open the port.
+SHORTEST_WAIT = 1
+LONGEST_WAIT = 60
+#: The same while another program has the port, since nothing tells when it is free.
+LONGEST_WAIT_BUSY = 5
+
+_READINGS_KEPT = 5
 
 type OneMeterConfigEntry = ConfigEntry[OneMeterCoordinator]
 
@@ -41,6 +90,261 @@ def line_settings(data: Mapping[str, Any]) -> LineSettings:
 
 
 class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
-    """Follows one meter and publishes what can be trusted."""
+    """Follows one meter, whatever happens to its port, and publishes what can be trusted.
+
+    The meter counts as available by the age of its last good telegram, whether or not that was
+    published: a port that is lost tells at once, silence is noticed by a deadline that each
+    telegram moves. Polling by the base class has no part in it, so that it may be switched off.
+    """
 
     config_entry: OneMeterConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
+        """Make the client; nothing is opened yet."""
+        url = entry.data[CONF_PORT]
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=f"meter at {redact(url)}",
+            always_update=False,
+        )
+        self.client = create_client(
+            Protocol(entry.data[CONF_PROTOCOL]), url, line_settings(entry.data)
+        )
+        self.totals = Totals(hass, entry)
+        #: The newest readings of this meter, for diagnostics.
+        self.readings: deque[Reading] = deque(maxlen=_READINGS_KEPT)
+        #: The situation that keeps the meter from being read, if one does.
+        self.situation: str | None = None
+
+        self._publish_interval: float = entry.options.get(
+            CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
+        )
+        # A meter's id in its normal form has no lower-case letters; a generated id has.
+        own = str(entry.unique_id)
+        self._expected = own if own == own.upper() else None
+
+        self._first: asyncio.Future[None] = hass.loop.create_future()
+        self._newest: MeterData
+        self._seen: dict[Obis, float] = {}
+        self._failure: UpdateFailed | None = None
+        self._accepted_at = monotonic()
+        self._published_at = self._accepted_at
+        self._cancel_publishing: CALLBACK_TYPE | None = None
+        self._other_meter: str | None = None
+        self._pin_lock = PinLock()
+        self._locked: bool | None = None
+
+    @override
+    async def _async_setup(self) -> None:
+        """Remember what was published before."""
+        await self.totals.async_load()
+
+    @override
+    async def _async_update_data(self) -> MeterData:
+        """Return the newest data; the first time, start to listen and wait for it."""
+        if not self._first.done():
+            await self._async_start()
+        if self._failure is not None:
+            raise self._failure
+        return self._newest
+
+    @override
+    async def async_shutdown(self) -> None:
+        """Publish no more, and write down what is to be remembered."""
+        await super().async_shutdown()
+        self._async_cancel_publishing()
+        await self.totals.async_close()
+
+    async def async_accept_totals(self) -> bool:
+        """Let the totals that have jumped go on from where they are, as the user has said.
+
+        Returns False while the meter cannot be read; nothing has changed then.
+        """
+        if self._failure is not None:
+            return False
+        registers = dict(self._newest.registers)
+        self.totals.async_accept(registers)
+        self._newest = replace(self._newest, registers=registers)
+        self._async_publish()
+        await self.totals.async_save()
+        return True
+
+    async def _async_start(self) -> None:
+        """Listen from now on and wait for the first reading; raise what prevents it."""
+        follower = self.config_entry.async_create_background_task(
+            self.hass, self._async_follow(), f"{DOMAIN} listening"
+        )
+        try:
+            async with asyncio.timeout(FIRST_TELEGRAM):
+                await self._first
+        except TimeoutError:
+            failure = self._explain(self._diagnose())
+        except UpdateFailed as err:
+            failure = err
+        else:
+            return
+        # Setting up again must find the port closed.
+        follower.cancel()
+        await asyncio.wait([follower])
+        raise failure
+
+    async def _async_follow(self) -> None:
+        """Listen for good: open the port again whenever it is lost or silent."""
+        wait = SHORTEST_WAIT
+        while True:
+            error = await self._async_listen()
+            if not self._first.done():
+                self._first.set_exception(self._explain(error))
+                return
+            lost = isinstance(error, MeterConnectionError)
+            if not lost or self._failure is None:
+                wait = SHORTEST_WAIT
+            self._async_fail(error)
+            longest = LONGEST_WAIT_BUSY if isinstance(error, PortBusyError) else LONGEST_WAIT
+            if await async_wait_for_change(self.hass, self.client.url, min(wait, longest)):
+                wait = SHORTEST_WAIT
+            else:
+                wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _async_listen(self) -> Exception:
+        """Take readings until the port is lost or no more come; return why it ended."""
+        self._other_meter = None
+        try:
+            async with (
+                asyncio.timeout(LONGEST_SILENCE) as deadline,
+                aclosing(self.client.listen()) as readings,
+            ):
+                async for reading in readings:
+                    if self._async_take(reading):
+                        deadline.reschedule(self.hass.loop.time() + LONGEST_SILENCE)
+        except TimeoutError:
+            return self._diagnose()
+        except (MeterError, ConfigEntryNotReady) as err:
+            return err
+        except Exception as err:
+            _LOGGER.exception("Unexpected error while listening to the %s", self.name)
+            return err
+        return self._diagnose()
+
+    @callback
+    def _async_take(self, reading: Reading) -> bool:
+        """Take the next reading; return whether it is one of the entry's own meter."""
+        if self._shutdown_requested:
+            return False
+        if self._expected is not None and reading.meter.unique_id != self._expected:
+            if reading.meter.unique_id is not None:
+                self._async_meet(reading.meter.unique_id)
+            return False
+        now = self._accepted_at = monotonic()
+        received = dt_util.utcnow()
+        fresh: dict[Obis, Register] = {}
+        for register in reading.registers:
+            if register.obis is not None:
+                fresh.setdefault(register.obis, register)
+        self.totals.async_review(fresh)
+        registers = self._merge(fresh, now)
+        self.readings.append(reading)
+        self._newest = MeterData(reading.meter, registers, received)
+        self._async_watch_lock(registers, received)
+        self._async_offer(now)
+        return True
+
+    def _merge(self, fresh: dict[Obis, Register], now: float) -> Mapping[Obis, Register]:
+        """Add what earlier telegrams told not too long ago, for meters that send in turns."""
+        self._seen.update(dict.fromkeys(fresh, now))
+        if len(self._seen) == len(fresh):
+            return fresh
+        self._seen = {
+            obis: seen for obis, seen in self._seen.items() if now - seen < LONGEST_SILENCE
+        }
+        earlier = self._newest.registers
+        return {obis: fresh[obis] if obis in fresh else earlier[obis] for obis in self._seen}
+
+    @callback
+    def _async_offer(self, now: float) -> None:
+        """Publish the newest data as soon as it is due."""
+        if not self._first.done():
+            self._first.set_result(None)
+            self._published_at = now
+            async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
+        elif self._failure is not None:
+            self._failure = self.situation = None
+            _LOGGER.info("The %s can be read again", self.name)
+            async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
+            self._async_publish()
+        elif self._cancel_publishing is None:
+            due = max(0.0, self._published_at + self._publish_interval - now)
+            self._cancel_publishing = async_call_later(
+                self.hass, due, HassJob(self._async_publish, cancel_on_shutdown=True)
+            )
+
+    @callback
+    def _async_publish(self, _: datetime | None = None) -> None:
+        """Hand the newest data to the entities, if there is anything new in it."""
+        self._async_cancel_publishing()
+        if self._newest is not None and (self._newest != self.data or not self.last_update_success):
+            self._published_at = monotonic()
+            self.async_set_updated_data(self._newest)
+
+    @callback
+    def _async_cancel_publishing(self) -> None:
+        if self._cancel_publishing is not None:
+            self._cancel_publishing()
+            self._cancel_publishing = None
+
+    @callback
+    def _async_fail(self, error: Exception) -> None:
+        """Say that the meter cannot be read, and why; the first time that is logged."""
+        self._async_cancel_publishing()
+        self._failure = self._explain(error)
+        self.async_set_update_error(self._failure)
+
+    @callback
+    def _async_meet(self, other: str) -> None:
+        """Notice that another meter speaks at the port."""
+        self._other_meter = other
+        if (
+            self._failure is None
+            and self._first.done()
+            and monotonic() - self._accepted_at > OTHER_METER_PATIENCE
+        ):
+            self._async_fail(self._diagnose())
+
+    def _diagnose(self) -> MeterError:
+        """Say why no reading of this meter has come."""
+        if self._other_meter is None:
+            return self.client.diagnose()
+        async_raise_issue(
+            self.hass, self.config_entry, Issue.OTHER_METER, unique_id=self._other_meter
+        )
+        port = redact(self.client.url)
+        return OtherMeterError(f"another meter is at {port}", port=port)
+
+    def _explain(self, error: Exception) -> UpdateFailed:
+        """Keep the situation that an error means, and return it in the user's words."""
+        if isinstance(error, MeterError):
+            key, placeholders = error.situation, error.details
+        elif isinstance(error, ConfigEntryNotReady):
+            # A port of another integration that is not there yet.
+            key = MeterConnectionError.situation
+            placeholders = {"port": redact(self.client.url), "reason": str(error)}
+        else:
+            key, placeholders = MeterError.situation, {"reason": type(error).__name__}
+        self.situation = key
+        return UpdateFailed(
+            translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+        )
+
+    @callback
+    def _async_watch_lock(self, registers: Mapping[Obis, Register], now: datetime) -> None:
+        """Ask for the PIN while the meter waits for it."""
+        locked = self._pin_lock.is_locked(registers, now)
+        if locked is None or locked is self._locked:
+            return
+        self._locked = locked
+        if locked:
+            async_raise_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
+        else:
+            async_clear_issue(self.hass, self.config_entry, Issue.METER_LOCKED)

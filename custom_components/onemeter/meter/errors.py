@@ -73,3 +73,9 @@ class ChecksumError(TelegramError):
     """A telegram arrived damaged."""
 
     situation = "checksum_failed"
+
+
+class OtherMeterError(MeterError):
+    """Telegrams come, but from another meter than the one that is expected."""
+
+    situation = "other_meter"

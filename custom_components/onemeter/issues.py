@@ -1,0 +1,55 @@
+"""What the user is asked to see to, as issues in Home Assistant's repairs."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+
+
+class Issue(StrEnum):
+    """A situation that only the user can end; texts are found by its value."""
+
+    #: Totals have jumped: a replaced or reset meter. Ends with the user's consent.
+    TOTALS_JUMPED = "totals_jumped"
+    #: Another meter than the entry's is in front of the probe.
+    OTHER_METER = "other_meter"
+    #: The meter waits for its PIN.
+    METER_LOCKED = "meter_locked"
+
+
+_FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER}
+
+
+@callback
+def async_raise_issue(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    issue: Issue,
+    placeholders: Mapping[str, str] | None = None,
+    **data: str,
+) -> None:
+    """Tell the user, once; ids of meters may be in data, which never leaves Home Assistant."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _issue_id(issue, entry.entry_id),
+        data={"entry_id": entry.entry_id, "issue": issue.value, **data},
+        is_fixable=issue in _FIXABLE,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=issue,
+        translation_placeholders={"title": entry.title, **(placeholders or {})},
+    )
+
+
+@callback
+def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue) -> None:
+    """Take back what was told, if it was."""
+    ir.async_delete_issue(hass, DOMAIN, _issue_id(issue, entry.entry_id))
+
+
+def _issue_id(issue: Issue, entry_id: str) -> str:
+    return f"{issue}_{entry_id}"

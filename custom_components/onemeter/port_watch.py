@@ -1,0 +1,40 @@
+"""Notices that a local port was plugged in again, so that nobody waits longer than needed."""
+
+import asyncio
+from pathlib import Path
+
+from homeassistant.core import HomeAssistant
+
+_LOOK_EVERY = 1.0
+
+type Device = tuple[int, int, int, int]
+
+
+def find_device(url: str) -> Device | None:
+    """Return what tells the device behind a local path from any other; None where there is none.
+
+    Ports with a URL cannot be told apart from here. Not for the event loop.
+    """
+    if not url.startswith("/"):
+        return None
+    try:
+        found = Path(url).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_rdev, found.st_mode
+
+
+async def async_wait_for_change(hass: HomeAssistant, url: str, seconds: float) -> bool:
+    """Wait so long, but no longer than until there is a new device behind a local path.
+
+    Returns whether there is.
+    """
+    before = await hass.async_add_executor_job(find_device, url)
+    end = hass.loop.time() + seconds
+    while (left := end - hass.loop.time()) > 0:
+        await asyncio.sleep(min(left, _LOOK_EVERY))
+        device = await hass.async_add_executor_job(find_device, url)
+        if device not in {None, before}:
+            return True
+        before = device
+    return False

@@ -1,0 +1,182 @@
+"""Takes steps of a total that are no consumption out of the sums of long-term statistics.
+
+The recorder takes a rise for consumption, a total that falls by more than a tenth for a new meter
+that started at zero, and a smaller fall for negative consumption. How much of a step went into a
+sum is therefore read from the rows themselves: a sum must grow by as much as the state does, less
+the step. That holds whatever the recorder made of it, and a step that was taken out shows no excess
+any more, so that looking again does no harm, after a crash for example.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import NamedTuple
+
+from homeassistant.components.recorder import (
+    EVENT_RECORDER_5MIN_STATISTICS_GENERATED,
+    get_instance,
+)
+from homeassistant.components.recorder.statistics import (
+    UNIT_CLASS_TO_UNIT_CONVERTER,
+    get_last_short_term_statistics,
+    get_metadata,
+)
+from homeassistant.components.recorder.tasks import SynchronizeTask
+from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .plausibility import Step
+
+_ROW_DURATION = timedelta(minutes=5)
+#: Sums and states are floats; what is smaller than this part of them is rounding.
+_ROUNDING = 1e-11
+
+
+class Row(NamedTuple):
+    """A row of the 5-minute statistics, all amounts in one unit."""
+
+    start: float
+    end: float
+    state: float
+    sum: float
+
+
+class Excess(NamedTuple):
+    """What a row's sum holds of steps."""
+
+    steps: Sequence[Step]
+    #: Start of the row; None where the steps never came into any statistics.
+    start: float | None
+    #: What is to be taken out; zero once that is done.
+    amount: float
+
+
+def find_excess(
+    rows: Iterable[Row], steps: Sequence[Step], convert: Callable[[Decimal], float]
+) -> Excess | None:
+    """Find the row that the first of a total's steps went into, with all that went into it.
+
+    The rows and the steps are in the order of time; convert changes an amount of a step into the
+    rows' unit. Returns None where that row does not exist yet.
+    """
+    first = steps[0]
+    before: Row | None = None
+    for row in rows:
+        if row.end <= first.time.timestamp():
+            before = row
+            continue
+        within = [step for step in steps if step.time.timestamp() < row.end]
+        if before is None:
+            if row.start > first.time.timestamp():
+                return Excess(within, None, 0)
+            before = Row(row.start, row.start, convert(first.value - first.offset), 0)
+        offset = convert(sum((step.offset for step in within), Decimal()))
+        rise = row.state - before.state
+        if abs(rise - offset) > abs(rise):
+            # The state was not written before this row ended, or was lost in a crash.
+            before = row
+            continue
+        amount = row.sum - before.sum - (rise - offset)
+        size = max(map(abs, (row.sum, before.sum, row.state, before.state, offset)))
+        return Excess(within, row.start, 0 if abs(amount) <= size * _ROUNDING else amount)
+    return None
+
+
+class SumCorrection:
+    """Keeps the steps that are still in the sums, until they are out."""
+
+    def __init__(self, hass: HomeAssistant, unique_id: str, on_change: Callable[[], None]) -> None:
+        """Remember whose sensors these are; on_change is called when the steps have changed."""
+        self.steps: list[Step] = []
+        self._hass = hass
+        self._unique_id = unique_id
+        self._on_change = on_change
+        self._unsubscribe: CALLBACK_TYPE | None = None
+
+    @callback
+    def async_add(self, steps: Iterable[Step]) -> None:
+        """Take these steps out as soon as the recorder has made rows of them."""
+        self.steps.extend(steps)
+        if self.steps and self._unsubscribe is None:
+            self._unsubscribe = self._hass.bus.async_listen(
+                EVENT_RECORDER_5MIN_STATISTICS_GENERATED, self._async_correct
+            )
+
+    @callback
+    def async_stop(self) -> None:
+        """Stop looking; the steps stay."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    async def _async_correct(self, _: Event) -> None:
+        """Take out what the newest rows hold of the steps, and drop the steps that are out."""
+        await self._async_rows_written()
+        done: set[Step] = set()
+        for obis in dict.fromkeys(step.obis for step in self.steps):
+            steps = [step for step in self.steps if step.obis == obis]
+            entity_id = er.async_get(self._hass).async_get_entity_id(
+                SENSOR_DOMAIN, DOMAIN, f"{self._unique_id}-{obis}"
+            )
+            if entity_id is None:
+                done.update(steps)
+            else:
+                done.update(await self._async_correct_sensor(entity_id, steps))
+        if done:
+            self.steps = [step for step in self.steps if step not in done]
+            if not self.steps:
+                self.async_stop()
+            self._on_change()
+
+    async def _async_rows_written(self) -> None:
+        """Wait until the recorder has committed the rows that it has just announced."""
+        written = self._hass.loop.create_future()
+        get_instance(self._hass).queue_task(SynchronizeTask(written))
+        await written
+
+    async def _async_correct_sensor(self, entity_id: str, steps: Sequence[Step]) -> list[Step]:
+        """Take out what the rows of a sensor hold of these steps; return the steps that are out."""
+        recorder = get_instance(self._hass)
+        count = (dt_util.utcnow() - steps[0].time) // _ROW_DURATION + 3
+        unit, unit_class, rows = await recorder.async_add_executor_job(
+            _read_rows, self._hass, entity_id, count
+        )
+        convert = partial(_convert, steps[0].unit, unit, unit_class)
+        done: list[Step] = []
+        while steps and (excess := find_excess(rows, steps, convert)):
+            if excess.start is None or not excess.amount:
+                done.extend(excess.steps)
+            else:
+                start = dt_util.utc_from_timestamp(excess.start)
+                recorder.async_adjust_statistics(entity_id, start, -excess.amount, unit)
+            steps = steps[len(excess.steps) :]
+        return done
+
+
+def _read_rows(
+    hass: HomeAssistant, entity_id: str, count: int
+) -> tuple[str, str | None, Sequence[Row]]:
+    """Read the newest 5-minute rows of a sensor, oldest first, and their unit and its class."""
+    if not (metadata := get_metadata(hass, statistic_ids={entity_id})):
+        return "", None, ()
+    _, about = metadata[entity_id]
+    newest = get_last_short_term_statistics(
+        hass, count, entity_id, convert_units=False, types={"state", "sum"}
+    )
+    rows = [
+        Row(row["start"], row["end"], row["state"], row["sum"])
+        for row in reversed(newest.get(entity_id, ()))
+        if row["state"] is not None and row["sum"] is not None
+    ]
+    return about["unit_of_measurement"] or "", about["unit_class"], rows
+
+
+def _convert(from_unit: str, to_unit: str, unit_class: str | None, amount: Decimal) -> float:
+    """Change an amount into the unit of a statistic; units without a class are not changed."""
+    if (converter := UNIT_CLASS_TO_UNIT_CONVERTER.get(unit_class)) is None:
+        return float(amount)
+    return converter.convert(float(amount), from_unit, to_unit)

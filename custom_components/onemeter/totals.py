@@ -1,0 +1,147 @@
+"""The totals of one meter: judged, remembered over restarts, and kept apart from their steps."""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from .const import (
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    DEFAULT_MAX_POWER,
+    DEFAULT_MULTIPLIER,
+    DOMAIN,
+)
+from .issues import Issue, async_clear_issue, async_raise_issue
+from .meter import Obis, Register
+from .plausibility import Step, Total, TotalsGuard
+from .registers import is_net, is_total
+from .sum_correction import SumCorrection
+
+_VERSION = 1
+#: Seconds that a new value may stay unwritten; a crash only makes the guard forget the last ones.
+_SAVE_DELAY = 300
+
+
+@cache
+def _may_fall(obis: Obis) -> bool | None:
+    """Say whether a total may also fall; None for other registers."""
+    return False if is_total(obis) else True if is_net(obis) else None
+
+
+class Totals:
+    """Judges the totals of each telegram, and sees to what follows from that."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        """Know nothing yet: load what was remembered before anything is judged."""
+        self._hass = hass
+        self._entry = entry
+        self._store = _store(hass, entry.entry_id)
+        self._guard = TotalsGuard(
+            _may_fall,
+            entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER),
+            Decimal(entry.options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER)),
+        )
+        self._correction = SumCorrection(hass, str(entry.unique_id), self._async_save_soon)
+        self._save_due = False
+        self._told: Mapping[Obis, object] = {}
+
+    async def async_load(self) -> None:
+        """Go on from what was remembered."""
+        if (memory := await self._store.async_load()) is not None:
+            self._guard.restore(memory["guard"], dt_util.utcnow())
+            self._correction.async_add(map(Step.from_dict, memory["steps"]))
+            if self._guard.steps:
+                self._async_save_soon()
+            self._async_see_to_steps()
+
+    async def async_close(self) -> None:
+        """Write down what is to be remembered, and leave the rest of the steps for later."""
+        self._correction.async_stop()
+        if self._save_due:
+            await self.async_save()
+
+    @callback
+    def async_review(self, registers: MutableMapping[Obis, Register]) -> None:
+        """Replace the totals that are not to be trusted by their last accepted values."""
+        if self._guard.review(registers, dt_util.utcnow()):
+            self._async_see_to_steps()
+            self._async_save_soon()
+
+    @callback
+    def async_accept(self, registers: MutableMapping[Obis, Register]) -> None:
+        """Let the totals that have jumped go on from where they are, as the user has said."""
+        for obis, total in self._guard.accept(dt_util.utcnow()).items():
+            if obis in registers:
+                registers[obis] = replace(registers[obis], value=total.value, unit=total.unit)
+        self._async_see_to_steps()
+
+    async def async_save(self) -> None:
+        """Write down what is to be remembered."""
+        await self._store.async_save(self._memory())
+
+    @property
+    def jumped(self) -> Mapping[Obis, tuple[Total, Total]]:
+        """The totals that wait for the user's consent: last accepted and newest value."""
+        return self._guard.jumped
+
+    @callback
+    def _async_see_to_steps(self) -> None:
+        """Have accepted steps taken out of the statistics, and ask about those that wait."""
+        self._correction.async_add(self._guard.steps)
+        self._guard.steps.clear()
+        jumped = self._guard.jumped
+        if jumped.keys() == self._told.keys():
+            return
+        self._told = jumped
+        if not jumped:
+            async_clear_issue(self._hass, self._entry, Issue.TOTALS_JUMPED)
+            return
+        lines = [
+            f"- {obis.short}: {last.kilo:f} → {newest.kilo:f} {newest.kilo_unit}"
+            for obis, (last, newest) in jumped.items()
+        ]
+        async_raise_issue(
+            self._hass, self._entry, Issue.TOTALS_JUMPED, {"totals": "\n".join(lines)}
+        )
+
+    @callback
+    def _async_save_soon(self) -> None:
+        # Every call moves a delayed save further away.
+        if not self._save_due:
+            self._save_due = True
+            self._store.async_delay_save(self._memory, _SAVE_DELAY)
+
+    def _memory(self) -> dict[str, Any]:
+        self._save_due = False
+        return {
+            "guard": self._guard.as_dict(),
+            "steps": [step.as_dict() for step in self._correction.steps],
+        }
+
+
+async def async_start_over(hass: HomeAssistant, entry_id: str) -> None:
+    """Let each total go on from whatever value it has next, since another meter is in.
+
+    Only for an entry that is not loaded.
+    """
+    store = _store(hass, entry_id)
+    if (memory := await store.async_load()) is not None:
+        for mark in memory["guard"]["marks"].values():
+            mark["start_over"] = True
+        await store.async_save(memory)
+
+
+async def async_forget(hass: HomeAssistant, entry_id: str) -> None:
+    """Remove what was remembered of an entry that is gone."""
+    await _store(hass, entry_id).async_remove()
+
+
+def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
+    return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}")
