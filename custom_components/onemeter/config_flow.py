@@ -61,6 +61,7 @@ from .coordinator import line_settings
 from .meter import Framing, Identity, MeterError, Protocol, Reading, create_client
 from .meter.detect import NOISE
 from .meter.errors import UNKNOWN, MeterConnectionError, PortBusyError, UnknownDataError
+from .meter.flag import manufacturer_name
 
 #: Seconds until the first reading must have come; most meters send every 1 to 4 s.
 LISTEN_SECONDS = 15
@@ -384,7 +385,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="confirm",
             description_placeholders={
                 "meter": title,
-                "manufacturer": meter.manufacturer or _NOTHING,
+                "manufacturer": manufacturer_name(meter.manufacturer or _NOTHING),
                 "id": meter.name or _NOTHING,
                 "count": str(len(self._reading.registers)),
                 **{name: _amount(self._reading, codes) for name, codes in _SHOWN.items()},

@@ -1,0 +1,741 @@
+"""The flows, with Home Assistant's own flow manager and a client that does as a test says."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass, field
+from decimal import Decimal
+import json
+from pathlib import Path
+import string
+from typing import Any, override
+from unittest.mock import AsyncMock, patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onemeter.config_flow import SECTION_LINE
+from custom_components.onemeter.const import (
+    CONF_BAUDRATE,
+    CONF_DIRECTION,
+    CONF_DTR,
+    CONF_FRAMING,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    CONF_PUBLISH_INTERVAL,
+    CONF_RTS,
+    DOMAIN,
+)
+from custom_components.onemeter.meter import (
+    Framing,
+    Identity,
+    LineSettings,
+    MeterError,
+    Obis,
+    Protocol,
+    PushedClient,
+    Reading,
+    Register,
+)
+from custom_components.onemeter.meter.detect import NOISE
+from custom_components.onemeter.meter.errors import (
+    UNKNOWN,
+    ChecksumError,
+    MeterConnectionError,
+    MeterSilentError,
+    PortBusyError,
+    PortLostError,
+    PortNotFoundError,
+    PortPermissionError,
+    UnknownDataError,
+)
+from homeassistant.components.usb import SerialPortConsumer
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.exceptions import ConfigEntryNotReady
+
+FLOW = "custom_components.onemeter.config_flow"
+PORT = "/dev/ttyUSB0"
+OTHER_PORT = "socket://meter.local:3333"
+FORM = {CONF_PORT: PORT, CONF_PROTOCOL: "sml", SECTION_LINE: {}}
+DATA = {CONF_PORT: PORT, CONF_PROTOCOL: "sml"}
+
+METER = Identity("0a01444d4f0000bc614e", "DMO", None, "1DMO0012345678")
+OTHER_METER = Identity("0a01444d4f0005f5e0ff", "DMO", None, "1DMO0099999999")
+NAMELESS = Identity()
+GENERATED_ID = "5e0c1f6a7b8d4c2e9f0a1b2c3d4e5f60"
+
+
+def reading(meter: Identity = METER, registers: tuple[Register, ...] | None = None) -> Reading:
+    """Make what a meter says."""
+    if registers is None:
+        registers = (
+            Register(Obis.parse("1-0:96.50.1*1"), "DMO"),
+            Register(None, 1),
+            Register(Obis.parse("1-0:1.8.0"), Decimal("12345678.9"), "Wh"),
+            Register(Obis.parse("1-0:2.8.0"), 1000, "Wh"),
+            Register(Obis.parse("1-0:16.7.0"), 250, "W", signed_value=-250),
+        )
+    return Reading(meter, None, registers, b"")
+
+
+@dataclass
+class Line:
+    """What the clients of a test find, and what was asked of them."""
+
+    #: A reading, the error of opening or listening, or None: nothing understandable comes.
+    says: Reading | Exception | None = field(default_factory=reading)
+    diagnosis: MeterError = field(
+        default_factory=lambda: MeterSilentError("nothing comes", port=PORT)
+    )
+    asked: list[tuple[Protocol, str, LineSettings]] = field(default_factory=list)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
+    open: bool = False
+
+    def client(self, protocol: Protocol, url: str, line: LineSettings) -> FakeClient:
+        self.asked.append((protocol, url, line))
+        return FakeClient(self, url, line)
+
+
+class FakeClient(PushedClient):
+    def __init__(self, found: Line, url: str, line: LineSettings) -> None:
+        super().__init__(url, line)
+        self.found = found
+
+    @override
+    async def listen(self) -> AsyncGenerator[Reading]:
+        self.found.open = True
+        self.found.listening.set()
+        try:
+            match self.found.says:
+                case Reading() as said:
+                    yield said
+                case Exception() as error:
+                    raise error
+                case None:
+                    await asyncio.Event().wait()
+        finally:
+            self.found.open = False
+
+    @override
+    def diagnose(self) -> MeterError:
+        return self.found.diagnosis
+
+
+@pytest.fixture(autouse=True)
+def usb(hass: HomeAssistant) -> None:
+    """Let the integration's dependency seem set up; it would look for the machine's devices."""
+    hass.config.components.add("usb")
+
+
+@pytest.fixture
+def line() -> Generator[Line]:
+    """Give the flow clients that find what the test puts there."""
+    line = Line()
+    with patch(f"{FLOW}.create_client", line.client):
+        yield line
+
+
+@pytest.fixture(autouse=True)
+def by_id() -> Generator[dict[str, str]]:
+    """Stand in for /dev/serial/by-id."""
+    names: dict[str, str] = {}
+    with patch(f"{FLOW}.get_serial_by_id", lambda port: names.get(port, port)):
+        yield names
+
+
+@pytest.fixture(autouse=True)
+def users() -> Generator[dict[str, list[SerialPortConsumer]]]:
+    """Stand in for what Home Assistant knows of its ports."""
+    users: dict[str, list[SerialPortConsumer]] = {}
+    with (
+        patch(f"{FLOW}.async_scan_serial_ports", AsyncMock(return_value=[])),
+        patch(f"{FLOW}.async_get_serial_port_consumers", AsyncMock(return_value=users)),
+    ):
+        yield users
+
+
+@pytest.fixture(autouse=True)
+def setup_entry() -> Generator[AsyncMock]:
+    """Set entries up without reading a meter."""
+    setup_entry = AsyncMock(return_value=True)
+    with (
+        patch("custom_components.onemeter.async_setup_entry", setup_entry),
+        patch(
+            "custom_components.onemeter.async_unload_entry",
+            AsyncMock(return_value=True),
+        ),
+    ):
+        yield setup_entry
+
+
+def assert_said(result: ConfigFlowResult, *path: str) -> None:
+    """Check that the flow has an English text here, and gives it all that it speaks of."""
+    texts: Any = json.loads(Path("custom_components/onemeter/translations/en.json").read_text())
+    for key in ("config", *path):
+        texts = texts[key]
+    spoken_of = {name for _, name, _, _ in string.Formatter().parse(texts) if name}
+    assert spoken_of <= (result["description_placeholders"] or {}).keys()
+
+
+def suggested(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return what the form is filled with."""
+    schema = result["data_schema"]
+    assert schema is not None
+    values = {str(key): (key.description or {}).get("suggested_value") for key in schema.schema}
+    section = {key.schema: value for key, value in schema.schema.items()}[SECTION_LINE]
+    values[SECTION_LINE] = {
+        str(key): (key.description or {}).get("suggested_value") for key in section.schema.schema
+    }
+    return values
+
+
+async def start(hass: HomeAssistant) -> ConfigFlowResult:
+    """Open the dialog for a new meter."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "user"
+    assert not result["errors"]
+    return result
+
+
+async def submit(
+    hass: HomeAssistant, result: ConfigFlowResult, form: dict[str, Any]
+) -> ConfigFlowResult:
+    """Fill in where the meter is, and follow the flow to what comes of it."""
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], form)
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    assert result["progress_action"] == "listen"
+    assert_said(result, "progress", "listen")
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return await flow.async_configure(result["flow_id"])
+
+
+async def confirm(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
+    """Agree that this is the meter."""
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "confirm"
+    assert_said(result, "step", "confirm", "description")
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    return result
+
+
+async def add_entry(
+    hass: HomeAssistant, unique_id: str = "1DMO0012345678", **data: str | int | bool
+) -> MockConfigEntry:
+    """Have a meter that was set up before."""
+    entry = MockConfigEntry(
+        domain=DOMAIN, title="DMO 1234 5678", unique_id=unique_id, data={**DATA, **data}
+    )
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert is_loaded(entry)
+    return entry
+
+
+def is_loaded(entry: MockConfigEntry) -> bool:
+    """Say whether the entry is set up now."""
+    return entry.state is ConfigEntryState.LOADED
+
+
+async def test_meter_is_heard_shown_and_added(
+    hass: HomeAssistant, line: Line, setup_entry: AsyncMock
+) -> None:
+    result = await submit(hass, await start(hass), FORM)
+
+    assert result["description_placeholders"] == {
+        "meter": "DMO 1234 5678",
+        "manufacturer": "DMO",
+        "id": "1 DMO00 1234 5678",
+        "count": "5",
+        "energy_import": "12345.6789 kWh",
+        "energy_export": "1.000 kWh",
+        "power": "-250 W",
+    }
+    assert not line.open
+    setup_entry.assert_not_called()
+
+    result = await confirm(hass, result)
+
+    assert result["title"] == "DMO 1234 5678"
+    assert result["data"] == DATA
+    assert result["result"].unique_id == "1DMO0012345678"
+    assert line.asked == [(Protocol.SML, PORT, LineSettings(baudrate=9600))]
+    setup_entry.assert_called_once()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept", "settings"),
+    [
+        (
+            {CONF_BAUDRATE: "115200", CONF_FRAMING: "8e1", CONF_DTR: "high", CONF_RTS: "low"},
+            {CONF_BAUDRATE: 115200, CONF_FRAMING: "8E1", CONF_DTR: True, CONF_RTS: False},
+            LineSettings(115200, Framing.EIGHT_EVEN, dtr=True, rts=False),
+        ),
+        (
+            {CONF_FRAMING: "7e1"},
+            {CONF_FRAMING: "7E1"},
+            LineSettings(9600, Framing.SEVEN_EVEN),
+        ),
+        (
+            {CONF_BAUDRATE: "default", CONF_DTR: "low"},
+            {CONF_DTR: False},
+            LineSettings(9600, dtr=False),
+        ),
+    ],
+)
+async def test_line_settings_of_experts_are_used_and_kept(
+    hass: HomeAssistant,
+    line: Line,
+    chosen: dict[str, str],
+    kept: dict[str, int | str],
+    settings: LineSettings,
+) -> None:
+    result = await submit(hass, await start(hass), {**FORM, SECTION_LINE: chosen})
+    result = await confirm(hass, result)
+
+    assert result["data"] == DATA | kept
+    assert line.asked == [(Protocol.SML, PORT, settings)]
+
+
+async def test_local_port_is_kept_by_the_name_that_outlives_replugging(
+    hass: HomeAssistant, line: Line, by_id: dict[str, str]
+) -> None:
+    by_id[PORT] = "/dev/serial/by-id/usb-head"
+    result = await confirm(hass, await submit(hass, await start(hass), FORM))
+    assert result["data"][CONF_PORT] == "/dev/serial/by-id/usb-head"
+    assert line.asked[0][1] == "/dev/serial/by-id/usb-head"
+
+
+async def test_url_is_kept_as_it_is_but_for_blanks(
+    hass: HomeAssistant, line: Line, by_id: dict[str, str]
+) -> None:
+    by_id[OTHER_PORT] = "not asked for"
+    form = {**FORM, CONF_PORT: f" {OTHER_PORT}\n"}
+    result = await confirm(hass, await submit(hass, await start(hass), form))
+    assert result["data"][CONF_PORT] == OTHER_PORT
+    assert line.asked[0][1] == OTHER_PORT
+
+
+@pytest.mark.parametrize(
+    ("meter", "title"),
+    [
+        (Identity("0649534b0123456789ab", "ISK"), "ISK 456789AB"),
+        (Identity("00112233"), "SML 00112233"),
+    ],
+)
+async def test_meter_with_another_kind_of_id(
+    hass: HomeAssistant, line: Line, meter: Identity, title: str
+) -> None:
+    line.says = reading(meter)
+    result = await confirm(hass, await submit(hass, await start(hass), FORM))
+    assert result["title"] == title
+    assert result["result"].unique_id == meter.unique_id
+
+
+async def test_meter_without_id_gets_one(hass: HomeAssistant, line: Line) -> None:
+    line.says = reading(NAMELESS, registers=())
+    result = await submit(hass, await start(hass), FORM)
+    assert result["description_placeholders"] == {
+        "meter": "SML meter",
+        "manufacturer": "–",
+        "id": "–",
+        "count": "0",
+        "energy_import": "–",
+        "energy_export": "–",
+        "power": "–",
+    }
+    result = await confirm(hass, result)
+    assert result["title"] == "SML meter"
+    first = result["result"].unique_id
+
+    form = {**FORM, CONF_PORT: OTHER_PORT}
+    result = await confirm(hass, await submit(hass, await start(hass), form))
+    assert len({first, result["result"].unique_id, PORT, OTHER_PORT, None}) == 5
+
+
+@pytest.mark.parametrize(
+    ("registers", "shown"),
+    [
+        ((Register(Obis.parse("1-0:15.7.0"), Decimal("12.5"), "W"),), "12.5 W"),
+        ((Register(Obis.parse("1-0:16.7.0"), 7),), "7"),
+        (
+            (
+                Register(Obis.parse("1-0:16.7.0"), None, "W"),
+                Register(Obis.parse("1-0:1.7.0"), 8, "W"),
+            ),
+            "8 W",
+        ),
+        ((Register(Obis.parse("1-0:16.7.0*1"), 7, "W"),), "–"),
+    ],
+)
+async def test_power_is_shown_by_whichever_register_has_it(
+    hass: HomeAssistant, line: Line, registers: tuple[Register, ...], shown: str
+) -> None:
+    line.says = reading(registers=registers)
+    result = await submit(hass, await start(hass), FORM)
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["power"] == shown
+
+
+SITUATIONS = [
+    (PortNotFoundError("", port=PORT), "port_not_found"),
+    (PortPermissionError("", port=PORT), "port_permission"),
+    (PortBusyError("", port=PORT, by=UNKNOWN), "port_busy"),
+    (PortBusyError("", port=PORT, by="cat (PID 7)"), "port_busy_by"),
+    (PortLostError("", port=PORT), "port_lost"),
+    (MeterConnectionError("", port=PORT, reason="not a serial port"), "cannot_connect"),
+    (ConfigEntryNotReady("ESPHome has not loaded yet"), "cannot_connect"),
+]
+DIAGNOSES = [
+    (MeterSilentError("", port=PORT), "meter_silent"),
+    (UnknownDataError("", port=PORT, looks_like=UNKNOWN), "unknown_data"),
+    (UnknownDataError("", port=PORT, looks_like="IEC 62056-21"), "unknown_data_like"),
+    (UnknownDataError("", port=PORT, looks_like=NOISE), "unknown_data_noise"),
+    (ChecksumError("", port=PORT), "checksum_failed"),
+]
+
+
+async def assert_recovers(
+    hass: HomeAssistant, line: Line, result: ConfigFlowResult, error: str
+) -> None:
+    """Check that the form is back with its error and contents, and that the flow can go on."""
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "user"
+    assert result["errors"] == {"base": error}
+    assert_said(result, "error", error)
+    assert suggested(result)[CONF_PORT] == PORT
+    assert suggested(result)[SECTION_LINE][CONF_DTR] == "high"
+    assert not line.open
+
+    line.says = reading()
+    await confirm(hass, await submit(hass, result, FORM))
+
+
+@pytest.mark.parametrize(("exception", "error"), SITUATIONS)
+async def test_port_trouble_leads_back_to_the_form(
+    hass: HomeAssistant, line: Line, exception: Exception, error: str
+) -> None:
+    line.says = exception
+    form = {**FORM, SECTION_LINE: {CONF_DTR: "high"}}
+    result = await submit(hass, await start(hass), form)
+    await assert_recovers(hass, line, result, error)
+
+
+@pytest.mark.parametrize(("diagnosis", "error"), DIAGNOSES)
+async def test_no_reading_in_time_leads_back_to_the_form(
+    hass: HomeAssistant, line: Line, diagnosis: MeterError, error: str
+) -> None:
+    line.says = None
+    line.diagnosis = diagnosis
+    form = {**FORM, SECTION_LINE: {CONF_DTR: "high"}}
+    with patch(f"{FLOW}.LISTEN_SECONDS", 0.01):
+        result = await submit(hass, await start(hass), form)
+    await assert_recovers(hass, line, result, error)
+
+
+async def test_users_of_a_busy_port_are_named_as_home_assistant_knows_them(
+    hass: HomeAssistant, line: Line, users: dict[str, list[SerialPortConsumer]]
+) -> None:
+    users[PORT] = [
+        SerialPortConsumer(kind="config_entry", title="EDL21", active=True),
+        SerialPortConsumer(kind="config_entry", title="Asleep", active=False),
+        SerialPortConsumer(kind="app", title="ser2net", active=True),
+    ]
+    users["/dev/ttyUSB1"] = [SerialPortConsumer(kind="app", title="Elsewhere", active=True)]
+    line.says = PortBusyError("", port=PORT, by="python (PID 1)")
+    result = await submit(hass, await start(hass), FORM)
+    assert result["errors"] == {"base": "port_busy_by"}
+    assert result["description_placeholders"] == {"port": PORT, "by": "EDL21, ser2net"}
+
+
+async def test_dialog_may_be_looked_at_while_listening(hass: HomeAssistant, line: Line) -> None:
+    line.says = None
+    result = await start(hass)
+    flow = hass.config_entries.flow
+    await flow.async_configure(result["flow_id"], FORM)
+    await line.listening.wait()
+    again = await flow.async_configure(result["flow_id"])
+    assert again["type"] is FlowResultType.SHOW_PROGRESS
+    assert len(line.asked) == 1
+    flow.async_abort(result["flow_id"])
+
+
+async def test_closed_dialog_closes_the_port(hass: HomeAssistant, line: Line) -> None:
+    line.says = None
+    result = await start(hass)
+    await hass.config_entries.flow.async_configure(result["flow_id"], FORM)
+    await line.listening.wait()
+    assert line.open
+
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert not line.open
+    assert not hass.config_entries.flow.async_progress()
+
+
+async def test_port_of_another_meter_is_not_opened(hass: HomeAssistant, line: Line) -> None:
+    await add_entry(hass)
+    result = await hass.config_entries.flow.async_configure((await start(hass))["flow_id"], FORM)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
+    assert_said(result, "abort", "already_configured")
+    assert line.asked == []
+
+
+async def test_same_meter_at_another_port_is_not_added_again(
+    hass: HomeAssistant, line: Line
+) -> None:
+    entry = await add_entry(hass)
+    result = await submit(hass, await start(hass), {**FORM, CONF_PORT: OTHER_PORT})
+    assert line.asked[0][1] == OTHER_PORT
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
+    assert entry.data == DATA
+
+
+async def test_reconfigure_begins_with_what_the_entry_has(hass: HomeAssistant) -> None:
+    entry = await add_entry(hass, baudrate=2400, framing="7E1", dtr=True, rts=False)
+    result = await entry.start_reconfigure_flow(hass)
+    assert result["step_id"] == "reconfigure"
+    assert suggested(result) == {
+        CONF_PORT: PORT,
+        CONF_PROTOCOL: "sml",
+        SECTION_LINE: {
+            CONF_BAUDRATE: "2400",
+            CONF_FRAMING: "7e1",
+            CONF_DTR: "high",
+            CONF_RTS: "low",
+        },
+    }
+
+
+@pytest.mark.parametrize("port", [PORT, OTHER_PORT])
+async def test_reconfigure_listens_in_place_of_the_entry_and_changes_it(
+    hass: HomeAssistant, line: Line, setup_entry: AsyncMock, port: str
+) -> None:
+    entry = await add_entry(hass, dtr=True)
+    result = await entry.start_reconfigure_flow(hass)
+    form = {**FORM, CONF_PORT: port, SECTION_LINE: {CONF_RTS: "low"}}
+    result = await submit(hass, result, form)
+
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reconfigure_successful"
+    assert line.asked == [(Protocol.SML, port, LineSettings(9600, rts=False))]
+    assert entry.data == {CONF_PORT: port, CONF_PROTOCOL: "sml", CONF_RTS: False}
+    assert is_loaded(entry)
+    assert setup_entry.call_count == 2
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 1
+
+
+async def test_reconfigured_meter_without_id_keeps_the_one_it_got(
+    hass: HomeAssistant, line: Line
+) -> None:
+    entry = await add_entry(hass, GENERATED_ID)
+    line.says = reading(NAMELESS)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await submit(hass, result, {**FORM, CONF_PORT: OTHER_PORT})
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data[CONF_PORT] == OTHER_PORT
+    assert entry.unique_id == GENERATED_ID
+
+
+async def test_entry_rests_while_its_flow_listens_and_no_longer(
+    hass: HomeAssistant, line: Line
+) -> None:
+    entry = await add_entry(hass)
+    line.says = None
+    result = await entry.start_reconfigure_flow(hass)
+    await hass.config_entries.flow.async_configure(result["flow_id"], FORM)
+    await line.listening.wait()
+    assert not is_loaded(entry)
+    reload = hass.async_create_task(hass.config_entries.async_reload(entry.entry_id))
+    await asyncio.sleep(0)
+    assert not is_loaded(entry)
+
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert await reload
+    assert not line.open
+    assert is_loaded(entry)
+    assert entry.data == DATA
+
+
+async def test_reconfigure_waits_for_an_entry_that_is_being_set_up(
+    hass: HomeAssistant, line: Line, setup_entry: AsyncMock
+) -> None:
+    entry = await add_entry(hass)
+    first_telegram = asyncio.Event()
+
+    async def wait_for_first_telegram(*_: object) -> bool:
+        return await first_telegram.wait()
+
+    setup_entry.side_effect = wait_for_first_telegram
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    result = await entry.start_reconfigure_flow(hass)
+    assert entry.state is ConfigEntryState.SETUP_IN_PROGRESS
+
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {**FORM, CONF_PORT: OTHER_PORT}
+    )
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    assert line.asked == []
+    first_telegram.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert entry.data[CONF_PORT] == OTHER_PORT
+    assert is_loaded(entry)
+
+
+@pytest.mark.parametrize(("exception", "error"), SITUATIONS)
+async def test_reconfigure_leads_back_to_the_form_with_the_entry_at_work(
+    hass: HomeAssistant, line: Line, exception: Exception, error: str
+) -> None:
+    entry = await add_entry(hass)
+    line.says = exception
+    result = await entry.start_reconfigure_flow(hass)
+    result = await submit(hass, result, {**FORM, CONF_PORT: OTHER_PORT})
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "reconfigure"
+    assert result["errors"] == {"base": error}
+    assert suggested(result)[CONF_PORT] == OTHER_PORT
+    assert is_loaded(entry)
+    assert entry.data == DATA
+
+    line.says = reading()
+    result = await submit(hass, result, {**FORM, CONF_PORT: OTHER_PORT})
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data == {**DATA, CONF_PORT: OTHER_PORT}
+
+
+@pytest.mark.parametrize(
+    ("unique_id", "meter"),
+    [
+        ("1DMO0012345678", OTHER_METER),
+        ("1DMO0012345678", NAMELESS),
+        (GENERATED_ID, METER),
+    ],
+)
+async def test_another_meter_does_not_take_the_place_of_the_entrys(
+    hass: HomeAssistant, line: Line, unique_id: str, meter: Identity
+) -> None:
+    entry = await add_entry(hass, unique_id)
+    line.says = reading(meter)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await submit(hass, result, {**FORM, CONF_PORT: OTHER_PORT})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "wrong_meter"
+    assert_said(result, "abort", "wrong_meter")
+    assert entry.data == DATA
+    assert entry.unique_id == unique_id
+    assert is_loaded(entry)
+
+
+async def test_reconfigure_leaves_the_port_of_another_entry_alone(
+    hass: HomeAssistant, line: Line
+) -> None:
+    await add_entry(hass, "1DMO0099999999", port=OTHER_PORT)
+    entry = await add_entry(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {**FORM, CONF_PORT: OTHER_PORT}
+    )
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
+    assert line.asked == []
+    assert is_loaded(entry)
+
+
+@pytest.mark.parametrize(
+    ("entered", "kept"),
+    [
+        ({}, {}),
+        ({CONF_PUBLISH_INTERVAL: 900.0}, {CONF_PUBLISH_INTERVAL: 900}),
+        ({CONF_MAX_POWER: 100_000_000.0}, {CONF_MAX_POWER: 100_000_000}),
+        ({CONF_DIRECTION: "off"}, {CONF_DIRECTION: "off"}),
+        ({CONF_MULTIPLIER: 0.000001}, {CONF_MULTIPLIER: "0.000001"}),
+        ({CONF_MULTIPLIER: 0.1}, {CONF_MULTIPLIER: "0.1"}),
+        ({CONF_MULTIPLIER: 2000.0}, {CONF_MULTIPLIER: "2000"}),
+        ({CONF_MULTIPLIER: 999999.999999}, {CONF_MULTIPLIER: "999999.999999"}),
+    ],
+)
+async def test_options_are_kept_exactly_and_take_effect(
+    hass: HomeAssistant,
+    setup_entry: AsyncMock,
+    entered: dict[str, Any],
+    kept: dict[str, Any],
+) -> None:
+    entry = await add_entry(hass)
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    assert result["step_id"] == "init"
+    result = await options.async_configure(result["flow_id"], entered)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+
+    usual = {
+        CONF_PUBLISH_INTERVAL: 10,
+        CONF_MAX_POWER: 43470,
+        CONF_DIRECTION: "auto",
+        CONF_MULTIPLIER: "1",
+    }
+    assert entry.options == usual | kept
+    assert setup_entry.call_count == 2
+
+
+async def test_options_begin_with_what_was_chosen_before(hass: HomeAssistant) -> None:
+    entry = await add_entry(hass)
+    chosen = {
+        CONF_PUBLISH_INTERVAL: 60,
+        CONF_MAX_POWER: 10_000,
+        CONF_DIRECTION: "off",
+        CONF_MULTIPLIER: "62.5",
+    }
+    hass.config_entries.async_update_entry(entry, options=chosen)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    schema = result["data_schema"]
+    assert schema is not None
+    assert {str(key): key.description["suggested_value"] for key in schema.schema} == {
+        **chosen,
+        CONF_MULTIPLIER: 62.5,
+    }
+
+
+async def test_multiplier_with_too_many_decimals_may_be_corrected(hass: HomeAssistant) -> None:
+    entry = await add_entry(hass)
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    result = await options.async_configure(result["flow_id"], {CONF_MULTIPLIER: 1.2345678})
+    assert result["type"] is FlowResultType.FORM
+    assert result["errors"] == {CONF_MULTIPLIER: "too_many_decimals"}
+    result = await options.async_configure(result["flow_id"], {CONF_MULTIPLIER: 1.234568})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options[CONF_MULTIPLIER] == "1.234568"
+
+
+@pytest.mark.parametrize(
+    "entered",
+    [
+        {CONF_PUBLISH_INTERVAL: 0},
+        {CONF_PUBLISH_INTERVAL: 901},
+        {CONF_MAX_POWER: 0},
+        {CONF_DIRECTION: "perhaps"},
+        {CONF_MULTIPLIER: 0},
+        {CONF_MULTIPLIER: -1},
+        {CONF_MULTIPLIER: 1_000_001},
+    ],
+)
+async def test_options_out_of_bounds_are_refused(
+    hass: HomeAssistant, entered: dict[str, Any]
+) -> None:
+    entry = await add_entry(hass)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(result["flow_id"], entered)
