@@ -1,0 +1,13 @@
+"""Names of manufacturers."""
+
+import pytest
+
+from custom_components.onemeter.meter.flag import manufacturer_name
+
+
+@pytest.mark.parametrize(
+    ("letters", "name"),
+    [("ISK", "Iskraemeco"), ("ISk", "Iskraemeco"), ("LGZ", "Landis+Gyr"), ("QQQ", "QQQ")],
+)
+def test_manufacturer_name(letters: str, name: str) -> None:
+    assert manufacturer_name(letters) == name

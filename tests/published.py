@@ -1,0 +1,89 @@
+"""A meter's readings as the coordinator publishes them, without port, client or coordinator."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+import logging
+from typing import Any
+from unittest.mock import patch
+
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onemeter.const import DOMAIN
+from custom_components.onemeter.coordinator import MeterData
+from custom_components.onemeter.meter import Identity, Obis, Register, Value
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+
+METER = Identity(
+    meter_id="0a01454d480000bc614e",
+    manufacturer="EMH",
+    device_id="1EMH0012345678",
+)
+
+
+def register(
+    code: str,
+    value: Value,
+    unit: str | None = None,
+    *,
+    signed: Decimal | int | None = None,
+) -> Register:
+    """Return a register; a value with a unit is a number, written as text to be exact."""
+    if unit is not None and isinstance(value, str):
+        value = Decimal(value)
+    return Register(Obis.parse(code), value, unit, signed_value=signed)
+
+
+class PublishedMeter:
+    """A meter whose readings the test publishes itself."""
+
+    def __init__(self, hass: HomeAssistant, meter: Identity, options: dict[str, Any]) -> None:
+        self._hass = hass
+        self._meter = meter
+        self.entry = MockConfigEntry(
+            domain=DOMAIN, title="Meter", unique_id=meter.unique_id, options=options
+        )
+        self._coordinator = DataUpdateCoordinator[MeterData](
+            hass, logging.getLogger(__name__), config_entry=self.entry, name="Meter"
+        )
+
+    async def start(self, *registers: Register) -> None:
+        """Set the entry up, with these registers in its first telegram."""
+        self._coordinator.data = self._data(registers)
+        self.entry.runtime_data = self._coordinator
+        self.entry.add_to_hass(self._hass)
+        self._hass.config.components.add("usb")
+        with patch("custom_components.onemeter.async_setup_entry", _forward):
+            assert await self._hass.config_entries.async_setup(self.entry.entry_id)
+            await self._hass.async_block_till_done()
+
+    async def publish(self, *registers: Register) -> None:
+        """Publish a telegram of these registers."""
+        self._coordinator.async_set_updated_data(self._data(registers))
+        await self._hass.async_block_till_done()
+
+    async def fall_silent(self) -> None:
+        """Tell that the meter cannot be read any more."""
+        self._coordinator.async_set_update_error(TimeoutError("silent"))
+        await self._hass.async_block_till_done()
+
+    def _data(self, registers: tuple[Register, ...]) -> MeterData:
+        named = {register.obis: register for register in registers if register.obis is not None}
+        return MeterData(meter=self._meter, registers=named, received=datetime.now(UTC))
+
+
+async def _forward(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
+    await hass.config_entries.async_forward_entry_setups(entry, ["sensor"])
+    return True
+
+
+async def publish(
+    hass: HomeAssistant,
+    *registers: Register,
+    meter: Identity = METER,
+    options: dict[str, Any] | None = None,
+) -> PublishedMeter:
+    """Set up an entry whose meter sends these registers."""
+    published = PublishedMeter(hass, meter, options or {})
+    await published.start(*registers)
+    return published

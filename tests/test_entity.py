@@ -1,0 +1,48 @@
+"""The device that stands for the meter."""
+
+import pytest
+
+from custom_components.onemeter.const import DOMAIN
+from custom_components.onemeter.meter import Identity
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+
+from .published import METER, publish, register
+
+
+async def test_device(hass: HomeAssistant, device_registry: dr.DeviceRegistry) -> None:
+    published = await publish(
+        hass,
+        register("1-0:0.2.0*0", "1.02.007"),
+        register("1-0:1.8.0*255", "5", "Wh"),
+    )
+    [device] = dr.async_entries_for_config_entry(device_registry, published.entry.entry_id)
+    assert device.identifiers == {(DOMAIN, "1EMH0012345678")}
+    assert device.name == "Meter"
+    assert device.manufacturer == "EMH metering"
+    assert device.serial_number == "1 EMH00 1234 5678"
+    assert device.sw_version == "1.02.007"
+
+
+@pytest.mark.parametrize(
+    ("manufacturer", "name"), [("EMH", "EMH metering"), ("XYZ", "XYZ"), (None, None)]
+)
+async def test_device_of_little_known_meter(
+    hass: HomeAssistant,
+    device_registry: dr.DeviceRegistry,
+    manufacturer: str | None,
+    name: str | None,
+) -> None:
+    meter = Identity(meter_id="4711", manufacturer=manufacturer, ident="T210-D")
+    published = await publish(hass, register("1-0:1.8.0*255", "5", "Wh"), meter=meter)
+    [device] = dr.async_entries_for_config_entry(device_registry, published.entry.entry_id)
+    assert (device.manufacturer, device.model, device.sw_version) == (name, "T210-D", None)
+
+
+async def test_two_meters_are_two_devices(
+    hass: HomeAssistant, device_registry: dr.DeviceRegistry
+) -> None:
+    await publish(hass, register("1-0:1.8.0*255", "5", "Wh"), meter=METER)
+    await publish(hass, register("1-0:1.8.0*255", "6", "Wh"), meter=Identity(meter_id="4711"))
+    assert len(device_registry.devices) == 2
+    assert [state.state for state in hass.states.async_all()] == ["0.005", "0.006"]

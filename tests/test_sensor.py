@@ -1,0 +1,434 @@
+"""From registers to states."""
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+    do_adhoc_statistics,
+)
+
+from custom_components.onemeter.const import CONF_DIRECTION, CONF_MULTIPLIER, DIRECTION_OFF
+from custom_components.onemeter.meter import Register, Value
+from homeassistant.components.energy import validate
+from homeassistant.components.energy.data import async_get_manager
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+
+from .published import publish, register
+
+#: What a German basic meter (FNN) sends once its PIN was entered and it shows all it has.
+MODERN = (
+    register("1-0:96.50.1*1", "EMH"),
+    register("1-0:96.1.0*255", bytes.fromhex("0a01454d480000bc614e")),
+    register("1-0:1.8.0*255", "12345678.9", "Wh"),
+    register("1-0:2.8.0*255", "987654.3", "Wh"),
+    register("1-0:16.7.0*255", "-356.24", "W", signed=Decimal("-356.24")),
+    register("1-0:36.7.0*255", "-148.36", "W", signed=Decimal("507.00")),
+    register("1-0:32.7.0*255", "230.7", "V"),
+    register("1-0:31.7.0*255", "0.41", "A"),
+    register("1-0:81.7.4*255", "272", "°"),
+    register("1-0:14.7.0*255", "49.9", "Hz"),
+    register("1-0:0.2.0*0", "1.02.007"),
+    register("1-0:96.5.0*255", 0x1C0104),
+    register("1-0:96.90.2*1", b"A0A1"),
+)
+
+#: What an older German meter (EDL) sends, whose power has no sign.
+EDL = (
+    register("129-129:199.130.3*255", "EMH"),
+    register("1-0:0.0.9*255", bytes.fromhex("0901454d48000078fba5")),
+    register("1-0:1.8.0*255", "336862.2", "Wh"),
+    register("1-0:1.8.1*255", "336862.2", "Wh"),
+    register("1-0:1.8.2*255", "0", "Wh"),
+    register("1-0:15.7.0*255", "126.6", "W", signed=Decimal("-126.6")),
+    register("129-129:199.130.5*255", bytes(range(48))),
+)
+
+
+def states(hass: HomeAssistant) -> dict[str, str]:
+    return {
+        state.entity_id.removeprefix("sensor.meter_"): state.state
+        for state in hass.states.async_all()
+    }
+
+
+def value(hass: HomeAssistant, name: str) -> str:
+    state = hass.states.get(f"sensor.meter_{name}")
+    assert state is not None
+    return state.state
+
+
+def enable(hass: HomeAssistant, *codes: str) -> None:
+    """Enable sensors before their meter is there, as the user does later."""
+    for code in codes:
+        er.async_get(hass).async_get_or_create(
+            "sensor", "onemeter", f"1EMH0012345678-{code}", suggested_object_id="meter_enabled"
+        )
+
+
+@pytest.mark.parametrize(
+    ("registers", "expected"),
+    [
+        (
+            MODERN,
+            {
+                "energy_import": ("12345.6789", "kWh", "energy", "total_increasing"),
+                "energy_export": ("987.6543", "kWh", "energy", "total_increasing"),
+                "power": ("-356.24", "W", "power", "measurement"),
+                "power_l1": ("507.00", "W", "power", "measurement"),
+                "voltage_l1": ("230.7", "V", "voltage", "measurement"),
+                "current_l1": ("0.41", "A", "current", "measurement"),
+                "frequency": ("49.9", "Hz", "frequency", "measurement"),
+            },
+        ),
+        (
+            EDL,
+            {
+                "energy_import": ("336.8622", "kWh", "energy", "total_increasing"),
+                "energy_import_t1": ("336.8622", "kWh", "energy", "total_increasing"),
+                "energy_import_t2": ("0", "kWh", "energy", "total_increasing"),
+                "power_without_direction": ("126.6", "W", "power", "measurement"),
+                "power": ("-126.6", "W", "power", "measurement"),
+            },
+        ),
+    ],
+    ids=["modern", "edl"],
+)
+async def test_sensors_of_meter(
+    hass: HomeAssistant,
+    registers: tuple[Register, ...],
+    expected: dict[str, tuple[str, str, str, str]],
+) -> None:
+    await publish(hass, *registers)
+    assert {
+        state.entity_id.removeprefix("sensor.meter_"): (
+            state.state,
+            state.attributes["unit_of_measurement"],
+            state.attributes["device_class"],
+            state.attributes["state_class"],
+        )
+        for state in hass.states.async_all()
+    } == expected
+
+
+@pytest.mark.parametrize(
+    ("registers", "disabled"),
+    [
+        (
+            MODERN,
+            {
+                "1-0:96.50.1*1": "Manufacturer",
+                "1-0:96.1.0*255": "Identification (1-0:96.1.0)",
+                "1-0:81.7.4*255": "Phase angle I L1 – U L1",
+                "1-0:0.2.0*0": "Firmware version",
+                "1-0:96.5.0*255": "Status word",
+                "1-0:96.90.2*1": "Firmware checksum",
+            },
+        ),
+        (
+            EDL,
+            {
+                "129-129:199.130.3*255": "Manufacturer",
+                "1-0:0.0.9*255": "Identification (1-0:0.0.9)",
+                "129-129:199.130.5*255": "Public key",
+            },
+        ),
+    ],
+    ids=["modern", "edl"],
+)
+async def test_sensors_for_the_curious_are_disabled(
+    hass: HomeAssistant,
+    entity_registry: er.EntityRegistry,
+    registers: tuple[Register, ...],
+    disabled: dict[str, str],
+) -> None:
+    published = await publish(hass, *registers)
+    entries = er.async_entries_for_config_entry(entity_registry, published.entry.entry_id)
+    assert {
+        entry.unique_id.removeprefix("1EMH0012345678-"): entry.original_name
+        for entry in entries
+        if entry.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    } == disabled
+
+
+async def test_unique_ids(hass: HomeAssistant, entity_registry: er.EntityRegistry) -> None:
+    await publish(hass, register("1-0:1.8.0*255", "1", "Wh"), register("1-1:1.8.0*255", "2", "Wh"))
+    assert {
+        entity_id: entry.unique_id for entity_id, entry in entity_registry.entities.items()
+    } == {
+        "sensor.meter_energy_import": "1EMH0012345678-1-0:1.8.0*255",
+        "sensor.meter_energy_import_1_1_1_8_0": "1EMH0012345678-1-1:1.8.0*255",
+    }
+
+
+async def test_unknown_code_is_a_disabled_sensor(
+    hass: HomeAssistant, entity_registry: er.EntityRegistry
+) -> None:
+    await publish(hass, register("1-0:1.29.0*255", "5", "kWh"))
+    entry = entity_registry.entities["sensor.meter_1_0_1_29_0"]
+    assert entry.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    assert entry.original_name == "1-0:1.29.0"
+    assert entry.original_device_class == "energy"
+    assert entry.capabilities is None
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "state"),
+    [
+        ("18446744073709551615.55555", "Wh", "18446744073709551.61555555"),
+        ("0.1", "kWh", "0.1"),
+        ("1.50", "MWh", "1500"),
+        ("3", "MWh", "3000"),
+        ("0", "Wh", "0"),
+        ("0.00000", "Wh", "0"),
+        ("-0.000", "kWh", "0"),
+        ("12345.678900", "kWh", "12345.678900"),
+    ],
+)
+async def test_state_has_every_digit_of_the_meter(
+    hass: HomeAssistant, number: str, unit: str, state: str
+) -> None:
+    await publish(hass, register("1-0:1.8.0*255", number, unit))
+    assert value(hass, "energy_import") == state
+
+
+async def test_multiplier_is_exact_and_for_energy_and_power_only(hass: HomeAssistant) -> None:
+    await publish(
+        hass,
+        register("1-0:1.8.0*255", "12345678901234567.1", "Wh"),
+        register("1-0:16.7.0*255", "0.1", "W", signed=Decimal("-0.1")),
+        register("1-0:3.8.0*255", "0.003", "kvarh"),
+        register("1-0:9.7.0*255", "3", "VA"),
+        register("1-0:1.6.0*255", "0.003", "kW"),
+        register("1-0:32.7.0*255", "57.7", "V"),
+        register("1-0:31.7.0*255", "4.5", "A"),
+        register("1-0:13.7.0*255", Decimal("0.98")),
+        options={CONF_MULTIPLIER: "33.3"},
+    )
+    assert states(hass) == {
+        "energy_import": "411111107411111.08443",
+        "power": "-3.33",
+        "reactive_energy_import": "0.0999",
+        "apparent_power_import": "99.9",
+        "maximum_demand_import": "99.9",
+        "voltage_l1": "57.7",
+        "current_l1": "4.5",
+        "power_factor": "0.98",
+        "tan_ph": "0.000",
+    }
+
+
+async def test_change_of_unit_between_telegrams(hass: HomeAssistant) -> None:
+    published = await publish(hass, register("1-0:1.8.0*255", "5000", "Wh"))
+    await published.publish(register("1-0:1.8.0*255", "5.001", "kWh"))
+    assert value(hass, "energy_import") == "5.001"
+    await published.publish(register("1-0:1.8.0*255", "5.002", "m³"))
+    assert value(hass, "energy_import") == STATE_UNKNOWN
+    await published.publish(register("1-0:1.8.0*255", 6))
+    assert value(hass, "energy_import") == STATE_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("option", "power", "l1"),
+    [({}, "425", "-7"), ({CONF_DIRECTION: DIRECTION_OFF}, "-425", "-7")],
+)
+async def test_direction(hass: HomeAssistant, option: dict[str, Any], power: str, l1: str) -> None:
+    await publish(
+        hass,
+        register("1-0:16.7.0*255", "-425", "W", signed=425),
+        register("1-0:36.7.0*255", "-7", "W"),
+        options=option,
+    )
+    assert states(hass) == {"power": power, "power_l1": l1}
+
+
+@pytest.mark.parametrize(
+    ("option", "others", "expected"),
+    [
+        ({}, (), {"power_without_direction": "9", "power": "-9"}),
+        ({CONF_DIRECTION: DIRECTION_OFF}, (), {"power_without_direction": "9"}),
+        (
+            {},
+            (register("1-0:16.7.0*255", "3", "W"),),
+            {"power_without_direction": "9", "power": "3"},
+        ),
+    ],
+)
+async def test_power_is_derived_where_the_meter_sends_none(
+    hass: HomeAssistant,
+    option: dict[str, Any],
+    others: tuple[Register, ...],
+    expected: dict[str, str],
+) -> None:
+    await publish(hass, register("1-0:15.7.0*255", "9", "W", signed=-9), *others, options=option)
+    assert states(hass) == expected
+
+
+async def test_derived_power_is_unknown_without_direction(hass: HomeAssistant) -> None:
+    published = await publish(hass, register("1-0:15.7.0*255", "9", "W", signed=9))
+    await published.publish(register("1-0:15.7.0*255", "9", "W"))
+    assert value(hass, "power") == STATE_UNKNOWN
+    await published.publish(register("1-0:1.8.0*255", "9", "Wh"))
+    assert value(hass, "power") == STATE_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("registers", "tan_phi"),
+    [
+        ([("1-0:1.8.0*255", "3", "kWh"), ("1-0:3.8.0*255", "1000", "varh")], "0.333"),
+        ([("1-1:1.8.0*255", "3000", "Wh"), ("1-1:3.8.0*255", "2", "kvarh")], "0.667"),
+        (
+            [
+                ("1-0:1.8.0*255", "4", "kWh"),
+                ("1-0:3.8.0*255", "3", "kvarh"),
+                ("1-0:5.8.0*255", "1", "kvarh"),
+            ],
+            "0.250",
+        ),
+    ],
+)
+async def test_tan_phi(
+    hass: HomeAssistant, registers: list[tuple[str, str, str]], tan_phi: str
+) -> None:
+    await publish(hass, *(register(*line) for line in registers))
+    assert value(hass, "tan_ph") == tan_phi
+
+
+async def test_tan_phi_waits_for_energy(hass: HomeAssistant) -> None:
+    reactive = register("1-0:3.8.0*255", "1", "kvarh")
+    published = await publish(hass, register("1-0:1.8.0*255", "0", "kWh"), reactive)
+    assert hass.states.get("sensor.meter_tan_ph") is None
+    await published.publish(register("1-0:1.8.0*255", "4", "kWh"), reactive)
+    assert value(hass, "tan_ph") == "0.250"
+
+
+async def test_registers_that_come_later_become_sensors(hass: HomeAssistant) -> None:
+    published = await publish(hass, register("1-0:1.8.0*255", "5000", "Wh"))
+    assert states(hass) == {"energy_import": "5.000"}
+    await published.publish(
+        register("1-0:1.8.0*255", "5000.1", "Wh"), register("1-0:16.7.0*255", "7", "W")
+    )
+    assert states(hass) == {"energy_import": "5.0001", "power": "7"}
+
+
+async def test_missing_register_is_unknown(hass: HomeAssistant) -> None:
+    total = register("1-0:1.8.0*255", "5000", "Wh")
+    published = await publish(hass, total, register("1-0:16.7.0*255", "7", "W"))
+    await published.publish(total)
+    assert states(hass) == {"energy_import": "5.000", "power": STATE_UNKNOWN}
+    await published.publish(total, register("1-0:16.7.0*255", None))
+    assert value(hass, "power") == STATE_UNKNOWN
+    await published.publish(total, register("1-0:16.7.0*255", "8", "W"))
+    assert value(hass, "power") == "8"
+
+
+async def test_text_where_a_number_belongs_is_unknown(hass: HomeAssistant) -> None:
+    published = await publish(hass, register("1-0:32.7.0*255", "230.1", "V"))
+    await published.publish(Register(register("1-0:32.7.0*255", None).obis, "---.-", "V"))
+    assert value(hass, "voltage_l1") == STATE_UNKNOWN
+    await published.publish(register("1-0:32.7.0*255", value=True))
+    assert value(hass, "voltage_l1") == STATE_UNKNOWN
+
+
+async def test_silence_is_unavailable(hass: HomeAssistant) -> None:
+    total = register("1-0:1.8.0*255", "5000", "Wh")
+    published = await publish(hass, total)
+    await published.fall_silent()
+    assert value(hass, "energy_import") == STATE_UNAVAILABLE
+    await published.publish(total)
+    assert value(hass, "energy_import") == "5.000"
+
+
+async def test_nothing_is_written_without_news(hass: HomeAssistant) -> None:
+    published = await publish(
+        hass, register("1-0:1.8.0*255", "5000", "Wh"), register("1-0:16.7.0*255", "7", "W")
+    )
+    written: list[str] = []
+
+    @callback
+    def remember(event: Event[Any]) -> None:
+        written.append(event.data["entity_id"])
+
+    hass.bus.async_listen("state_changed", remember)
+    hass.bus.async_listen("state_reported", remember, event_filter=callback(lambda _: True))
+    await published.publish(
+        register("1-0:1.8.0*255", "5000.0", "Wh"), register("1-0:16.7.0*255", "8", "W")
+    )
+    assert written == ["sensor.meter_power"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "state"),
+    [
+        ("0002", "0002"),
+        (bytes.fromhex("00ff1a"), "00FF1A"),
+        (1868036, "1868036"),
+        (Decimal("1.50"), "1.50"),
+        (True, "true"),
+        (False, "false"),
+        (datetime(2026, 11, 23, 12, 0), "2026-11-23T12:00:00"),  # noqa: DTZ001 - meters' own time
+        (None, STATE_UNKNOWN),
+        ("", STATE_UNKNOWN),
+        (b"", STATE_UNKNOWN),
+        ("x" * 255, "x" * 255),
+        ("x" * 256, STATE_UNKNOWN),
+        (bytes(128), STATE_UNKNOWN),
+    ],
+)
+async def test_wording(hass: HomeAssistant, sent: Value, state: str) -> None:
+    await publish(hass, register("0-0:96.14.0*255", sent))
+    assert value(hass, "active_tariff") == state
+
+
+async def test_clock(hass: HomeAssistant) -> None:
+    enable(hass, "0-0:1.0.0*255")
+    time = datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=1)))
+    published = await publish(hass, register("0-0:1.0.0*255", time))
+    assert value(hass, "enabled") == "2026-10-25T01:30:00+00:00"
+    await published.publish(register("0-0:1.0.0*255", "later"))
+    assert value(hass, "enabled") == STATE_UNKNOWN
+    await published.publish()
+    assert value(hass, "enabled") == STATE_UNKNOWN
+
+
+@pytest.mark.usefixtures("recorder_mock")
+async def test_energy_dashboard_is_content(hass: HomeAssistant) -> None:
+    await publish(hass, *MODERN)
+    assert await async_setup_component(hass, "sensor", {})
+    assert await async_setup_component(hass, "energy", {})
+    await async_wait_recording_done(hass)
+    state = hass.states.get("sensor.meter_energy_import")
+    assert state is not None
+    changed = state.last_changed
+    start = changed.replace(minute=changed.minute // 5 * 5, second=0, microsecond=0)
+    do_adhoc_statistics(hass, start=start)
+    await async_wait_recording_done(hass)
+    manager = await async_get_manager(hass)
+    await manager.async_update(
+        {
+            "energy_sources": [
+                {
+                    "type": "grid",
+                    "stat_energy_from": "sensor.meter_energy_import",
+                    "stat_energy_to": "sensor.meter_energy_export",
+                    "stat_cost": None,
+                    "entity_energy_price": None,
+                    "number_energy_price": None,
+                    "stat_compensation": None,
+                    "entity_energy_price_export": None,
+                    "number_energy_price_export": None,
+                    "cost_adjustment_day": 0,
+                    "stat_rate": "sensor.meter_power",
+                }
+            ],
+            "device_consumption": [],
+            "device_consumption_water": [],
+        }
+    )
+    result = await validate.async_validate(hass)
+    assert result.as_dict()["energy_sources"] == [[]]

@@ -1,0 +1,84 @@
+"""Texts in three languages say the same things, and each name that the code uses is there."""
+
+from collections.abc import Iterator
+import json
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+
+from custom_components.onemeter.registers import (
+    DESCRIPTIVE,
+    MANUFACTURER_SPECIFIC,
+    MEASURED,
+    SPECIAL,
+)
+from custom_components.onemeter.sensor import DERIVED
+
+INTEGRATION = Path(__file__).parents[1] / "custom_components" / "onemeter"
+LANGUAGES = ("en", "de", "pl")
+
+NAMES_OF_SENSORS = {
+    "identification",
+    "register",
+    *(line.key for line in MEASURED.values()),
+    *(line.key for line in DESCRIPTIVE.values()),
+    *(line.key for line in MANUFACTURER_SPECIFIC.values()),
+    *(line.key for line, _ in SPECIAL.values()),
+    *(str(description.translation_key) for description in DERIVED),
+}
+
+
+def load(name: str) -> Any:
+    return json.loads((INTEGRATION / name).read_text(encoding="utf-8"))
+
+
+def texts(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from texts(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def placeholders(text: str) -> set[str | None]:
+    return {field for _, field, _, _ in Formatter().parse(text) if field is not None}
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_same_texts_with_same_placeholders(language: str) -> None:
+    english = {key: placeholders(text) for key, text in texts(load("translations/en.json"))}
+    other = {key: placeholders(text) for key, text in texts(load(f"translations/{language}.json"))}
+    assert other == english
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_empty_or_untidy(language: str) -> None:
+    for key, text in texts(load(f"translations/{language}.json")):
+        assert text, key
+        assert text == text.strip(), key
+        assert "  " not in text, key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_of_sensors_differ(language: str) -> None:
+    names = [
+        entry["name"]
+        for entry in load(f"translations/{language}.json")["entity"]["sensor"].values()
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_every_sensor_has_a_name_and_every_name_a_sensor() -> None:
+    assert set(load("translations/en.json")["entity"]["sensor"]) == NAMES_OF_SENSORS
+
+
+def test_icons_are_those_of_sensors_without_device_class() -> None:
+    iconless = {
+        line.key
+        for line in [*MEASURED.values(), *DESCRIPTIVE.values(), *MANUFACTURER_SPECIFIC.values()]
+        if line.quantity is None or line.quantity.device_class is None
+    }
+    icons = set(load("icons.json")["entity"]["sensor"])
+    assert icons == {*iconless, "identification", "phase_angle", "tan_phi"}
