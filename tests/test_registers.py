@@ -167,6 +167,7 @@ def test_descriptive(code: str, value: Value, name: str) -> None:
         ("1-0:1.20.0*255", 83038, "kWh", None),
         ("1-0:93.7.0*255", 2, None, None),
         ("1-0:82.8.1*255", "1", None, None),
+        ("1-0:96.50.1*4", "P1.2.12", None, None),
         ("1-0:1.8.64*255", 2, "kWh", None),
         ("1-0:1.7.1*255", None, "W", None),
         ("0-1:24.2.1*255", Decimal("1.5"), "m³", None),

@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.onemeter.registers import (
     DESCRIPTIVE,
-    MANUFACTURER_SPECIFIC,
+    GERMAN,
     MEASURED,
     SPECIAL,
 )
@@ -24,7 +24,7 @@ NAMES_OF_SENSORS = {
     "register",
     *(line.key for line in MEASURED.values()),
     *(line.key for line in DESCRIPTIVE.values()),
-    *(line.key for line in MANUFACTURER_SPECIFIC.values()),
+    *(line.key for line in GERMAN.values()),
     *(line.key for line, _ in SPECIAL.values()),
     *(str(description.translation_key) for description in DERIVED),
 }
@@ -77,7 +77,7 @@ def test_every_sensor_has_a_name_and_every_name_a_sensor() -> None:
 def test_icons_are_those_of_sensors_without_device_class() -> None:
     iconless = {
         line.key
-        for line in [*MEASURED.values(), *DESCRIPTIVE.values(), *MANUFACTURER_SPECIFIC.values()]
+        for line in [*MEASURED.values(), *DESCRIPTIVE.values(), *GERMAN.values()]
         if line.quantity is None or line.quantity.device_class is None
     }
     icons = set(load("icons.json")["entity"]["sensor"])

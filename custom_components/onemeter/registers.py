@@ -236,7 +236,6 @@ DESCRIPTIVE: Mapping[tuple[int, int, int], Line] = {
     (96, 5, 0): Line("status_word", enabled=False),
     (0, 2, 0): Line("firmware", enabled=False),
     (96, 90, 2): Line("firmware_checksum", enabled=False),
-    (96, 50, 1): Line("manufacturer", enabled=False),
     (0, 1, 0): Line("billing_resets", enabled=False),
     (96, 7, 0): Line("power_failures", enabled=False),
     (96, 7, 21): Line("power_failures", enabled=False),
@@ -252,8 +251,9 @@ DESCRIPTIVE: Mapping[tuple[int, int, int], Line] = {
 _IDENTIFICATION = Line("identification", enabled=False)
 _IDENTIFICATION_GROUPS = ((0, 0), (42, 0), (96, 1))
 
-#: Codes that German meters used before there were standard ones.
-MANUFACTURER_SPECIFIC: Mapping[Obis, Line] = {
+#: What only German meters send, under codes in which every group counts.
+GERMAN: Mapping[Obis, Line] = {
+    Obis(1, 0, 96, 50, 1, 1): Line("manufacturer", enabled=False),
     Obis(129, 129, 199, 130, 3): Line("manufacturer", enabled=False),
     Obis(129, 129, 199, 130, 5): Line("public_key", enabled=False),
 }
@@ -321,7 +321,7 @@ def _look_up(obis: Obis) -> tuple[Line, str]:
             return _IDENTIFICATION, ""
         if line := DESCRIPTIVE.get((c, d, e)):
             return line, ""
-    return MANUFACTURER_SPECIFIC.get(obis, _UNKNOWN), ""
+    return GERMAN.get(obis, _UNKNOWN), ""
 
 
 def _state_class(obis: Obis) -> SensorStateClass | None:
