@@ -1,12 +1,13 @@
 """The command line: ``python -m meter decode …`` and ``python -m meter listen …``."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from io import BufferedReader
 import json
+import math
 import os
 import sys
 
@@ -148,14 +149,15 @@ def _listen(options: argparse.Namespace, output: _Output) -> Counters:
     from .clients import create_client  # noqa: PLC0415
     from .listen import listen  # noqa: PLC0415
 
-    usual = DEFAULT_LINE[options.protocol]
+    protocol = Protocol(options.protocol)
+    usual = DEFAULT_LINE[protocol]
     line = LineSettings(
         baudrate=options.baud or usual.baudrate,
-        framing=options.framing or usual.framing,
+        framing=Framing(options.framing or usual.framing),
         dtr=_LEVELS.get(options.dtr),
         rts=_LEVELS.get(options.rts),
     )
-    client = create_client(options.protocol, options.port, line)
+    client = create_client(protocol, options.port, line)
     listen(client, output.show, _complain, count=options.count, seconds=options.seconds)
     return client.counters
 
@@ -174,7 +176,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    decode = commands.add_parser("decode", help="decode a file of received bytes")
+    decode = commands.add_parser(
+        "decode",
+        help="decode a file of received bytes",
+        description="Decode a file of received bytes: one line of JSON for each reading.",
+    )
     _add_protocol(decode)
     decode.add_argument(
         "--object",
@@ -185,7 +191,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     decode.add_argument("file", type=_file, metavar="FILE", help="the file; - is standard input")
 
-    listen = commands.add_parser("listen", help="listen at a port to a meter that sends by itself")
+    listen = commands.add_parser(
+        "listen",
+        help="listen at a port to a meter that sends by itself",
+        description="Listen at a port to a meter that sends by itself: one line of JSON for each"
+        " reading, until Ctrl-C.",
+    )
     _add_protocol(listen)
     listen.add_argument(
         "--port",
@@ -193,22 +204,29 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="a path such as /dev/ttyUSB0, or socket://host:port, rfc2217://…, esphome://…",
     )
-    listen.add_argument("--baud", type=_positive_int, metavar="N", help="bits per second")
-    listen.add_argument("--framing", type=Framing, choices=list(Framing), help="(default: 8N1)")
+    listen.add_argument(
+        "--baud",
+        type=_above_zero(int),
+        metavar="N",
+        help="bits per second; usually the protocol's own (sml: 9600)",
+    )
+    listen.add_argument(
+        "--framing",
+        choices=list(Framing),
+        help="data bits, parity, stop bits; usually the protocol's own (sml: 8N1)",
+    )
     listen.add_argument("--dtr", choices=_LEVELS, help="level of DTR while the port is open")
     listen.add_argument("--rts", choices=_LEVELS, help="level of RTS while the port is open")
-    listen.add_argument("--count", type=_positive_int, metavar="N", help="end after N readings")
-    listen.add_argument("--seconds", type=_positive, metavar="S", help="end after S seconds")
+    listen.add_argument("--count", type=_above_zero(int), metavar="N", help="end after N readings")
+    listen.add_argument(
+        "--seconds", type=_above_zero(float), metavar="S", help="end after S seconds"
+    )
     return parser
 
 
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--protocol",
-        type=Protocol,
-        choices=list(Protocol),
-        required=True,
-        help="what the meter speaks",
+        "--protocol", choices=list(Protocol), required=True, help="what the meter speaks"
     )
 
 
@@ -219,18 +237,17 @@ def _file(path: str) -> BufferedReader:
         raise argparse.ArgumentTypeError(f"{path}: {err.strerror}") from err
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"not above 0: {text}")
-    return number
+def _above_zero[N: (int, float)](number: type[N]) -> Callable[[str], N]:
+    def parse(text: str) -> N:
+        try:
+            value = number(text)
+        except ValueError:
+            value = number(0)
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+        return value
 
-
-def _positive_int(text: str) -> int:
-    number = int(text)
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"not above 0: {text}")
-    return number
+    return parse
 
 
 if __name__ == "__main__":

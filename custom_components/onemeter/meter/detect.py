@@ -19,12 +19,9 @@ _IEC62056 = re.compile(rb"/[A-Za-z]{3}[0-9A-Z]|\d\.\d{1,2}(?:\.\d{1,2})?(?:[*&]\
 
 #: Printable characters, and STX, ETX, EOT, ACK, CR, LF, SOH.
 _TEXT = frozenset({*range(0x20, 0x7F), 0x01, 0x02, 0x03, 0x04, 0x06, 0x0A, 0x0D})
-#: What is read when the meter speaks slower than the port listens: within one byte the line
-#: changes its level once at most.
+#: What is read above all when the meter speaks slower than the port listens: bytes in which the
+#: line changes its level once at most, and zeros for what is no character at all.
 _SINGLE_EDGE = frozenset({0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF})
-
-_NOISE_MIN = 8
-_ENTROPY_MIN = 32
 
 
 def looks_like(data: bytes) -> str | None:
@@ -63,9 +60,10 @@ def _has_hdlc_frame(data: bytes) -> bool:
 
 
 def _is_noise(data: bytes) -> bool:
-    if len(data) < _NOISE_MIN:
+    if len(data) < 8:
         return False
-    if sum(byte in _SINGLE_EDGE for byte in data) >= 0.6 * len(data):
+    if sum(byte in _SINGLE_EDGE for byte in data) >= len(data) / 3:
         return True
+    # Otherwise when it is as good as random.
     sample = data[:256]
-    return len(sample) >= _ENTROPY_MIN and len(set(sample)) >= 0.5 * len(sample)
+    return len(sample) >= 32 and len(set(sample)) >= len(sample) / 2

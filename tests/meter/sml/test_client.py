@@ -1,0 +1,190 @@
+"""The SML client at a pseudo-terminal."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from custom_components.onemeter.meter import DEFAULT_LINE, Obis, Protocol, Reading, create_client
+from custom_components.onemeter.meter.client import PushedClient
+from custom_components.onemeter.meter.errors import (
+    ChecksumError,
+    MeterError,
+    MeterSilentError,
+    PortLostError,
+    PortNotFoundError,
+    UnknownDataError,
+)
+from simulator.line import resample
+from simulator.pty import PtyLine
+from tests.meter.telegrams import damaged, telegram
+
+TOTAL = Obis.parse("1-0:1.8.0")
+
+
+@pytest.fixture
+async def cable(tmp_path: Path) -> AsyncGenerator[PtyLine]:
+    async with PtyLine(tmp_path / "ttyMETER") as line:
+        yield line
+
+
+@pytest.fixture
+def client(cable: PtyLine) -> PushedClient:
+    return create_client(Protocol.SML, cable.url)
+
+
+def total(reading: Reading) -> object:
+    register = reading.get(TOTAL)
+    assert register is not None
+    return register.value
+
+
+async def until(condition: Callable[[], bool], seconds: float = 1) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - pseudo-terminals and counters have no events
+            await asyncio.sleep(0.001)
+
+
+async def drain(readings: AsyncGenerator[Reading]) -> None:
+    async for _ in readings:
+        pass
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def hear(client: PushedClient, cable: PtyLine, data: bytes) -> MeterError:
+    """Let the client listen until it has heard all of this; return its diagnosis."""
+
+    async def listen() -> None:
+        async with aclosing(client.listen()) as readings:
+            await drain(readings)
+
+    expected = client.counters.received + len(data)
+    listening = asyncio.create_task(listen())
+    await until(lambda: cable.listened_to)
+    await asyncio.sleep(0.05)
+    while client.counters.received < expected:
+        # What comes before the port has been opened is flushed away: then it is sent again.
+        cable.put(data)
+        with suppress(TimeoutError):
+            await until(lambda: client.counters.received >= expected)
+    diagnosis = client.diagnose()
+    listening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listening
+    return diagnosis
+
+
+async def test_usual_line() -> None:
+    assert create_client(Protocol.SML, "/dev/ttyUSB0").line == DEFAULT_LINE[Protocol.SML]
+
+
+async def speak(cable: PtyLine, *telegrams: bytes) -> None:
+    """Repeat telegrams for as long as the test goes on."""
+    while True:
+        for data in telegrams:
+            cable.put(data)
+            await asyncio.sleep(0.005)
+
+
+async def test_readings_come_as_they_are_sent(client: PushedClient, cable: PtyLine) -> None:
+    speaking = asyncio.create_task(speak(cable, telegram(10), damaged(telegram(20))))
+    async with asyncio.timeout(5), aclosing(client.listen()) as readings:
+        async for reading in readings:
+            assert total(reading) == Decimal("1.0")
+            if client.counters.good >= 3:
+                break
+    speaking.cancel()
+    assert client.counters.good == 3
+    assert client.counters.damaged >= 2
+    assert client.counters.received >= client.counters.skipped > 0
+    assert telegram(10)[-16:] in client.recent
+    assert len(client.recent) <= 512
+
+
+async def test_loss_and_return_of_the_port(client: PushedClient, cable: PtyLine) -> None:
+    for round_ in (1, 2):
+        speaking = asyncio.create_task(speak(cable, telegram()))
+        async with asyncio.timeout(5), aclosing(client.listen()) as readings:
+            await anext(readings)
+            speaking.cancel()
+            cable.close()
+            with pytest.raises(PortLostError):
+                await drain(readings)
+        assert client.counters.good >= round_
+        await cable.open()
+
+
+async def test_missing_port(tmp_path: Path) -> None:
+    client = create_client(Protocol.SML, str(tmp_path / "none"))
+    with pytest.raises(PortNotFoundError):
+        await anext(client.listen())
+
+
+async def test_what_the_end_cuts_off_is_damaged(client: PushedClient, cable: PtyLine) -> None:
+    await hear(client, cable, telegram()[:40])
+    assert client.counters.damaged == 1
+    await hear(client, cable, telegram())
+    assert (client.counters.good, client.counters.damaged) == (1, 1)
+
+
+async def test_closing_the_generator_closes_the_port(client: PushedClient, cable: PtyLine) -> None:
+    files, tasks = open_files(), asyncio.all_tasks()
+    speaking = asyncio.create_task(speak(cable, telegram()))
+    readings = client.listen()
+    await anext(readings)
+    assert cable.listened_to
+    await readings.aclose()
+    assert not cable.listened_to
+    speaking.cancel()
+    await asyncio.sleep(0)
+    assert open_files() == files
+    assert asyncio.all_tasks() == tasks
+
+
+async def test_silence(client: PushedClient, cable: PtyLine) -> None:
+    diagnosis = await hear(client, cable, b"")
+    assert isinstance(diagnosis, MeterSilentError)
+    assert diagnosis.details == {"port": cable.url}
+
+
+async def test_silence_after_a_reading(client: PushedClient, cable: PtyLine) -> None:
+    assert isinstance(await hear(client, cable, telegram()), MeterSilentError)
+
+
+async def test_damaged_telegrams_only(client: PushedClient, cable: PtyLine) -> None:
+    diagnosis = await hear(client, cable, damaged(telegram()) * 2)
+    assert isinstance(diagnosis, ChecksumError)
+    # What was damaged before does not matter once the port was opened again.
+    assert isinstance(await hear(client, cable, b"1"), UnknownDataError)
+
+
+@pytest.mark.parametrize(
+    ("data", "looks_like"),
+    [
+        (resample(telegram() * 3, 300, 9600), "line noise or wrong speed"),
+        (b"/TST5METER\r\n\r\n1-0:1.8.0*255(000001.0*kWh)\r\n", "IEC 62056-21"),
+        (telegram()[:40], "SML"),
+        (b"?", "?"),
+    ],
+)
+async def test_other_data(
+    client: PushedClient, cable: PtyLine, data: bytes, looks_like: str
+) -> None:
+    diagnosis = await hear(client, cable, data)
+    assert isinstance(diagnosis, UnknownDataError)
+    assert diagnosis.details == {"port": cable.url, "looks_like": looks_like}
+    assert looks_like in f"{diagnosis} ?"
+
+
+async def test_noise_after_readings_is_judged_by_itself(
+    client: PushedClient, cable: PtyLine
+) -> None:
+    await hear(client, cable, telegram())
+    diagnosis = await hear(client, cable, bytes(40))
+    assert diagnosis.details["looks_like"] == "line noise or wrong speed"

@@ -1,0 +1,68 @@
+from random import Random
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.onemeter.meter.detect import looks_like
+from simulator.line import resample
+from tests.meter.telegrams import telegram
+
+NOISE = "line noise or wrong speed"
+READOUT = (
+    b"/TST5METER\r\n\r\n1-0:0.0.0*255(7)\r\n1-0:1.8.0*255(000001.0*kWh)\r\n"
+    b"1-0:16.7.0*255(000123*W)\r\n!\r\n"
+)
+
+
+def with_parity(text: bytes) -> bytes:
+    return bytes(byte | 0x80 if byte.bit_count() % 2 else byte for byte in text)
+
+
+def hdlc(length: int) -> bytes:
+    content = bytes(byte % 99 for byte in range(length - 2))
+    return bytes([0x7E, 0xA0 | length >> 8, length & 0xFF]) + content + b"\x7e"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (telegram(), "SML"),
+        (telegram()[:12], "SML"),
+        (telegram()[len(telegram()) // 2 :], "SML"),
+        (telegram()[60:-20], "SML"),
+        (READOUT, "IEC 62056-21"),
+        (READOUT[30:], "IEC 62056-21"),
+        (with_parity(READOUT), "IEC 62056-21"),
+        (b"\x021.8.0(0001.0*kWh)\r\n!\r\n\x03\x10", "IEC 62056-21"),
+        (hdlc(40), "DLMS"),
+        (b"\x31\x7e" + hdlc(40), "DLMS"),
+        (hdlc(300)[:50], "DLMS"),
+        (bytes.fromhex("0001 0001 0067 0005 0f 00 00 00 01"), "DLMS"),
+        (bytes.fromhex("0001 0067 0066 0005 db 08 00 00 01"), "DLMS"),
+        (bytes.fromhex("68 fa fa 68 53 ff 00 01 67 db"), "DLMS"),
+        (bytes(20), NOISE),
+        (b"\xff\xfe" * 10, NOISE),
+        (Random(1).randbytes(64), NOISE),
+        (Random(1).randbytes(512), NOISE),
+        (b"", None),
+        (bytes(4), None),
+        (b"hello, this is an ESP8266\r\n" * 3, None),
+        (b"\x7e\xa0", None),
+        (b"\x05" * 40, None),
+    ],
+)
+def test_looks_like(data: bytes, expected: str | None) -> None:
+    assert looks_like(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "read_at"),
+    [(300, 9600), (2400, 9600), (4800, 9600), (9600, 4800), (9600, 2400), (9600, 115_200)],
+)
+def test_wrong_speed(sent_at: int, read_at: int) -> None:
+    assert looks_like(resample(telegram() * 3, sent_at, read_at)) == NOISE
+
+
+@given(st.binary(max_size=600))
+def test_never_fails(data: bytes) -> None:
+    assert looks_like(data) in {None, "SML", "IEC 62056-21", "DLMS", NOISE}

@@ -1,0 +1,46 @@
+"""The rules by which the reading library is built."""
+
+import ast
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+LIBRARY = Path(__file__).parents[2] / "custom_components" / "onemeter" / "meter"
+MODULES = sorted(LIBRARY.rglob("*.py"))
+
+
+def imported(module: Path) -> tuple[set[str], int]:
+    """Return the packages that a module imports by name, and how far up its relative imports go."""
+    names: set[str] = set()
+    highest = 0
+    for node in ast.walk(ast.parse(module.read_text())):
+        match node:
+            case ast.Import():
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            case ast.ImportFrom(level=0, module=str(name)):
+                names.add(name.partition(".")[0])
+            case ast.ImportFrom(level=level):
+                highest = max(highest, level)
+    return names, highest
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_imports(module: Path) -> None:
+    """Only itself and the standard library, and serialx for the port."""
+    names, highest = imported(module)
+    allowed = {"serialx"} if module.name == "port.py" else set()
+    assert names - sys.stdlib_module_names <= allowed
+    assert highest <= len(module.relative_to(LIBRARY).parts)
+
+
+def test_stands_alone_and_decodes_without_the_port() -> None:
+    """The library runs without the integration; decoding a file imports only what it needs."""
+    code = (
+        "import sys, meter.__main__; heavy = {'asyncio', 'serialx', 'homeassistant'};"
+        "assert not heavy & sys.modules.keys();"
+        "from meter import create_client; assert create_client.__name__ == 'create_client';"
+        "assert 'homeassistant' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=LIBRARY.parent)
