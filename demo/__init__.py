@@ -1,0 +1,1 @@
+"""Home Assistant with simulated meters, set up as a newcomer would want to see it."""

@@ -1,0 +1,218 @@
+"""The demo's command line: ``scripts/demo``."""
+
+import argparse
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack, suppress
+import fcntl
+from pathlib import Path
+import re
+import shutil
+import signal
+import socket
+import sys
+import time
+from typing import Final, NamedTuple
+
+import aiohttp
+
+from simulator.household import Household
+from simulator.pty import PtyLine
+from simulator.sml.meter import SmlMeter
+from simulator.speak import push
+
+from . import dashboard, history
+from .api import Api, ApiError
+from .homeassistant import HOST, HomeAssistant, StartError
+
+_STATE: Final = Path(__file__).parents[1] / ".demo"
+_BAUDRATE: Final = 9600
+
+_DESCRIPTION = """\
+Shows OneMeter in a Home Assistant of its own: a house with solar panels, read by two simulated
+meters through serial ports, at the speed of real ones. Nothing on this machine is changed, and
+no other machine can see it."""
+
+_EPILOG = "What happens is kept in .demo/ and goes on with the next start. Ctrl-C ends everything."
+
+
+class Simulated(NamedTuple):
+    """A meter that does not exist, and where it speaks."""
+
+    meter: SmlMeter
+    port: Path
+
+
+class _StoppedError(Exception):
+    """Somebody has ended the demo."""
+
+
+def main() -> int:
+    """Run the demo until it is stopped; return the exit status."""
+    options = _parser().parse_args()
+    _STATE.mkdir(exist_ok=True)
+    with (_STATE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _complain("The demo is running already. Stop that one first.")
+        if not _is_free(options.port):
+            return _complain(
+                f"Port {options.port} is in use, perhaps by another Home Assistant.\n"
+                f"Choose another one: scripts/demo --port {options.port + 1}"
+            )
+        if options.reset:
+            for folder in filter(Path.is_dir, _STATE.iterdir()):
+                shutil.rmtree(folder)
+        try:
+            asyncio.run(_demo(options.port, options.meter))
+        except (StartError, ApiError, dashboard.MeterError) as error:
+            return _complain(str(error))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--port", type=int, default=8123, help="port of the web pages (default: 8123)"
+    )
+    parser.add_argument("--reset", action="store_true", help="forget what was, and begin anew")
+    parser.add_argument(
+        "--meter",
+        metavar="URL",
+        help="show a real SML meter instead: a serial port such as /dev/ttyUSB0, or a URL such as "
+        "socket://192.168.1.5:5000",
+    )
+    return parser
+
+
+async def _demo(port: int, meter: str | None) -> None:
+    """Run everything until something ends or somebody ends it."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+
+    if meter is None:
+        home = HomeAssistant(_STATE / "simulated", port)
+        meters = _simulated_meters(home.folder)
+        show = _show_simulated(home, meters)
+    else:
+        home = HomeAssistant(_STATE / re.sub(r"\W+", "-", meter).strip("-"), port)
+        meters = []
+        show = _show_real(home, meter)
+    home.prepare()
+    async with AsyncExitStack() as stack:
+        speaking = [
+            push(await stack.enter_async_context(PtyLine(path, _BAUDRATE)), simulated.telegram)
+            for simulated, path in meters
+        ]
+        _say("Starting Home Assistant ...")
+        tasks = [
+            asyncio.create_task(job)
+            for job in (_until(stopping), home.run(), _while_it_lasts(show), *speaking)
+        ]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        ended = [task for task in tasks if task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    with suppress(_StoppedError):
+        await asyncio.gather(*ended)
+
+
+async def _until(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    # The terminal may be gone.
+    with suppress(OSError):
+        _say("\nStopping ...")
+    raise _StoppedError
+
+
+async def _while_it_lasts(show: Coroutine[None, None, None]) -> None:
+    """Set up what there is to see. That Home Assistant ends meanwhile is for others to tell."""
+    with suppress(aiohttp.ClientError):
+        await show
+
+
+def _simulated_meters(folder: Path) -> list[Simulated]:
+    # Standard time all year, so that no change of clocks moves what has been counted.
+    offset = -time.timezone
+    house = Household(utc_offset=offset)
+    roof = Household(utc_offset=offset, appliances=False)
+    return [
+        Simulated(SmlMeter(household=house), folder / "ttyGRID"),
+        Simulated(SmlMeter(household=roof, serial=87_654_321), folder / "ttyROOF"),
+    ]
+
+
+async def _show_simulated(home: HomeAssistant, meters: Sequence[Simulated]) -> None:
+    sensors = []
+    async with Api(home.url) as api:
+        for meter, port in meters:
+            entry = await dashboard.find_entry(api, meter.name.replace(" ", ""))
+            if entry is None:
+                _say(f"Adding the meter {meter.name} at {port} ...")
+                entry = await dashboard.add_meter(api, str(port))
+            sensors.append(await dashboard.sensors(api, entry))
+        for (meter, _), found in zip(meters, sensors, strict=True):
+            await _fill_history(api, meter, found)
+        await dashboard.show_energy(api, *sensors)
+    _say_what_to_look_at(home, "two simulated meters: the grid's, and the one of the panels")
+
+
+async def _fill_history(api: Api, meter: SmlMeter, sensors: dict[str, str]) -> None:
+    """Let the meter's sensors know what it counted before they were there."""
+    await history.fill(api, sensors[dashboard.IMPORT], lambda time: meter.totals(time).imported)
+    await history.fill(api, sensors[dashboard.EXPORT], lambda time: meter.totals(time).exported)
+    await history.fill_power(api, sensors[dashboard.POWER[0]], meter)
+
+
+async def _show_real(home: HomeAssistant, port: str) -> None:
+    async with Api(home.url) as api:
+        entry = await dashboard.find_entry(api)
+        if entry is None:
+            _say(f"Looking for a meter at {port} ...")
+            entry = await dashboard.add_meter(api, port)
+        await dashboard.show_energy(api, await dashboard.sensors(api, entry))
+    _say_what_to_look_at(home, f"the meter at {port}; its energy shows up within the hour")
+
+
+def _say_what_to_look_at(home: HomeAssistant, meters: str) -> None:
+    _say(f"""
+The demo is ready, with {meters}.
+
+  {home.url}/energy            the Energy dashboard, which is also the first page
+  {home.url}/energy/now        live power
+  {home.url}/config/integrations/integration/onemeter
+                                   the meters with all their sensors
+
+Home Assistant's log: {home.log}
+Ctrl-C ends the demo.""")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as test:
+        test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            test.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _complain(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Home Assistant as a browser talks to it: login, configuration flows, websocket commands."""
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+
+_RETRY_SECONDS: Final = 0.5
+
+
+class ApiError(Exception):
+    """Home Assistant refuses what was asked."""
+
+
+class Api:
+    """A session of the one user that the demo has, ended with the context."""
+
+    def __init__(self, url: str) -> None:
+        """Take the address of the web pages. Nothing is asked yet."""
+        self.url = url
+        self._session: aiohttp.ClientSession
+        self._socket: aiohttp.ClientWebSocketResponse
+        self._refresh_token = ""
+        self._ids = 0
+
+    async def __aenter__(self) -> Self:
+        """Wait until Home Assistant is there, and log in as a browser on this machine does."""
+        self._session = aiohttp.ClientSession(self.url)
+        try:
+            await self._log_in()
+        except BaseException:
+            await self._session.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Log out."""
+        # When Home Assistant has stopped already, the token is of no use to anybody.
+        with suppress(aiohttp.ClientError, TimeoutError):
+            await self._session.post(
+                "/auth/revoke", data={"token": self._refresh_token}, timeout=_brief()
+            )
+        await self._session.close()
+
+    async def _log_in(self) -> None:
+        client = f"{self.url}/"
+        while True:
+            try:
+                step = await self._json(
+                    "POST",
+                    "/auth/login_flow",
+                    json={
+                        "client_id": client,
+                        "handler": ["trusted_networks", None],
+                        "redirect_uri": client,
+                    },
+                )
+                break
+            except aiohttp.ClientError, TimeoutError:
+                await asyncio.sleep(_RETRY_SECONDS)
+        tokens = await self._json(
+            "POST",
+            "/auth/token",
+            data={
+                "grant_type": "authorization_code",
+                "code": step["result"],
+                "client_id": client,
+            },
+        )
+        self._refresh_token = tokens["refresh_token"]
+        access_token = tokens["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {access_token}"
+        self._socket = await self._session.ws_connect("/api/websocket", max_msg_size=0)
+        await self._receive()
+        await self._socket.send_json({"type": "auth", "access_token": access_token})
+        answer = await self._receive()
+        if answer["type"] != "auth_ok":
+            raise ApiError(str(answer))
+
+    async def call(self, command: str, **fields: Any) -> Any:
+        """Give a websocket command and return its result; ApiError when it is refused."""
+        self._ids += 1
+        await self._socket.send_json({"id": self._ids, "type": command, **fields})
+        while (answer := await self._receive()).get("id") != self._ids:
+            pass
+        if not answer["success"]:
+            raise ApiError(f"{command}: {answer['error']['message']}")
+        return answer["result"]
+
+    async def _receive(self) -> dict[str, Any]:
+        message = await self._socket.receive()
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            raise aiohttp.ClientConnectionError("Home Assistant has closed the connection")
+        content: dict[str, Any] = message.json()
+        return content
+
+    async def begin_flow(self, domain: str) -> dict[str, Any]:
+        """Begin to add an integration; return the first step."""
+        return await self._json("POST", "/api/config/config_entries/flow", json={"handler": domain})
+
+    async def continue_flow(self, flow_id: str, form: dict[str, Any]) -> dict[str, Any]:
+        """Fill in the form of a step; return the next one, past all that show progress."""
+        path = f"/api/config/config_entries/flow/{flow_id}"
+        step = await self._json("POST", path, json=form)
+        while step["type"] in {"progress", "progress_done"}:
+            await asyncio.sleep(_RETRY_SECONDS)
+            step = await self._json("GET", path)
+        return step
+
+    async def _json(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+        async with self._session.request(method, path, timeout=_brief(), **content) as response:
+            if not response.ok:
+                raise ApiError(f"{path}: {response.status} {await response.text()}")
+            result: dict[str, Any] = await response.json()
+            return result
+
+
+def _brief() -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=30)

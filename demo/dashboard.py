@@ -1,0 +1,105 @@
+"""Meters in Home Assistant: added as a user adds them, and shown in the Energy dashboard."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+from .api import Api, ApiError
+
+DOMAIN: Final = "onemeter"
+
+#: OBIS codes of what the Energy dashboard shows. Power with its direction is the meter's own, or
+#: derived from the amount and the status word.
+IMPORT: Final = "1-0:1.8.0*255"
+EXPORT: Final = "1-0:2.8.0*255"
+POWER: Final = ("1-0:16.7.0*255", "power", "1-0:1.7.0*255")
+
+_POLL_SECONDS: Final = 0.5
+_SENSOR_SECONDS: Final = 60
+
+
+class MeterError(Exception):
+    """There is no meter at the port, or it cannot be read; the text says why."""
+
+
+async def find_entry(api: Api, meter_id: str = "") -> str | None:
+    """Return the entry of a meter that has been added; without an id that of any."""
+    for entity in await api.call("config/entity_registry/list"):
+        if entity["platform"] == DOMAIN and entity["unique_id"].startswith(meter_id):
+            entry_id: str = entity["config_entry_id"]
+            return entry_id
+    return None
+
+
+async def add_meter(api: Api, port: str) -> str:
+    """Add the meter at a port through the integration's own dialog; return its entry.
+
+    Raises MeterError with the words with which the dialog refuses.
+    """
+    step = await api.begin_flow(DOMAIN)
+    form: dict[str, Any] = {"port": port, "protocol": "sml", "line": {}}
+    while step["type"] == "form" and not step.get("errors"):
+        step = await api.continue_flow(step["flow_id"], form)
+        form = {}  # what was heard needs no more than a click
+    if step["type"] == "create_entry":
+        entry_id: str = step["result"]["entry_id"]
+        return entry_id
+    if step["type"] == "abort":
+        problem = f"abort.{step['reason']}"
+    else:
+        problem = f"error.{next(iter(step['errors'].values()))}"
+    raise MeterError(await _words(api, problem, step.get("description_placeholders") or {}))
+
+
+async def _words(api: Api, problem: str, placeholders: dict[str, str]) -> str:
+    translations = await api.call(
+        "frontend/get_translations", language="en", category="config", integration=[DOMAIN]
+    )
+    key = f"component.{DOMAIN}.config.{problem}"
+    text: str = translations["resources"].get(key, problem)
+    for name, value in placeholders.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+async def sensors(api: Api, entry_id: str) -> dict[str, str]:
+    """Return the enabled sensors of a meter by their keys, once those of its energy are there."""
+    async with asyncio.timeout(_SENSOR_SECONDS):
+        while True:
+            found = {
+                entity["unique_id"].partition("-")[2]: entity["entity_id"]
+                for entity in await api.call("config/entity_registry/list")
+                if entity["config_entry_id"] == entry_id and entity["disabled_by"] is None
+            }
+            if IMPORT in found or EXPORT in found:
+                return found
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def show_energy(api: Api, grid: dict[str, str], roof: dict[str, str] | None = None) -> None:
+    """Configure the Energy dashboard, unless somebody has done so.
+
+    ``grid`` and ``roof`` are the sensors of the grid's meter and of that of the panels.
+    """
+    with suppress(ApiError):  # there are no preferences yet
+        if (await api.call("energy/get_prefs"))["energy_sources"]:
+            return
+    source: dict[str, Any] = {
+        "type": "grid",
+        "stat_energy_from": grid.get(IMPORT),
+        "stat_energy_to": grid.get(EXPORT),
+        "cost_adjustment_day": 0,
+    }
+    if (power := power_of(grid)) is not None:
+        source["power_config"] = {"stat_rate": power}
+    sources = [source]
+    if roof is not None:
+        sources.append(
+            {"type": "solar", "stat_energy_from": roof[IMPORT], "stat_rate": power_of(roof)}
+        )
+    await api.call("energy/save_prefs", energy_sources=sources)
+
+
+def power_of(meter: dict[str, str]) -> str | None:
+    """Return the sensor of a meter's power, where it has one."""
+    return next((meter[key] for key in POWER if key in meter), None)
