@@ -12,12 +12,7 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import (
-    CONF_DIRECTION,
-    CONF_MULTIPLIER,
-    DEFAULT_MULTIPLIER,
-    DIRECTION_AUTO,
-)
+from .const import CONF_DIRECTION, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DIRECTION_AUTO
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
 from .entity import OneMeterEntity
 from .meter import Obis, Register, Value
