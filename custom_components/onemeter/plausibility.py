@@ -58,7 +58,7 @@ class Total:
     @property
     def kilo(self) -> Decimal:
         """The value in kWh, kvarh or kVAh, with all its digits."""
-        return self.value.scaleb(self._exponent)
+        return self.value.scaleb(_EXPONENTS[self.unit.removesuffix(self._base_unit)])
 
     @property
     def kilo_unit(self) -> str:
@@ -66,17 +66,24 @@ class Total:
         return f"k{self._base_unit}"
 
     @property
-    def resolution(self) -> Decimal:
-        """The step between two values that the meter can send, in kWh, kvarh or kVAh."""
-        return Decimal((0, (1,), self._exponent + int(self.value.as_tuple().exponent)))
-
-    @property
     def _base_unit(self) -> str:
         return self.unit.lstrip("kMG")
 
-    @property
-    def _exponent(self) -> int:
-        return _EXPONENTS[self.unit.removesuffix(self._base_unit)]
+
+def resolution(before: Total, now: Total) -> Decimal:
+    """Return the step between two values that the meter can send, in kWh, kvarh or kVAh.
+
+    That is one of the last digit. Zeros that end both values are no digits, up to the whole kilo
+    units in which meters tell their totals while they wait for their PIN.
+    """
+    values = [value for value in (before.kilo, now.kilo) if value]
+    zeros = min((_exponent(value.normalize()) for value in values), default=0)
+    return Decimal((0, (1,), max(_exponent(now.kilo), min(zeros, 0))))
+
+
+def _exponent(value: Decimal) -> int:
+    """Return the power of ten of the last digit."""
+    return int(value.as_tuple().exponent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +212,7 @@ class TotalsGuard:
             return True
         change = total.kilo - mark.total.kilo
         suspect = mark.suspect
-        if self._is_possible(change, now - mark.time, total.resolution, may_fall=may_fall) and not (
+        if self._is_possible(mark, total, now, may_fall=may_fall) and not (
             # What is possible grows with time; a step must not slip in by waiting for that.
             suspect is not None
             and suspect.confirmed
@@ -228,18 +235,20 @@ class TotalsGuard:
         )
         return mark.suspect.confirmed
 
-    def _is_possible(
-        self, change: Decimal, elapsed: timedelta, resolution: Decimal, *, may_fall: bool
-    ) -> bool:
-        """Say whether the connection can carry a change of a total in this time.
+    def _is_possible(self, mark: _Mark, total: Total, now: datetime, *, may_fall: bool) -> bool:
+        """Say whether the connection can carry the change since the last accepted value was seen.
 
         One step of the resolution is always possible, since the energy in it may be older.
         """
+        change = total.kilo - mark.total.kilo
         if change < 0 and not may_fall:
             return False
-        most = self.max_power * max(0, elapsed // _MICROSECOND)
-        beyond = (abs(change) - resolution) * self.multiplier
-        return beyond * _WATT_MICROSECONDS_PER_KWH <= most
+        most = self.max_power * max(0, (now - mark.time) // _MICROSECOND)
+        needed = abs(change) * self.multiplier * _WATT_MICROSECONDS_PER_KWH
+        if needed <= most:
+            return True
+        step = resolution(mark.total, total) * self.multiplier * _WATT_MICROSECONDS_PER_KWH
+        return needed <= most + step
 
     def _start_from(self, obis: Obis, mark: _Mark, total: Total, now: datetime) -> None:
         """Take a total as the new base, and note its step."""

@@ -1,0 +1,28 @@
+"""Telegrams that may be shown to others."""
+
+from collections.abc import Iterable
+import re
+from typing import Final
+
+from ..checksum import crc16_x25
+
+_ESCAPE: Final = b"\x1b\x1b\x1b\x1b"
+_CHECKSUM_SIZE: Final = 2
+#: The checksum at the end of a message, before the next message or the end of the telegram.
+_MESSAGE_CHECKSUM: Final = re.compile(
+    rb"\x63..\x00(?=\x76|\x00{0,3}\x1b\x1b\x1b\x1b\x1a)", re.DOTALL
+)
+
+
+def mask(telegram: bytes, secrets: Iterable[bytes]) -> bytes:
+    """Return a telegram with zeros in place of each of these byte strings.
+
+    The checksums are replaced as well, since eight unknown digits can be worked out from three of
+    them: that of the telegram by the right one, so that it can be decoded, those of the messages
+    by zero.
+    """
+    for secret in secrets:
+        for sent in (secret, secret.replace(_ESCAPE, 2 * _ESCAPE)):
+            telegram = telegram.replace(sent, bytes(len(sent)))
+    body = _MESSAGE_CHECKSUM.sub(b"\x63\x00\x00\x00", telegram)[:-_CHECKSUM_SIZE]
+    return body + crc16_x25(body).to_bytes(_CHECKSUM_SIZE, "little")

@@ -1,0 +1,106 @@
+"""What happens when the user agrees to a repair."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import probatio
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
+
+from .const import DOMAIN
+from .coordinator import OneMeterConfigEntry
+from .issues import Issue
+from .totals import async_start_over
+
+type Data = Mapping[str, Any]
+#: Does what the user has agreed to; returns why it was not possible, if it was not.
+type Repair = Callable[[HomeAssistant, OneMeterConfigEntry, Data], Awaitable[str | None]]
+
+
+async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: Data) -> RepairsFlow:
+    """Return the flow that ends an issue."""
+    return ConsentFlow(_REPAIRS[Issue(data["issue"])], data)
+
+
+class ConsentFlow(RepairsFlow):
+    """Asks once, then does what was agreed to."""
+
+    def __init__(self, repair: Repair, data: Data) -> None:
+        """Take what to do, and the issue's data."""
+        self._repair = repair
+        self._data = data
+
+    async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Begin with the question."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask, or do what was agreed to."""
+        if user_input is None:
+            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=probatio.Schema({}),
+                description_placeholders=issue.translation_placeholders if issue else None,
+            )
+        entry = self.hass.config_entries.async_get_known_entry(self._data["entry_id"])
+        if reason := await self._repair(self.hass, entry, self._data):
+            return self.async_abort(reason=reason)
+        return self.async_create_entry(data={})
+
+
+async def _async_accept_totals(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, _: Data
+) -> str | None:
+    """Let the totals go on from their new values."""
+    if (
+        entry.state is not ConfigEntryState.LOADED
+        or not await entry.runtime_data.async_accept_totals()
+    ):
+        return "meter_unavailable"
+    return None
+
+
+async def _async_replace_meter(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
+) -> str | None:
+    """Let the entry, its device and its sensors stand for another meter from now on."""
+    new_id = data["unique_id"]
+    if hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, new_id):
+        return "already_configured"
+    await hass.config_entries.async_unload(entry.entry_id)
+    await async_start_over(hass, entry.entry_id)
+    await _async_rename(hass, entry, str(entry.unique_id), new_id)
+    hass.config_entries.async_update_entry(entry, unique_id=new_id)
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    return None
+
+
+async def _async_rename(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, old_id: str, new_id: str
+) -> None:
+    """Keep the sensors and the device of a meter, with their history, under another id."""
+
+    @callback
+    def rename(entity: er.RegistryEntry) -> dict[str, str]:
+        return {"new_unique_id": new_id + entity.unique_id.removeprefix(old_id)}
+
+    await er.async_migrate_entries(hass, entry.entry_id, rename)
+    devices = dr.async_get(hass)
+    for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
+        devices.async_update_device(device.id, new_identifiers={(DOMAIN, new_id)})
+
+
+_REPAIRS: Mapping[Issue, Repair] = {
+    Issue.TOTALS_JUMPED: _async_accept_totals,
+    Issue.OTHER_METER: _async_replace_meter,
+}
