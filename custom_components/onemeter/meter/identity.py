@@ -20,7 +20,7 @@ def identity_from_bytes(meter_id: bytes | None) -> Identity:
 
     An id of another layout is kept as it is, without manufacturer and without ``device_id``.
     """
-    if meter_id is None:
+    if not meter_id:
         return Identity()
     place = _LETTERS.get(meter_id[0]) if len(meter_id) == _LENGTH else None
     if place is None or _FLAG.fullmatch(letters := meter_id[place]) is None:

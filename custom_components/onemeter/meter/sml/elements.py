@@ -5,143 +5,140 @@ Behind the end of the data they raise IndexError, or read less than was announce
 message must meet its last byte where it belongs.
 """
 
-from enum import IntEnum
 from typing import Final
 
 from ..errors import TelegramError
 
-#: An element as a value; None where an optional one is left out, a tuple for a list.
-type Element = int | bytes | tuple[Element, ...] | None
+#: A single value; None where an optional element is left out.
+type Single = int | bytes | None
+#: An element as a value, a list as a tuple.
+type Element = Single | tuple[Element, ...]
 
+OCTETS: Final = 0
+BOOLEAN: Final = 4
+SIGNED: Final = 5
+UNSIGNED: Final = 6
+LIST: Final = 7
 
-class Kind(IntEnum):
-    """What a field of type and length announces."""
-
-    OCTETS = 0
-    BOOLEAN = 4
-    SIGNED = 5
-    UNSIGNED = 6
-    LIST = 7
-
-
+#: An optional element that is left out.
 _SKIPPED: Final = 0x01
+#: Another byte of the field follows.
 _MORE: Final = 0x80
-_NIBBLE: Final = 0x0F
-_RESERVED: Final = 0x70
-#: More is not needed for any element in a telegram of the longest length.
+#: The bits of the type, in the first byte of a field. Zero in all others.
+_TYPE: Final = 0x70
+_LENGTH: Final = 0x0F
+#: The longest field; no length in a telegram needs half of it.
 _FIELD_MAX: Final = 8
 _INTEGER_MAX: Final = 8
+#: A time inside of a value is 3 deep.
 _DEPTH_MAX: Final = 4
 
 
-def _one_byte_size(field: int) -> int:
-    """Return the size of an element whose field is this byte; 0 if lists, longer or invalid."""
-    kind, size = divmod(field, 0x10)
+def _valid(kind: int, length: int) -> bool:
+    """Tell whether there are elements of this type, lists apart, with content of this length."""
     match kind:
-        case Kind.OCTETS:
-            return size
-        case Kind.BOOLEAN:
-            return size if size == 1 + 1 else 0
-        case Kind.SIGNED | Kind.UNSIGNED:
-            return size if 1 < size <= 1 + _INTEGER_MAX else 0
+        case 0:  # OCTETS
+            return length >= 0
+        case 4:  # BOOLEAN
+            return length == 1
+        case 5 | 6:  # SIGNED, UNSIGNED
+            return 1 <= length <= _INTEGER_MAX
         case _:
-            return 0
+            return False
 
 
-#: Sizes of the elements with a field of one byte, field included: nearly all there are.
-_SIZES: Final = bytes(map(_one_byte_size, range(256)))
+#: By their first byte, the sizes of elements with a field of one byte, field included; 0 for lists
+#: and whatever else needs a closer look.
+_SIZES: Final = bytes(
+    field & _LENGTH if field < _MORE and _valid(field >> 4, (field & _LENGTH) - 1) else 0
+    for field in range(256)
+)
+
+
+def field_at(data: bytes, position: int) -> tuple[int, int, int]:
+    """Read a field of type and length: the type, the length of the content, where that begins.
+
+    The length of a list is the number of its elements.
+    """
+    start = position
+    more = data[position]
+    kind, length = (more & _TYPE) >> 4, more & _LENGTH
+    position += 1
+    while more & _MORE:
+        more = data[position]
+        position += 1
+        length = length << 4 | more & _LENGTH
+        if more & _TYPE or position - start > _FIELD_MAX:
+            raise TelegramError(f"Invalid length at byte {start}")
+    if kind == LIST:
+        return kind, length, position
+    length -= position - start
+    if not _valid(kind, length):
+        raise TelegramError(f"Invalid type or length at byte {start}")
+    return kind, length, position
 
 
 def skip(data: bytes, position: int, count: int = 1) -> int:
     """Step over elements, lists with all that is in them."""
+    sizes = _SIZES
     while count:
-        count -= 1
-        if size := _SIZES[data[position]]:
+        field = data[position]
+        size = sizes[field]
+        if size:
             position += size
+            count -= 1
+        elif field >> 4 == LIST:
+            position += 1
+            count += (field & _LENGTH) - 1
         else:
             kind, length, position = field_at(data, position)
-            if kind == Kind.LIST:
-                count += length
+            if kind == LIST:
+                count += length - 1
             else:
                 position += length
+                count -= 1
     return position
 
 
-def enter_list(data: bytes, position: int, length: int | None = None) -> tuple[int, int]:
-    """Step into a list of this length, or of any; return its length and where it begins."""
-    kind, found, position = field_at(data, position)
-    if kind != Kind.LIST or length not in {None, found}:
-        message = f"expected a list of {length}, got {Kind(kind).name.lower()} of {found}"
-        raise TelegramError(message)
-    return found, position
+def enter_list(data: bytes, position: int, length: int) -> int:
+    """Step into a list of this length."""
+    if data[position] == LIST << 4 | length:
+        return position + 1
+    kind, found, inside = field_at(data, position)
+    if kind != LIST or found != length:
+        raise TelegramError(f"Expected a list of {length} at byte {position}")
+    return inside
 
 
-def read(data: bytes, position: int) -> tuple[int | bytes | None, int]:
+def read(data: bytes, position: int) -> tuple[Single, int]:
     """Read an element that is no list."""
     field = data[position]
     size = _SIZES[field]
-    if field == _SKIPPED:
-        return None, position + 1
     if size:
         kind, start, end = field >> 4, position + 1, position + size
     else:
         kind, length, start = field_at(data, position)
         end = start + length
-    content = data[start:end]
-    match kind:
-        case Kind.UNSIGNED:
-            return int.from_bytes(content), end
-        case Kind.SIGNED:
-            return int.from_bytes(content, signed=True), end
-        case Kind.OCTETS:
-            return content, end
-        case Kind.BOOLEAN:
-            return any(content), end
-    message = "list where a single value belongs"
-    raise TelegramError(message)
+    if kind == UNSIGNED:
+        return int.from_bytes(data[start:end]), end
+    if kind == SIGNED:
+        return int.from_bytes(data[start:end], signed=True), end
+    if kind == OCTETS:
+        return None if field == _SKIPPED else data[start:end], end
+    if kind == BOOLEAN:
+        return any(data[start:end]), end
+    raise TelegramError(f"List where a single value belongs, at byte {position}")
 
 
 def read_nested(data: bytes, position: int, depth: int = _DEPTH_MAX) -> tuple[Element, int]:
     """Read any element, lists as tuples."""
-    if data[position] & _RESERVED != _RESERVED:
+    if data[position] & _TYPE != _TYPE:
         return read(data, position)
+    _, length, position = field_at(data, position)
     if not depth:
-        message = f"lists more than {_DEPTH_MAX} deep"
-        raise TelegramError(message)
-    length, position = enter_list(data, position)
+        raise TelegramError(f"Lists more than {_DEPTH_MAX} deep at byte {position}")
     items: list[Element] = []
     for _ in range(length):
         item, position = read_nested(data, position, depth - 1)
         items.append(item)
     return tuple(items), position
-
-
-def field_at(data: bytes, position: int) -> tuple[int, int, int]:
-    """Read a field of type and length: the type, the length of the content, where it begins."""
-    start = position
-    field = data[position]
-    kind, length = field >> 4 & 7, field & _NIBBLE
-    position += 1
-    while field & _MORE:
-        field = data[position]
-        position += 1
-        length = length << 4 | field & _NIBBLE
-        if field & _RESERVED or position - start > _FIELD_MAX:
-            message = f"invalid field of type and length: {data[start:position].hex()}"
-            raise TelegramError(message)
-    if kind == Kind.LIST:
-        return kind, length, position
-    length -= position - start
-    match kind:
-        case Kind.OCTETS:
-            valid = length >= 0
-        case Kind.BOOLEAN:
-            valid = length == 1
-        case Kind.SIGNED | Kind.UNSIGNED:
-            valid = 1 <= length <= _INTEGER_MAX
-        case _:
-            valid = False
-    if not valid:
-        message = f"invalid field of type and length: {data[start:position].hex()}"
-        raise TelegramError(message)
-    return kind, length, position

@@ -59,15 +59,19 @@ class SmlFramer[T]:
     def feed(self, data: bytes) -> Sequence[T]:
         """Take the next bytes of the stream; return the results of the telegrams ending in them."""
         buffer = self._buffer
-        if len(buffer) + len(data) < self._due:
-            buffer += data
+        buffer += data
+        if len(buffer) < self._due:
             return ()
         results: list[T] = []
-        taken = 0
-        while taken < len(data):
+        rest = b""
+        if len(buffer) > LIMIT:
+            rest = bytes(buffer[LIMIT:])
+            del buffer[LIMIT:]
+        self._advance(results)
+        while rest:
             room = LIMIT - len(buffer)
-            buffer += data[taken : taken + room]
-            taken += room
+            buffer += rest[:room]
+            rest = rest[room:]
             self._advance(results)
         return results
 
@@ -82,12 +86,19 @@ class SmlFramer[T]:
         """Go through the buffer as far as its bytes allow."""
         buffer = self._buffer
         while self._scan or self._find_start():
-            mark = buffer.find(_ESCAPE, self._scan)
-            self._scan = mark if mark >= 0 else max(self._scan, len(buffer) - len(_ESCAPE) + 1)
-            self._due = min(self._scan + _MARK, LIMIT)
-            if len(buffer) < self._due:
+            size = len(buffer)
+            mark = buffer.find(_ESCAPE[0], self._scan)
+            if 0 <= mark <= size - len(_ESCAPE):
+                mark = buffer.find(_ESCAPE, mark)
+                if mark < 0:  # the last bytes may be the first of an escape
+                    mark = buffer.find(_ESCAPE[0], size - len(_ESCAPE) + 1)
+            if mark < 0:
+                mark = size
+            self._scan = mark
+            self._due = min(mark + _MARK, LIMIT)
+            if size < self._due:
                 return
-            if len(buffer) < self._scan + _MARK:
+            if size < mark + _MARK:
                 self._reject_overlong()
             elif buffer[mark + 4] == _END:
                 self._end(mark, results)

@@ -1,11 +1,12 @@
 """The messages of SML: from the register lists in a telegram to a reading (SML 1.04, 5)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Context, Decimal
 from functools import lru_cache
-from operator import itemgetter
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Final
 
 from ..errors import TelegramError
 from ..identity import identity_from_bytes
@@ -13,14 +14,24 @@ from ..obis import Obis
 from ..reading import Reading, Register, Value
 from ..units import UNITS
 from .direction import POWER_CODES, STATUS_CODES, true_number
-from .elements import Element, enter_list, field_at, read, read_nested, skip
+from .elements import (
+    BOOLEAN,
+    LIST,
+    OCTETS,
+    SIGNED,
+    UNSIGNED,
+    Element,
+    enter_list,
+    field_at,
+    read,
+    read_nested,
+    skip,
+)
 
 _GET_LIST_RESPONSE: Final = 0x0701
 _END_OF_MESSAGE: Final = 0
-_MESSAGE_ELEMENTS: Final = 6
-_BODY_ELEMENTS: Final = 2
-_LIST_ELEMENTS: Final = 7
-_ENTRY_ELEMENTS: Final = 7
+#: How the time of nearly all meters begins: seconds of operation, no time of day.
+_INDEX: Final = b"\x72\x62\x01"
 _OBIS_LENGTH: Final = 6
 _SCALERS: Final = range(-128, 128)
 
@@ -38,9 +49,14 @@ _TEXT_CODES: Final = frozenset(
         ),
     )
 )
-_STATUS_RANKS: Final[Mapping[Obis, int]] = {code: rank for rank, code in enumerate(STATUS_CODES)}
+_STATUS_RANKS: Final[Mapping[Obis | None, int]] = {
+    code: rank for rank, code in enumerate(STATUS_CODES)
+}
 
-#: Wide enough for any integer of 64 bits, whatever the context of the caller is.
+#: A meter sends the same few codes again and again.
+_obis = lru_cache(maxsize=1024)(Obis.from_bytes)
+
+#: Any integer of 64 bits fits, and no caller can change it.
 _EXACT: Final = Context(prec=20)
 
 # A clock outside of these years was never set.
@@ -49,38 +65,88 @@ _CLOCK_LAST: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 _OFFSET_MAX: Final = 24 * 60
 
 
-class _Number(NamedTuple):
-    """An integer as it was sent."""
+@dataclass(slots=True)
+class _Entry:
+    """An entry of a register list: its layout, and what was last sent in it.
 
-    raw: int
-    bits: int
+    The same bytes at the beginning of an element are always the same fields. So where the bytes
+    around the contents of status and value come again, there are new contents between them.
+    """
+
+    #: The bytes up to the content of the status word, or to that of the value if there is none.
+    head: bytes
+    status: bytes
+    #: The bytes between status word and value.
+    middle: bytes
+    content: bytes
+    #: The bytes behind the content of the value.
+    tail: bytes
+    code: Obis | None
+    #: The type of the value.
+    kind: int
+    unit: str | None
     scaler: int
+    #: Of a register whose status word is that of the meter: the lowest rank counts.
+    rank: int | None
+    #: None for power, whose sign the status word of the telegram may tell.
+    register: Register | None
 
+    def read_again(self, data: bytes, position: int) -> int:
+        """Read an entry of this layout; return where it ends, or 0 if it has another one."""
+        if not data.startswith(self.head, position):
+            return 0
+        position += len(self.head)
+        status = self.status
+        if status:
+            end = position + len(status)
+            if not data.startswith(self.middle, end):
+                return 0
+            status = data[position:end]
+            position = end + len(self.middle)
+        end = position + len(self.content)
+        if not data.startswith(self.tail, end):
+            return 0
+        self.status = status
+        content = data[position:end]
+        if content != self.content:
+            self.content = content
+            if self.register is not None:
+                self.register = Register(self.code, self.value(), self.unit)
+        return end + len(self.tail)
 
-class _Entry(NamedTuple):
-    """An entry of a register list."""
+    def value(self) -> Value:
+        """Return the value in the content."""
+        if self.kind == OCTETS:
+            return _text(self.content) if self.code in _TEXT_CODES else self.content
+        if self.kind == BOOLEAN:
+            return any(self.content)
+        return _scale(self.number(), self.scaler)
 
-    #: The entry as it was sent.
-    sent: bytes
-    register: Register
-    #: The status word with its rank, from a register whose status word is the meter's.
-    status: tuple[int, int] | None
-    #: The integer of a register of power, whose sign the status word of the telegram tells.
-    power: _Number | None
+    def number(self) -> int:
+        """Return the integer in the content."""
+        return int.from_bytes(self.content, signed=self.kind == SIGNED)
+
+    def power(self, status: int | None) -> Register:
+        """Return the register of power with the sign that the status word tells."""
+        number = self.number()
+        value = _scale(number, self.scaler)
+        true = None
+        if status is not None and self.code is not None:
+            true = true_number(self.code, number, 8 * len(self.content), status)
+        if true is None:
+            return Register(self.code, value, self.unit)
+        signed = value if true == number else _scale(true, self.scaler)
+        return Register(self.code, value, self.unit, signed)
 
 
 class ReadingDecoder:
-    """Decodes the telegrams of one meter.
-
-    Remembers the entries of the last telegram: most of them come again unchanged, and the same
-    bytes at the start of an element are the same element.
-    """
+    """Decodes the telegrams of one meter, and remembers the layout of the last one's entries."""
 
     def __init__(self) -> None:
         """Begin without anything remembered."""
         self._known: list[_Entry] = []
-        self._meter = identity_from_bytes(None)
         self._meter_id: bytes | None = None
+        self._meter = identity_from_bytes(None)
 
     def decode(self, messages: bytes, telegram: bytes) -> Reading | None:
         """Read all register lists in the messages; None where there is none.
@@ -91,44 +157,40 @@ class ReadingDecoder:
         try:
             return self._decode(messages, telegram)
         except IndexError:
-            message = "messages end in the middle of an element"
-            raise TelegramError(message) from None
+            raise TelegramError("Messages end in the middle of an element") from None
 
     def _decode(self, data: bytes, telegram: bytes) -> Reading | None:
         entries: list[_Entry] = []
         meter_id: bytes | None = None
         time: datetime | None = None
-        lists = position = 0
+        is_reading = False
+        position = 0
         while position < len(data):
-            _, position = enter_list(data, position, _MESSAGE_ELEMENTS)
-            # transaction id, group, what to do on errors
-            position = skip(data, position, 3)
-            _, position = enter_list(data, position, _BODY_ELEMENTS)
+            position = enter_list(data, position, 6)
+            position = skip(data, position, 3)  # transaction id, group, what to do on errors
+            position = enter_list(data, position, 2)
             tag, position = read(data, position)
             if tag == _GET_LIST_RESPONSE:
-                lists += 1
-                _, position = enter_list(data, position, _LIST_ELEMENTS)
-                # client id
-                position = skip(data, position)
+                is_reading = True
+                position = enter_list(data, position, 7)
+                position = skip(data, position)  # client id
                 server_id, position = read(data, position)
                 if meter_id is None and isinstance(server_id, bytes):
                     meter_id = server_id
-                # name of the list
-                position = skip(data, position)
-                sensor_time, position = read_nested(data, position)
-                time = time or _clock(sensor_time)
+                position = skip(data, position)  # name of the list
+                if data.startswith(_INDEX, position):
+                    position = skip(data, position)
+                else:
+                    sensor_time, position = read_nested(data, position)
+                    time = time or _clock(sensor_time)
                 position = self._read_entries(data, position, entries)
-                # signature, time of the gateway
-                position = skip(data, position, 2)
+                position = skip(data, position, 3)  # signature, time of the gateway, checksum
             else:
-                position = skip(data, position)
-            # checksum
-            position = skip(data, position)
+                position = skip(data, position, 2)  # body, checksum
             if data[position] != _END_OF_MESSAGE:
-                message = f"expected the end of a message, got {data[position]:#04x}"
-                raise TelegramError(message)
+                raise TelegramError(f"Expected the end of a message at byte {position}")
             position += 1
-        if not lists:
+        if not is_reading:
             return None
         self._known = entries
         if meter_id != self._meter_id:
@@ -137,15 +199,17 @@ class ReadingDecoder:
         return Reading(self._meter, time, _registers(entries), telegram)
 
     def _read_entries(self, data: bytes, position: int, entries: list[_Entry]) -> int:
+        kind, length, position = field_at(data, position)
+        if kind != LIST:
+            raise TelegramError(f"Expected a list of registers at byte {position}")
         known = self._known
-        length, position = enter_list(data, position)
         for index in range(len(entries), len(entries) + length):
-            if index < len(known) and data.startswith(known[index].sent, position):
-                entry = known[index]
-                position += len(entry.sent)
+            if index < len(known) and (end := known[index].read_again(data, position)):
+                entries.append(known[index])
+                position = end
             else:
                 entry, position = _read_entry(data, position)
-            entries.append(entry)
+                entries.append(entry)
         return position
 
 
@@ -156,81 +220,67 @@ def decode_body(data: bytes) -> Reading:
     """
     reading = ReadingDecoder().decode(data, data)
     if reading is None:
-        message = "no list of registers in the messages"
-        raise TelegramError(message)
+        raise TelegramError("No list of registers in the messages")
     return reading
 
 
-def _read_entry(data: bytes, position: int) -> tuple[_Entry, int]:
-    start = position
-    _, position = enter_list(data, position, _ENTRY_ELEMENTS)
-    name, position = read(data, position)
-    status, position = read(data, position)
-    # time of the value
-    position = skip(data, position)
+def _read_entry(data: bytes, start: int) -> tuple[_Entry, int]:
+    """Read an entry of any layout."""
+    name, status_start = read(data, enter_list(data, start, 7))
+    status, status_end = read(data, status_start)
+    position = skip(data, status_end)  # time of the value
     unit, position = read(data, position)
-    scaler, position = read(data, position)
-    if scaler is None:
-        scaler = 0
-    if not isinstance(name, bytes) or scaler not in _SCALERS or isinstance(unit, bytes):
-        message = f"invalid entry of a list at byte {start}"
-        raise TelegramError(message)
-    code = _obis(name)
-    value_start = position
-    sent, position = read_nested(data, position)
-    power = None
-    value: Value
-    match sent:
-        case None | bool():
-            value = sent
-        case int():
-            value = _scale(sent, scaler)
-            if code in POWER_CODES:
-                _, width, _ = field_at(data, value_start)
-                power = _Number(sent, 8 * width, scaler)
-        case bytes():
-            value = _text(sent) if code in _TEXT_CODES else sent
-        case tuple():
-            value = _seconds(sent)
-    # signature
-    position = skip(data, position)
-    rank = _STATUS_RANKS.get(code) if code is not None and isinstance(status, int) else None
+    scaler, value_start = read(data, position)
+    scaler = scaler or 0
+    if not isinstance(name, bytes) or isinstance(unit, bytes) or isinstance(scaler, bytes):
+        raise TelegramError(f"Invalid register at byte {start}")
+    if scaler not in _SCALERS:
+        raise TelegramError(f"Scaler out of range at byte {start}")
+    kind, _, content_start = field_at(data, value_start)
+    value, value_end = read_nested(data, value_start)
+    if value is None or kind == LIST:
+        content_start = value_end  # nothing in it is read again
+    end = skip(data, value_end)  # signature
+    if isinstance(status, int):
+        _, status_length, _ = field_at(data, status_start)
+        status_start = status_end - status_length
+    else:
+        status_start = status_end = content_start
+    code = _obis(name) if len(name) == _OBIS_LENGTH else None
     entry = _Entry(
-        data[start:position],
-        Register(code, value, None if unit is None else UNITS.get(unit)),
-        None if rank is None else (rank, status),
-        power,
+        data[start:status_start],
+        data[status_start:status_end],
+        data[status_end:content_start],
+        data[content_start:value_end],
+        data[value_end:end],
+        code,
+        kind,
+        None if unit is None else UNITS.get(unit),
+        scaler,
+        _STATUS_RANKS.get(code) if isinstance(status, int) else None,
+        None,
     )
-    return entry, position
+    if value is None:
+        entry.register = Register(code, None, entry.unit)
+    elif isinstance(value, tuple):
+        entry.register = Register(code, _seconds(value), entry.unit)
+    elif code not in POWER_CODES or kind not in {SIGNED, UNSIGNED}:
+        entry.register = Register(code, entry.value(), entry.unit)
+    return entry, end
 
 
 def _registers(entries: list[_Entry]) -> tuple[Register, ...]:
-    """Give registers of power the sign that the status word tells."""
-    words = [entry.status for entry in entries if entry.status is not None]
-    if not words:
-        return tuple([entry.register for entry in entries])
-    _, status = min(words, key=itemgetter(0))
-    return tuple(
-        [
-            entry.register if entry.power is None else _directed(entry.register, entry.power, status)
-            for entry in entries
-        ]
-    )
-
-
-def _directed(register: Register, power: _Number, status: int) -> Register:
-    number = true_number(register.obis, power.raw, power.bits, status)
-    if number is None:
-        return register
-    signed = register.value if number == power.raw else _scale(number, power.scaler)
-    return Register(register.obis, register.value, register.unit, signed)
+    """Return the registers, power with the sign that the status word tells."""
+    ranked = [entry for entry in entries if entry.rank is not None]
+    status = int.from_bytes(min(ranked, key=attrgetter("rank")).status) if ranked else None
+    return tuple([entry.register or entry.power(status) for entry in entries])
 
 
 def _scale(number: int, scaler: int) -> Decimal | int:
     """Return number * 10 ** scaler with all digits: an int unless the scaler is negative."""
-    if scaler >= 0:
-        return number * 10**scaler if scaler else number
-    return _EXACT.scaleb(number, scaler)
+    if scaler < 0:
+        return _EXACT.scaleb(number, scaler)
+    return number * 10**scaler if scaler else number
 
 
 def _text(octets: bytes) -> str | bytes:
@@ -240,16 +290,10 @@ def _text(octets: bytes) -> str | bytes:
     return octets
 
 
-@lru_cache(maxsize=1024)
-def _obis(name: bytes) -> Obis | None:
-    """Return the OBIS code that names a register, None for a name of another length."""
-    return Obis.from_bytes(name) if len(name) == _OBIS_LENGTH else None
-
-
-def _seconds(value: tuple[Element, ...]) -> int | None:
+def _seconds(value: Element) -> int | None:
     """Return the number in a value that is a time; None for a list of another kind."""
     match value:
-        case (1, tuple(time)):
+        case (1, (_, _) as time):
             return _seconds(time)
         case (1 | 2, int(seconds)) | (3, (int(seconds), int(), int())):
             return seconds
