@@ -57,7 +57,7 @@ from .const import (
     DIRECTION_OFF,
     DOMAIN,
 )
-from .coordinator import line_settings
+from .coordinator import expected_meter, line_settings
 from .meter import Framing, Identity, MeterError, Protocol, Reading, create_client
 from .meter.detect import NOISE
 from .meter.errors import UNKNOWN, MeterConnectionError, PortBusyError, UnknownDataError
@@ -211,16 +211,6 @@ async def _async_users(hass: HomeAssistant, port: str) -> str:
     )
 
 
-def _is_meter_of(entry: ConfigEntry, reading: Reading) -> bool:
-    """Say whether this is the entry's meter; one without an id may only follow another such.
-
-    A generated id is in lower case, which no meter's id in its normal form is.
-    """
-    entry_id = str(entry.unique_id)
-    told = reading.meter.unique_id
-    return told == entry_id if told is not None else entry_id != entry_id.upper()
-
-
 def _title(identity: Identity, protocol: str) -> str:
     """Name a meter as short as its owner would: "EMH 1278 4289"."""
     if (device_id := identity.device_id) is not None:
@@ -365,7 +355,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
             try:
                 await entry.async_unload(self.hass)
                 reading = await _async_first_reading(self._data)
-                if _is_meter_of(entry, reading):
+                if reading.meter.unique_id == expected_meter(entry):
                     self.hass.config_entries.async_update_entry(entry, data=self._data)
                 return reading
             finally:
@@ -394,7 +384,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_reconfigured(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say whether the entry's meter was heard; if so, the entry has been changed already."""
-        if not _is_meter_of(self._get_reconfigure_entry(), self._reading):
+        if self._reading.meter.unique_id != expected_meter(self._get_reconfigure_entry()):
             return self.async_abort(
                 reason="wrong_meter",
                 description_placeholders={

@@ -89,6 +89,15 @@ def line_settings(data: Mapping[str, Any]) -> LineSettings:
     )
 
 
+def expected_meter(entry: ConfigEntry) -> str | None:
+    """Return the id that the entry's meter tells; None where it tells none and got one from us.
+
+    A meter's id in its normal form has no lower-case letters; a generated one has.
+    """
+    own = str(entry.unique_id)
+    return own if own == own.upper() else None
+
+
 class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     """Follows one meter, whatever happens to its port, and publishes what can be trusted.
 
@@ -121,9 +130,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._publish_interval: float = entry.options.get(
             CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
         )
-        # A meter's id in its normal form has no lower-case letters; a generated id has.
-        own = str(entry.unique_id)
-        self._expected = own if own == own.upper() else None
+        self._expected = expected_meter(entry)
 
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._newest: MeterData
