@@ -1,0 +1,189 @@
+"""The flows with nothing replaced: real ports, a simulated meter at their other end."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest.mock import AsyncMock, patch
+
+import pytest
+
+from custom_components.onemeter.config_flow import SECTION_LINE
+from custom_components.onemeter.const import CONF_BAUDRATE, DOMAIN
+from custom_components.onemeter.meter import LineSettings
+from custom_components.onemeter.meter.port import Port
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigFlowContext,
+    ConfigFlowResult,
+)
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from simulator.household import Household
+from simulator.line import Line
+from simulator.pty import PtyLine
+from simulator.sml.meter import SmlMeter
+from simulator.speak import push
+
+FLOW = "custom_components.onemeter.config_flow"
+METER = SmlMeter(household=Household())
+OTHER_METER = SmlMeter(household=Household(), serial=99)
+
+
+@pytest.fixture(autouse=True)
+def usb(hass: HomeAssistant) -> None:
+    """Let the integration's dependency seem set up; it would look for the machine's devices."""
+    hass.config.components.add("usb")
+
+
+@asynccontextmanager
+async def speaking(line: Line, meter: SmlMeter = METER) -> AsyncGenerator[None]:
+    """Have a meter at the other end of a line that is plugged in already."""
+    task = asyncio.create_task(push(line, meter.telegram, interval=0.05))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def form(line: Line, **settings: str) -> dict[str, Any]:
+    """Fill in the port of a line."""
+    return {CONF_PORT: line.url, CONF_PROTOCOL: "sml", SECTION_LINE: settings}
+
+
+async def start(hass: HomeAssistant, entry: ConfigEntry | None = None) -> ConfigFlowResult:
+    """Open the dialog for a new meter, or for another port of one that is there."""
+    context = ConfigFlowContext(source=SOURCE_USER)
+    if entry is not None:
+        context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=entry.entry_id)
+    return await hass.config_entries.flow.async_init(DOMAIN, context=context)
+
+
+async def submit(
+    hass: HomeAssistant, result: ConfigFlowResult, user_input: dict[str, Any]
+) -> ConfigFlowResult:
+    """Fill in the form, and follow the flow as the frontend does until it has listened."""
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], user_input)
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    while result["type"] is FlowResultType.SHOW_PROGRESS:
+        await asyncio.sleep(0.02)
+        result = await flow.async_configure(result["flow_id"])
+    return result
+
+
+async def confirm(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigEntry:
+    """Agree that this is the meter, and return its entry once it is set up."""
+    assert result["step_id"] == "confirm"
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert result["result"].state is ConfigEntryState.LOADED
+    return result["result"]
+
+
+async def test_meter_that_is_plugged_in_late(hass: HomeAssistant, tmp_path: Path) -> None:
+    line = PtyLine(tmp_path / "head")
+    result = await submit(hass, await start(hass), form(line))
+    assert result["errors"] == {"base": "port_not_found"}
+
+    async with line, speaking(line):
+        entry = await confirm(hass, await submit(hass, result, form(line)))
+        assert entry.title == "DMO 1234 5678"
+        assert entry.unique_id == "1DMO0012345678"
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_silence_then_the_wrong_speed_then_the_meter(
+    hass: HomeAssistant, tmp_path: Path
+) -> None:
+    async with PtyLine(tmp_path / "head", 9600) as line:
+        with patch(f"{FLOW}.LISTEN_SECONDS", 0.1):
+            result = await submit(hass, await start(hass), form(line))
+        assert result["errors"] == {"base": "meter_silent"}
+        assert not line.listened_to
+
+        async with speaking(line):
+            with patch(f"{FLOW}.LISTEN_SECONDS", 0.5):
+                result = await submit(hass, result, form(line, **{CONF_BAUDRATE: "115200"}))
+            assert result["errors"] == {"base": "unknown_data_noise"}
+            entry = await confirm(hass, await submit(hass, result, form(line)))
+            await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_noise(hass: HomeAssistant, tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head") as line:
+        random = Random(0)
+
+        async def crackle() -> None:
+            while True:
+                line.put(random.randbytes(64))
+                await asyncio.sleep(0.01)
+
+        noise = asyncio.create_task(crackle())
+        with patch(f"{FLOW}.LISTEN_SECONDS", 0.2):
+            result = await submit(hass, await start(hass), form(line))
+        noise.cancel()
+        assert result["errors"] == {"base": "unknown_data_noise"}
+        hass.config_entries.flow.async_abort(result["flow_id"])
+
+
+async def test_port_in_use_names_the_program(hass: HomeAssistant, tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head") as line, speaking(line):
+        async with Port(line.url, LineSettings(9600)):
+            with (
+                patch(f"{FLOW}.async_scan_serial_ports", AsyncMock(return_value=[])),
+                patch(f"{FLOW}.async_get_serial_port_consumers", AsyncMock(return_value={})),
+            ):
+                result = await submit(hass, await start(hass), form(line))
+        assert result["errors"] == {"base": "port_busy_by"}
+        assert "PID" in (result["description_placeholders"] or {})["by"]
+
+        entry = await confirm(hass, await submit(hass, result, form(line)))
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_closed_dialog_frees_the_port(hass: HomeAssistant, tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head") as line:
+        result = await start(hass)
+        await hass.config_entries.flow.async_configure(result["flow_id"], form(line))
+        while not line.listened_to:  # noqa: ASYNC110  the kernel tells it only when asked
+            await asyncio.sleep(0.02)
+        hass.config_entries.flow.async_abort(result["flow_id"])
+        while line.listened_to:  # noqa: ASYNC110  likewise
+            await asyncio.sleep(0.02)
+
+
+async def test_reconfigure_at_the_port_that_the_entry_itself_reads(
+    hass: HomeAssistant, tmp_path: Path
+) -> None:
+    async with PtyLine(tmp_path / "head") as line, speaking(line):
+        entry = await confirm(hass, await submit(hass, await start(hass), form(line)))
+
+        changed = form(line, **{CONF_BAUDRATE: "19200"})
+        result = await submit(hass, await start(hass, entry), changed)
+        assert result["type"] is FlowResultType.ABORT
+        assert result["reason"] == "reconfigure_successful"
+        await hass.async_block_till_done()
+        assert entry.data[CONF_BAUDRATE] == 19200
+        assert entry.state is ConfigEntryState.LOADED
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_reconfigure_where_another_meter_is(hass: HomeAssistant, tmp_path: Path) -> None:
+    line, other = PtyLine(tmp_path / "head"), PtyLine(tmp_path / "other")
+    async with line, other, speaking(line), speaking(other, OTHER_METER):
+        entry = await confirm(hass, await submit(hass, await start(hass), form(line)))
+
+        result = await submit(hass, await start(hass, entry), form(other))
+        assert result["reason"] == "wrong_meter"
+        await hass.async_block_till_done()
+        assert entry.data[CONF_PORT] == line.url
+        assert entry.state is ConfigEntryState.LOADED
+        await hass.config_entries.async_unload(entry.entry_id)
