@@ -26,12 +26,16 @@ class Identity:
 
     @property
     def unique_id(self) -> str | None:
-        """The id in one normal form, the same for every protocol that reads this meter."""
+        """The id in one normal form, the same for every protocol that reads this meter.
+
+        None without an id; nothing but zeros is what meters send that were never given one.
+        """
         if self.device_id is not None:
             return self.device_id
         if self.meter_id is None:
             return None
-        return "".join(self.meter_id.split()).upper() or None
+        normal = "".join(self.meter_id.split()).upper()
+        return normal if normal.strip("0") else None
 
     @property
     def name(self) -> str | None:
