@@ -13,10 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
-from homeassistant.components.recorder import (
-    EVENT_RECORDER_5MIN_STATISTICS_GENERATED,
-    get_instance,
-)
+from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import (
     UNIT_CLASS_TO_UNIT_CONVERTER,
     get_last_short_term_statistics,
@@ -24,6 +21,7 @@ from homeassistant.components.recorder.statistics import (
 )
 from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
