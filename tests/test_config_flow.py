@@ -13,7 +13,6 @@ from unittest.mock import AsyncMock, patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onemeter.config_flow import SECTION_LINE
 from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_DIRECTION,
@@ -25,6 +24,7 @@ from custom_components.onemeter.const import (
     CONF_RTS,
     DOMAIN,
 )
+from custom_components.onemeter.forms import SECTION_LINE
 from custom_components.onemeter.meter import (
     Framing,
     Identity,

@@ -10,8 +10,8 @@ from unittest.mock import AsyncMock, patch
 
 import pytest
 
-from custom_components.onemeter.config_flow import SECTION_LINE
 from custom_components.onemeter.const import CONF_BAUDRATE, DOMAIN
+from custom_components.onemeter.forms import SECTION_LINE
 from custom_components.onemeter.meter import LineSettings
 from custom_components.onemeter.meter.port import Port
 from homeassistant.config_entries import (

@@ -8,8 +8,6 @@ import os
 from typing import Any, override
 from uuid import uuid4
 
-import probatio
-
 from homeassistant.components.usb import (
     async_get_serial_port_consumers,
     async_scan_serial_ports,
@@ -22,64 +20,20 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     OptionsFlowWithReload,
 )
-from homeassistant.const import (
-    CONF_PORT,
-    CONF_PROTOCOL,
-    UnitOfPower,
-    UnitOfTime,
-)
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, callback
-from homeassistant.data_entry_flow import section
 from homeassistant.exceptions import ConfigEntryNotReady
-from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-    SerialPortSelector,
-)
 
-from .const import (
-    CONF_BAUDRATE,
-    CONF_DIRECTION,
-    CONF_DTR,
-    CONF_FRAMING,
-    CONF_MAX_POWER,
-    CONF_MULTIPLIER,
-    CONF_PUBLISH_INTERVAL,
-    CONF_RTS,
-    DEFAULT_MAX_POWER,
-    DEFAULT_MULTIPLIER,
-    DEFAULT_PUBLISH_INTERVAL,
-    DIRECTION_AUTO,
-    DIRECTION_OFF,
-    DOMAIN,
-)
+from .const import CONF_MULTIPLIER, DOMAIN
 from .coordinator import expected_meter, line_settings
-from .meter import Framing, Identity, MeterError, Protocol, Reading, create_client
+from .forms import MULTIPLIER_STEP, OPTIONS_SCHEMA, PORT_SCHEMA, to_data, to_form
+from .meter import Identity, MeterError, Protocol, Reading, create_client
 from .meter.detect import NOISE
 from .meter.errors import UNKNOWN, MeterConnectionError, PortBusyError, UnknownDataError
 from .meter.flag import manufacturer_name
 
 #: Seconds until the first reading must have come; most meters send every 1 to 4 s.
 LISTEN_SECONDS = 15
-
-#: The form's section of expert settings, and its option for "as usual for the protocol".
-SECTION_LINE = "line"
-USUAL = "default"
-
-_BAUDRATES = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
-_LEVELS = {"high": True, "low": False}
-
-#: The options of each line setting, and what the entry keeps for them.
-_LINE_CHOICES: dict[str, Mapping[str, int | str]] = {
-    CONF_BAUDRATE: {str(baudrate): baudrate for baudrate in _BAUDRATES},
-    CONF_FRAMING: {framing.lower(): framing.value for framing in Framing},
-    CONF_DTR: _LEVELS,
-    CONF_RTS: _LEVELS,
-}
 
 #: What the confirmation shows: placeholder -> OBIS codes, the first that the meter has.
 _SHOWN = {
@@ -88,98 +42,6 @@ _SHOWN = {
     "power": ("16.7.0", "1.7.0", "15.7.0"),
 }
 _NOTHING = "–"
-
-_MULTIPLIER_STEP = Decimal("0.000001")
-
-
-def _select(key: str, options: list[str]) -> SelectSelector:
-    """Make a dropdown whose texts stand under this translation key."""
-    return SelectSelector(
-        SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN, translation_key=key)
-    )
-
-
-PORT_SCHEMA = probatio.Schema(
-    {
-        probatio.Required(CONF_PORT): SerialPortSelector(),
-        probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): _select(
-            CONF_PROTOCOL, [protocol.value for protocol in Protocol]
-        ),
-        probatio.Required(SECTION_LINE): section(
-            probatio.Schema(
-                {
-                    probatio.Required(key, default=USUAL): _select(key, [USUAL, *choices])
-                    for key, choices in _LINE_CHOICES.items()
-                }
-            ),
-            {"collapsed": True},
-        ),
-    }
-)
-
-
-OPTIONS_SCHEMA = probatio.Schema(
-    {
-        probatio.Required(CONF_PUBLISH_INTERVAL, default=DEFAULT_PUBLISH_INTERVAL): probatio.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=1,
-                    max=900,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement=UnitOfTime.SECONDS,
-                )
-            ),
-            probatio.Coerce(int),
-        ),
-        probatio.Required(CONF_MAX_POWER, default=DEFAULT_MAX_POWER): probatio.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=1,
-                    max=1_000_000_000,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement=UnitOfPower.WATT,
-                )
-            ),
-            probatio.Coerce(int),
-        ),
-        probatio.Required(CONF_DIRECTION, default=DIRECTION_AUTO): _select(
-            CONF_DIRECTION, [DIRECTION_AUTO, DIRECTION_OFF]
-        ),
-        probatio.Required(CONF_MULTIPLIER, default=float(DEFAULT_MULTIPLIER)): NumberSelector(
-            NumberSelectorConfig(
-                min=float(_MULTIPLIER_STEP),
-                max=1_000_000,
-                step="any",
-                mode=NumberSelectorMode.BOX,
-            )
-        ),
-    }
-)
-
-
-def _to_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the form's values that lead to this entry data."""
-    return {
-        CONF_PORT: data[CONF_PORT],
-        CONF_PROTOCOL: data[CONF_PROTOCOL],
-        SECTION_LINE: {
-            key: next((name for name, value in choices.items() if value == data.get(key)), USUAL)
-            for key, choices in _LINE_CHOICES.items()
-        },
-    }
-
-
-async def _async_to_data(hass: HomeAssistant, form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry data of a form; a local port by a name that outlives replugging."""
-    port = form[CONF_PORT].strip()
-    if port.startswith("/dev/"):
-        port = await hass.async_add_executor_job(get_serial_by_id, port)
-    line = {
-        key: choices[name]
-        for key, choices in _LINE_CHOICES.items()
-        if (name := form[SECTION_LINE][key]) != USUAL
-    }
-    return {CONF_PORT: port, CONF_PROTOCOL: form[CONF_PROTOCOL], **line}
 
 
 async def _async_first_reading(data: Mapping[str, Any]) -> Reading:
@@ -271,7 +133,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask where the meter of an existing entry is now."""
         if self._form is None:
-            self._form = _to_form(self._get_reconfigure_entry().data)
+            self._form = to_form(self._get_reconfigure_entry().data)
         return await self._async_ask_port(user_input)
 
     @property
@@ -289,13 +151,19 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 description_placeholders=self._placeholders,
             )
         self._form = user_input
-        self._data = await _async_to_data(self.hass, user_input)
+        self._data = to_data(user_input, await self._async_stable(user_input[CONF_PORT].strip()))
         # Such a port is held by the other entry and would only be found busy.
         self._async_abort_entries_match({CONF_PORT: self._data[CONF_PORT]})
         self._listening = self.hass.async_create_background_task(
             self._async_listen(), "listen for a meter"
         )
         return self._async_show_listening()
+
+    async def _async_stable(self, port: str) -> str:
+        """Return the name of a local port that outlives replugging; anything else as it is."""
+        if port.startswith("/dev/"):
+            return await self.hass.async_add_executor_job(get_serial_by_id, port)
+        return port
 
     @callback
     def _async_show_listening(self) -> ConfigFlowResult:
@@ -405,7 +273,7 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
         if user_input is not None:
             # A float's shortest text is the number that was entered.
             multiplier = Decimal(str(user_input[CONF_MULTIPLIER])).normalize()
-            if multiplier.quantize(_MULTIPLIER_STEP) == multiplier:
+            if multiplier.quantize(MULTIPLIER_STEP) == multiplier:
                 return self.async_create_entry(
                     data={**user_input, CONF_MULTIPLIER: f"{multiplier:f}"}
                 )
