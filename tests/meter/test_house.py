@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from custom_components.onemeter import meter
+
 LIBRARY = Path(__file__).parents[2] / "custom_components" / "onemeter" / "meter"
 MODULES = sorted(LIBRARY.rglob("*.py"))
 
@@ -33,6 +35,11 @@ def test_imports(module: Path) -> None:
     allowed = {"serialx"} if module.name == "port.py" else set()
     assert names - sys.stdlib_module_names <= allowed
     assert highest <= len(module.relative_to(LIBRARY).parts)
+
+
+def test_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'decode'"):
+        getattr(meter, "decode")  # noqa: B009 - mypy knows as well
 
 
 def test_stands_alone_and_decodes_without_the_port() -> None:

@@ -199,6 +199,12 @@ async def test_leaves_dtr_and_rts_alone_unless_asked() -> None:
         assert serial.pins == {}
 
 
+async def test_a_port_without_dtr_and_rts_opens_all_the_same(cable: PtyLine) -> None:
+    async with Port(cable.url, LineSettings(9600, dtr=True, rts=False)) as port:
+        cable.put(b"meter")
+        assert await read_exactly(port, 5) == b"meter"
+
+
 async def test_missing_port(tmp_path: Path) -> None:
     path = str(tmp_path / "ttyUSB0")
     with pytest.raises(PortNotFoundError, match="ttyUSB0 does not exist") as caught:

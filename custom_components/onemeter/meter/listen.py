@@ -9,7 +9,7 @@ from .errors import MeterConnectionError, MeterError
 from .reading import Reading
 
 #: Seconds without a reading after which the user is told why.
-_PATIENCE = 10
+_PATIENCE = 15
 
 
 def listen(
