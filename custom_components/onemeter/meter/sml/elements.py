@@ -101,7 +101,7 @@ def skip(data: bytes, position: int, count: int = 1) -> int:
 
 
 def enter_list(data: bytes, position: int, length: int) -> int:
-    """Step into a list of this length."""
+    """Step into a list of this length, 15 at most."""
     if data[position] == LIST << 4 | length:
         return position + 1
     kind, found, inside = field_at(data, position)
