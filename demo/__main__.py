@@ -25,7 +25,7 @@ from . import dashboard, history
 from .api import Api, ApiError
 from .homeassistant import HOST, HomeAssistant, StartError
 
-_STATE: Final = Path(__file__).parents[1] / ".demo"
+_FOLDER: Final = Path(__file__).parents[1] / ".demo"
 _BAUDRATE: Final = 9600
 
 _DESCRIPTION = """\
@@ -33,7 +33,7 @@ Shows OneMeter in a Home Assistant of its own: a house with solar panels, read b
 meters through serial ports, at the speed of real ones. Nothing on this machine is changed, and
 no other machine can see it."""
 
-_EPILOG = "What happens is kept in .demo/ and goes on with the next start. Ctrl-C ends everything."
+_EPILOG = "The history is kept and goes on with the next start. Ctrl-C ends everything."
 
 
 class Simulated(NamedTuple):
@@ -50,8 +50,8 @@ class _StoppedError(Exception):
 def main() -> int:
     """Run the demo until it is stopped; return the exit status."""
     options = _parser().parse_args()
-    _STATE.mkdir(exist_ok=True)
-    with (_STATE / "lock").open("w") as lock:
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with (options.folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -62,10 +62,10 @@ def main() -> int:
                 f"Choose another one: scripts/demo --port {options.port + 1}"
             )
         if options.reset:
-            for folder in filter(Path.is_dir, _STATE.iterdir()):
+            for folder in filter(Path.is_dir, options.folder.iterdir()):
                 shutil.rmtree(folder)
         try:
-            asyncio.run(_demo(options.port, options.meter))
+            asyncio.run(_demo(options.folder, options.port, options.meter))
         except (StartError, ApiError, dashboard.MeterError) as error:
             return _complain(str(error))
     return 0
@@ -85,24 +85,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--meter",
         metavar="URL",
+        type=_port,
         help="show a real SML meter instead: a serial port such as /dev/ttyUSB0, or a URL such as "
         "socket://192.168.1.5:5000",
+    )
+    parser.add_argument(
+        "--folder",
+        type=lambda text: Path(text).absolute(),
+        default=_FOLDER,
+        help="keep everything in this folder (default: .demo)",
     )
     return parser
 
 
-async def _demo(port: int, meter: str | None) -> None:
+def _port(text: str) -> str:
+    """Return a port as Home Assistant, which has another working directory, finds it."""
+    return text if "://" in text else str(Path(text).absolute())
+
+
+async def _demo(folder: Path, port: int, meter: str | None) -> None:
     """Run everything until something ends or somebody ends it."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
     if meter is None:
-        home = HomeAssistant(_STATE / "simulated", port)
+        home = HomeAssistant(folder / "simulated", port)
         meters = _simulated_meters(home.folder)
         show = _show_simulated(home, meters)
     else:
-        home = HomeAssistant(_STATE / re.sub(r"\W+", "-", meter).strip("-"), port)
+        home = HomeAssistant(folder / re.sub(r"\W+", "-", meter).strip("-"), port)
         meters = []
         show = _show_real(home, meter)
     home.prepare()

@@ -26,10 +26,13 @@ class Api:
         self._ids = 0
 
     async def __aenter__(self) -> Self:
-        """Wait until Home Assistant is there, and log in as a browser on this machine does."""
+        """Log in as a browser on this machine does, and wait until everything has started."""
         self._session = aiohttp.ClientSession(self.url)
         try:
             await self._log_in()
+            # Asking is enough for something that happens once.
+            while (await self.call("get_config"))["state"] != "RUNNING":  # noqa: ASYNC110
+                await asyncio.sleep(_RETRY_SECONDS)
         except BaseException:
             await self._session.close()
             raise

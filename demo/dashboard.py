@@ -86,6 +86,7 @@ async def show_energy(api: Api, grid: dict[str, str], roof: dict[str, str] | Non
             return
     source: dict[str, Any] = {
         "type": "grid",
+        "name": "Grid",
         "stat_energy_from": grid.get(IMPORT),
         "stat_energy_to": grid.get(EXPORT),
         "cost_adjustment_day": 0,
@@ -95,7 +96,12 @@ async def show_energy(api: Api, grid: dict[str, str], roof: dict[str, str] | Non
     sources = [source]
     if roof is not None:
         sources.append(
-            {"type": "solar", "stat_energy_from": roof[IMPORT], "stat_rate": power_of(roof)}
+            {
+                "type": "solar",
+                "name": "Roof",
+                "stat_energy_from": roof[IMPORT],
+                "stat_rate": power_of(roof),
+            }
         )
     await api.call("energy/save_prefs", energy_sources=sources)
 

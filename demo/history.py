@@ -20,19 +20,19 @@ _STEPS_PER_KWH: Final = 10_000
 
 
 async def fill(api: Api, entity_id: str, register: Callable[[int], int]) -> None:
-    """Give an energy sensor the hours that it has not seen; its own it keeps.
+    """Give an energy sensor the hours that it has not seen; it keeps its own.
 
     ``register`` tells the meter's total at a time, in tenths of a watt hour. Home Assistant counts
     the sum from the sensor's first state: what was before is below zero, so that the hours meet
     without a step.
     """
     hours = _past_hours()
-    short = await _rows(api, entity_id, hours[0], "5minute")
-    kept = {row["start"] // 1000 for row in await _rows(api, entity_id, hours[0], "hour")}
+    short = await _rows(api, entity_id, _text(hours[0]), "5minute")
+    kept = {row["start"] // 1000 for row in await _rows(api, entity_id, _text(hours[0]), "hour")}
     if short:
         zero = short[-1]["state"] - short[-1]["sum"]
     else:
-        zero = await _first_state(api, entity_id, hours[0])
+        zero = await _first_state(api, entity_id, _text(hours[0]))
         kept = set()
     rows = []
     for hour in hours:
@@ -45,7 +45,7 @@ async def fill(api: Api, entity_id: str, register: Callable[[int], int]) -> None
 async def fill_power(api: Api, entity_id: str, meter: SmlMeter) -> None:
     """Give a power sensor the hours that it has not seen: mean, least and most, in watts."""
     hours = _past_hours()
-    kept = {row["start"] // 1000 for row in await _rows(api, entity_id, hours[0], "hour")}
+    kept = {row["start"] // 1000 for row in await _rows(api, entity_id, _text(hours[0]), "hour")}
     rows = []
     for hour in hours:
         if hour in kept:
@@ -65,10 +65,10 @@ def _past_hours() -> range:
     return range((now // _HOUR - DAYS * 24) * _HOUR, now // _HOUR * _HOUR, _HOUR)
 
 
-async def _rows(api: Api, entity_id: str, since: int, period: str) -> list[dict[str, Any]]:
+async def _rows(api: Api, entity_id: str, since: str, period: str) -> list[dict[str, Any]]:
     found = await api.call(
         "recorder/statistics_during_period",
-        start_time=_text(since),
+        start_time=since,
         statistic_ids=[entity_id],
         period=period,
     )
@@ -76,12 +76,12 @@ async def _rows(api: Api, entity_id: str, since: int, period: str) -> list[dict[
     return rows
 
 
-async def _first_state(api: Api, entity_id: str, since: int) -> float:
+async def _first_state(api: Api, entity_id: str, since: str) -> float:
     """Return the first number that was recorded, which may still be on its way to the disk."""
     while True:
         history = await api.call(
             "history/history_during_period",
-            start_time=_text(since),
+            start_time=since,
             entity_ids=[entity_id],
             minimal_response=True,
             no_attributes=True,
@@ -116,6 +116,9 @@ async def _import(
         },
         stats=rows,
     )
+    # What is imported waits in the recorder's queue.
+    while not await _rows(api, entity_id, rows[-1]["start"], "hour"):  # noqa: ASYNC110
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _text(timestamp: int) -> str:

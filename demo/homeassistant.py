@@ -159,7 +159,7 @@ def _first_start() -> list[tuple[str, int, int, Any]]:
         "elevation": 34,
         "radius": 100,
         "unit_system_v2": "metric",
-        "location_name": "OneMeter demo",
+        "location_name": "Home",
         "time_zone": _time_zone(),
         "external_url": None,
         "internal_url": None,

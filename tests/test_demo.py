@@ -1,0 +1,166 @@
+"""The demo as its user starts it: real Home Assistant, real pages, real signals."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+import signal
+import socket
+import sys
+
+import aiohttp
+import pytest
+
+from demo.api import Api
+from demo.history import DAYS
+from simulator.household import Household
+from simulator.pty import PtyLine
+from simulator.sml.meter import SmlMeter
+from simulator.speak import push
+
+ROOT = Path(__file__).parents[1]
+GRID = "sensor.dmo_1234_5678"
+ROOF = "sensor.dmo_8765_4321"
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
+
+
+async def start(*arguments: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "demo", *map(str, arguments)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def end(*arguments: object) -> tuple[int | None, str]:
+    """Run a demo that ends by itself; return its status and complaint."""
+    process = await start(*arguments)
+    _, errors = await process.communicate()
+    return process.returncode, errors.decode()
+
+
+@asynccontextmanager
+async def demo(*arguments: object, stop: signal.Signals) -> AsyncIterator[str]:
+    """Run a demo until it is ready, give what it printed, and stop it as its user does."""
+    process = await start(*arguments)
+    try:
+        assert process.stdout is not None
+        printed = b""
+        while b"Ctrl-C ends the demo." not in printed:
+            line = await process.stdout.readline()
+            assert line, (printed, process.stderr and await process.stderr.read())
+            printed += line
+        yield printed.decode()
+        process.send_signal(stop)
+        _, errors = await process.communicate()
+        assert (process.returncode, errors) == (0, b"")
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+
+async def hours(api: Api, entity_id: str) -> list[dict[str, float]]:
+    found = await api.call(
+        "recorder/statistics_during_period",
+        start_time="2024-01-01T00:00:00Z",
+        statistic_ids=[entity_id],
+        period="hour",
+    )
+    rows: list[dict[str, float]] = found[entity_id]
+    return rows
+
+
+async def states(api: Api) -> dict[str, str]:
+    return {state["entity_id"]: state["state"] for state in await api.call("get_states")}
+
+
+async def test_demo(tmp_path: Path, port: int) -> None:
+    folder = tmp_path / "state"
+    arguments = ("--port", port, "--folder", folder)
+    async with demo(*arguments, stop=signal.SIGINT) as printed:
+        assert f"http://127.0.0.1:{port}/energy" in printed
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            assert "<home-assistant>" in await (await session.get("/")).text()
+            # With nothing left to ask, Home Assistant no longer offers its onboarding.
+            assert (await session.get("/api/onboarding")).status == HTTPStatus.NOT_FOUND
+
+        async with Api(f"http://127.0.0.1:{port}") as api:
+            grid, roof = (await api.call("energy/get_prefs"))["energy_sources"]
+            assert grid["stat_energy_from"] == f"{GRID}_energy_import"
+            assert grid["stat_energy_to"] == f"{GRID}_energy_export"
+            assert grid["stat_rate"] == f"{GRID}_power"
+            assert roof["stat_energy_from"] == f"{ROOF}_energy_import"
+            assert roof["stat_rate"] == f"{ROOF}_power"
+
+            rows = await hours(api, f"{ROOF}_energy_import")
+            assert len(rows) == DAYS * 24
+            assert rows[-1]["state"] - rows[0]["state"] > 50
+            # All hours count from one zero, which lies between the last hour and now.
+            zero = rows[-1]["state"] - rows[-1]["sum"]
+            assert [row["state"] - row["sum"] for row in rows] == pytest.approx([zero] * len(rows))
+            first = await states(api)
+            now = float(first[f"{ROOF}_energy_import"])
+            assert rows[-1]["state"] <= zero + 1e-6
+            assert zero <= now + 1e-6
+            assert len(await hours(api, f"{GRID}_power")) == DAYS * 24
+
+            # The power is live.
+            while (await states(api))[f"{GRID}_power"] == first[f"{GRID}_power"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.5)
+
+        assert await end(*arguments) == (
+            1,
+            "The demo is running already. Stop that one first.\n",
+        )
+        status, complaint = await end("--port", port, "--folder", tmp_path / "other")
+        assert status == 1
+        assert complaint.startswith(f"Port {port} is in use")
+
+    with pytest.raises(ConnectionRefusedError), socket.socket() as stopped:
+        stopped.connect(("127.0.0.1", port))
+    assert not (folder / "simulated/ttyGRID").is_symlink()
+
+    async with demo(*arguments, stop=signal.SIGTERM) as printed:
+        assert "Adding" not in printed
+        async with Api(f"http://127.0.0.1:{port}") as api:
+            again = await hours(api, f"{ROOF}_energy_import")
+            assert again[: len(rows)] == rows
+
+
+async def test_real_meter(tmp_path: Path, port: int) -> None:
+    meter = SmlMeter(household=Household(solar=False), serial=11_112_222)
+    line = PtyLine(tmp_path / "ttyUSB7", 9600)
+    async with line:
+        speaking = asyncio.create_task(push(line, meter.telegram))
+        async with (
+            demo(
+                *("--port", port, "--folder", tmp_path, "--meter", line.path), stop=signal.SIGHUP
+            ) as printed,
+            Api(f"http://127.0.0.1:{port}") as api,
+        ):
+            assert f"Looking for a meter at {line.path}" in printed
+            (grid,) = (await api.call("energy/get_prefs"))["energy_sources"]
+            assert grid["stat_energy_from"] == "sensor.dmo_1111_2222_energy_import"
+        speaking.cancel()
+
+
+async def test_no_meter(tmp_path: Path, port: int) -> None:
+    """A demo that cannot show the meter says why, in the words of the integration, and ends."""
+    missing = tmp_path / "ttyUSB7"
+    status, complaint = await end("--port", port, "--folder", tmp_path, "--meter", missing)
+    assert status == 1
+    assert complaint.startswith(f"There is no port {missing}.")
+    with pytest.raises(ConnectionRefusedError), socket.socket() as stopped:
+        stopped.connect(("127.0.0.1", port))
