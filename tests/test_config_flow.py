@@ -124,6 +124,13 @@ class FakeClient(PushedClient):
 
 
 @pytest.fixture(autouse=True)
+def no_frontend() -> Generator[None]:
+    """Do not wait for a dialog that nobody opens."""
+    with patch(f"{FLOW}.SHORTEST_PROGRESS", 0):
+        yield
+
+
+@pytest.fixture(autouse=True)
 def usb(hass: HomeAssistant) -> None:
     """Let the integration's dependency seem set up; it would look for the machine's devices."""
     hass.config.components.add("usb")
@@ -464,6 +471,21 @@ async def test_dialog_may_be_looked_at_while_listening(hass: HomeAssistant, line
     assert again["type"] is FlowResultType.SHOW_PROGRESS
     assert len(line.asked) == 1
     flow.async_abort(result["flow_id"])
+
+
+async def test_progress_lasts_until_the_frontend_has_a_dialog_for_it(
+    hass: HomeAssistant, line: Line
+) -> None:
+    result = await start(hass)
+    flow = hass.config_entries.flow
+    with patch(f"{FLOW}.SHORTEST_PROGRESS", 0.1):
+        await flow.async_configure(result["flow_id"], FORM)
+        await line.listening.wait()
+        assert not line.open
+        again = await flow.async_configure(result["flow_id"])
+        assert again["type"] is FlowResultType.SHOW_PROGRESS
+        await hass.async_block_till_done(wait_background_tasks=True)
+    await confirm(hass, await flow.async_configure(result["flow_id"]))
 
 
 async def test_closed_dialog_closes_the_port(hass: HomeAssistant, line: Line) -> None:

@@ -1,7 +1,7 @@
 """The flows with nothing replaced: real ports, a simulated meter at their other end."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -34,6 +34,13 @@ from simulator.speak import push
 FLOW = "custom_components.onemeter.config_flow"
 METER = SmlMeter(household=Household())
 OTHER_METER = SmlMeter(household=Household(), serial=99)
+
+
+@pytest.fixture(autouse=True)
+def no_frontend() -> Generator[None]:
+    """Do not wait for a dialog that nobody opens."""
+    with patch(f"{FLOW}.SHORTEST_PROGRESS", 0):
+        yield
 
 
 @pytest.fixture(autouse=True)

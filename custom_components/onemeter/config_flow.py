@@ -34,6 +34,9 @@ from .meter.flag import manufacturer_name
 
 #: Seconds until the first reading must have come; most meters send every 1 to 4 s.
 LISTEN_SECONDS = 15
+#: Seconds that listening lasts at least. The frontend begins to look for its end when the dialog is
+#: there; what has ended by then it never notices.
+SHORTEST_PROGRESS = 1.5
 
 #: What the confirmation shows: placeholder -> OBIS codes, the first that the meter has.
 _SHOWN = {
@@ -108,6 +111,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     _data: dict[str, Any]
     _listening: asyncio.Task[Reading]
+    _progress: asyncio.Task[None]
     _reading: Reading
 
     def __init__(self) -> None:
@@ -157,7 +161,10 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         self._listening = self.hass.async_create_background_task(
             self._async_listen(), "listen for a meter"
         )
-        return self._async_show_listening()
+        self._progress = self.hass.async_create_background_task(
+            self._async_see_it_through(), "show that a meter is listened for"
+        )
+        return self._async_show_progress()
 
     async def _async_stable(self, port: str) -> str:
         """Return the name of a local port that outlives replugging; anything else as it is."""
@@ -165,8 +172,14 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
             return await self.hass.async_add_executor_job(get_serial_by_id, port)
         return port
 
+    async def _async_see_it_through(self) -> None:
+        """Wait until listening has ended and could be seen; to cancel this is to cancel both."""
+        await asyncio.gather(
+            self._listening, asyncio.sleep(SHORTEST_PROGRESS), return_exceptions=True
+        )
+
     @callback
-    def _async_show_listening(self) -> ConfigFlowResult:
+    def _async_show_progress(self) -> ConfigFlowResult:
         """Keep the user company while the flow waits for a reading."""
         return self.async_show_progress(
             step_id="listen",
@@ -175,13 +188,13 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 "port": self._data[CONF_PORT],
                 "seconds": str(LISTEN_SECONDS),
             },
-            progress_task=self._listening,
+            progress_task=self._progress,
         )
 
     async def async_step_listen(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Go on to what was heard, or back to the form with the reason why nothing was."""
-        if not self._listening.done():
-            return self._async_show_listening()
+        if not self._progress.done():
+            return self._async_show_progress()
         try:
             self._reading = self._listening.result()
         except ConfigEntryNotReady as error:
