@@ -291,9 +291,11 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     def _async_publish(self, _: datetime | None = None) -> None:
         """Hand the newest data to the entities, if there is anything new in it."""
         self._async_cancel_publishing()
-        if self._newest is not None and (self._newest != self.data or not self.last_update_success):
-            self._published_at = monotonic()
-            self.async_set_updated_data(self._newest)
+        if self._newest == self.data and self.last_update_success:
+            self.data = self._newest
+            return
+        self._published_at = monotonic()
+        self.async_set_updated_data(self._newest)
 
     @callback
     def _async_cancel_publishing(self) -> None:

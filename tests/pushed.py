@@ -1,0 +1,171 @@
+"""An entry whose meter pushes what the test says, by way of the coordinator."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, override
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.onemeter.const import DOMAIN
+from custom_components.onemeter.coordinator import OneMeterCoordinator
+from custom_components.onemeter.meter import (
+    Identity,
+    LineSettings,
+    MeterError,
+    Protocol,
+    PushedClient,
+    Reading,
+    Register,
+)
+from custom_components.onemeter.meter.errors import MeterSilentError
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.core import HomeAssistant
+
+from .published import register
+
+PORT = "socket://user:secret@meter.local:3333"
+METER = Identity("0a01444d4f0000bc614e", "DMO", None, "1DMO0012345678")
+OTHER_METER = Identity("0a01444d4f0005f5e0ff", "DMO", None, "1DMO0099999999")
+GENERATED_ID = "5e0c1f6a7b8d4c2e9f0a1b2c3d4e5f60"
+
+
+def reading(*registers: Register, meter: Identity = METER, raw: bytes = b"raw") -> Reading:
+    """Return a telegram of these registers, without any: of one total and the power."""
+    if not registers:
+        registers = (
+            register("1-0:1.8.0*255", "5000", "Wh"),
+            register("1-0:16.7.0*255", "100", "W"),
+        )
+    return Reading(meter, None, registers, raw)
+
+
+def energy(watt_hours: str, code: str = "1-0:1.8.0*255", meter: Identity = METER) -> Reading:
+    """Return a telegram of a meter that tells this total."""
+    power = register("1-0:16.7.0*255", "100", "W")
+    return reading(register(code, watt_hours, "Wh"), power, meter=meter)
+
+
+class ScriptedClient(PushedClient):
+    """A client that hears what the test says, and fails when the test says so."""
+
+    def __init__(self, url: str = PORT, line: LineSettings | None = None) -> None:
+        super().__init__(url, line or LineSettings(9600))
+        self.said: asyncio.Queue[Reading | Exception] = asyncio.Queue()
+        self.diagnosis: MeterError = MeterSilentError("silent", port="port")
+        self.opened = 0
+        self.is_open = False
+        self.listening = asyncio.Event()
+
+    @override
+    async def listen(self) -> AsyncGenerator[Reading]:
+        self.opened += 1
+        self.is_open = True
+        self.listening.set()
+        try:
+            while True:
+                match await self.said.get():
+                    case Reading() as heard:
+                        self.counters.good += 1
+                        yield heard
+                    case error:
+                        raise error
+        finally:
+            self.is_open = False
+
+    @override
+    def diagnose(self) -> MeterError:
+        return self.diagnosis
+
+
+class PushedMeter:
+    """An entry with a scripted client."""
+
+    def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+        self.hass = hass
+        self.freezer = freezer
+        self.client = ScriptedClient()
+        self.entry = self.make_entry()
+
+    def make_entry(
+        self,
+        unique_id: str | None = METER.unique_id,
+        *,
+        port: str = PORT,
+        options: dict[str, Any] | None = None,
+    ) -> MockConfigEntry:
+        """Make another entry for the client instead of the usual one."""
+        self.entry = MockConfigEntry(
+            domain=DOMAIN,
+            title="Meter",
+            unique_id=unique_id,
+            data={CONF_PORT: port, CONF_PROTOCOL: Protocol.SML.value},
+            options=options or {},
+        )
+        return self.entry
+
+    @property
+    def coordinator(self) -> OneMeterCoordinator:
+        coordinator: OneMeterCoordinator = self.entry.runtime_data
+        return coordinator
+
+    async def start(self, *said: Reading | Exception) -> bool:
+        """Set the entry up while the meter says this; without anything, a usual telegram."""
+        for item in said or (reading(),):
+            self.client.said.put_nowait(item)
+        self.hass.config.components.add("usb")
+        if not self.hass.config_entries.async_get_entry(self.entry.entry_id):
+            self.entry.add_to_hass(self.hass)
+        with self.patched():
+            set_up = await self.hass.config_entries.async_setup(self.entry.entry_id)
+            await self.hass.async_block_till_done()
+        return set_up
+
+    @contextmanager
+    def patched(self) -> Generator[None]:
+        """Let whatever makes a client get the scripted one."""
+        with patch(
+            "custom_components.onemeter.coordinator.create_client", return_value=self.client
+        ):
+            yield
+
+    async def say(self, *said: Reading | Exception, after: float = 0) -> None:
+        """Let time pass, then say this."""
+        await self.wait(after)
+        for item in said:
+            self.client.said.put_nowait(item)
+        await self.settle()
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, a second at a time."""
+        while seconds > 0:
+            self.freezer.tick(timedelta(seconds=min(1, seconds)))
+            async_fire_time_changed(self.hass)
+            await self.settle()
+            seconds -= 1
+
+    async def settle(self) -> None:
+        """Let everything happen that is due."""
+        for _ in range(3):
+            await self.hass.async_block_till_done()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            # Background tasks are not waited for; what they have asked of a thread is.
+            await self.hass.async_add_executor_job(int)
+
+    def state(self) -> ConfigEntryState:
+        """Return the state of the entry."""
+        return self.entry.state
+
+    def value(self, name: str = "energy_import") -> str:
+        """Return the state of a sensor."""
+        state = self.hass.states.get(f"sensor.meter_{name}")
+        assert state is not None
+        return state.state
