@@ -40,7 +40,7 @@ _CHUNK = 16_384
 
 
 class _Output:
-    """Standard output, with a count of the readings that were written to it."""
+    """Standard output, with a count of the readings for it."""
 
     def __init__(self) -> None:
         self.readings = 0
@@ -51,6 +51,7 @@ class _Output:
         Raises BrokenPipeError when nobody reads the output any more.
         """
         line = json.dumps(as_json(reading), ensure_ascii=False)
+        self.readings += 1
         try:
             sys.stdout.buffer.write(line.encode() + b"\n")
             sys.stdout.buffer.flush()
@@ -58,7 +59,6 @@ class _Output:
             # The interpreter flushes again when it exits, which would fail loudly.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise
-        self.readings += 1
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -100,7 +100,7 @@ async def test_readings_come_as_they_are_sent(client: PushedClient, cable: PtyLi
             if client.counters.good >= 3:
                 break
     speaking.cancel()
-    assert client.counters.good == 3
+    assert client.counters.good >= 3
     assert client.counters.damaged >= 2
     assert client.counters.received >= client.counters.skipped > 0
     assert telegram(10)[-16:] in client.recent
