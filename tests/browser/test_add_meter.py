@@ -1,0 +1,142 @@
+"""A person adds a meter in the browser, looks at its sensors, and uses them in the dashboard."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+import os
+from pathlib import Path
+import shutil
+import socket
+import time
+from typing import Any
+
+from playwright.async_api import Page, async_playwright, expect
+import pytest
+
+from demo.api import Api
+from demo.dashboard import IMPORT, find_entry, sensors, show_energy
+from demo.homeassistant import HOST, HomeAssistant
+from simulator.household import Household
+from simulator.pty import PtyLine
+from simulator.sml.meter import SmlMeter
+from simulator.speak import push
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+#: The recorder makes its first statistics at the next full five minutes.
+FIRST_STATISTICS_SECONDS = 5 * 60 + 60
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.timeout(FIRST_STATISTICS_SECONDS + 300),
+    # Sockets are blocked in all other tests.
+    pytest.mark.usefixtures("socket_enabled"),
+]
+
+
+@pytest.fixture
+def expected_lingering_timers() -> bool:
+    """Let the HTTP client of the test keep the timers of requests that have been answered."""
+    return True
+
+
+@pytest.fixture
+async def meter(tmp_path: Path) -> AsyncGenerator[tuple[SmlMeter, PtyLine]]:
+    """Put up a meter that pushes a telegram each second at a port."""
+    simulated = SmlMeter(household=Household())
+    async with (
+        PtyLine(tmp_path / "meter", baudrate=9600) as line,
+        running(push(line, simulated.telegram)),
+    ):
+        yield simulated, line
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncGenerator[Api]:
+    """Start a Home Assistant without any meter, and begin the user's session with it."""
+    with socket.create_server((HOST, 0)) as free:
+        port = free.getsockname()[1]
+    home_assistant = HomeAssistant(tmp_path / "home-assistant", port)
+    home_assistant.prepare()
+    async with running(home_assistant.run()), Api(home_assistant.url) as session:
+        yield session
+
+
+@pytest.fixture
+async def page(tmp_path: Path) -> AsyncGenerator[Page]:
+    """Open a window of a browser that nobody has used before."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path / "browser",
+            executable_path=CHROMIUM,
+            # Chromium as root has no sandbox, and what it asks of the internet is not ours.
+            chromium_sandbox=os.geteuid() != 0,
+            args=["--disable-gpu", "--disable-background-networking", "--disable-sync"],
+            viewport={"width": 1280, "height": 900},
+        )
+        context.set_default_timeout(60_000)
+        yield context.pages[0]
+        await context.close()
+
+
+async def test_a_meter_from_the_port_to_the_energy_dashboard(
+    api: Api, page: Page, meter: tuple[SmlMeter, PtyLine]
+) -> None:
+    simulated, line = meter
+
+    await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
+    await page.get_by_role("button", name="OK").click()
+    await page.locator("ha-selector-serial_port").click()
+    await page.get_by_text("Enter manually").click()
+    await page.get_by_role("textbox", name="Port").fill(line.url)
+    await page.get_by_role("button", name="Submit").click()
+
+    await expect(page.get_by_text("Meter found")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text(simulated.name)).to_be_visible()
+    await page.get_by_role("button", name="Submit").click()
+    await page.get_by_role("button", name="Skip and finish").click()
+
+    entry_id = await find_entry(api)
+    assert entry_id is not None
+    entities = await sensors(api, entry_id)
+    (device,) = [
+        device
+        for device in await api.call("config/device_registry/list")
+        if device["serial_number"] == simulated.name
+    ]
+    await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+    card = page.locator("ha-device-entities-card").first
+    for name in ("Energy import", "Energy export", "Power", "Voltage L1", "Current L3"):
+        await expect(card.get_by_text(name, exact=True)).to_be_visible()
+    shown = {state["entity_id"]: state["state"] for state in await api.call("get_states")}
+    counted = Decimal(simulated.totals(int(time.time())).imported) / 10_000
+    assert abs(Decimal(shown[entities[IMPORT]]) - counted) < Decimal("0.5")
+
+    await show_energy(api, entities)
+    async with asyncio.timeout(FIRST_STATISTICS_SECONDS):
+        while await energy_issues(api):  # noqa: ASYNC110 - nobody tells when the row is written
+            await asyncio.sleep(1)
+
+    await page.goto(f"{api.url}/config/energy")
+    await expect(page.get_by_role("button", name="Edit grid connection")).to_be_visible()
+    await expect(page.locator("ha-alert[alert-type]")).to_have_count(0)
+
+
+@asynccontextmanager
+async def running(job: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Run a job as long as the context lasts."""
+    task = asyncio.create_task(job)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def energy_issues(api: Api) -> list[Any]:
+    """Return what Home Assistant has to say against the Energy configuration."""
+    answer = await api.call("energy/validate")
+    return [issue for source in answer["energy_sources"] for issue in source]
