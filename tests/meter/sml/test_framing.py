@@ -129,6 +129,13 @@ def test_two_starts_swallowed() -> None:
     expect(part * 2 + telegram(2), [body(2)], damaged=1, skipped=2 * len(part))
 
 
+def test_swallowed_telegram_with_a_start_in_its_content() -> None:
+    content = b"\x07" + START * 3 + b"\x07"
+    part = telegram(1)[:20] + ESCAPE
+    data = part * 20 + transport(content)
+    expect(data + telegram(3), [content, body(3)], damaged=1, skipped=20 * len(part))
+
+
 @pytest.mark.parametrize("cut", range(1, len(telegram(1))))
 def test_stream_begins_in_the_middle(cut: int) -> None:
     expect(telegram(1)[cut:] + telegram(2), [body(2)], damaged=0, skipped=len(telegram(1)) - cut)

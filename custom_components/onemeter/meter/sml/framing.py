@@ -20,8 +20,8 @@ _END: Final = 0x1A
 _MARK: Final = 8
 #: Fill bytes make the length of a telegram a multiple of this.
 _ALIGNMENT: Final = 4
-#: How many starts that a rejected telegram has swallowed are tried. Two are already more than
-#: lost bytes bring about; without a bound, crafted bytes could keep the decoder busy.
+#: How many starts that a rejected telegram has swallowed are tried. Lost bytes bring about one;
+#: without a bound, crafted bytes could keep the decoder busy.
 _INNER_STARTS: Final = 8
 
 
@@ -126,6 +126,7 @@ class SmlFramer[T]:
         """Deliver the telegram whose end is marked here, or one whose start it has swallowed."""
         telegram = bytes(self._buffer[: mark + _MARK])
         start = 0
+        end = len(telegram)
         for _ in range(1 + _INNER_STARTS):
             if self._deliver(telegram[start:], results):
                 self.damaged += start > 0
@@ -133,7 +134,8 @@ class SmlFramer[T]:
                 del self._buffer[: len(telegram)]
                 self._seek()
                 return
-            start = telegram.find(_START, start + _MARK)
+            # The last start is the most likely one.
+            start = end = telegram.rfind(_START, _MARK, end)
             if start < 0:
                 break
         # The next start may take the place of the number of fill bytes and the checksum.
