@@ -49,7 +49,12 @@ from custom_components.onemeter.meter.errors import (
     UnknownDataError,
 )
 from homeassistant.components.usb import SerialPortConsumer
-from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigFlowResult,
+)
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
@@ -244,7 +249,7 @@ async def add_entry(
     return entry
 
 
-def is_loaded(entry: MockConfigEntry) -> bool:
+def is_loaded(entry: ConfigEntry) -> bool:
     """Say whether the entry is set up now."""
     return entry.state is ConfigEntryState.LOADED
 
@@ -363,6 +368,24 @@ async def test_meter_without_id_gets_one(hass: HomeAssistant, line: Line) -> Non
     form = {**FORM, CONF_PORT: OTHER_PORT}
     result = await confirm(hass, await submit(hass, await start(hass), form))
     assert len({first, result["result"].unique_id, PORT, OTHER_PORT, None}) == 5
+
+
+async def test_confirmation_may_be_looked_at_again(
+    hass: HomeAssistant, line: Line, setup_entry: AsyncMock
+) -> None:
+    result = await submit(hass, await start(hass), FORM)
+    flow_id = result["flow_id"]
+
+    async def look_again(*_: object) -> bool:
+        again = await hass.config_entries.flow.async_configure(flow_id)
+        assert again["step_id"] == "confirm"
+        return True
+
+    setup_entry.side_effect = look_again
+    result = await confirm(hass, result)
+    assert result["result"].unique_id == METER.unique_id
+    assert is_loaded(result["result"])
+    assert len(line.asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -250,8 +250,10 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         title = _title(meter, self._data[CONF_PROTOCOL])
         if user_input is not None:
             return self.async_create_entry(title=title, data=self._data)
-        await self.async_set_unique_id(meter.unique_id or uuid4().hex)
-        self._abort_if_unique_id_configured()
+        # The frontend may ask for the form again, even while the entry is being created.
+        if self.unique_id is None:
+            await self.async_set_unique_id(meter.unique_id or uuid4().hex)
+            self._abort_if_unique_id_configured()
         return self.async_show_form(
             step_id="confirm",
             description_placeholders={
