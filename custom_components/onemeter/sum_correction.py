@@ -8,12 +8,13 @@ any more, so that looking again does no harm, after a crash for example.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
 from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.history import state_changes_during_period
 from homeassistant.components.recorder.statistics import (
     UNIT_CLASS_TO_UNIT_CONVERTER,
     get_last_short_term_statistics,
@@ -21,7 +22,11 @@ from homeassistant.components.recorder.statistics import (
 )
 from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
-from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
+from homeassistant.const import (
+    EVENT_RECORDER_5MIN_STATISTICS_GENERATED,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
@@ -53,32 +58,37 @@ class Excess(NamedTuple):
     amount: float
 
 
+class History(NamedTuple):
+    """What the recorder has of a sensor."""
+
+    #: 5-minute rows in the order of time, from the one before the first step on.
+    rows: Sequence[Row]
+    #: When numbers were written as states, since the first step.
+    written: Sequence[float]
+
+
 def find_excess(
-    rows: Iterable[Row], steps: Sequence[Step], convert: Callable[[Decimal], float]
+    history: History, steps: Sequence[Step], convert: Callable[[Decimal], float]
 ) -> Excess | None:
     """Find the row that the first of a total's steps went into, with all that went into it.
 
-    The rows and the steps are in the order of time; convert changes an amount of a step into the
-    rows' unit. Returns None where that row does not exist yet.
+    The steps are in the order of time; convert changes an amount of a step into the rows' unit.
+    Returns None where that row does not exist yet. A step is in the rows only once a state was
+    written after it: that may come later, for one that was lost in a crash.
     """
-    first = steps[0]
     before: Row | None = None
-    for row in rows:
-        if row.end <= first.time.timestamp():
+    for row in history.rows:
+        written = max((time for time in history.written if time < row.end), default=0)
+        within = [step for step in steps if step.time.timestamp() <= written]
+        if not within:
             before = row
             continue
-        within = [step for step in steps if step.time.timestamp() < row.end]
         if before is None:
-            if row.start > first.time.timestamp():
+            if row.start > within[0].time.timestamp():
                 return Excess(within, None, 0)
-            before = Row(row.start, row.start, convert(first.value - first.offset), 0)
+            before = Row(row.start, row.start, convert(within[0].value - within[0].offset), 0)
         offset = convert(sum((step.offset for step in within), Decimal()))
-        rise = row.state - before.state
-        if abs(rise - offset) > abs(rise):
-            # The state was not written before this row ended, or was lost in a crash.
-            before = row
-            continue
-        amount = row.sum - before.sum - (rise - offset)
+        amount = row.sum - before.sum - (row.state - before.state - offset)
         size = max(map(abs, (row.sum, before.sum, row.state, before.state, offset)))
         return Excess(within, row.start, 0 if abs(amount) <= size * _ROUNDING else amount)
     return None
@@ -139,13 +149,12 @@ class SumCorrection:
     async def _async_correct_sensor(self, entity_id: str, steps: Sequence[Step]) -> list[Step]:
         """Take out what the rows of a sensor hold of these steps; return the steps that are out."""
         recorder = get_instance(self._hass)
-        count = (dt_util.utcnow() - steps[0].time) // _ROW_DURATION + 3
-        unit, unit_class, rows = await recorder.async_add_executor_job(
-            _read_rows, self._hass, entity_id, count
+        unit, unit_class, history = await recorder.async_add_executor_job(
+            _read_history, self._hass, entity_id, steps[0].time
         )
         convert = partial(_convert, steps[0].unit, unit, unit_class)
         done: list[Step] = []
-        while steps and (excess := find_excess(rows, steps, convert)):
+        while steps and (excess := find_excess(history, steps, convert)):
             if excess.start is None or not excess.amount:
                 done.extend(excess.steps)
             else:
@@ -155,13 +164,14 @@ class SumCorrection:
         return done
 
 
-def _read_rows(
-    hass: HomeAssistant, entity_id: str, count: int
-) -> tuple[str, str | None, Sequence[Row]]:
-    """Read the newest 5-minute rows of a sensor, oldest first, and their unit and its class."""
+def _read_history(
+    hass: HomeAssistant, entity_id: str, since: datetime
+) -> tuple[str, str | None, History]:
+    """Read the rows and the times of the states of a sensor, and its unit and its class."""
     if not (metadata := get_metadata(hass, statistic_ids={entity_id})):
-        return "", None, ()
+        return "", None, History((), ())
     _, about = metadata[entity_id]
+    count = (dt_util.utcnow() - since) // _ROW_DURATION + 3
     newest = get_last_short_term_statistics(
         hass, count, entity_id, convert_units=False, types={"state", "sum"}
     )
@@ -170,7 +180,21 @@ def _read_rows(
         for row in reversed(newest.get(entity_id, ()))
         if row["state"] is not None and row["sum"] is not None
     ]
-    return about["unit_of_measurement"] or "", about["unit_class"], rows
+    # A state written at the very time of the step would be left out.
+    states = state_changes_during_period(
+        hass,
+        since - timedelta(seconds=1),
+        None,
+        entity_id,
+        no_attributes=True,
+        include_start_time_state=False,
+    )
+    written = [
+        state.last_updated_timestamp
+        for state in states.get(entity_id, ())
+        if state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)
+    ]
+    return about["unit_of_measurement"] or "", about["unit_class"], History(rows, written)
 
 
 def _convert(from_unit: str, to_unit: str, unit_class: str | None, amount: Decimal) -> float:

@@ -1,6 +1,6 @@
 """The totals of one meter: judged, remembered over restarts, and kept apart from their steps."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
@@ -90,6 +90,11 @@ class Totals:
     def jumped(self) -> Mapping[Obis, tuple[Total, Total]]:
         """The totals that wait for the user's consent: last accepted and newest value."""
         return self._guard.jumped
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """Jumps that were accepted, but are still in the sums of the statistics."""
+        return self._correction.steps
 
     @callback
     def _async_see_to_steps(self) -> None:
