@@ -1,0 +1,213 @@
+"""What the user is asked to see to, and what happens on consent."""
+
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onemeter.const import DOMAIN
+from custom_components.onemeter.issues import Issue
+from custom_components.onemeter.meter.errors import PortLostError
+from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
+from homeassistant.setup import async_setup_component
+
+from .published import register
+from .pushed import METER, OTHER_METER, PushedMeter, energy, reading
+
+LOST = PortLostError("gone", port="p")
+
+
+@pytest.fixture
+async def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMeter:
+    assert await async_setup_component(hass, REPAIRS_DOMAIN, {})
+    return PushedMeter(hass, freezer)
+
+
+def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
+    return {str(issue.translation_key): issue for issue in ir.async_get(hass).issues.values()}
+
+
+async def submit(hass: HomeAssistant, issue: Issue) -> dict[str, Any]:
+    """Open the fix flow of an issue, and agree."""
+    manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
+    issue_id = issues(hass)[issue].issue_id
+    form = await manager.async_init(DOMAIN, context={"issue_id": issue_id})
+    assert form["type"] is FlowResultType.FORM
+    assert form["step_id"] == "confirm"
+    assert form["description_placeholders"]["title"] == "Meter"
+    result: dict[str, Any] = await manager.async_configure(form["flow_id"], {})
+    return result
+
+
+async def replace(meter: PushedMeter, watt_hours: str) -> None:
+    """Let the meter tell another total for more than a minute."""
+    for _ in range(7):
+        await meter.say(energy(watt_hours), after=10)
+
+
+async def test_jumped_totals_wait_for_consent(hass: HomeAssistant, meter: PushedMeter) -> None:
+    await meter.start(energy("5000"))
+    await replace(meter, "300")
+    assert meter.value() == "5.000"
+    [issue] = issues(hass).values()
+    assert issue.translation_key == Issue.TOTALS_JUMPED
+    assert issue.is_fixable
+    assert issue.translation_placeholders == {
+        "title": "Meter",
+        "totals": "- 1.8.0: 5.000 → 0.300 kWh",
+    }
+    assert (await submit(hass, Issue.TOTALS_JUMPED))["type"] is FlowResultType.CREATE_ENTRY
+    await meter.settle()
+    assert meter.value() == "0.300", "at once"
+    assert not issues(hass)
+    await meter.say(energy("301"), after=11)
+    await meter.wait(1)
+    assert meter.value() == "0.301"
+
+
+async def test_jumped_totals_ask_again_after_a_restart(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await replace(meter, "300")
+    await hass.config_entries.async_unload(meter.entry.entry_id)
+    ir.async_get(hass).issues.clear()
+    await meter.start(energy("301"))
+    assert meter.value() == "5.000"
+    assert list(issues(hass)) == [Issue.TOTALS_JUMPED]
+    assert (await submit(hass, Issue.TOTALS_JUMPED))["type"] is FlowResultType.CREATE_ENTRY
+    await meter.settle()
+    assert meter.value() == "0.301"
+
+
+async def test_totals_that_come_back_need_no_consent(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await replace(meter, "300")
+    await meter.say(energy("5001"), after=10)
+    assert not issues(hass)
+
+
+async def test_consent_needs_a_meter_that_can_be_read(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await replace(meter, "300")
+    await meter.say(LOST)
+    result = await submit(hass, Issue.TOTALS_JUMPED)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "meter_unavailable")
+    await hass.config_entries.async_unload(meter.entry.entry_id)
+    result = await submit(hass, Issue.TOTALS_JUMPED)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "meter_unavailable")
+    assert issues(hass)
+
+
+async def test_total_that_has_vanished_can_still_be_consented_to(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await replace(meter, "300")
+    for _ in range(40):
+        await meter.say(reading(register("1-0:16.7.0*255", "100", "W")), after=1)
+    assert (await submit(hass, Issue.TOTALS_JUMPED))["type"] is FlowResultType.CREATE_ENTRY
+    await meter.say(energy("301"), after=11)
+    await meter.wait(1)
+    assert meter.value() == "0.301"
+
+
+async def test_locked_meter_asks_for_its_pin_until_it_has_it(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    locked = reading(register("1-0:1.8.0*255", "5000000", "Wh"))
+    await meter.start(locked)
+    for _ in range(7):
+        await meter.say(locked, after=10)
+    [issue] = issues(hass).values()
+    assert issue.translation_key == Issue.METER_LOCKED
+    assert not issue.is_fixable
+    await meter.say(energy("5000000.3"), after=1)
+    assert not issues(hass)
+
+
+async def take_over(meter: PushedMeter) -> None:
+    """Put another meter in front of the probe."""
+    for _ in range(12):
+        await meter.say(energy("70", meter=OTHER_METER), after=1)
+
+
+async def test_other_meter_goes_away_when_the_right_one_is_back(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await take_over(meter)
+    assert list(issues(hass)) == [Issue.OTHER_METER]
+    await meter.say(energy("5001"))
+    assert not issues(hass)
+    assert meter.value() == "5.001"
+
+
+async def test_entry_goes_on_with_the_meter_that_replaced_its_own(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await take_over(meter)
+    assert meter.value() == STATE_UNAVAILABLE
+    with meter.patched():
+        assert (await submit(hass, Issue.OTHER_METER))["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(energy("71", meter=OTHER_METER))
+        await meter.wait(2)
+    assert meter.state() is ConfigEntryState.LOADED
+    assert meter.value() == "0.071"
+    assert not issues(hass)
+    assert meter.entry.unique_id == OTHER_METER.unique_id
+    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), meter.entry.entry_id)
+    assert device.identifiers == {(DOMAIN, "1DMO0099999999")}
+    assert device.serial_number == "1 DMO00 9999 9999"
+    entities = er.async_entries_for_config_entry(er.async_get(hass), meter.entry.entry_id)
+    assert {entity.unique_id for entity in entities} == {
+        "1DMO0099999999-1-0:1.8.0*255",
+        "1DMO0099999999-1-0:16.7.0*255",
+    }
+    await meter.say(energy("72", meter=METER), after=1)
+    await meter.say(energy("73", meter=OTHER_METER), after=10)
+    await meter.wait(1)
+    assert meter.value() == "0.073"
+
+
+async def test_entry_that_could_not_be_set_up_for_another_meter(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    """Nothing was remembered of the meter before, so that there is no step either."""
+    other = energy("70", meter=OTHER_METER)
+    hass.async_create_task(meter.wait(16))
+    await meter.start(other)
+    assert meter.state() is ConfigEntryState.SETUP_RETRY
+    assert meter.entry.error_reason_translation_key == "other_meter"
+    with meter.patched():
+        assert (await submit(hass, Issue.OTHER_METER))["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(other)
+        await meter.wait(2)
+    assert meter.state() is ConfigEntryState.LOADED
+    assert meter.value() == "0.070"
+
+
+async def test_meter_of_another_entry_cannot_be_taken_over(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    MockConfigEntry(domain=DOMAIN, unique_id=OTHER_METER.unique_id).add_to_hass(hass)
+    await meter.start(energy("5000"))
+    await take_over(meter)
+    result = await submit(hass, Issue.OTHER_METER)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    assert meter.entry.unique_id == METER.unique_id
