@@ -179,9 +179,15 @@ async def _show_simulated(home: HomeAssistant, meters: Sequence[Simulated]) -> N
 
 async def _fill_history(api: Api, meter: SmlMeter, sensors: dict[str, str]) -> None:
     """Let the meter's sensors know what it counted before they were there."""
-    await history.fill(api, sensors[dashboard.IMPORT], lambda time: meter.totals(time).imported)
-    await history.fill(api, sensors[dashboard.EXPORT], lambda time: meter.totals(time).exported)
-    await history.fill_power(api, sensors[dashboard.POWER[0]], meter)
+    registers = {
+        dashboard.IMPORT: lambda time: meter.totals(time).imported,
+        dashboard.EXPORT: lambda time: meter.totals(time).exported,
+    }
+    for code, register in registers.items():
+        if code in sensors:
+            await history.fill(api, sensors[code], register)
+    if (power := dashboard.power_of(sensors)) is not None:
+        await history.fill_power(api, power, meter)
 
 
 async def _show_real(home: HomeAssistant, port: str) -> None:

@@ -15,7 +15,7 @@ EXPORT: Final = "1-0:2.8.0*255"
 POWER: Final = ("1-0:16.7.0*255", "power", "1-0:1.7.0*255")
 
 _POLL_SECONDS: Final = 0.5
-_SENSOR_SECONDS: Final = 60
+_POLLS: Final = 120
 
 
 class MeterError(Exception):
@@ -63,17 +63,22 @@ async def _words(api: Api, problem: str, placeholders: dict[str, str]) -> str:
 
 
 async def sensors(api: Api, entry_id: str) -> dict[str, str]:
-    """Return the enabled sensors of a meter by their keys, once those of its energy are there."""
-    async with asyncio.timeout(_SENSOR_SECONDS):
-        while True:
-            found = {
-                entity["unique_id"].partition("-")[2]: entity["entity_id"]
-                for entity in await api.call("config/entity_registry/list")
-                if entity["config_entry_id"] == entry_id and entity["disabled_by"] is None
-            }
-            if IMPORT in found or EXPORT in found:
-                return found
-            await asyncio.sleep(_POLL_SECONDS)
+    """Return the enabled sensors of a meter by their keys, once those of its energy are there.
+
+    Raises MeterError when they do not come.
+    """
+    for _ in range(_POLLS):
+        found = {
+            entity["unique_id"].partition("-")[2]: entity["entity_id"]
+            for entity in await api.call("config/entity_registry/list")
+            if entity["config_entry_id"] == entry_id and entity["disabled_by"] is None
+        }
+        if IMPORT in found or EXPORT in found:
+            return found
+        await asyncio.sleep(_POLL_SECONDS)
+    raise MeterError(
+        "The meter has been added, but it shows no energy. Home Assistant's log says why."
+    )
 
 
 async def show_energy(api: Api, grid: dict[str, str], roof: dict[str, str] | None = None) -> None:

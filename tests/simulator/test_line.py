@@ -48,7 +48,8 @@ async def test_true_speed(tmp_path: Path, baudrate: int) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         await line.write(data)
-        assert loop.time() - started == pytest.approx(0.25, abs=0.1)
+        # Never faster; slower only as far as this machine is busy.
+        assert 0.249 < loop.time() - started < 0.6
 
 
 async def test_bytes_before_the_reader_are_lost(tmp_path: Path) -> None:
@@ -134,9 +135,13 @@ async def test_wrong_speed(tmp_path: Path) -> None:
         port = open_port(line.path)
         await set_speed(port, 19_200)
         await line.write(data)
-        os.set_blocking(port, False)
-        assert os.read(port, 1000) != data
         await set_speed(port, 9600)
+        await line.write(b"right: ")
+        garbage = b""
+        while not garbage.endswith(b"right: "):
+            garbage += await read_all(port, 1)
+        assert len(garbage) > len(data)
+        assert data not in garbage
         await line.write(data)
         assert await read_all(port, len(data)) == data
         os.close(port)
