@@ -31,15 +31,19 @@ _FNN_EXPORT: Final[Mapping[Obis, int]] = {
 _EDL: Final = 1 << 7
 _EDL_EXPORT: Final[Mapping[Obis, int]] = {_ABSOLUTE_POWER: 1 << 5, _POWER: 1 << 5}
 
+#: The widest integer that power with decimals needs.
+_UNSIGNED_BITS_MAX: Final = 24
+
 #: The registers whose sign a status word may tell.
 POWER_CODES: Final = frozenset(_FNN_EXPORT)
 
 
-def true_number(code: Obis, number: int, bits: int, status: int) -> int | None:
+def true_number(code: Obis, number: int, bits: int, scaler: int, status: int) -> int | None:
     """Return the number that a register of power should have sent, negative while delivering.
 
     ``number`` is what it did send, in an integer of ``bits`` bits. None where the status word is
-    of another layout or tells nothing about this register.
+    of another layout or tells nothing about this register, and where number and status contradict
+    each other.
     """
     if status & _FNN_MASK == _FNN:
         export = _FNN_EXPORT.get(code)
@@ -53,6 +57,8 @@ def true_number(code: Obis, number: int, bits: int, status: int) -> int | None:
     if number > 0 and exporting:
         return -number
     if number < 0 and not exporting:
-        # An unsigned number sent as a signed one; absolute power has no such excuse.
-        return None if code == _ABSOLUTE_POWER else number + (1 << bits)
+        # An unsigned number sent as a signed one. The meters that do so send decimals of a watt
+        # in as few bytes as they can; in others it would make gigawatts of a status that lags.
+        is_unsigned = code != _ABSOLUTE_POWER and scaler < 0 and bits <= _UNSIGNED_BITS_MAX
+        return number + (1 << bits) if is_unsigned else None
     return number

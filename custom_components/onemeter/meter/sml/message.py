@@ -132,7 +132,8 @@ class _Entry:
         value = _scale(number, self.scaler)
         true = None
         if status is not None and self.code is not None:
-            true = true_number(self.code, number, 8 * len(self.content), status)
+            bits = 8 * len(self.content)
+            true = true_number(self.code, number, bits, self.scaler, status)
         if true is None:
             return Register(self.code, value, self.unit)
         signed = value if true == number else _scale(true, self.scaler)
