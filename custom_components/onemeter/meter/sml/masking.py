@@ -23,6 +23,6 @@ def mask(telegram: bytes, secrets: Iterable[bytes]) -> bytes:
     """
     for secret in secrets:
         for sent in (secret, secret.replace(_ESCAPE, 2 * _ESCAPE)):
-            telegram = telegram.replace(sent, bytes(len(sent)))
+            telegram = telegram.replace(sent, bytes(len(secret)))
     body = _MESSAGE_CHECKSUM.sub(b"\x63\x00\x00\x00", telegram)[:-_CHECKSUM_SIZE]
     return body + crc16_x25(body).to_bytes(_CHECKSUM_SIZE, "little")

@@ -1,0 +1,202 @@
+"""What users attach to bug reports tells all about the telegrams, but not whose they are."""
+
+import asyncio
+import json
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import get_system_health_info
+
+from custom_components.onemeter.const import CONF_MAX_POWER, DOMAIN
+from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onemeter.meter import Reading
+from custom_components.onemeter.meter.errors import PortLostError, PortNotFoundError
+from custom_components.onemeter.meter.sml import SmlDecoder
+from custom_components.onemeter.meter.sml.masking import mask
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+from simulator.sml import encoder as sml
+
+from .pushed import PushedMeter, energy
+
+ESCAPE = b"\x1b\x1b\x1b\x1b"
+KEY = bytes(range(100, 148))
+NUMBERS = [12_345_678, 87_654_321]
+
+
+def server_id(number: int) -> bytes:
+    return b"\x0a\x01DMO\x00" + number.to_bytes(4)
+
+
+def telegram(number: int, *, crc: sml.Crc = "x25") -> bytes:
+    """Encode a telegram that says whose it is in every way that meters know."""
+    identity = server_id(number)
+
+    def text(code: str, content: bytes) -> bytes:
+        return sml.entry(bytes.fromhex(code), sml.octets(content))
+
+    return sml.encode_telegram(
+        sml.octets(identity),
+        [
+            text("010060320101", b"DMO"),
+            text("0100600100ff", identity),
+            text("0100000009ff", identity),
+            text("0000600100ff", f"1DMO00{number:08d}".encode()),
+            text("0000600101ff", f"1 DMO00 {number // 10_000:04d} {number % 10_000:04d}".encode()),
+            text("0000600102ff", identity.hex().encode()),
+            text("0000600103ff", identity.hex().upper().encode()),
+            text("0000600104ff", b"42"),
+            sml.entry(bytes.fromhex("0000600109ff"), sml.unsigned(number, 4)),
+            sml.entry(bytes.fromhex("010000020001"), sml.unsigned(7)),
+            text("8181c78205ff", KEY),
+            text("8181c78207ff", b"customer " + str(number).encode()),
+            sml.entry(
+                bytes.fromhex("0100010800ff"),
+                sml.unsigned(123_456, 8),
+                unit=sml.unsigned(30),
+                scaler=sml.integer(-1),
+            ),
+            sml.entry(bytes.fromhex("0100100700ff"), sml.integer(-5, 4), unit=sml.unsigned(27)),
+        ],
+        crc=crc,
+    )
+
+
+def decode(data: bytes) -> list[Reading]:
+    return list(SmlDecoder().feed(data))
+
+
+def traces(number: int) -> set[bytes]:
+    """Return what would give a meter away, in whatever form."""
+    identity = server_id(number)
+    texts = {
+        identity.hex(),
+        f"{number:08d}",
+        f"{number // 10_000:04d} {number % 10_000:04d}",
+        KEY.hex(),
+    }
+    forms = {form.encode() for text in texts for form in (text, text.upper())}
+    return forms | {identity, number.to_bytes(4), KEY, KEY.hex().encode()}
+
+
+@pytest.fixture
+def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMeter:
+    return PushedMeter(hass, freezer)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("crc", ["x25", "kermit"])
+async def test_no_id_in_any_form(
+    hass: HomeAssistant, meter: PushedMeter, number: int, crc: sml.Crc
+) -> None:
+    [said] = decode(telegram(number, crc=crc))
+    meter.make_entry(said.meter.unique_id, options={CONF_MAX_POWER: 20_000})
+    await meter.start(said)
+    await meter.say(said, after=1)
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    shown = json.dumps(diagnostics)
+    raw = b"".join(bytes.fromhex(item) for item in diagnostics["telegrams"])
+    assert len(diagnostics["telegrams"]) == 2
+    for trace in traces(number):
+        assert trace not in shown.encode()
+        assert trace.hex() not in shown
+        assert trace not in raw
+    assert "secret" not in shown
+    assert "Meter" not in shown
+
+
+async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None:
+    [said] = decode(telegram(NUMBERS[0]))
+    meter.make_entry(said.meter.unique_id, options={CONF_MAX_POWER: 20_000})
+    await meter.start(said)
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    registers = {item["obis"]: item for item in diagnostics.pop("registers")}
+    assert registers["1-0:1.8.0*255"] == {
+        "obis": "1-0:1.8.0*255",
+        "value": "12345.6",
+        "unit": "Wh",
+        "signed_value": None,
+    }
+    assert registers["1-0:96.50.1*1"]["value"] == "DMO"
+    assert registers["0-0:96.1.0*255"]["value"] == "**REDACTED**"
+    assert diagnostics.pop("last_telegram") == meter.freezer().strftime(
+        "%Y-%m-%dT%H:%M:%S.%f+00:00"
+    )
+    [item] = diagnostics.pop("telegrams")
+    [masked] = decode(bytes.fromhex(item))
+    assert [register.obis for register in masked.registers] == [
+        register.obis for register in said.registers
+    ]
+    assert diagnostics == {
+        "state": "loaded",
+        "reason": None,
+        "data": {"port": "socket://***@meter.local:3333", "protocol": "sml"},
+        "options": {CONF_MAX_POWER: 20_000},
+        "available": True,
+        "situation": None,
+        "counters": {"good": 1, "damaged": 0, "received": 0, "skipped": 0},
+        "manufacturer": "DMO",
+        "withheld_totals": [],
+    }
+
+
+async def test_meter_that_cannot_be_read(hass: HomeAssistant, meter: PushedMeter) -> None:
+    await meter.start(energy("5000"))
+    for _ in range(7):
+        await meter.say(energy("300"), after=10)
+    await meter.say(PortLostError("gone", port="p"))
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["available"] is False
+    assert diagnostics["situation"] == "port_lost"
+    assert diagnostics["withheld_totals"] == ["1-0:1.8.0*255"]
+
+
+async def test_entry_that_is_not_set_up(hass: HomeAssistant, meter: PushedMeter) -> None:
+    await meter.start(PortNotFoundError("no", port="p"))
+    assert await async_get_config_entry_diagnostics(hass, meter.entry) == {
+        "state": "setup_retry",
+        "reason": "port_not_found",
+        "data": {"port": "socket://***@meter.local:3333", "protocol": "sml"},
+        "options": {},
+    }
+
+
+@pytest.mark.parametrize("crc", ["x25", "kermit"])
+def test_checksums_betray_nothing(crc: sml.Crc) -> None:
+    """Two telegrams that differ in nothing but the meter's number are the same once masked."""
+    first, second = (
+        mask(telegram(number, crc=crc), [*traces(number), str(number).encode()])
+        for number in NUMBERS
+    )
+    assert first == second
+    assert len(decode(first)) == 1
+
+
+def test_id_that_is_sent_with_escapes_is_masked() -> None:
+    identity = b"\x0a" + ESCAPE + b"secret"
+    value = sml.entry(bytes.fromhex("0100010800ff"), sml.unsigned(1))
+    data = sml.encode_telegram(sml.octets(identity), [value])
+    assert identity not in data
+    masked = mask(data, [identity])
+    assert b"secret" not in masked
+    [seen] = decode(masked)
+    assert seen.meter.meter_id is not None
+    assert not any(bytes.fromhex(seen.meter.meter_id))
+
+
+async def test_system_health(hass: HomeAssistant, meter: PushedMeter) -> None:
+    hass.config.components.add(DOMAIN)
+    assert await async_setup_component(hass, "system_health", {})
+    await meter.start(energy("5000"))
+    await meter.say(energy("5001"))
+
+    async def info() -> dict[str, Any]:
+        return {
+            key: await value if asyncio.iscoroutine(value) else value
+            for key, value in (await get_system_health_info(hass, DOMAIN)).items()
+        }
+
+    assert await info() == {"meters": "1 / 1", "telegrams": "2 / 0"}
+    await meter.say(PortLostError("gone", port="p"))
+    assert await info() == {"meters": "0 / 1", "telegrams": "2 / 0"}
