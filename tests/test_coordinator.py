@@ -386,3 +386,11 @@ async def test_unloading_closes_the_port(hass: HomeAssistant, meter: PushedMeter
     assert await hass.config_entries.async_unload(meter.entry.entry_id)
     assert not meter.client.is_open
     assert meter.value() == STATE_UNAVAILABLE
+
+
+async def test_publishes_nothing_once_it_is_shut_down(meter: PushedMeter) -> None:
+    await meter.start(energy("5000"))
+    await meter.coordinator.async_shutdown()
+    await meter.say(energy("5001"), after=11)
+    await meter.wait(11)
+    assert meter.value() == "5.000"

@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import get_system_health_info
 
 from custom_components.onemeter.const import CONF_MAX_POWER, DOMAIN
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
-from custom_components.onemeter.meter import Reading
+from custom_components.onemeter.meter import Identity, Obis, Reading, Register
 from custom_components.onemeter.meter.errors import PortLostError, PortNotFoundError
 from custom_components.onemeter.meter.sml import SmlDecoder
 from custom_components.onemeter.meter.sml.masking import mask
@@ -18,7 +18,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from simulator.sml import encoder as sml
 
-from .pushed import PushedMeter, energy
+from .pushed import GENERATED_ID, PushedMeter, energy
 
 ESCAPE = b"\x1b\x1b\x1b\x1b"
 KEY = bytes(range(100, 148))
@@ -139,6 +139,52 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
         "manufacturer": "DMO",
         "withheld_totals": [],
     }
+
+
+async def test_meter_whose_id_is_a_text(hass: HomeAssistant, meter: PushedMeter) -> None:
+    registers = (
+        Register(None, "serial 4711-0815", address="C.1"),
+        Register(Obis.parse("1-0:0.0.0"), 4711, None),
+        Register(Obis.parse("1-0:0.0.1"), "471", None),
+        Register(Obis.parse("1-0:0.0.2"), None, None),
+        Register(Obis.parse("1-0:1.8.0"), 5000, "Wh"),
+    )
+    raw = b"...serial 4711-0815...kamstrup-88.."
+    identity = Identity("Kamstrup-88")
+    meter.make_entry(identity.unique_id)
+    await meter.start(Reading(identity, None, registers, raw))
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    [item] = diagnostics["telegrams"]
+    assert b"4711" not in bytes.fromhex(item)
+    assert b"amstrup" not in bytes.fromhex(item)
+    assert diagnostics["registers"][0] == {
+        "obis": None,
+        "value": "**REDACTED**",
+        "unit": None,
+        "signed_value": None,
+    }
+    assert [register["value"] for register in diagnostics["registers"][1:]] == [
+        *["**REDACTED**"] * 3,
+        "5000",
+    ]
+
+
+async def test_meter_without_id(hass: HomeAssistant, meter: PushedMeter) -> None:
+    meter.make_entry(GENERATED_ID)
+    await meter.start(
+        Reading(
+            Identity(),
+            None,
+            (
+                Register(Obis.parse("1-0:1.8.0"), 5000, "Wh"),
+                Register(Obis.parse("1-0:96.90.2*1"), b"\xa0\xa1"),
+            ),
+            b"raw",
+        )
+    )
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert [register["value"] for register in diagnostics["registers"]] == ["5000", "a0a1"]
+    assert GENERATED_ID not in json.dumps(diagnostics)
 
 
 async def test_meter_that_cannot_be_read(hass: HomeAssistant, meter: PushedMeter) -> None:

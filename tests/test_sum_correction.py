@@ -293,13 +293,23 @@ async def test_changed_multiplier_leaves_no_trace(
 
 
 async def test_removed_sensor_has_no_sums_to_mend(meter: Recorded) -> None:
-    await meter.begin()
-    await meter.run(6)
-    await meter.replace("3000000")
+    def telegram(*watt_hours: str) -> Reading:
+        imported, exported = (
+            register(code, value, "Wh")
+            for code, value in zip(("1-0:1.8.0*255", "1-0:2.8.0*255"), watt_hours, strict=True)
+        )
+        return reading(imported, exported, register("1-0:16.7.0*255", 1, "W"))
+
+    await meter.start(telegram("5000000", "6000000"))
+    for _ in range(4):
+        await meter.say(telegram("10", "20"), after=20)
     assert await meter.coordinator.async_accept_totals()
+    assert {step.obis.short for step in meter.coordinator.totals.steps} == {"1.8.0", "2.8.0"}
     er.async_get(meter.hass).async_remove(ENTITY)
-    await meter.run(5)
-    assert meter.remembered_steps() == 0
+    meter.freezer.move_to(NOON + timedelta(minutes=45, seconds=10))
+    await meter.say(telegram("10", "20"))
+    await meter.make_rows()
+    assert {step.obis.short for step in meter.coordinator.totals.steps} == {"2.8.0"}
 
 
 async def test_sensor_that_is_not_recorded_yet(meter: Recorded) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from custom_components.onemeter.issues import Issue
+from custom_components.onemeter.meter import MeterError
 from custom_components.onemeter.registers import (
     DESCRIPTIVE,
     GERMAN,
@@ -59,6 +61,17 @@ def test_no_text_is_empty_or_untidy(language: str) -> None:
         assert text, key
         assert text == text.strip(), key
         assert "  " not in text, key
+
+
+def test_every_situation_and_every_issue_has_a_text() -> None:
+    situations = {"unknown"}
+    kinds = [MeterError]
+    while kinds:
+        kinds += (kind := kinds.pop()).__subclasses__()
+        situations.add(kind.situation)
+    texts_of = load("translations/en.json")
+    assert set(texts_of["exceptions"]) | {"telegram_invalid"} == situations
+    assert set(texts_of["issues"]) == {issue.value for issue in Issue}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

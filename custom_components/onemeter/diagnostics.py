@@ -40,9 +40,7 @@ async def async_get_config_entry_diagnostics(
     coordinator = entry.runtime_data
     data = coordinator.data
     readings = list(coordinator.readings)
-    secrets = sorted(
-        {secret for reading in readings for secret in _secrets(reading)}, key=len, reverse=True
-    )
+    secrets = {secret for reading in readings for secret in _secrets(reading)}
     return diagnostics | {
         "available": coordinator.last_update_success,
         "situation": coordinator.situation,

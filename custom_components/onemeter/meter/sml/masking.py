@@ -21,7 +21,8 @@ def mask(telegram: bytes, secrets: Iterable[bytes]) -> bytes:
     them: that of the telegram by the right one, so that it can be decoded, those of the messages
     by zero.
     """
-    for secret in secrets:
+    # Longest first: one may be a part of another.
+    for secret in sorted(secrets, key=len, reverse=True):
         for sent in (secret, secret.replace(_ESCAPE, 2 * _ESCAPE)):
             telegram = telegram.replace(sent, bytes(len(secret)))
     body = _MESSAGE_CHECKSUM.sub(b"\x63\x00\x00\x00", telegram)[:-_CHECKSUM_SIZE]

@@ -1,0 +1,220 @@
+"""The whole way, with nothing replaced: a simulated meter, a port, Home Assistant, its recorder."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+import time
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+    do_adhoc_statistics,
+)
+
+from custom_components.onemeter import coordinator
+from custom_components.onemeter.const import CONF_PUBLISH_INTERVAL, DOMAIN
+from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.statistics import statistics_during_period
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.util import dt as dt_util
+from simulator.household import Household
+from simulator.pty import PtyLine
+from simulator.sml.meter import SmlMeter
+from simulator.speak import push
+
+METER = SmlMeter(household=Household())
+TOTAL = "sensor.dmo_1234_5678_energy_import"
+POWER = "sensor.dmo_1234_5678_power"
+
+
+@pytest.fixture(autouse=True)
+def usb(hass: HomeAssistant) -> None:
+    """Let the integration's dependency seem set up; it would look for the machine's devices."""
+    hass.config.components.add("usb")
+
+
+@asynccontextmanager
+async def speaking(line: PtyLine, *, interval: float = 0.05) -> AsyncGenerator[None]:
+    """Have the meter at the other end of a line that is plugged in already."""
+    task = asyncio.create_task(push(line, METER.telegram, interval=interval))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def add_meter(hass: HomeAssistant, line: PtyLine) -> ConfigEntry:
+    """Go through the dialog, as a user does."""
+    flow = hass.config_entries.flow
+    result = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    form = {CONF_PORT: line.url, CONF_PROTOCOL: "sml", "line": {}}
+    result = await flow.async_configure(result["flow_id"], form)
+    while result["type"] is FlowResultType.SHOW_PROGRESS:
+        await asyncio.sleep(0.02)
+        result = await flow.async_configure(result["flow_id"])
+    assert result["step_id"] == "confirm"
+    result = await flow.async_configure(result["flow_id"], {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    entry: ConfigEntry = result["result"]
+    assert entry.state is ConfigEntryState.LOADED
+    return entry
+
+
+def state(hass: HomeAssistant, entity_id: str) -> str:
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found.state
+
+
+async def until(condition: Callable[[], bool], seconds: float) -> float:
+    """Wait until something is so, at most so long; return how long it took."""
+    start = time.monotonic()
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is looked at does not tell by itself
+            await asyncio.sleep(0.02)
+    return time.monotonic() - start
+
+
+@pytest.mark.usefixtures("recorder_mock")
+async def test_from_the_port_to_long_term_statistics(hass: HomeAssistant, tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head") as line, speaking(line):
+        entry = await add_meter(hass, line)
+        imported, _ = METER.totals(int(time.time()))
+        assert float(state(hass, TOTAL)) == pytest.approx(imported / 10_000, abs=0.01)
+        assert float(state(hass, POWER)) == pytest.approx(
+            sum(METER.household.power(int(time.time()))) / 10, abs=20_000
+        )
+        await async_wait_recording_done(hass)
+        hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
+        # The last five minutes of an hour complete its row, also before they are over.
+        do_adhoc_statistics(hass, start=hour + timedelta(minutes=55))
+        await async_wait_recording_done(hass)
+        rows = await get_instance(hass).async_add_executor_job(
+            statistics_during_period,
+            hass,
+            hour,
+            None,
+            {TOTAL, POWER},
+            "hour",
+            None,
+            {"state", "sum", "mean"},
+        )
+        [total] = rows[TOTAL]
+        assert total["state"] == pytest.approx(imported / 10_000, abs=0.01)
+        assert total["sum"] == pytest.approx(0, abs=0.01)
+        [power] = rows[POWER]
+        assert power["mean"] is not None
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_cable_pulled_and_plugged_in_again(hass: HomeAssistant, tmp_path: Path) -> None:
+    line = PtyLine(tmp_path / "head")
+    async with line, speaking(line):
+        entry = await add_meter(hass, line)
+        for _ in range(2):
+            line.close()
+            await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE, 1)
+            # Long enough for the waits between two attempts to have grown.
+            await asyncio.sleep(2.5)
+            assert state(hass, TOTAL) == STATE_UNAVAILABLE
+            await line.open()
+            await until(lambda: state(hass, TOTAL) != STATE_UNAVAILABLE, 5)
+        await hass.config_entries.async_unload(entry.entry_id)
+        await until(lambda: not line.listened_to, 1)
+
+
+async def test_cable_that_is_not_there_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
+    line = PtyLine(tmp_path / "head")
+    async with line, speaking(line):
+        entry = await add_meter(hass, line)
+        await hass.config_entries.async_unload(entry.entry_id)
+        line.close()
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+        assert entry.error_reason_translation_key == "port_not_found"
+        await asyncio.sleep(0.1)
+        await line.open()
+        await until(lambda: entry.state is ConfigEntryState.LOADED, 4)
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize(
+    ("heard", "situation"),
+    [(b"", "meter_silent"), (None, "unknown_data")],
+    ids=["silence", "noise"],
+)
+async def test_nothing_but(
+    hass: HomeAssistant, tmp_path: Path, heard: bytes | None, situation: str
+) -> None:
+    """The entry is unavailable for the right reason, until the meter speaks again."""
+    random = Random(0)
+    async with PtyLine(tmp_path / "head") as line:
+        with patch.object(coordinator, "LONGEST_SILENCE", 0.5):
+            async with speaking(line):
+                entry = await add_meter(hass, line)
+                following: Any = entry.runtime_data
+
+            async def crackle() -> None:
+                while True:
+                    line.put(random.randbytes(64) if heard is None else heard)
+                    await asyncio.sleep(0.01)
+
+            noise = asyncio.create_task(crackle())
+            await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE, 2)
+            await until(lambda: following.situation == situation, 2)
+            await asyncio.sleep(2)
+            assert state(hass, TOTAL) == STATE_UNAVAILABLE
+            assert following.situation == situation
+            noise.cancel()
+        async with speaking(line):
+            await until(lambda: state(hass, TOTAL) != STATE_UNAVAILABLE, 5)
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_noise_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
+    random = Random(0)
+    async with PtyLine(tmp_path / "head") as line:
+        async with speaking(line):
+            entry = await add_meter(hass, line)
+            await hass.config_entries.async_unload(entry.entry_id)
+
+        async def crackle() -> None:
+            while True:
+                line.put(random.randbytes(64))
+                await asyncio.sleep(0.01)
+
+        noise = asyncio.create_task(crackle())
+        with patch.object(coordinator, "FIRST_TELEGRAM", 0.5):
+            assert not await hass.config_entries.async_setup(entry.entry_id)
+        noise.cancel()
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+        assert entry.error_reason_translation_key == "unknown_data"
+        assert not line.listened_to
+
+
+async def test_publishes_while_the_event_loop_stays_free(
+    hass: HomeAssistant, tmp_path: Path
+) -> None:
+    """A meter that pushes fast costs a callback of the event loop less than it may take."""
+    async with PtyLine(tmp_path / "head") as line, speaking(line):
+        entry = await add_meter(hass, line)
+        hass.config_entries.async_update_entry(entry, options={CONF_PUBLISH_INTERVAL: 900})
+        await hass.config_entries.async_reload(entry.entry_id)
+        following: Any = entry.runtime_data
+        [reading] = [following.readings[-1]]
+        durations = []
+        for _ in range(1000):
+            start = time.perf_counter()
+            following._async_take(reading)
+            durations.append(time.perf_counter() - start)
+        assert sorted(durations)[990] < 0.002
+        await hass.config_entries.async_unload(entry.entry_id)
