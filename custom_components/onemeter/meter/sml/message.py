@@ -56,8 +56,8 @@ _STATUS_RANKS: Final[Mapping[Obis | None, int]] = {
 #: A meter sends the same few codes again and again.
 _obis = lru_cache(maxsize=1024)(Obis.from_bytes)
 
-#: Any integer of 64 bits fits, and no caller can change it.
-_EXACT: Final = Context(prec=20)
+#: Any integer of 64 bits fits, and no caller can change that.
+_scaleb = Context(prec=20).scaleb
 
 # A clock outside of these years was never set.
 _CLOCK_FIRST: Final = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
@@ -93,42 +93,38 @@ class _Entry:
 
     def read_again(self, data: bytes, position: int) -> int:
         """Read an entry of this layout; return where it ends, or 0 if it has another one."""
-        if not data.startswith(self.head, position):
+        head, tail, content = self.head, self.tail, self.content
+        if not data.startswith(head, position):
             return 0
-        position += len(self.head)
-        status = self.status
-        if status:
+        position += len(head)
+        if status := self.status:
             end = position + len(status)
             if not data.startswith(self.middle, end):
                 return 0
             status = data[position:end]
             position = end + len(self.middle)
-        end = position + len(self.content)
-        if not data.startswith(self.tail, end):
+        end = position + len(content)
+        if not data.startswith(tail, end):
             return 0
         self.status = status
-        content = data[position:end]
-        if content != self.content:
-            self.content = content
+        if not data.startswith(content, position):
+            self.content = data[position:end]
             if self.register is not None:
                 self.register = Register(self.code, self.value(), self.unit)
-        return end + len(self.tail)
+        return end + len(tail)
 
     def value(self) -> Value:
         """Return the value in the content."""
-        if self.kind == OCTETS:
-            return _text(self.content) if self.code in _TEXT_CODES else self.content
-        if self.kind == BOOLEAN:
-            return any(self.content)
-        return _scale(self.number(), self.scaler)
-
-    def number(self) -> int:
-        """Return the integer in the content."""
-        return int.from_bytes(self.content, signed=self.kind == SIGNED)
+        kind, content = self.kind, self.content
+        if kind == OCTETS:
+            return _text(content) if self.code in _TEXT_CODES else content
+        if kind == BOOLEAN:
+            return any(content)
+        return _scale(int.from_bytes(content, signed=kind == SIGNED), self.scaler)
 
     def power(self, status: int | None) -> Register:
         """Return the register of power with the sign that the status word tells."""
-        number = self.number()
+        number = int.from_bytes(self.content, signed=self.kind == SIGNED)
         value = _scale(number, self.scaler)
         true = None
         if status is not None and self.code is not None:
@@ -280,7 +276,7 @@ def _registers(entries: list[_Entry]) -> tuple[Register, ...]:
 def _scale(number: int, scaler: int) -> Decimal | int:
     """Return number * 10 ** scaler with all digits: an int unless the scaler is negative."""
     if scaler < 0:
-        return _EXACT.scaleb(number, scaler)
+        return _scaleb(number, scaler)
     return number * 10**scaler if scaler else number
 
 
