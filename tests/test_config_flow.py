@@ -240,9 +240,7 @@ async def add_entry(
     hass: HomeAssistant, unique_id: str = "1DMO0012345678", **data: str | int | bool
 ) -> MockConfigEntry:
     """Have a meter that was set up before."""
-    entry = MockConfigEntry(
-        domain=DOMAIN, title="DMO 1234 5678", unique_id=unique_id, data={**DATA, **data}
-    )
+    entry = MockConfigEntry(domain=DOMAIN, title="DMO", unique_id=unique_id, data={**DATA, **data})
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     assert is_loaded(entry)
@@ -260,7 +258,7 @@ async def test_meter_is_heard_shown_and_added(
     result = await submit(hass, await start(hass), FORM)
 
     assert result["description_placeholders"] == {
-        "meter": "DMO 1234 5678",
+        "meter": "DMO",
         "manufacturer": "DMO",
         "id": "1 DMO00 1234 5678",
         "count": "5",
@@ -273,7 +271,7 @@ async def test_meter_is_heard_shown_and_added(
 
     result = await confirm(hass, result)
 
-    assert result["title"] == "DMO 1234 5678"
+    assert result["title"] == "DMO"
     assert result["data"] == DATA
     assert result["result"].unique_id == "1DMO0012345678"
     assert line.asked == [(Protocol.SML, PORT, LineSettings(baudrate=9600))]
@@ -336,8 +334,8 @@ async def test_url_is_kept_as_it_is_but_for_blanks(
 @pytest.mark.parametrize(
     ("meter", "title"),
     [
-        (Identity("0649534b0123456789ab", "ISK"), "ISK 456789AB"),
-        (Identity("00112233"), "SML 00112233"),
+        (Identity("0649534b0123456789ab", "ISK"), "Iskraemeco"),
+        (Identity("00112233"), "SML meter"),
     ],
 )
 async def test_meter_with_another_kind_of_id(
@@ -368,6 +366,16 @@ async def test_meter_without_id_gets_one(hass: HomeAssistant, line: Line) -> Non
     form = {**FORM, CONF_PORT: OTHER_PORT}
     result = await confirm(hass, await submit(hass, await start(hass), form))
     assert len({first, result["result"].unique_id, PORT, OTHER_PORT, None}) == 5
+
+
+async def test_meters_of_one_manufacturer_are_numbered(hass: HomeAssistant, line: Line) -> None:
+    titles = []
+    for number in range(3):
+        line.says = reading(Identity(f"0a01444d4f000000000{number}", "DMO"))
+        form = {**FORM, CONF_PORT: f"{OTHER_PORT}{number}"}
+        result = await confirm(hass, await submit(hass, await start(hass), form))
+        titles.append(result["title"])
+    assert titles == ["DMO", "DMO 2", "DMO 3"]
 
 
 async def test_confirmation_may_be_looked_at_again(
@@ -677,6 +685,7 @@ async def test_another_meter_does_not_take_the_place_of_the_entrys(
     result = await submit(hass, result, {**FORM, CONF_PORT: OTHER_PORT})
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_meter"
+    assert result["description_placeholders"] == {"meter": meter.name or "–"}
     assert_said(result, "abort", "wrong_meter")
     assert entry.data == DATA
     assert entry.unique_id == unique_id

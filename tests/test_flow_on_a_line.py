@@ -102,7 +102,7 @@ async def test_meter_that_is_plugged_in_late(hass: HomeAssistant, tmp_path: Path
 
     async with line, speaking(line):
         entry = await confirm(hass, await submit(hass, result, form(line)))
-        assert entry.title == "DMO 1234 5678"
+        assert entry.title == "DMO"
         assert entry.unique_id == "1DMO0012345678"
         await hass.config_entries.async_unload(entry.entry_id)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
 from decimal import Decimal
+from itertools import chain, count
 import os
 from typing import Any, override
 from uuid import uuid4
@@ -76,13 +77,18 @@ async def _async_users(hass: HomeAssistant, port: str) -> str:
     )
 
 
-def _title(identity: Identity, protocol: str) -> str:
-    """Name a meter as short as its owner would: "EMH 1278 4289"."""
-    if (device_id := identity.device_id) is not None:
-        return f"{device_id[1:4]} {device_id[6:10]} {device_id[10:]}"
-    if identity.meter_id is not None:
-        return f"{identity.manufacturer or protocol.upper()} {identity.meter_id[-8:].upper()}"
-    return f"{protocol.upper()} meter"
+def _title(hass: HomeAssistant, identity: Identity, protocol: str) -> str:
+    """Name a meter by who made it, and count where that is not enough.
+
+    Without its id, since Home Assistant writes titles and what it makes of them into its log.
+    """
+    if identity.manufacturer is None:
+        name = f"{protocol.upper()} meter"
+    else:
+        name = manufacturer_name(identity.manufacturer)
+    taken = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
+    numbered = (f"{name} {number}" for number in count(2))
+    return next(title for title in chain([name], numbered) if title not in taken)
 
 
 def _amount(reading: Reading, codes: tuple[str, ...]) -> str:
@@ -247,7 +253,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Show which meter was heard, and create its entry."""
         meter = self._reading.meter
-        title = _title(meter, self._data[CONF_PROTOCOL])
+        title = _title(self.hass, meter, self._data[CONF_PROTOCOL])
         if user_input is not None:
             return self.async_create_entry(title=title, data=self._data)
         # The frontend may ask for the form again, even while the entry is being created.
@@ -270,9 +276,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if self._reading.meter.unique_id != expected_meter(self._get_reconfigure_entry()):
             return self.async_abort(
                 reason="wrong_meter",
-                description_placeholders={
-                    "meter": _title(self._reading.meter, self._data[CONF_PROTOCOL])
-                },
+                description_placeholders={"meter": self._reading.meter.name or _NOTHING},
             )
         return self.async_abort(
             reason="reconfigure_successful", translation_domain=HOMEASSISTANT_DOMAIN
