@@ -1,6 +1,7 @@
 """What users attach to bug reports tells all about the telegrams, but not whose they are."""
 
 import asyncio
+from contextlib import suppress
 import json
 from typing import Any
 
@@ -135,7 +136,7 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
         "options": {CONF_MAX_POWER: 20_000},
         "available": True,
         "situation": None,
-        "counters": {"good": 1, "damaged": 0, "received": 0, "skipped": 0},
+        "counters": {"good": 1, "damaged": 0, "other": 0, "received": 0, "skipped": 0},
         "manufacturer": "DMO",
         "withheld_totals": [],
     }
@@ -217,6 +218,22 @@ def test_checksums_betray_nothing(crc: sml.Crc) -> None:
     )
     assert first == second
     assert len(decode(first)) == 1
+
+
+def test_short_checksums_betray_nothing() -> None:
+    short = b""
+    for number in range(2**16):  # until the first byte of the checksum is zero
+        with suppress(ValueError):
+            short = sml.message(
+                sml.CLOSE_RESPONSE,
+                sml.close_response(),
+                transaction_id=sml.octets(number.to_bytes(4)),
+                crc_width=1,
+            )
+            break
+    assert short[-3] == 0x62
+    assert short[-2] != 0
+    assert short[:-2] + bytes(2) in mask(sml.transport(short), [])
 
 
 def test_id_that_is_sent_with_escapes_is_masked() -> None:

@@ -81,6 +81,15 @@ def test_decode_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert last_line(output.err) == "good=1 damaged=1 other=0"
 
 
+def test_decode_telegram_without_registers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "capture.bin"
+    file.write_bytes(sml.transport(sml.message(sml.CLOSE_RESPONSE, sml.close_response())))
+    assert main([*DECODE, str(file)]) == 1
+    assert capsys.readouterr() == ("", "good=0 damaged=0 other=1\n")
+
+
 def test_decode_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "capture.bin").write_bytes(b"no telegram")
     assert main([*DECODE, str(tmp_path / "capture.bin")]) == 1

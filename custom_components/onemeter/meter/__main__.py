@@ -69,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     output = _Output()
     counters = _decode(options, output) if options.command == "decode" else _listen(options, output)
-    print(f"good={counters.good} damaged={counters.damaged} other=0", file=sys.stderr)
+    counts = f"good={counters.good} damaged={counters.damaged} other={counters.other}"
+    print(counts, file=sys.stderr)
     return 0 if output.readings else 1
 
 
@@ -121,7 +122,7 @@ def _decode(options: argparse.Namespace, output: _Output) -> Counters:
             for reading in decoder.feed(data):
                 output.show(reading)
     decoder.finish()
-    return Counters(good=decoder.good, damaged=decoder.damaged)
+    return Counters(good=decoder.good, damaged=decoder.damaged, other=decoder.other)
 
 
 def _decode_body(file: BufferedReader, output: _Output) -> Counters:

@@ -17,6 +17,8 @@ class Counters:
     good: int = 0
     #: Telegrams that began and were rejected: wrong checksum, cut off, against the protocol.
     damaged: int = 0
+    #: Telegrams in order that hold no reading.
+    other: int = 0
     #: All bytes received.
     received: int = 0
     #: Bytes that belong to no good telegram.

@@ -245,3 +245,18 @@ def test_memory_of_a_meter_changes_nothing(sent: list[Sent], data: st.DataObject
             (entry.code, entry.value) for entry in now
         ]
         assert reading == ReadingDecoder().decode(body, telegram)
+
+
+def test_memory_does_not_hide_what_changes_behind_the_status_word() -> None:
+    memory = ReadingDecoder()
+    for unit, scaler in ((30, 0), (30, -1), (27, -1), (27, -1)):
+        entry = sml.entry(
+            bytes(Obis.parse("1-0:1.8.0")),
+            sml.unsigned(12345, 4),
+            status=sml.unsigned(0x1C0104, 4),
+            unit=sml.unsigned(unit),
+            scaler=sml.integer(scaler),
+        )
+        telegram = sml.encode_telegram(SERVER_ID, [entry])
+        body = telegram[8 : -8 - telegram[-3]]
+        assert memory.decode(body, telegram) == ReadingDecoder().decode(body, telegram)

@@ -503,7 +503,14 @@ def test_messages_cut_off_anywhere() -> None:
             assert SERVER_ID.hex() not in str(error.value)
 
 
-def test_bytes_behind_the_messages() -> None:
-    for rest in (b"\x00", b"\x01", b"\x76", bytes(4)):
-        with pytest.raises(TelegramError):
-            decode_body(messages(get_list([TOTAL_ENTRY])) + rest)
+@pytest.mark.parametrize("fill", [b"\x00", bytes(4)])
+def test_fill_bytes_around_the_messages(fill: bytes) -> None:
+    data = [sml.message(sml.OPEN_RESPONSE, sml.open_response(sml.octets(SERVER_ID)))]
+    data += [messages(get_list([TOTAL_ENTRY]))]
+    assert len(decode_body(fill.join([b"", *data, b""])).registers) == 1
+
+
+@pytest.mark.parametrize("rest", [b"\x01", b"\x76"])
+def test_bytes_behind_the_messages(rest: bytes) -> None:
+    with pytest.raises(TelegramError):
+        decode_body(messages(get_list([TOTAL_ENTRY])) + rest)

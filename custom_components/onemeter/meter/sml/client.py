@@ -69,4 +69,5 @@ class SmlClient(PushedClient):
     def _count(self) -> None:
         self.counters.good = self._decoder.good
         self.counters.damaged = self._decoder.damaged
+        self.counters.other = self._decoder.other
         self.counters.skipped = self._decoder.skipped

@@ -18,8 +18,8 @@ _START_PREFIXES: Final = tuple(_START[:length] for length in range(len(_START) -
 _END: Final = 0x1A
 #: Bytes of an escape together with what it announces: a start, an end, a masked escape.
 _MARK: Final = 8
-#: Fill bytes make the length of a telegram a multiple of this.
-_ALIGNMENT: Final = 4
+#: Fill bytes make the length of a telegram a multiple of four.
+_FILL_MAX: Final = 3
 #: How many starts that a rejected telegram has swallowed are tried. Lost bytes bring about one;
 #: without a bound, crafted bytes could keep the decoder busy.
 _INNER_STARTS: Final = 8
@@ -63,15 +63,13 @@ class SmlFramer[T]:
         if len(buffer) < self._due:
             return ()
         results: list[T] = []
-        rest = b""
-        if len(buffer) > LIMIT:
-            rest = bytes(buffer[LIMIT:])
-            del buffer[LIMIT:]
+        position = LIMIT - len(buffer) + len(data)
+        del buffer[LIMIT:]
         self._advance(results)
-        while rest:
+        while position < len(data):
             room = LIMIT - len(buffer)
-            buffer += rest[:room]
-            rest = rest[room:]
+            buffer += data[position : position + room]
+            position += room
             self._advance(results)
         return results
 
@@ -184,22 +182,19 @@ class SmlFramer[T]:
 
 
 def _messages(telegram: bytes) -> bytes | None:
-    """Return the messages of a telegram; None where length, checksum or fill bytes are wrong.
+    """Return the messages of a telegram; None where checksum or number of fill bytes are wrong.
 
     The checksum is CRC-16/X-25, low byte first, or in some meters CRC-16/Kermit, high byte first.
     """
     fill = telegram[-3]
-    if len(telegram) % _ALIGNMENT or fill >= _ALIGNMENT:
+    if fill > _FILL_MAX:
         return None
     checked = telegram[:-2]
     if crc16_x25(checked) != int.from_bytes(telegram[-2:], "little") and crc16_kermit(
         checked
     ) != int.from_bytes(telegram[-2:]):
         return None
-    end = len(telegram) - _MARK
-    if any(telegram[end - fill : end]):
-        return None
-    messages = telegram[_MARK : end - fill]
+    messages = telegram[_MARK : len(telegram) - _MARK - fill]
     if _ESCAPE in messages:
         return messages.replace(_MASKED_ESCAPE, _ESCAPE)
     return messages

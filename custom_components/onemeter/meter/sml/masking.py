@@ -8,9 +8,10 @@ from ..checksum import crc16_x25
 
 _ESCAPE: Final = b"\x1b\x1b\x1b\x1b"
 _CHECKSUM_SIZE: Final = 2
-#: The checksum at the end of a message, before the next message or the end of the telegram.
+#: The checksum at the end of a message, before the next message or the end of the telegram. Some
+#: meters leave out its first byte when that is zero.
 _MESSAGE_CHECKSUM: Final = re.compile(
-    rb"\x63..\x00(?=\x76|\x00{0,3}\x1b\x1b\x1b\x1b\x1a)", re.DOTALL
+    rb"(?:\x63..|\x62.)\x00(?=\x76|\x00{0,3}\x1b\x1b\x1b\x1b\x1a)", re.DOTALL
 )
 
 
@@ -25,5 +26,10 @@ def mask(telegram: bytes, secrets: Iterable[bytes]) -> bytes:
     for secret in sorted(secrets, key=len, reverse=True):
         for sent in (secret, secret.replace(_ESCAPE, 2 * _ESCAPE)):
             telegram = telegram.replace(sent, bytes(len(secret)))
-    body = _MESSAGE_CHECKSUM.sub(b"\x63\x00\x00\x00", telegram)[:-_CHECKSUM_SIZE]
+    body = _MESSAGE_CHECKSUM.sub(_zero, telegram)[:-_CHECKSUM_SIZE]
     return body + crc16_x25(body).to_bytes(_CHECKSUM_SIZE, "little")
+
+
+def _zero(checksum: re.Match[bytes]) -> bytes:
+    field = checksum[0][:1]
+    return field.ljust(len(checksum[0]), b"\x00")

@@ -163,6 +163,10 @@ class ReadingDecoder:
         is_reading = False
         position = 0
         while position < len(data):
+            if data[position] == _END_OF_MESSAGE:
+                # Some gateways leave fill bytes between and behind the messages.
+                position += 1
+                continue
             position = enter_list(data, position, 6)
             position = skip(data, position, 3)  # transaction id, group, what to do on errors
             position = enter_list(data, position, 2)
@@ -172,7 +176,7 @@ class ReadingDecoder:
                 position = enter_list(data, position, 7)
                 position = skip(data, position)  # client id
                 server_id, position = read(data, position)
-                if meter_id is None and isinstance(server_id, bytes):
+                if not meter_id and isinstance(server_id, bytes):
                     meter_id = server_id
                 position = skip(data, position)  # name of the list
                 if data.startswith(_INDEX, position):
