@@ -17,6 +17,7 @@ import sys
 from threading import Event, Thread
 import time
 import tty
+from unittest.mock import patch
 
 from meter import Protocol, create_client
 from meter.sml import SmlDecoder
@@ -189,14 +190,13 @@ def callback_times(data: bytes, telegrams: int) -> list[float]:
     tty.setraw(port)
     os.set_blocking(meter, False)
     sender = Thread(target=send, args=[meter])
-    asyncio.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001
     sender.start()
     try:
-        asyncio.run(listen(os.ttyname(port)))
+        with patch.object(asyncio.Handle, "_run", timed):
+            asyncio.run(listen(os.ttyname(port)))
     finally:
         done.set()
         sender.join()
-        asyncio.Handle._run = run  # type: ignore[method-assign]  # noqa: SLF001
         os.close(meter)
         os.close(port)
     return sorted(times)
