@@ -39,6 +39,7 @@ _EPILOG = "The history is kept and goes on with the next start. Ctrl-C ends ever
 class Simulated(NamedTuple):
     """A meter that does not exist, and where it speaks."""
 
+    name: str
     meter: SmlMeter
     port: Path
 
@@ -121,7 +122,7 @@ async def _demo(folder: Path, port: int, meter: str | None) -> None:
     async with AsyncExitStack() as stack:
         speaking = [
             push(await stack.enter_async_context(PtyLine(path, _BAUDRATE)), simulated.telegram)
-            for simulated, path in meters
+            for _, simulated, path in meters
         ]
         _say("Starting Home Assistant ...")
         tasks = [
@@ -157,21 +158,22 @@ def _simulated_meters(folder: Path) -> list[Simulated]:
     house = Household(utc_offset=offset)
     roof = Household(utc_offset=offset, appliances=False)
     return [
-        Simulated(SmlMeter(household=house), folder / "ttyGRID"),
-        Simulated(SmlMeter(household=roof, serial=87_654_321), folder / "ttyROOF"),
+        Simulated("Grid meter", SmlMeter(household=house), folder / "ttyGRID"),
+        Simulated("Roof meter", SmlMeter(household=roof, serial=87_654_321), folder / "ttyROOF"),
     ]
 
 
 async def _show_simulated(home: HomeAssistant, meters: Sequence[Simulated]) -> None:
     sensors = []
     async with Api(home.url) as api:
-        for meter, port in meters:
+        for name, meter, port in meters:
             entry = await dashboard.find_entry(api, meter.name.replace(" ", ""))
             if entry is None:
                 _say(f"Adding the meter {meter.name} at {port} ...")
                 entry = await dashboard.add_meter(api, str(port))
+                await dashboard.rename(api, entry, name)
             sensors.append(await dashboard.sensors(api, entry))
-        for (meter, _), found in zip(meters, sensors, strict=True):
+        for (_, meter, _), found in zip(meters, sensors, strict=True):
             await _fill_history(api, meter, found)
         await dashboard.show_energy(api, *sensors)
     _say_what_to_look_at(home, "two simulated meters: the grid's, and the one of the panels")

@@ -47,9 +47,10 @@ class Api:
         """Log out."""
         # When Home Assistant has stopped already, the token is of no use to anybody.
         with suppress(aiohttp.ClientError, TimeoutError):
-            await self._session.post(
+            async with self._session.post(
                 "/auth/revoke", data={"token": self._refresh_token}, timeout=_brief()
-            )
+            ):
+                pass
         await self._session.close()
 
     async def _log_in(self) -> None:

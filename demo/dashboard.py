@@ -51,6 +51,16 @@ async def add_meter(api: Api, port: str) -> str:
     raise MeterError(await _words(api, problem, step.get("description_placeholders") or {}))
 
 
+async def rename(api: Api, entry_id: str, name: str) -> None:
+    """Give a meter the name that it has in this house."""
+    await api.call("config_entries/update", entry_id=entry_id, title=name)
+    for device in await api.call("config/device_registry/list"):
+        if entry_id in device["config_entries"]:
+            await api.call(
+                "config/device_registry/update", device_id=device["id"], name_by_user=name
+            )
+
+
 async def _words(api: Api, problem: str, placeholders: dict[str, str]) -> str:
     translations = await api.call(
         "frontend/get_translations", language="en", category="config", integration=[DOMAIN]

@@ -8,11 +8,13 @@ from pathlib import Path
 import signal
 import socket
 import sys
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
 
 from demo.api import Api
+from demo.dashboard import find_entry, sensors as dashboard_sensors
 from demo.history import DAYS
 from simulator.household import Household
 from simulator.pty import PtyLine
@@ -20,8 +22,17 @@ from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
 ROOT = Path(__file__).parents[1]
-GRID = "sensor.dmo_1234_5678"
-ROOF = "sensor.dmo_8765_4321"
+GRID = "1DMO0012345678"
+ROOF = "1DMO0087654321"
+
+
+class Sensors(NamedTuple):
+    """The sensors of a meter that the Energy dashboard shows."""
+
+    energy_import: str
+    energy_export: str
+    power: str
+
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -82,8 +93,21 @@ async def hours(api: Api, entity_id: str) -> list[dict[str, float]]:
     return rows
 
 
+async def sensors(api: Api, meter_id: str) -> Sensors:
+    entry_id = await find_entry(api, meter_id)
+    assert entry_id is not None
+    found = await dashboard_sensors(api, entry_id)
+    return Sensors(found["1-0:1.8.0*255"], found["1-0:2.8.0*255"], found["1-0:16.7.0*255"])
+
+
 async def states(api: Api) -> dict[str, str]:
     return {state["entity_id"]: state["state"] for state in await api.call("get_states")}
+
+
+def shown(preferences: dict[str, Any]) -> list[tuple[str | None, ...]]:
+    """Return what the Energy dashboard shows: kind, import, export and power of each source."""
+    keys = ("type", "stat_energy_from", "stat_energy_to", "stat_rate")
+    return [tuple(map(source.get, keys)) for source in preferences["energy_sources"]]
 
 
 async def test_demo(tmp_path: Path, port: int) -> None:
@@ -92,32 +116,33 @@ async def test_demo(tmp_path: Path, port: int) -> None:
     async with demo(*arguments, stop=signal.SIGINT) as printed:
         assert f"http://127.0.0.1:{port}/energy" in printed
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            assert "<home-assistant>" in await (await session.get("/")).text()
+            async with session.get("/") as page:
+                assert "<home-assistant>" in await page.text()
             # With nothing left to ask, Home Assistant no longer offers its onboarding.
-            assert (await session.get("/api/onboarding")).status == HTTPStatus.NOT_FOUND
+            async with session.get("/api/onboarding") as page:
+                assert page.status == HTTPStatus.NOT_FOUND
 
         async with Api(f"http://127.0.0.1:{port}") as api:
-            grid, roof = (await api.call("energy/get_prefs"))["energy_sources"]
-            assert grid["stat_energy_from"] == f"{GRID}_energy_import"
-            assert grid["stat_energy_to"] == f"{GRID}_energy_export"
-            assert grid["stat_rate"] == f"{GRID}_power"
-            assert roof["stat_energy_from"] == f"{ROOF}_energy_import"
-            assert roof["stat_rate"] == f"{ROOF}_power"
+            grid, roof = await sensors(api, GRID), await sensors(api, ROOF)
+            assert shown(await api.call("energy/get_prefs")) == [
+                ("grid", grid.energy_import, grid.energy_export, grid.power),
+                ("solar", roof.energy_import, None, roof.power),
+            ]
 
-            rows = await hours(api, f"{ROOF}_energy_import")
+            rows = await hours(api, roof.energy_import)
             assert len(rows) == DAYS * 24
             assert rows[-1]["state"] - rows[0]["state"] > 50
             # All hours count from one zero, which lies between the last hour and now.
             zero = rows[-1]["state"] - rows[-1]["sum"]
             assert [row["state"] - row["sum"] for row in rows] == pytest.approx([zero] * len(rows))
             first = await states(api)
-            now = float(first[f"{ROOF}_energy_import"])
+            now = float(first[roof.energy_import])
             assert rows[-1]["state"] <= zero + 1e-6
             assert zero <= now + 1e-6
-            assert len(await hours(api, f"{GRID}_power")) == DAYS * 24
+            assert len(await hours(api, grid.power)) == DAYS * 24
 
             # The power is live.
-            while (await states(api))[f"{GRID}_power"] == first[f"{GRID}_power"]:  # noqa: ASYNC110
+            while (await states(api))[grid.power] == first[grid.power]:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 
         assert await end(*arguments) == (
@@ -135,25 +160,25 @@ async def test_demo(tmp_path: Path, port: int) -> None:
     async with demo(*arguments, stop=signal.SIGTERM) as printed:
         assert "Adding" not in printed
         async with Api(f"http://127.0.0.1:{port}") as api:
-            again = await hours(api, f"{ROOF}_energy_import")
+            again = await hours(api, roof.energy_import)
             assert again[: len(rows)] == rows
 
 
 async def test_real_meter(tmp_path: Path, port: int) -> None:
     meter = SmlMeter(household=Household(solar=False), serial=11_112_222)
-    line = PtyLine(tmp_path / "ttyUSB7", 9600)
-    async with line:
+    async with PtyLine(tmp_path / "ttyUSB7", 9600) as line:
         speaking = asyncio.create_task(push(line, meter.telegram))
-        async with (
-            demo(
-                *("--port", port, "--folder", tmp_path, "--meter", line.path), stop=signal.SIGHUP
-            ) as printed,
-            Api(f"http://127.0.0.1:{port}") as api,
-        ):
-            assert f"Looking for a meter at {line.path}" in printed
-            (grid,) = (await api.call("energy/get_prefs"))["energy_sources"]
-            assert grid["stat_energy_from"] == "sensor.dmo_1111_2222_energy_import"
-        speaking.cancel()
+        try:
+            arguments = ("--port", port, "--folder", tmp_path / "state", "--meter", line.path)
+            async with (
+                demo(*arguments, stop=signal.SIGHUP) as printed,
+                Api(f"http://127.0.0.1:{port}") as api,
+            ):
+                assert f"Looking for a meter at {line.path}" in printed
+                grid = await sensors(api, "1DMO0011112222")
+                assert shown(await api.call("energy/get_prefs")) == [("grid", *grid)]
+        finally:
+            speaking.cancel()
 
 
 async def test_no_meter(tmp_path: Path, port: int) -> None:
