@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.onemeter import coordinator
-from custom_components.onemeter.const import CONF_PUBLISH_INTERVAL, DOMAIN
+from custom_components.onemeter.const import DOMAIN
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
@@ -31,8 +31,8 @@ from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
 METER = SmlMeter(household=Household())
-TOTAL = "sensor.dmo_1234_5678_energy_import"
-POWER = "sensor.dmo_1234_5678_power"
+TOTAL = "sensor.dmo_energy_import"
+POWER = "sensor.dmo_power"
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +90,8 @@ async def test_from_the_port_to_long_term_statistics(hass: HomeAssistant, tmp_pa
         entry = await add_meter(hass, line)
         imported, _ = METER.totals(int(time.time()))
         assert float(state(hass, TOTAL)) == pytest.approx(imported / 10_000, abs=0.01)
-        assert float(state(hass, POWER)) == pytest.approx(
-            sum(METER.household.power(int(time.time()))) / 10, abs=20_000
-        )
+        sent = [sum(METER.household.power(int(time.time()) - ago)) / 10 for ago in range(5)]
+        assert float(state(hass, POWER)) in sent
         await async_wait_recording_done(hass)
         hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
         # The last five minutes of an hour complete its row, also before they are over.
@@ -199,22 +198,3 @@ async def test_noise_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
         assert entry.state is ConfigEntryState.SETUP_RETRY
         assert entry.error_reason_translation_key == "unknown_data"
         assert not line.listened_to
-
-
-async def test_publishes_while_the_event_loop_stays_free(
-    hass: HomeAssistant, tmp_path: Path
-) -> None:
-    """A meter that pushes fast costs a callback of the event loop less than it may take."""
-    async with PtyLine(tmp_path / "head") as line, speaking(line):
-        entry = await add_meter(hass, line)
-        hass.config_entries.async_update_entry(entry, options={CONF_PUBLISH_INTERVAL: 900})
-        await hass.config_entries.async_reload(entry.entry_id)
-        following: Any = entry.runtime_data
-        [reading] = [following.readings[-1]]
-        durations = []
-        for _ in range(1000):
-            start = time.perf_counter()
-            following._async_take(reading)
-            durations.append(time.perf_counter() - start)
-        assert sorted(durations)[990] < 0.002
-        await hass.config_entries.async_unload(entry.entry_id)
