@@ -22,7 +22,9 @@ from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 #: The recorder makes its first statistics at the next full five minutes.
 FIRST_STATISTICS_SECONDS = 5 * 60 + 60
