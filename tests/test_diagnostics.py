@@ -17,6 +17,7 @@ from custom_components.onemeter.meter.sml import SmlDecoder
 from custom_components.onemeter.meter.sml.masking import mask
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from simulator.sml import encoder as sml
 
 from .pushed import GENERATED_ID, PushedMeter, energy
@@ -140,6 +141,14 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
         "manufacturer": "DMO",
         "withheld_totals": [],
     }
+
+
+async def test_last_telegram_need_not_be_published(hass: HomeAssistant, meter: PushedMeter) -> None:
+    await meter.start(energy("5000"))
+    await meter.say(energy("5001"), after=3)
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["last_telegram"] == dt_util.utcnow().isoformat()
+    assert meter.value() == "5.000"
 
 
 async def test_meter_whose_id_is_a_text(hass: HomeAssistant, meter: PushedMeter) -> None:

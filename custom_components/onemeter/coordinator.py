@@ -164,6 +164,11 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._async_cancel_publishing()
         await self.totals.async_close()
 
+    @property
+    def newest(self) -> MeterData:
+        """What the newest telegram told, whether or not it is published yet."""
+        return self._newest
+
     async def async_accept_totals(self) -> bool:
         """Let the totals that have jumped go on from where they are, as the user has said.
 

@@ -38,15 +38,15 @@ async def async_get_config_entry_diagnostics(
     if entry.state is not ConfigEntryState.LOADED:
         return diagnostics
     coordinator = entry.runtime_data
-    data = coordinator.data
+    newest = coordinator.newest
     readings = list(coordinator.readings)
     secrets = {secret for reading in readings for secret in _secrets(reading)}
     return diagnostics | {
         "available": coordinator.last_update_success,
         "situation": coordinator.situation,
         "counters": asdict(coordinator.client.counters),
-        "last_telegram": data.received.isoformat(),
-        "manufacturer": data.meter.manufacturer,
+        "last_telegram": newest.received.isoformat(),
+        "manufacturer": newest.meter.manufacturer,
         "withheld_totals": [str(obis) for obis in coordinator.totals.jumped],
         "registers": [_show(register) for register in readings[-1].registers],
         "telegrams": [mask(reading.raw, secrets).hex() for reading in readings],
