@@ -38,15 +38,23 @@ class Meter:
         self, value: Value, after: float = 0, obis: Obis = IMPORT, unit: str | None = "Wh"
     ) -> Value:
         """Send a telegram some seconds after the one before; return what may be published."""
-        self.now += timedelta(seconds=after)
+        self.pass_time(after)
         if isinstance(value, str):
             value = Decimal(value)
         registers = {obis: Register(obis, value, unit)}
         self.guard.review(registers, self.now)
         return registers[obis].value
 
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def set_clock(self, by: float) -> None:
+        """Set the clock forward, or back."""
+        self.now += timedelta(seconds=by)
+        self.guard.clock_set(timedelta(seconds=by))
+
     def restart(self, after: float = 0, multiplier: str = "1") -> None:
-        """Restart Home Assistant, with what was remembered."""
+        """Restart Home Assistant, with what was remembered; its clock may be wrong after that."""
         memory = json.loads(json.dumps(self.guard.as_dict()))
         self.steps += self.guard.steps
         self.now += timedelta(seconds=after)
@@ -168,7 +176,7 @@ def test_consent_is_only_for_what_has_jumped() -> None:
     assert meter.tell(7, obis=TARIFF) == 7
 
 
-@pytest.mark.parametrize("value", [0, 900_000])
+@pytest.mark.parametrize("value", [0, 4999, 900_000])
 def test_a_jump_goes_away_when_the_total_comes_back(value: int) -> None:
     meter = Meter()
     jump(meter, value)
@@ -198,21 +206,128 @@ def test_net_totals_fall_as_fast_as_they_rise() -> None:
     assert meter.tell(-4977, obis=NET) == -5000
 
 
-def test_multiplier_makes_the_bound_tighter() -> None:
+def test_multiplier_does_not_count_for_what_passes_the_meter() -> None:
     meter = Meter(multiplier="40")
-    meter.tell("5000.0")
-    assert meter.tell("5000.4", after=1) == Decimal("5000.0")
-    assert meter.tell("5000.3", after=0) == Decimal("5000.3"), "a quarter, and a tenth"
+    meter.tell(5000)
+    assert meter.tell(5010, after=1) == 5010
+    assert meter.tell(5050, after=1) == 5010
 
 
-def test_elapsed_time_goes_on_over_restarts_and_a_clock_set_back_gives_none() -> None:
+def test_elapsed_time_goes_on_over_restarts() -> None:
     meter = Meter()
     meter.tell(5000)
     meter.restart(after=100)
-    assert meter.tell(6000) == 6000
-    meter.restart(after=-3600)
-    assert meter.tell(6002) == 6000
+    assert meter.tell(6002) == 5000
     assert meter.tell(6001) == 6001
+
+
+@pytest.mark.parametrize("by", [-3600, -1.5, 3600, 86_400])
+def test_clock_that_is_set_changes_nothing_in_a_run(by: float) -> None:
+    meter = Meter()
+    meter.tell(5001)
+    meter.set_clock(by)
+    assert meter.tell(5011, after=1) == 5011
+    assert meter.tell(5031, after=1) == 5011
+    meter.set_clock(-by)
+    assert meter.tell(5031, after=1) == 5031
+    for _ in range(3):
+        meter.set_clock(by)
+        assert meter.tell(90_000, after=30) == 5031
+    assert meter.jumped
+
+
+def test_clock_behind_after_a_restart_freezes_nothing() -> None:
+    meter = Meter()
+    meter.tell(5000)
+    meter.restart(after=-3600)
+    for second in range(1, 90):
+        assert meter.tell(5500 + second, after=1) == 5500 + second
+    meter.set_clock(7200)
+    assert meter.tell(5599, after=1) == 5599
+    assert meter.tell(5611, after=1) == 5599
+
+
+def test_clock_behind_after_a_restart_lets_nothing_fall() -> None:
+    meter = Meter()
+    meter.tell(5000)
+    meter.tell(-5000, obis=NET)
+    meter.restart(after=-3600)
+    assert meter.tell(-6000, obis=NET) == -6000
+    for _ in range(3):
+        assert meter.tell(4000, after=30) == 5000
+    assert meter.jumped
+
+
+@pytest.mark.parametrize("late", [30, 90])
+def test_clock_that_was_stopped_while_off_is_set_late(late: int) -> None:
+    """What was consumed in two days looks like a step until the clock is right."""
+    meter = Meter()
+    meter.tell(5000)
+    meter.restart()
+    for second in range(1, late):
+        assert meter.tell(25_000 + second, after=1) == 5000
+    assert bool(meter.jumped) is (late > 60)
+    meter.set_clock(2 * 86_400)
+    assert meter.tell(25_100, after=1) == 25_100
+    assert not meter.jumped
+
+
+def test_clock_that_is_set_lets_no_jump_slip_in_after_a_restart() -> None:
+    meter = Meter()
+    jump(meter, 9000)
+    meter.restart()
+    meter.set_clock(86_400)
+    assert meter.tell(9001, after=1) == 5000
+    assert meter.jumped
+
+
+def test_overload_is_caught_up_with() -> None:
+    """A ninth too much for 100 s, then a ninth of what is possible."""
+    meter = Meter()
+    value = Decimal(5000)
+    meter.tell(value)
+    for _ in range(100):
+        value += Decimal("11.1")
+        meter.tell(value, after=1)
+        assert not meter.jumped
+    for _ in range(14):
+        value += Decimal("1.1")
+        shown = meter.tell(value, after=1)
+        assert not meter.jumped
+    assert shown == value
+
+
+def test_step_after_an_overload_is_a_step() -> None:
+    meter = Meter()
+    meter.tell(5000)
+    for second in range(1, 100):
+        meter.tell(5000 + 12 * second, after=1)
+    held = meter.tell(5000 + 1200)
+    for _ in range(3):
+        assert not meter.jumped
+        assert meter.tell(90_000, after=30) == held
+    assert meter.jumped == {IMPORT: (Total(Decimal(str(held)), "Wh"), Total(Decimal(90_000), "Wh"))}
+
+
+def test_spike_before_a_step_hides_it_not() -> None:
+    meter = Meter()
+    meter.tell(5000)
+    assert meter.tell(9_000_000, after=1) == 5000
+    for _ in range(3):
+        assert meter.tell(90_000, after=30) == 5000
+    assert meter.jumped
+    assert meter.tell(90_001, after=86_400) == 5000
+
+
+@pytest.mark.parametrize(("rise", "jumps"), [(621, False), (622, True)])
+def test_how_much_is_a_step(rise: int, jumps: bool) -> None:
+    """Twice 10 Wh in the second, 600 Wh in the minute until it is confirmed, and a resolution."""
+    meter = Meter()
+    meter.tell(5001)
+    assert meter.tell(5001 + rise, after=1) == 5001
+    for seconds in (30, 60):
+        assert meter.tell(5001 + rise + 10 * seconds, after=30) == 5001
+    assert bool(meter.jumped) is jumps
 
 
 def test_changed_multiplier_is_a_step_of_each_total() -> None:
@@ -288,12 +403,14 @@ def test_there_is_something_to_remember_only_when_something_changed() -> None:
 
 @dataclass
 class Sent:
-    """What a meter of a random life sends, and what happens beside."""
+    """What a meter of a random life sends, and what happens before."""
 
     value: Decimal
     after: float
     restart: bool
     consent: bool
+    #: Seconds by which the clock is set forward.
+    clock: int
 
 
 def lives() -> st.SearchStrategy[tuple[Sent, ...]]:
@@ -304,17 +421,37 @@ def lives() -> st.SearchStrategy[tuple[Sent, ...]]:
         rises=st.lists(
             st.integers(0, 300).map(lambda tenths: Decimal(tenths).scaleb(-1)), max_size=6
         ),
-        after=st.sampled_from([0.0, 1.0, 5.0, 29.5, 61.0, 3600.0, -10.0]),
+        after=st.sampled_from([0.0, 1.0, 5.0, 29.5, 61.0, 3600.0]),
+    )
+    clock = st.tuples(rare, st.sampled_from([-3600, -10, 10, 3600])).map(
+        lambda drawn: drawn[1] if drawn[0] else 0
     )
     return st.lists(runs, max_size=8).flatmap(
         lambda parts: st.tuples(
             *(
-                st.builds(Sent, st.just(value), st.just(after), restart=rare, consent=rare)
+                st.builds(
+                    Sent, st.just(value), st.just(after), restart=rare, consent=rare, clock=clock
+                )
                 for part in parts
                 for value, after in part
             )
         )
     )
+
+
+@dataclass
+class Age:
+    """How long ago a value was accepted: by the steady time in a run, by the clock after it."""
+
+    steady: timedelta = timedelta()
+    #: What the clock would have told when it was accepted; None while it is the same run.
+    clock: datetime | None = None
+
+    def elapsed(self, now: datetime) -> Fraction | None:
+        """Return the seconds that count; None where nobody knows."""
+        if self.clock is None:
+            return Fraction(self.steady / timedelta(seconds=1))
+        return None if now < self.clock else Fraction((now - self.clock) / timedelta(seconds=1))
 
 
 @given(life=lives(), net=st.booleans())
@@ -323,26 +460,62 @@ def test_whatever_a_meter_sends(life: tuple[Sent, ...], net: bool) -> None:
     meter = Meter()
     obis = NET if net else IMPORT
     published: Decimal | None = None
-    since = START
+    age = Age()
     offsets = Decimal(0)
     for sent in life:
         if sent.restart:
-            meter.restart()
+            age.clock = age.clock or meter.now - age.steady
+            meter.restart(after=sent.clock)
+        elif sent.clock:
+            meter.set_clock(sent.clock)
         if sent.consent and (accepted := meter.guard.accept(meter.now)):
             assert published is not None
             offsets += accepted[obis].value - published
-            published, since = accepted[obis].value, meter.now
+            published, age = accepted[obis].value, Age()
         value = meter.tell(sent.value, after=sent.after, obis=obis)
+        age.steady += timedelta(seconds=sent.after)
         assert isinstance(value, Decimal)
         if published is not None:
             change = value - published
-            elapsed = max(Fraction(0), Fraction((meter.now - since) // timedelta(microseconds=1)))
-            most = Fraction(MAX_POWER) * elapsed / 3_600_000_000
-            step = resolution(Total(published, "Wh"), Total(value, "Wh")) * 1000
             assert net or change >= 0
-            assert Fraction(abs(change)) <= most + Fraction(step)
+            if (elapsed := age.elapsed(meter.now)) is not None:
+                most = Fraction(MAX_POWER) * elapsed / 3600
+                step = resolution(Total(published, "Wh"), Total(value, "Wh")) * 1000
+                assert Fraction(abs(change)) <= most + Fraction(step)
         if value != published:
-            published, since = value, meter.now
+            published, age = value, Age()
         assert value in {sent.value, published}
     meter.restart()
     assert sum((step.offset for step in meter.steps), Decimal()) * 1000 == offsets
+
+
+@given(
+    loads=st.lists(
+        st.tuples(st.sampled_from([0.0, 0.5, 1.0, 10.0, 90.0]), st.integers(0, 20)), max_size=30
+    ),
+    clocks=st.lists(st.sampled_from([0, 0, 0, -3600, 3600]), min_size=30, max_size=30),
+)
+def test_no_overload_needs_consent(loads: list[tuple[float, int]], clocks: list[int]) -> None:
+    """A load of up to twice what is possible, in Wh per second, is always caught up with."""
+    meter = Meter()
+    value = Decimal("5000.1")
+    meter.tell(value)
+    for (seconds, load), clock in zip(loads, clocks, strict=False):
+        meter.set_clock(clock)
+        value += Decimal(seconds) * load
+        meter.tell(value, after=seconds)
+        assert not meter.jumped
+    total = sum(seconds for seconds, _ in loads)
+    assert meter.tell(value, after=total) == value
+
+
+@given(
+    value=st.integers(0, 4999),
+    telegrams=st.lists(st.sampled_from([0.5, 10.0, 30.0, 61.0]), min_size=1, max_size=8),
+)
+def test_lower_total_that_stays_is_a_jump(value: int, telegrams: list[float]) -> None:
+    meter = Meter()
+    meter.tell(5000)
+    for after in telegrams:
+        assert meter.tell(value, after=after) == 5000
+    assert bool(meter.jumped) is (len(telegrams) >= 3 and sum(telegrams[1:]) >= 60)

@@ -7,6 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN
+from custom_components.onemeter.coordinator import FIRST_TELEGRAM
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter.errors import PortLostError
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
@@ -37,14 +38,22 @@ def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
     return {str(issue.translation_key): issue for issue in ir.async_get(hass).issues.values()}
 
 
+async def ask(hass: HomeAssistant, issue: Issue) -> dict[str, Any]:
+    """Open the fix flow of an issue."""
+    issue_id = issues(hass)[issue].issue_id
+    form: dict[str, Any] = await hass.data[REPAIRS_DOMAIN]["flow_manager"].async_init(
+        DOMAIN, context={"issue_id": issue_id}
+    )
+    return form
+
+
 async def submit(hass: HomeAssistant, issue: Issue) -> dict[str, Any]:
     """Open the fix flow of an issue, and agree."""
-    manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
-    issue_id = issues(hass)[issue].issue_id
-    form = await manager.async_init(DOMAIN, context={"issue_id": issue_id})
+    form = await ask(hass, issue)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "confirm"
     assert form["description_placeholders"]["title"] == "Meter"
+    manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
     result: dict[str, Any] = await manager.async_configure(form["flow_id"], {})
     return result
 
@@ -73,6 +82,22 @@ async def test_jumped_totals_wait_for_consent(hass: HomeAssistant, meter: Pushed
     await meter.say(energy("301"), after=11)
     await meter.wait(1)
     assert meter.value() == "0.301"
+
+
+async def test_consent_is_asked_for_the_newest_values(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await replace(meter, "300")
+    await meter.say(energy("302"), after=10)
+    shown = await ask(hass, Issue.TOTALS_JUMPED)
+    assert shown["description_placeholders"] == {
+        "title": "Meter",
+        "totals": "- 1.8.0: 5.000 → 0.302 kWh",
+    }
+    await hass.config_entries.async_unload(meter.entry.entry_id)
+    shown = await ask(hass, Issue.TOTALS_JUMPED)
+    assert shown["description_placeholders"]["title"] == "Meter"
 
 
 async def test_jumped_totals_ask_again_after_a_restart(
@@ -190,7 +215,7 @@ async def test_entry_that_could_not_be_set_up_for_another_meter(
 ) -> None:
     """Nothing was remembered of the meter before, so that there is no step either."""
     other = energy("70", meter=OTHER_METER)
-    hass.async_create_task(meter.wait(16))
+    hass.async_create_task(meter.wait(FIRST_TELEGRAM + 1))
     await meter.start(other)
     assert meter.state() is ConfigEntryState.SETUP_RETRY
     assert meter.entry.error_reason_translation_key == "other_meter"

@@ -18,6 +18,9 @@ from .meter import Obis, Register
 #: least this time, have shown it.
 STEP_TELEGRAMS = 3
 STEP_DURATION = timedelta(seconds=60)
+#: A rise that so many times the maximum power can bring is no step but an overload. It is held back
+#: until the average since the last accepted value is possible again.
+OVERLOAD = 2
 
 _UNIT = re.compile(r"([kMG]?)(?:Wh|varh|VAh)")
 _EXPONENTS = {"": -3, "k": 0, "M": 3, "G": 6}
@@ -130,8 +133,12 @@ class _Suspect:
     newest: Total
     since: datetime
     telegrams: int = 1
-    #: It has stayed, so it is a step, and only the user can accept it.
+    #: No overload can explain it.
+    is_step: bool = True
+    #: It is a step and has stayed, so only the user can accept it.
     confirmed: bool = False
+    #: It was confirmed before the restart.
+    restored: bool = False
 
 
 @dataclass(slots=True)
@@ -144,15 +151,20 @@ class _Mark:
     suspect: _Suspect | None = None
     #: The user has said that another meter goes on from here, with whatever value it has.
     start_over: bool = False
+    #: The value was accepted before the restart, so that only the clock tells how long ago.
+    restored: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Undo as_dict."""
         mark = cls(Total.from_list(data["total"]), datetime.fromisoformat(data["time"]))
         mark.start_over = data["start_over"]
+        mark.restored = True
         if (step := data["step"]) is not None:
             first, newest = map(Total.from_list, step)
-            mark.suspect = _Suspect(first, newest, mark.time, STEP_TELEGRAMS, confirmed=True)
+            mark.suspect = _Suspect(
+                first, newest, mark.time, STEP_TELEGRAMS, confirmed=True, restored=True
+            )
         return mark
 
     def as_dict(self) -> dict[str, Any]:
@@ -168,13 +180,20 @@ class _Mark:
         }
 
 
+def _reaches(mark: _Mark, suspect: _Suspect, total: Total) -> bool:
+    """Say whether a total is as far from the last accepted value as what was suspected first."""
+    first = suspect.first.kilo - mark.total.kilo
+    change = total.kilo - mark.total.kilo
+    return change >= first if first > 0 else change <= first
+
+
 @dataclass
 class TotalsGuard:
     """Judges each telegram's totals by what came before, over restarts too."""
 
     #: Says whether a total may also fall, as import minus export does; None for other registers.
     may_fall: Callable[[Obis], bool | None]
-    #: What the connection can carry, in W of the grid.
+    #: What can pass the meter, in W that it measures itself: before the multiplier.
     max_power: int
     #: Energy of the grid per unit at the meter.
     multiplier: Decimal = Decimal(1)
@@ -211,51 +230,87 @@ class TotalsGuard:
             self._start_from(obis, mark, total, now)
             return True
         change = total.kilo - mark.total.kilo
+        falls = change < 0 and not may_fall
         suspect = mark.suspect
-        if self._is_possible(mark, total, now, may_fall=may_fall) and not (
+        if (
+            not falls
+            and self._can_carry(mark, total, now)
             # What is possible grows with time; a step must not slip in by waiting for that.
-            suspect is not None
-            and suspect.confirmed
-            and abs(change) >= abs(suspect.first.kilo - mark.total.kilo)
+            and not (suspect is not None and suspect.confirmed and _reaches(mark, suspect, total))
         ):
             mark.suspect = None
             if change:
-                mark.total = total
-                mark.time = now
+                mark.total, mark.time, mark.restored = total, now, False
             return bool(change) or suspect is not None
+        # What is possible by the time at which a step is confirmed needs no consent.
+        is_step = falls or not self._can_carry(
+            mark, total, now, times=OVERLOAD, longer=STEP_DURATION
+        )
         if suspect is None or (
-            not suspect.confirmed and (change > 0) is not (suspect.first.kilo > mark.total.kilo)
+            not suspect.confirmed
+            and (
+                (change > 0) is not (suspect.first.kilo > mark.total.kilo)
+                or (is_step and not suspect.is_step)
+                # Nor was it there to stay if it has come down since.
+                or (change > 0 and not may_fall and not _reaches(mark, suspect, total))
+            )
         ):
-            mark.suspect = _Suspect(total, total, now)
+            mark.suspect = _Suspect(total, total, now, is_step=is_step)
             return False
         telegrams = suspect.telegrams + 1
         stays = telegrams >= STEP_TELEGRAMS and now - suspect.since >= STEP_DURATION
         mark.suspect = replace(
-            suspect, newest=total, telegrams=telegrams, confirmed=suspect.confirmed or stays
+            suspect,
+            newest=total,
+            telegrams=telegrams,
+            confirmed=suspect.confirmed or (suspect.is_step and stays),
         )
         return mark.suspect.confirmed
 
-    def _is_possible(self, mark: _Mark, total: Total, now: datetime, *, may_fall: bool) -> bool:
+    def _can_carry(
+        self,
+        mark: _Mark,
+        total: Total,
+        now: datetime,
+        *,
+        times: int = 1,
+        longer: timedelta = timedelta(),
+    ) -> bool:
         """Say whether the connection can carry the change since the last accepted value was seen.
 
-        One step of the resolution is always possible, since the energy in it may be older.
+        Also with its maximum power so many times over that time, and longer. One step of the
+        resolution is always possible, since the energy in it may be older.
         """
-        change = total.kilo - mark.total.kilo
-        if change < 0 and not may_fall:
-            return False
-        most = self.max_power * max(0, (now - mark.time) // _MICROSECOND)
-        needed = abs(change) * self.multiplier * _WATT_MICROSECONDS_PER_KWH
+        if mark.restored and now < mark.time:
+            # The clock is or was wrong: nobody knows how long ago that is.
+            return True
+        elapsed = times * max(now - mark.time, timedelta()) + longer
+        most = self.max_power * (elapsed // _MICROSECOND)
+        needed = abs(total.kilo - mark.total.kilo) * _WATT_MICROSECONDS_PER_KWH
         if needed <= most:
             return True
-        step = resolution(mark.total, total) * self.multiplier * _WATT_MICROSECONDS_PER_KWH
-        return needed <= most + step
+        return needed <= most + resolution(mark.total, total) * _WATT_MICROSECONDS_PER_KWH
 
     def _start_from(self, obis: Obis, mark: _Mark, total: Total, now: datetime) -> None:
         """Take a total as the new base, and note its step."""
         if offset := (total.kilo - mark.total.kilo) * self.multiplier:
             value = total.kilo * self.multiplier
             self.steps.append(Step(obis, now, value, offset, total.kilo_unit))
-        mark.total, mark.time, mark.suspect, mark.start_over = total, now, None, False
+        mark.total, mark.time, mark.suspect = total, now, None
+        mark.start_over = mark.restored = False
+
+    def clock_set(self, by: timedelta) -> None:
+        """Follow the clock that tells now, which was set forward, or back by a negative time.
+
+        What was seen in this run moves along, so that the time since then stays what it is. What
+        was accepted before is judged by what the clock tells now.
+        """
+        for mark in self._marks.values():
+            if not mark.restored:
+                mark.time += by
+            if (suspect := mark.suspect) is not None:
+                forget = mark.restored and not suspect.restored
+                mark.suspect = None if forget else replace(suspect, since=suspect.since + by)
 
     @property
     def jumped(self) -> dict[Obis, tuple[Total, Total]]:

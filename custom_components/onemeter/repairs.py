@@ -45,14 +45,20 @@ class ConsentFlow(RepairsFlow):
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Ask, or do what was agreed to."""
+        entry: OneMeterConfigEntry = self.hass.config_entries.async_get_known_entry(
+            self._data["entry_id"]
+        )
         if user_input is None:
             issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+            placeholders = dict((issue and issue.translation_placeholders) or {})
+            if self._repair is _async_accept_totals and entry.state is ConfigEntryState.LOADED:
+                # The newest values are the ones that are agreed to.
+                placeholders |= entry.runtime_data.totals.jumped_placeholders()
             return self.async_show_form(
                 step_id="confirm",
                 data_schema=probatio.Schema({}),
-                description_placeholders=issue.translation_placeholders if issue else None,
+                description_placeholders=placeholders,
             )
-        entry = self.hass.config_entries.async_get_known_entry(self._data["entry_id"])
         if reason := await self._repair(self.hass, entry, self._data):
             return self.async_abort(reason=reason)
         return self.async_create_entry(data={})

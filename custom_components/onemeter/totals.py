@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from time import monotonic_ns
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -27,6 +29,8 @@ from .sum_correction import SumCorrection
 _VERSION = 1
 #: Seconds that a new value may stay unwritten; a crash only makes the guard forget the last ones.
 _SAVE_DELAY = 300
+#: A clock that has gained or lost this much against the steady time was set.
+_CLOCK_SET = timedelta(seconds=1)
 
 
 @cache
@@ -51,11 +55,12 @@ class Totals:
         self._correction = SumCorrection(hass, str(entry.unique_id), self._async_save_soon)
         self._save_due = False
         self._told: Mapping[Obis, object] = {}
+        self._clock_zero = _clock_zero()
 
     async def async_load(self) -> None:
         """Go on from what was remembered."""
         if (memory := await self._store.async_load()) is not None:
-            self._guard.restore(memory["guard"], dt_util.utcnow())
+            self._guard.restore(memory["guard"], self._now())
             self._correction.async_add(map(Step.from_dict, memory["steps"]))
             if self._guard.steps:
                 self._async_save_soon()
@@ -70,14 +75,14 @@ class Totals:
     @callback
     def async_review(self, registers: MutableMapping[Obis, Register]) -> None:
         """Replace the totals that are not to be trusted by their last accepted values."""
-        if self._guard.review(registers, dt_util.utcnow()):
+        if self._guard.review(registers, self._now()):
             self._async_see_to_steps()
             self._async_save_soon()
 
     @callback
     def async_accept(self, registers: MutableMapping[Obis, Register]) -> None:
         """Let the totals that have jumped go on from where they are, as the user has said."""
-        for obis, total in self._guard.accept(dt_util.utcnow()).items():
+        for obis, total in self._guard.accept(self._now()).items():
             if obis in registers:
                 registers[obis] = replace(registers[obis], value=total.value, unit=total.unit)
         self._async_see_to_steps()
@@ -91,10 +96,27 @@ class Totals:
         """The totals that wait for the user's consent: last accepted and newest value."""
         return self._guard.jumped
 
+    def jumped_placeholders(self) -> dict[str, str]:
+        """Return what the user is told of the totals that wait for consent."""
+        lines = [
+            f"- {obis.short}: {last.kilo:f} → {newest.kilo:f} {newest.kilo_unit}"
+            for obis, (last, newest) in self.jumped.items()
+        ]
+        return {"totals": "\n".join(lines)}
+
     @property
     def steps(self) -> Sequence[Step]:
         """Jumps that were accepted, but are still in the sums of the statistics."""
         return self._correction.steps
+
+    def _now(self) -> datetime:
+        """Return the time (UTC), for the guard, which learns first whether the clock was set."""
+        zero = _clock_zero()
+        if abs(zero - self._clock_zero) >= _CLOCK_SET:
+            self._guard.clock_set(zero - self._clock_zero)
+            self._clock_zero = zero
+            self._async_see_to_steps()
+        return dt_util.utcnow()
 
     @callback
     def _async_see_to_steps(self) -> None:
@@ -108,13 +130,7 @@ class Totals:
         if not jumped:
             async_clear_issue(self._hass, self._entry, Issue.TOTALS_JUMPED)
             return
-        lines = [
-            f"- {obis.short}: {last.kilo:f} → {newest.kilo:f} {newest.kilo_unit}"
-            for obis, (last, newest) in jumped.items()
-        ]
-        async_raise_issue(
-            self._hass, self._entry, Issue.TOTALS_JUMPED, {"totals": "\n".join(lines)}
-        )
+        async_raise_issue(self._hass, self._entry, Issue.TOTALS_JUMPED, self.jumped_placeholders())
 
     @callback
     def _async_save_soon(self) -> None:
@@ -146,6 +162,11 @@ async def async_start_over(hass: HomeAssistant, entry_id: str) -> None:
 async def async_forget(hass: HomeAssistant, entry_id: str) -> None:
     """Remove what was remembered of an entry that is gone."""
     await _store(hass, entry_id).async_remove()
+
+
+def _clock_zero() -> datetime:
+    """Return the time (UTC) at the zero of the steady time: the same until the clock is set."""
+    return dt_util.utcnow() - timedelta(microseconds=monotonic_ns() // 1000)
 
 
 def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
