@@ -50,9 +50,18 @@ class PublishedMeter:
     async def start(self, *registers: Register) -> None:
         """Set the entry up, with these registers in its first telegram."""
         self._coordinator.data = self._data(registers)
-        self.entry.runtime_data = self._coordinator
         self.entry.add_to_hass(self._hass)
         self._hass.config.components.add("usb")
+        await self._set_up()
+
+    async def reload(self, *registers: Register) -> None:
+        """Set the entry up again, as after a change of its options."""
+        await self._hass.config_entries.async_unload(self.entry.entry_id)
+        self._coordinator.data = self._data(registers)
+        await self._set_up()
+
+    async def _set_up(self) -> None:
+        self.entry.runtime_data = self._coordinator
         with patch("custom_components.onemeter.async_setup_entry", _forward):
             assert await self._hass.config_entries.async_setup(self.entry.entry_id)
             await self._hass.async_block_till_done()

@@ -34,7 +34,7 @@ from .published import register
 PORT = "socket://user:secret@meter.local:3333"
 METER = Identity("0a01444d4f0000bc614e", "DMO", None, "1DMO0012345678")
 OTHER_METER = Identity("0a01444d4f0005f5e0ff", "DMO", None, "1DMO0099999999")
-GENERATED_ID = "5e0c1f6a7b8d4c2e9f0a1b2c3d4e5f60"
+GENERATED_ID = "generated-5e0c1f6a7b8d4c2e9f0a1b2c3d4e5f60"
 
 
 def reading(*registers: Register, meter: Identity = METER, raw: bytes = b"raw") -> Reading:
@@ -142,6 +142,11 @@ class PushedMeter:
         for item in said:
             self.client.said.put_nowait(item)
         await self.settle()
+
+    def forget(self) -> None:
+        """Leave unsaid what was to be said."""
+        while not self.client.said.empty():
+            self.client.said.get_nowait()
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, a second at a time."""

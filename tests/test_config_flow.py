@@ -24,6 +24,7 @@ from custom_components.onemeter.const import (
     CONF_RTS,
     DOMAIN,
 )
+from custom_components.onemeter.coordinator import expected_meter
 from custom_components.onemeter.forms import SECTION_LINE
 from custom_components.onemeter.meter import (
     Framing,
@@ -69,7 +70,7 @@ DATA = {CONF_PORT: PORT, CONF_PROTOCOL: "sml"}
 METER = Identity("0a01444d4f0000bc614e", "DMO", None, "1DMO0012345678")
 OTHER_METER = Identity("0a01444d4f0005f5e0ff", "DMO", None, "1DMO0099999999")
 NAMELESS = Identity()
-GENERATED_ID = "5e0c1f6a7b8d4c2e9f0a1b2c3d4e5f60"
+GENERATED_ID = "generated-5e0c1f6a7b8d4c2e9f0a1b2c3d4e5f60"
 
 
 def reading(meter: Identity = METER, registers: tuple[Register, ...] | None = None) -> Reading:
@@ -331,6 +332,16 @@ async def test_url_is_kept_as_it_is_but_for_blanks(
     assert line.asked[0][1] == OTHER_PORT
 
 
+@pytest.mark.parametrize("port", ["", " "])
+async def test_port_is_required(hass: HomeAssistant, line: Line, port: str) -> None:
+    result = await start(hass)
+    with pytest.raises(InvalidData) as refused:
+        await hass.config_entries.flow.async_configure(result["flow_id"], {**FORM, CONF_PORT: port})
+    assert list(refused.value.schema_errors) == [CONF_PORT]
+    assert line.asked == []
+    await confirm(hass, await submit(hass, result, FORM))
+
+
 @pytest.mark.parametrize(
     ("meter", "title"),
     [
@@ -362,6 +373,7 @@ async def test_meter_without_id_gets_one(hass: HomeAssistant, line: Line) -> Non
     result = await confirm(hass, result)
     assert result["title"] == "SML meter"
     first = result["result"].unique_id
+    assert expected_meter(result["result"]) is None
 
     form = {**FORM, CONF_PORT: OTHER_PORT}
     result = await confirm(hass, await submit(hass, await start(hass), form))

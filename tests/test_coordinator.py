@@ -17,10 +17,13 @@ from custom_components.onemeter.const import (
     CONF_FRAMING,
     CONF_PUBLISH_INTERVAL,
     CONF_RTS,
+    GENERATED,
 )
 from custom_components.onemeter.coordinator import line_settings
 from custom_components.onemeter.meter import Framing, Identity, LineSettings
+from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.errors import (
+    UNKNOWN,
     ChecksumError,
     MeterConnectionError,
     MeterError,
@@ -42,7 +45,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.setup import async_setup_component
 
 from .published import register
-from .pushed import GENERATED_ID, OTHER_METER, PushedMeter, energy, reading
+from .pushed import GENERATED_ID, OTHER_METER, PORT, PushedMeter, energy, reading
 
 LOST = PortLostError("gone", port="the port")
 
@@ -144,16 +147,17 @@ async def test_silence_makes_unavailable_says_so_once_and_ends(
 
 
 @pytest.mark.parametrize(
-    "diagnosis",
+    ("diagnosis", "text"),
     [
-        MeterSilentError("silent", port="p"),
-        UnknownDataError("noise", port="p", looks_like="noise"),
-        ChecksumError("damaged", port="p"),
+        (MeterSilentError("silent", port="p"), "meter_silent"),
+        (UnknownDataError("what?", port="p", looks_like=UNKNOWN), "unknown_data"),
+        (UnknownDataError("DLMS", port="p", looks_like="DLMS"), "unknown_data_like"),
+        (UnknownDataError("noise", port="p", looks_like=NOISE), "unknown_data_noise"),
+        (ChecksumError("damaged", port="p"), "checksum_failed"),
     ],
-    ids=lambda error: error.situation,
 )
 async def test_silence_has_the_reason_that_the_client_sees(
-    meter: PushedMeter, diagnosis: MeterError
+    meter: PushedMeter, diagnosis: MeterError, text: str
 ) -> None:
     await meter.start()
     meter.client.diagnosis = diagnosis
@@ -161,7 +165,7 @@ async def test_silence_has_the_reason_that_the_client_sees(
     assert meter.value() == STATE_UNAVAILABLE
     assert meter.coordinator.situation == diagnosis.situation
     error = meter.coordinator.last_exception
-    assert getattr(error, "translation_key", None) == diagnosis.situation
+    assert getattr(error, "translation_key", None) == text
 
 
 async def test_lost_port_is_unavailable_at_once_and_comes_back(meter: PushedMeter) -> None:
@@ -175,7 +179,12 @@ async def test_lost_port_is_unavailable_at_once_and_comes_back(meter: PushedMete
     assert meter.value() == "5.001"
 
 
-async def test_waits_grow_to_a_minute_and_shrink_after_a_good_telegram(meter: PushedMeter) -> None:
+@pytest.mark.parametrize(
+    ("port", "longest"), [("/dev/ttyMETER", [16, 32, 60, 60]), (PORT, [10, 10, 10, 10])]
+)
+async def test_waits_grow_and_shrink_after_a_good_telegram(
+    meter: PushedMeter, port: str, longest: list[float]
+) -> None:
     waits: list[float] = []
     plugged_in = False
 
@@ -184,15 +193,16 @@ async def test_waits_grow_to_a_minute_and_shrink_after_a_good_telegram(meter: Pu
         waits.append(seconds)
         return plugged_in
 
+    meter.client.url = port
     await meter.start()
     with patch.object(coordinator, "async_wait_for_change", wait):
         await meter.say(*[LOST] * 8)
-        assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+        assert waits == [1, 2, 4, 8, *longest]
         await meter.say(*[PortBusyError("busy", port="p", by="?")] * 2)
         assert waits[8:] == [5, 5], "nothing tells when the other program has gone"
         plugged_in = True
         await meter.say(*[LOST] * 2)
-        assert waits[10:] == [60, 1], "what was plugged in may need a moment"
+        assert waits[10:] == [longest[-1], 1], "what was plugged in may need a moment"
         plugged_in = False
         await meter.say(LOST, LOST, reading(), LOST)
         assert waits[12:] == [1, 2, 1]
@@ -310,10 +320,11 @@ async def test_telegram_without_id_is_passed_over_where_the_meter_has_one(
 
 
 @pytest.mark.parametrize("identity", [Identity(), OTHER_METER])
+@pytest.mark.parametrize("unique_id", [GENERATED_ID, f"{GENERATED}{0:032}"])
 async def test_entry_with_generated_id_takes_any_meter(
-    meter: PushedMeter, identity: Identity
+    meter: PushedMeter, identity: Identity, unique_id: str
 ) -> None:
-    meter.make_entry(GENERATED_ID)
+    meter.make_entry(unique_id)
     await meter.start(energy("5000", meter=identity))
     assert meter.value() == "5.000"
 
@@ -348,6 +359,8 @@ async def test_register_without_code_is_passed_over(meter: PushedMeter) -> None:
     [
         (MeterConnectionError("no", port="p", reason="r"), "cannot_connect"),
         (PortNotFoundError("no", port="p"), "port_not_found"),
+        (PortBusyError("no", port="p", by="?"), "port_busy"),
+        (PortBusyError("no", port="p", by="cat (PID 7)"), "port_busy_by"),
         (ConfigEntryNotReady("ESPHome is loading"), "cannot_connect"),
         (ZeroDivisionError("a bug"), "unknown"),
     ],
@@ -370,7 +383,7 @@ async def test_failed_setup_leaves_nothing_behind_and_is_tried_again(
 async def test_setup_waits_for_the_first_telegram_but_not_forever(meter: PushedMeter) -> None:
     setting_up = asyncio.create_task(meter.start(energy("1", meter=Identity())))
     await meter.client.listening.wait()
-    await meter.wait(14)
+    await meter.wait(7)
     assert meter.state() is ConfigEntryState.SETUP_IN_PROGRESS
     await meter.wait(2)
     await setting_up

@@ -196,5 +196,5 @@ async def test_noise_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
             assert not await hass.config_entries.async_setup(entry.entry_id)
         noise.cancel()
         assert entry.state is ConfigEntryState.SETUP_RETRY
-        assert entry.error_reason_translation_key == "unknown_data"
+        assert entry.error_reason_translation_key == "unknown_data_noise"
         assert not line.listened_to

@@ -1,5 +1,6 @@
 """An entry's life: retried, unloaded, restarted, removed."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,18 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.meter.errors import MeterConnectionError, PortNotFoundError
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from custom_components.onemeter.meter.errors import (
+    MeterConnectionError,
+    PortBusyError,
+    PortNotFoundError,
+)
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import issue_registry as ir
 
 from .published import register
-from .pushed import PushedMeter, energy, reading
+from .pushed import PORT, PushedMeter, energy, reading
 
 NOT_FOUND = PortNotFoundError("no", port="p")
 
@@ -28,16 +34,16 @@ async def test_sets_up_as_soon_as_the_port_is_plugged_in(
 ) -> None:
     path = tmp_path / "ttyMETER"
     meter.make_entry(port=str(path))
-    await meter.start(*[NOT_FOUND] * 5)
+    await meter.start(*[NOT_FOUND] * 100)
     with meter.patched():
-        # By now Home Assistant waits 80 s between two attempts.
-        await meter.wait(90)
-        while not meter.client.said.empty():
-            await meter.wait(10)
+        opened = meter.client.opened
+        while meter.client.opened == opened:
+            await meter.wait(1)
         assert meter.state() is ConfigEntryState.SETUP_RETRY
+        meter.forget()
         meter.client.said.put_nowait(reading())
         path.touch()
-        await meter.wait(3)
+        await meter.wait(2)
         assert meter.state() is ConfigEntryState.LOADED
 
 
@@ -54,14 +60,72 @@ async def test_watches_no_port_of_an_entry_that_is_gone(
     assert meter.client.opened == 1
 
 
-async def test_ports_with_a_url_are_left_to_home_assistant(meter: PushedMeter) -> None:
-    await meter.start(MeterConnectionError("no", port="p", reason="r"))
+@pytest.mark.parametrize("port", [PORT, "/dev/no-such-port"])
+@pytest.mark.parametrize(
+    ("trouble", "longest"),
+    [
+        (MeterConnectionError("refused", port="p", reason="r"), 10),
+        (ConfigEntryNotReady("ESPHome is loading"), 10),
+        (PortBusyError("busy", port="p", by="?"), 5),
+    ],
+)
+async def test_is_tried_again_within_seconds_however_long_it_takes(
+    meter: PushedMeter, port: str, trouble: Exception, longest: int
+) -> None:
+    meter.make_entry(port=port)
+    await meter.start(*[trouble] * 300)
     with meter.patched():
+        # By now Home Assistant waits 80 s between two attempts.
+        await meter.wait(200)
+        for _ in range(3):
+            opened = meter.client.opened
+            await meter.wait(longest + 1)
+            assert meter.client.opened in {opened + 1, opened + 2}
+        meter.forget()
         meter.client.said.put_nowait(reading())
-        await meter.wait(3)
-        assert meter.state() is ConfigEntryState.SETUP_RETRY
-        await meter.wait(5)
+        await meter.wait(longest + 1)
         assert meter.state() is ConfigEntryState.LOADED
+        opened = meter.client.opened
+        await meter.wait(20)
+        assert meter.client.opened == opened
+
+
+async def test_start_of_home_assistant_does_not_wait_for_another_attempt(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    hass.set_state(CoreState.starting)
+    await meter.start(NOT_FOUND)
+    with meter.patched():
+        await meter.wait(11)
+        assert meter.client.opened == 2
+        # It listens and hears nothing; this would wait for what the start waits for.
+        await hass.async_block_till_done()
+        assert meter.state() is ConfigEntryState.SETUP_IN_PROGRESS
+        await meter.say(reading())
+        assert meter.state() is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize("end", ["unload", "remove", "disable", "stop"])
+async def test_nothing_is_tried_again_once_the_entry_or_home_assistant_has_ended(
+    hass: HomeAssistant, meter: PushedMeter, end: str
+) -> None:
+    await meter.start(NOT_FOUND)
+    assert [task for task in asyncio.all_tasks() if "port watch" in task.get_name()]
+    entry_id = meter.entry.entry_id
+    match end:
+        case "unload":
+            await hass.config_entries.async_unload(entry_id)
+        case "remove":
+            await hass.config_entries.async_remove(entry_id)
+        case "disable":
+            await hass.config_entries.async_set_disabled_by(entry_id, ConfigEntryDisabler.USER)
+        case "stop":
+            await hass.async_stop()
+    await asyncio.sleep(0)
+    assert not [task for task in asyncio.all_tasks() if "port watch" in task.get_name()]
+    if end != "stop":
+        await meter.wait(11)
+    assert meter.client.opened == 1
 
 
 @pytest.mark.usefixtures("hass_storage")

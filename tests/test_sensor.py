@@ -269,6 +269,24 @@ async def test_power_is_derived_where_the_meter_sends_none(
     assert states(hass) == expected
 
 
+async def test_derived_power_goes_with_the_option(hass: HomeAssistant) -> None:
+    entities = er.async_get(hass)
+    absolute = register("1-0:15.7.0*255", "9", "W", signed=-9)
+    published = await publish(hass, absolute)
+    entities.async_update_entity("sensor.meter_power", name="Power of the house")
+
+    async def switch(**options: str) -> None:
+        hass.config_entries.async_update_entry(published.entry, options=options)
+        await published.reload(absolute)
+
+    await switch(direction=DIRECTION_OFF)
+    assert states(hass) == {"power_without_direction": "9"}
+    assert not entities.async_is_registered("sensor.meter_power")
+    await switch()
+    assert states(hass) == {"power_without_direction": "9", "power": "-9"}
+    assert entities.entities["sensor.meter_power"].name == "Power of the house"
+
+
 async def test_derived_power_is_unknown_without_direction(hass: HomeAssistant) -> None:
     published = await publish(hass, register("1-0:15.7.0*255", "9", "W", signed=9))
     await published.publish(register("1-0:15.7.0*255", "9", "W"))

@@ -70,7 +70,8 @@ def test_every_situation_and_every_issue_has_a_text() -> None:
         kinds += (kind := kinds.pop()).__subclasses__()
         situations.add(kind.situation)
     texts_of = load("translations/en.json")
-    assert set(texts_of["exceptions"]) | {"telegram_invalid"} == situations
+    variants = {"port_busy_by", "unknown_data_like", "unknown_data_noise"}
+    assert set(texts_of["exceptions"]) | {"telegram_invalid"} == situations | variants
     assert set(texts_of["issues"]) == {issue.value for issue in Issue}
 
 

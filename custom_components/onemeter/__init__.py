@@ -2,19 +2,16 @@
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PORT, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
 from .issues import Issue, async_clear_issue
-from .port_watch import async_wait_for_change
+from .meter.errors import PortBusyError
+from .port_watch import LONGEST_WAIT_BUSY, LONGEST_WAIT_UNWATCHED, async_wait_for_change
 from .totals import async_forget
 
 PLATFORMS = [Platform.SENSOR]
-
-#: Seconds for which a port that could not be opened is watched: Home Assistant tries again at the
-#: latest after 80 s, and then anew.
-_WATCH = 120
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
@@ -23,9 +20,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> 
     try:
         await coordinator.async_config_entry_first_refresh()
     except ConfigEntryNotReady:
-        hass.async_create_background_task(
-            _async_retry_when_plugged_in(hass, entry), f"{entry.domain} port watch"
-        )
+        busy = coordinator.situation == PortBusyError.situation
+        _async_retry_within(hass, entry, LONGEST_WAIT_BUSY if busy else LONGEST_WAIT_UNWATCHED)
         raise
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -44,10 +40,26 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     await async_forget(hass, entry.entry_id)
 
 
-async def _async_retry_when_plugged_in(hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
-    """Set up again as soon as there is a new device at the port, before Home Assistant would."""
-    if (
-        await async_wait_for_change(hass, entry.data[CONF_PORT], _WATCH)
-        and entry.state is ConfigEntryState.SETUP_RETRY
-    ):
-        hass.config_entries.async_schedule_reload(entry.entry_id)
+@callback
+def _async_retry_within(hass: HomeAssistant, entry: OneMeterConfigEntry, seconds: float) -> None:
+    """Set up again after so long, or as soon as there is a new device at the port.
+
+    Home Assistant would wait longer and longer. Whatever happens to the entry before ends it.
+    """
+
+    async def retry() -> None:
+        await async_wait_for_change(hass, entry.data[CONF_PORT], seconds)
+        # In the background, so that the start of Home Assistant does not wait for it.
+        hass.async_create_background_task(
+            hass.config_entries.async_reload(entry.entry_id), f"{entry.domain} retry"
+        )
+
+    waiting = hass.async_create_background_task(retry(), f"{entry.domain} port watch")
+
+    @callback
+    def stop() -> None:
+        if entry.state is not ConfigEntryState.SETUP_RETRY:
+            waiting.cancel()
+
+    stop_listening = entry.async_on_state_change(stop)
+    waiting.add_done_callback(lambda _: stop_listening())

@@ -25,12 +25,11 @@ from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 
-from .const import CONF_MULTIPLIER, DOMAIN
-from .coordinator import expected_meter, line_settings
+from .const import CONF_MULTIPLIER, DOMAIN, GENERATED
+from .coordinator import expected_meter, line_settings, text_key
 from .forms import MULTIPLIER_STEP, OPTIONS_SCHEMA, PORT_SCHEMA, to_data, to_form
 from .meter import Identity, MeterError, Protocol, Reading, create_client
-from .meter.detect import NOISE
-from .meter.errors import UNKNOWN, MeterConnectionError, PortBusyError, UnknownDataError
+from .meter.errors import MeterConnectionError, PortBusyError
 from .meter.flag import manufacturer_name
 
 #: Seconds until the first reading must have come; most meters send every 1 to 4 s.
@@ -161,7 +160,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 description_placeholders=self._placeholders,
             )
         self._form = user_input
-        self._data = to_data(user_input, await self._async_stable(user_input[CONF_PORT].strip()))
+        self._data = to_data(user_input, await self._async_stable(user_input[CONF_PORT]))
         # Such a port is held by the other entry and would only be found busy.
         self._async_abort_entries_match({CONF_PORT: self._data[CONF_PORT]})
         self._listening = self.hass.async_create_background_task(
@@ -215,21 +214,12 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def _async_explain(self, error: MeterError) -> None:
         """Say at the form what went wrong, as closely as it is known."""
-        situation = error.situation
-        details = error.details
-        match error:
-            case PortBusyError():
-                # Home Assistant knows its own entries and apps by the names that users gave them.
-                by = await _async_users(self.hass, self._data[CONF_PORT]) or details["by"]
-                details = {**details, "by": by}
-                if by != UNKNOWN:
-                    situation += "_by"
-            case UnknownDataError() if details["looks_like"] == NOISE:
-                situation += "_noise"
-            case UnknownDataError() if details["looks_like"] != UNKNOWN:
-                situation += "_like"
-        self._errors = {"base": situation}
-        self._placeholders = details
+        if isinstance(error, PortBusyError):
+            # Home Assistant knows its own entries and apps by the names that users gave them.
+            by = await _async_users(self.hass, self._data[CONF_PORT])
+            error.details["by"] = by or error.details["by"]
+        self._errors = {"base": text_key(error)}
+        self._placeholders = error.details
 
     async def _async_listen(self) -> Reading:
         """Wait for a reading; when reconfiguring, in place of the entry."""
@@ -258,7 +248,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_create_entry(title=title, data=self._data)
         # The frontend may ask for the form again, even while the entry is being created.
         if self.unique_id is None:
-            await self.async_set_unique_id(meter.unique_id or uuid4().hex)
+            await self.async_set_unique_id(meter.unique_id or f"{GENERATED}{uuid4().hex}")
             self._abort_if_unique_id_configured()
         return self.async_show_form(
             step_id="confirm",

@@ -4,6 +4,9 @@ from typing import Final
 
 DOMAIN: Final = "onemeter"
 
+#: How an entry's unique id begins where the meter tells none; meters' ids never do.
+GENERATED: Final = "generated-"
+
 # Entry data. CONF_PORT and CONF_PROTOCOL come from homeassistant.const. Line settings are kept
 # only where they differ from what is usual for the protocol.
 #: int, baud

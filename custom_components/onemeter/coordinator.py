@@ -26,6 +26,7 @@ from .const import (
     CONF_RTS,
     DEFAULT_PUBLISH_INTERVAL,
     DOMAIN,
+    GENERATED,
 )
 from .issues import Issue, async_clear_issue, async_raise_issue
 from .meter import (
@@ -40,27 +41,38 @@ from .meter import (
     Register,
     create_client,
 )
-from .meter.errors import MeterConnectionError, OtherMeterError, PortBusyError
+from .meter.detect import NOISE
+from .meter.errors import (
+    UNKNOWN,
+    MeterConnectionError,
+    OtherMeterError,
+    PortBusyError,
+    UnknownDataError,
+)
 from .meter.port import redact
 from .pin_lock import PinLock
-from .port_watch import async_wait_for_change
+from .port_watch import (
+    LONGEST_WAIT_BUSY,
+    LONGEST_WAIT_UNWATCHED,
+    async_wait_for_change,
+    can_be_watched,
+)
 from .totals import Totals
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Seconds that setting up waits for the first telegram.
-FIRST_TELEGRAM = 15
+#: Seconds that setting up, and with it the start of Home Assistant, waits for the first telegram;
+#: meters push every one to five seconds, and one that takes longer is tried again.
+FIRST_TELEGRAM = 8
 #: Seconds without a telegram after which a meter counts as silent and its port is opened anew;
 #: meters push every one to five seconds.
 LONGEST_SILENCE = 30
 #: Seconds without the entry's own meter after which another one's telegrams are not just crosstalk.
 OTHER_METER_PATIENCE = 10
 
-#: Seconds between two attempts to open the port.
+#: Seconds between two attempts to open a port whose device is seen to come back.
 SHORTEST_WAIT = 1
 LONGEST_WAIT = 60
-#: The same while another program has the port, since nothing tells when it is free.
-LONGEST_WAIT_BUSY = 5
 
 _READINGS_KEPT = 5
 
@@ -90,12 +102,19 @@ def line_settings(data: Mapping[str, Any]) -> LineSettings:
 
 
 def expected_meter(entry: ConfigEntry) -> str | None:
-    """Return the id that the entry's meter tells; None where it tells none and got one from us.
-
-    A meter's id in its normal form has no lower-case letters; a generated one has.
-    """
+    """Return the id that the entry's meter tells; None where it tells none and got one from us."""
     own = str(entry.unique_id)
-    return own if own == own.upper() else None
+    return None if own.startswith(GENERATED) else own
+
+
+def text_key(error: MeterError) -> str:
+    """Return the key of the texts for an error: its situation, and what else is known of it."""
+    match error:
+        case PortBusyError(details={"by": by}) if by != UNKNOWN:
+            return f"{error.situation}_by"
+        case UnknownDataError(details={"looks_like": guess}) if guess != UNKNOWN:
+            return f"{error.situation}_{'noise' if guess == NOISE else 'like'}"
+    return error.situation
 
 
 class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
@@ -214,8 +233,12 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             if not lost or self._failure is None:
                 wait = SHORTEST_WAIT
             self._async_fail(error)
-            longest = LONGEST_WAIT_BUSY if isinstance(error, PortBusyError) else LONGEST_WAIT
-            if await async_wait_for_change(self.hass, self.client.url, min(wait, longest)):
+            url = self.client.url
+            if isinstance(error, PortBusyError):
+                longest = LONGEST_WAIT_BUSY
+            else:
+                longest = LONGEST_WAIT if can_be_watched(url) else LONGEST_WAIT_UNWATCHED
+            if await async_wait_for_change(self.hass, url, min(wait, longest)):
                 wait = SHORTEST_WAIT
             else:
                 wait = min(2 * wait, LONGEST_WAIT)
@@ -338,17 +361,17 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     def _explain(self, error: Exception) -> UpdateFailed:
         """Keep the situation that an error means, and return it in the user's words."""
-        if isinstance(error, MeterError):
-            key, placeholders = error.situation, error.details
-        elif isinstance(error, ConfigEntryNotReady):
+        if isinstance(error, ConfigEntryNotReady):
             # A port of another integration that is not there yet.
-            key = MeterConnectionError.situation
-            placeholders = {"port": redact(self.client.url), "reason": str(error)}
-        else:
-            key, placeholders = MeterError.situation, {"reason": type(error).__name__}
-        self.situation = key
+            port = redact(self.client.url)
+            error = MeterConnectionError(str(error), port=port, reason=str(error))
+        elif not isinstance(error, MeterError):
+            error = MeterError("unexpected", reason=type(error).__name__)
+        self.situation = error.situation
         return UpdateFailed(
-            translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+            translation_domain=DOMAIN,
+            translation_key=text_key(error),
+            translation_placeholders=error.details,
         )
 
     @callback

@@ -63,7 +63,9 @@ def _select(key: str, options: list[str]) -> SelectSelector:
 
 PORT_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_PORT): SerialPortSelector(),
+        probatio.Required(CONF_PORT): probatio.All(
+            SerialPortSelector(), probatio.Strip, probatio.Length(min=1)
+        ),
         probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): _select(
             CONF_PROTOCOL, [protocol.value for protocol in Protocol]
         ),

@@ -7,7 +7,18 @@ from homeassistant.core import HomeAssistant
 
 _LOOK_EVERY = 1.0
 
+#: Seconds after which a port is tried again at the latest where nothing tells that it has become
+#: ready: one with a URL, or a meter that setting up did not hear; ...
+LONGEST_WAIT_UNWATCHED = 10
+#: ... and a port that another program has, which is often gone soon.
+LONGEST_WAIT_BUSY = 5
+
 type Device = tuple[int, int, int, int]
+
+
+def can_be_watched(url: str) -> bool:
+    """Return whether a port is a local path, so that its device can be seen to come back."""
+    return url.startswith("/")
 
 
 def find_device(url: str) -> Device | None:
@@ -15,7 +26,7 @@ def find_device(url: str) -> Device | None:
 
     Ports with a URL cannot be told apart from here. Not for the event loop.
     """
-    if not url.startswith("/"):
+    if not can_be_watched(url):
         return None
     try:
         found = Path(url).stat()

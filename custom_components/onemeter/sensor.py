@@ -8,11 +8,12 @@ from functools import partial
 from typing import override
 
 from homeassistant.components.sensor import SensorEntity, SensorEntityDescription, SensorStateClass
-from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
+from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import CONF_DIRECTION, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DIRECTION_AUTO
+from .const import CONF_DIRECTION, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DIRECTION_AUTO, DOMAIN
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
 from .entity import OneMeterEntity
 from .meter import Obis, Register, Value
@@ -31,6 +32,7 @@ _TAN_PHI_STEP = Decimal("0.001")
 _ELECTRICITY = 1
 _POWER = Obis(1, 0, 16, 7, 0)
 _ABSOLUTE_POWER = Obis(1, 0, 15, 7, 0)
+_DERIVED_POWER = "power"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ async def async_setup_entry(
         multiplier=Decimal(entry.options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER)),
         signed=entry.options.get(CONF_DIRECTION, DIRECTION_AUTO) == DIRECTION_AUTO,
     )
+    if not reckoning.signed:
+        # It has no value any more. Home Assistant remembers how the user has set it up.
+        entities = er.async_get(hass)
+        unique_id = f"{entry.unique_id}-{_DERIVED_POWER}"
+        if entity_id := entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
+            entities.async_remove(entity_id)
     known: set[Obis | str] = set()
 
     @callback
@@ -233,7 +241,7 @@ def _convert(
 
 
 DERIVED = (
-    _description("power", Line("power", POWER), "", _signed_power),
+    _description(_DERIVED_POWER, Line("power", POWER), "", _signed_power),
     _description(
         "tan_phi",
         Line("tan_phi", Quantity(None, {}, state_class=SensorStateClass.MEASUREMENT, precision=3)),

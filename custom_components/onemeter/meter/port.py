@@ -110,14 +110,15 @@ class Port:
         the characters come without their parity bit; one with the wrong parity comes as 0xFF,
         which no 7-bit character is, and is counted.
 
-        Raises PortLostError when the port went away.
+        Raises PortLostError when the port went away, PortBusyError when another program reads
+        from it too: the bytes that it takes away are missing here, and that looks alike.
         """
         # Reading what is buffered already does not suspend.
         await asyncio.sleep(0)
         try:
             data = await self._serial.read(_READ_MAX)
         except _FAILURES as err:
-            raise PortLostError(f"{self._name} was lost: {_text(err)}", port=self._name) from None
+            raise await self._why_lost(err) from None
         if not data:
             raise PortLostError(f"{self._name} was closed by the other side", port=self._name)
         if self.line.framing is Framing.SEVEN_EVEN:
@@ -135,23 +136,31 @@ class Port:
 
     async def _why_not_opened(self, err: OSError) -> MeterConnectionError:
         name = self._name
-        # The numbers of failed name look-ups are not those of the operating system.
-        number = None if isinstance(err, socket.gaierror) else err.errno
+        number = _number(err)
         if isinstance(err, TimeoutError):
-            reason = f"no answer within {_OPEN_SECONDS} s"
+            reason = "no answer"
         elif number in _NOT_FOUND:
             return PortNotFoundError(f"{name} does not exist", port=name)
         elif number in _NOT_PERMITTED:
             return PortPermissionError(f"{name} may not be opened by this user", port=name)
         elif number == errno.EBUSY:
-            by = await asyncio.to_thread(_programs_using, self.url)
-            message = f"{name} is in use by another program ({by})"
-            return PortBusyError(message, port=name, by=by)
+            return self._busy(await asyncio.to_thread(_programs_using, self.url))
         elif number == errno.ENOTTY:
             reason = "not a serial port"
         else:
             reason = _text(err)
         return self._cannot_open(reason)
+
+    async def _why_lost(self, err: OSError | EOFError | SerialException) -> MeterConnectionError:
+        # A lock keeps out only the programs that look for it.
+        by = await asyncio.to_thread(_programs_using, self.url, besides=os.getpid())
+        if by != UNKNOWN:
+            return self._busy(by)
+        return PortLostError(f"{self._name} was lost: {_text(err)}", port=self._name)
+
+    def _busy(self, by: str) -> PortBusyError:
+        message = f"{self._name} is in use by another program ({by})"
+        return PortBusyError(message, port=self._name, by=by)
 
     def _cannot_open(self, reason: str) -> MeterConnectionError:
         message = f"{self._name} cannot be opened: {reason}"
@@ -170,19 +179,34 @@ def _without_secrets(text: str, url: str) -> str:
 
 
 def _text(err: OSError | EOFError | SerialException) -> str:
-    """Return what went wrong without the file names that OSError adds."""
+    """Return what went wrong, in the operating system's words where it has any.
+
+    Those that OSError comes with may hold file names and addresses.
+    """
+    if (number := _number(err)) is not None:
+        return os.strerror(number)
     return getattr(err, "strerror", None) or str(err) or type(err).__name__
 
 
-def _programs_using(url: str) -> str:
+def _number(err: Exception) -> int | None:
+    """Return the operating system's number of an error; those of name look-ups are none."""
+    return err.errno if isinstance(err, OSError) and not isinstance(err, socket.gaierror) else None
+
+
+def _programs_using(url: str, *, besides: int | None = None) -> str:
     """Name the programs that have a local port open, UNKNOWN where none can be found.
 
+    Without the one of a process id, and without those that still hold on to a port that is gone.
     Programs of other users and in other containers cannot be seen. Takes a while: not for the
     event loop.
     """
     device = os.path.realpath(url.rpartition("://")[2])
+    if not Path(device).exists():
+        return UNKNOWN
     names = []
     for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(besides):
+            continue
         try:
             # The links are compared, not followed: following hangs where a network mount does.
             if any(str(fd.readlink()) == device for fd in (process / "fd").iterdir()):
