@@ -19,7 +19,8 @@ import time
 import tty
 from unittest.mock import patch
 
-from meter import Protocol, create_client
+from meter import Protocol
+from meter.clients import create_client
 from meter.sml import SmlDecoder
 from sml.asyncio import SmlSerialProtocol
 from smllib import SmlStreamReader

@@ -28,7 +28,8 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from .const import CONF_MULTIPLIER, DOMAIN, GENERATED
 from .coordinator import expected_meter, line_settings, text_key
 from .forms import MULTIPLIER_STEP, OPTIONS_SCHEMA, PORT_SCHEMA, to_data, to_form
-from .meter import Identity, MeterError, Protocol, Reading, create_client
+from .meter import Identity, MeterError, Protocol, Reading
+from .meter.clients import create_client
 from .meter.errors import MeterConnectionError, PortBusyError
 from .meter.flag import manufacturer_name
 

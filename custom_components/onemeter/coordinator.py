@@ -39,8 +39,8 @@ from .meter import (
     Protocol,
     Reading,
     Register,
-    create_client,
 )
+from .meter.clients import create_client
 from .meter.detect import NOISE
 from .meter.errors import (
     UNKNOWN,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.onemeter.meter import DEFAULT_LINE, Obis, Protocol, Reading, create_client
+from custom_components.onemeter.meter import DEFAULT_LINE, Obis, Protocol, Reading
 from custom_components.onemeter.meter.client import PushedClient
+from custom_components.onemeter.meter.clients import create_client
 from custom_components.onemeter.meter.errors import (
     ChecksumError,
     MeterError,
