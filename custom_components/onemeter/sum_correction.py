@@ -23,11 +23,12 @@ from homeassistant.components.recorder.statistics import (
 from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.const import (
+    ATTR_UNIT_OF_MEASUREMENT,
     EVENT_RECORDER_5MIN_STATISTICS_GENERATED,
     STATE_UNAVAILABLE,
     STATE_UNKNOWN,
 )
-from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
@@ -61,7 +62,8 @@ class Excess(NamedTuple):
 class History(NamedTuple):
     """What the recorder has of a sensor."""
 
-    #: 5-minute rows in the order of time, from the one before the first step on.
+    #: 5-minute rows in the order of time, from the one before the first step on. Where the step is
+    #: in the first row of all, the one before has no duration but the state that sums start from.
     rows: Sequence[Row]
     #: When numbers were written as states, since the first step.
     written: Sequence[float]
@@ -84,9 +86,7 @@ def find_excess(
             before = row
             continue
         if before is None:
-            if row.start > within[0].time.timestamp():
-                return Excess(within, None, 0)
-            before = Row(row.start, row.start, convert(within[0].value - within[0].offset), 0)
+            return Excess(within, None, 0)
         offset = convert(sum((step.offset for step in within), Decimal()))
         amount = row.sum - before.sum - (row.state - before.state - offset)
         size = max(map(abs, (row.sum, before.sum, row.state, before.state, offset)))
@@ -180,21 +180,27 @@ def _read_history(
         for row in reversed(newest.get(entity_id, ()))
         if row["state"] is not None and row["sum"] is not None
     ]
-    # A state written at the very time of the step would be left out.
-    states = state_changes_during_period(
-        hass,
-        since - timedelta(seconds=1),
-        None,
-        entity_id,
-        no_attributes=True,
-        include_start_time_state=False,
-    )
-    written = [
-        state.last_updated_timestamp
+    unit, unit_class = about["unit_of_measurement"] or "", about["unit_class"]
+    if rows and rows[0].start <= since.timestamp() < rows[0].end:
+        start = rows[0].start
+        for state in _read_states(hass, entity_id, dt_util.utc_from_timestamp(start)):
+            state_unit = state.attributes[ATTR_UNIT_OF_MEASUREMENT]
+            base = _convert(state_unit, unit, unit_class, Decimal(state.state))
+            rows.insert(0, Row(start, start, base, 0))
+            break
+    written = [state.last_updated_timestamp for state in _read_states(hass, entity_id, since)]
+    return unit, unit_class, History(rows, written)
+
+
+def _read_states(hass: HomeAssistant, entity_id: str, since: datetime) -> list[State]:
+    """Read the states of a sensor from that time on, with the one before, that are numbers."""
+    # A state written at the very time would be left out.
+    states = state_changes_during_period(hass, since - timedelta.resolution, None, entity_id)
+    return [
+        state
         for state in states.get(entity_id, ())
         if state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)
     ]
-    return about["unit_of_measurement"] or "", about["unit_class"], History(rows, written)
 
 
 def _convert(from_unit: str, to_unit: str, unit_class: str | None, amount: Decimal) -> float:
