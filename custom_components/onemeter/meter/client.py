@@ -36,8 +36,6 @@ class PushedClient(ABC):
         self.url = url
         self.line = line
         self.counters = Counters()
-        #: The latest bytes received, a few hundred at most, whether understood or not.
-        self.recent = b""
 
     @abstractmethod
     def listen(self) -> AsyncGenerator[Reading]:

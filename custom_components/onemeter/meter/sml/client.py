@@ -11,8 +11,8 @@ from ..port import Port, redact
 from ..reading import Reading
 from . import SmlDecoder
 
-#: Bytes kept to say what was received: the larger part of most telegrams.
-_RECENT_MAX = 512
+#: Bytes kept to say what they look like: the larger part of most telegrams.
+_HEARD_MAX = 512
 
 
 class SmlClient(PushedClient):
@@ -22,8 +22,9 @@ class SmlClient(PushedClient):
         """Take the port's URL or path, and how to open it. Nothing is opened yet."""
         super().__init__(url, line)
         self._decoder = SmlDecoder()
-        # Since the port was opened or the last reading came: bytes, and damaged telegrams before.
-        self._heard = 0
+        # Since the port was opened or the last reading came: the newest bytes, and how many
+        # telegrams were damaged before.
+        self._heard = b""
         self._damaged_before = 0
 
     @override
@@ -46,7 +47,7 @@ class SmlClient(PushedClient):
             return MeterSilentError(f"nothing comes from {port}", port=port)
         if self.counters.damaged > self._damaged_before:
             return ChecksumError(f"telegrams come damaged from {port}", port=port)
-        guess = looks_like(self.recent[-self._heard :])
+        guess = looks_like(self._heard)
         message = f"no SML telegram in what comes from {port}"
         if guess is not None:
             message += f", which looks like {guess}"
@@ -54,8 +55,7 @@ class SmlClient(PushedClient):
 
     def _feed(self, data: bytes) -> list[Reading]:
         self.counters.received += len(data)
-        self.recent = (self.recent + data)[-_RECENT_MAX:]
-        self._heard += len(data)
+        self._heard = (self._heard + data)[-_HEARD_MAX:]
         readings = list(self._decoder.feed(data))
         self._count()
         if readings:
@@ -63,7 +63,7 @@ class SmlClient(PushedClient):
         return readings
 
     def _start_over(self) -> None:
-        self._heard = 0
+        self._heard = b""
         self._damaged_before = self.counters.damaged
 
     def _count(self) -> None:
