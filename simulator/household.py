@@ -91,8 +91,9 @@ class Household:
             period * sums[-1] + sums[index] + of_day[minute]
             for sums, of_day in zip(self._before, (today.imported, today.exported), strict=True)
         ]
-        seconds = self._seconds(day, minute)[:second]
-        so_far = sum(sum(power) for power in seconds)
+        so_far = 0
+        if second:
+            so_far = sum(sum(power) for power in self._seconds(day, minute)[:second])
         return Energy(totals[0] + max(so_far, 0), totals[1] + max(-so_far, 0))
 
     def power(self, time: int) -> Phases:

@@ -10,10 +10,15 @@ from typing import Final, Self
 BITS_PER_CHARACTER: Final = 10
 #: How often characters are put on the wire, per second; a USB adapter does it about as often.
 _SLICES_PER_SECOND: Final = 100
+#: What we may be late in looking at a reader's port, in seconds: a reader that changes its speed
+#: so shortly before its last character has left the wire is given the benefit of the doubt.
+_LATE: Final = 0.01
+#: What a meter that does not listen for a while finds later, in characters.
+_HEARD_MAX: Final = 4096
 
 
 class Line(ABC):
-    """One end of a wire, on which a meter speaks.
+    """One end of a wire, on which a meter speaks and listens.
 
     Used as an asynchronous context manager, or with ``open`` and ``close``: closing pulls the
     cable, opening plugs it in again at the same place. As on a real wire, what nobody listens to
@@ -22,7 +27,17 @@ class Line(ABC):
 
     def __init__(self, baudrate: int | None = None) -> None:
         """Take the speed in baud; None puts everything on the wire at once."""
+        #: The meter's speed, which it may change at any time.
         self.baudrate = baudrate
+        #: Whether the reader hears itself, as some optical heads make it.
+        self.echo = False
+        #: The event loop's time at which the last character that was read had left the wire.
+        self.heard_at = 0.0
+        self._listening = False
+        self._to_be_sent = bytearray()
+        self._sending: asyncio.Task[None] | None = None
+        self._heard = bytearray()
+        self._something_heard = asyncio.Event()
 
     @property
     @abstractmethod
@@ -60,6 +75,84 @@ class Line(ABC):
             due = started + (position + len(piece)) / characters_per_second
             await asyncio.sleep(due - loop.time())
             self.put(piece)
+
+    @property
+    def reader_baudrate(self) -> int | None:
+        """The speed at which the reader sends and listens; the meter's own where it has none."""
+        return self.baudrate
+
+    def reflect(self, data: bytes) -> None:
+        """Give the reader its own bytes back, which are right at whatever speed."""
+        self.put(data)
+
+    def listen(self) -> None:
+        """Begin to take what the reader sends; before, it goes nowhere."""
+        self._listening = True
+
+    async def read(self) -> bytes:
+        """Wait for characters of the reader and return them, as the meter hears them.
+
+        They come when they have left the wire, not when the reader has written them. Each goes
+        over the wire at the speed that the reader's port then has: a reader that changes it too
+        early spoils what is still on its way.
+        """
+        self.listen()
+        await self._something_heard.wait()
+        heard = bytes(self._heard)
+        self.forget()
+        return heard
+
+    def forget(self) -> None:
+        """Drop what was heard, but not yet read."""
+        self._heard.clear()
+        self._something_heard.clear()
+
+    def sent_by_reader(self, data: bytes) -> None:
+        """Put on the wire what the reader has written; for the kinds of line."""
+        if not self._listening:
+            return
+        self._to_be_sent += data
+        if self._sending is None:
+            self._sending = asyncio.ensure_future(self._carry())
+
+    def cut(self) -> None:
+        """Drop what is on the wire; for the kinds of line."""
+        self._to_be_sent.clear()
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+
+    async def _carry(self) -> None:
+        """Carry the reader's characters to the meter, each at the reader's speed."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while self._to_be_sent:
+            speed = self.reader_baudrate
+            size = len(self._to_be_sent)
+            if speed is not None:
+                size = max(1, speed // BITS_PER_CHARACTER // _SLICES_PER_SECOND)
+            piece = bytes(self._to_be_sent[:size])
+            if speed is not None:
+                due += len(piece) * BITS_PER_CHARACTER / speed
+                await asyncio.sleep(due - _LATE - loop.time())
+                # Changed on the way: the rest of the character goes out at the new speed.
+                speed = self.reader_baudrate
+                await asyncio.sleep(due - loop.time())
+            del self._to_be_sent[:size]
+            self._hear(piece, speed, due)
+        self._sending = None
+
+    def _hear(self, piece: bytes, speed: int | None, at: float) -> None:
+        if self.echo:
+            self.reflect(piece)
+        if speed is not None and self.baudrate is not None and speed != self.baudrate:
+            piece = resample(piece, speed, self.baudrate)
+        if not piece:
+            return
+        self.heard_at = at
+        self._heard += piece
+        del self._heard[:-_HEARD_MAX]
+        self._something_heard.set()
 
     async def __aenter__(self) -> Self:
         """Plug the cable in."""

@@ -1,7 +1,9 @@
 """A meter's line as a pseudo-terminal, which a reader opens like any serial port."""
 
+import asyncio
 from contextlib import suppress
 import errno
+from functools import cache
 import os
 from pathlib import Path
 import select
@@ -11,8 +13,10 @@ from typing import override
 
 from .line import Line, resample
 
-_DISCARD_SIZE = 4096
+_READ_SIZE = 4096
 _OUTPUT_SPEED = 5
+#: How often we look whether somebody has opened the port, in seconds; the kernel tells nobody.
+_LOOK = 0.01
 
 
 class PtyLine(Line):
@@ -21,7 +25,8 @@ class PtyLine(Line):
     The path is a symbolic link that comes and goes with the cable, like the name of a USB adapter;
     a link that is already there is replaced, anything else is left alone. After ``close`` a
     reader that still has the port open gets an end of file or an input/output error. With a
-    speed, a reader that opens the port at another one sees the garbage that it deserves.
+    speed, a reader that opens the port at another one sees the garbage that it deserves, and so
+    does the meter.
     """
 
     def __init__(self, path: Path | str, baudrate: int | None = None) -> None:
@@ -31,6 +36,7 @@ class PtyLine(Line):
         self._master: int | None = None
         self._target = Path()
         self._listened_to = select.poll()
+        self._look_later: asyncio.TimerHandle | None = None
 
     @property
     @override
@@ -42,6 +48,13 @@ class PtyLine(Line):
     def listened_to(self) -> bool:
         # The kernel tells the master that nobody has the slave open by a hang-up.
         return self._master is not None and not self._listened_to.poll(0)
+
+    @property
+    @override
+    def reader_baudrate(self) -> int | None:
+        if self._master is None or self.baudrate is None or _constant(self.baudrate) is None:
+            return self.baudrate
+        return _speeds().get(termios.tcgetattr(self._master)[_OUTPUT_SPEED], self.baudrate)
 
     @override
     async def open(self) -> None:
@@ -65,6 +78,8 @@ class PtyLine(Line):
                     errno.EEXIST, "is no link, and stays as it is", str(self.path)
                 )
             self.path.symlink_to(self._target)
+            if self._listening:
+                self._look()
         except OSError:
             self.close()
             raise
@@ -77,29 +92,66 @@ class PtyLine(Line):
             return
         if self.path.is_symlink() and self.path.readlink() == self._target:
             self.path.unlink()
+        if self._listening:
+            self._stop_looking(self._master)
+        self.cut()
         self._listened_to.unregister(self._master)
         os.close(self._master)
         self._master = None
 
     @override
     def put(self, data: bytes) -> None:
+        speed = self.reader_baudrate
+        if self.baudrate is not None and speed is not None and speed != self.baudrate:
+            data = resample(data, self.baudrate, speed)
+        self.reflect(data)
+
+    @override
+    def reflect(self, data: bytes) -> None:
         if self._master is None or not self.listened_to:
             return
-        # What the reader wrote to the meter goes nowhere.
-        with suppress(OSError):
-            while os.read(self._master, _DISCARD_SIZE):
-                pass
+        if not self._listening:
+            # What the reader wrote to the meter goes nowhere.
+            with suppress(OSError):
+                while os.read(self._master, _READ_SIZE):
+                    pass
         # A reader that is too slow loses what does not fit.
         with suppress(BlockingIOError):
-            os.write(self._master, self._as_received(self._master, data))
+            os.write(self._master, data)
 
-    def _as_received(self, master: int, data: bytes) -> bytes:
-        if self.baudrate is None or (speed := _constant(self.baudrate)) is None:
-            return data
-        listening_at = termios.tcgetattr(master)[_OUTPUT_SPEED]
-        if listening_at == speed:
-            return data
-        return resample(data, self.baudrate, _speeds().get(listening_at, self.baudrate))
+    @override
+    def listen(self) -> None:
+        if not self._listening:
+            super().listen()
+            self._look()
+
+    def _look(self) -> None:
+        """Wait for bytes while somebody has the port open, and for somebody while nobody has."""
+        if self._master is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self.listened_to:
+            loop.add_reader(self._master, self._take, self._master)
+        else:
+            # The kernel reports a port that nobody has open as ready at all times.
+            self._look_later = loop.call_later(_LOOK, self._look)
+
+    def _stop_looking(self, master: int) -> None:
+        asyncio.get_running_loop().remove_reader(master)
+        if self._look_later is not None:
+            self._look_later.cancel()
+
+    def _take(self, master: int) -> None:
+        try:
+            data = os.read(master, _READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            # The last reader has gone.
+            self._stop_looking(master)
+            self._look()
+            return
+        self.sent_by_reader(data)
 
 
 def _constant(baudrate: int) -> int | None:
@@ -108,6 +160,7 @@ def _constant(baudrate: int) -> int | None:
     return constant
 
 
+@cache
 def _speeds() -> dict[int, int]:
     """Return the speeds by the terminal interface's constants."""
     return {

@@ -1,6 +1,7 @@
 """A meter's line as a TCP server, as ser2net and WiFi bridges offer it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, cast, override
 
 from .line import Line
@@ -10,7 +11,11 @@ _BACKLOG: Final = 65_536
 
 
 class TcpLine(Line):
-    """A port of this machine that sends every client what the meter says."""
+    """A port of this machine that sends every client what the meter says.
+
+    A bridge has the speed that it is set to, whatever that of its client: the meter and whoever
+    reads it always have the same.
+    """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, baudrate: int | None = None) -> None:
         """Take the address to listen at, and the speed; port 0 is any free port, then kept."""
@@ -35,7 +40,10 @@ class TcpLine(Line):
         """Listen; OSError where the port is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Client(self._clients), self.host, self.port, reuse_address=True
+            lambda: _Client(self._clients, self.sent_by_reader),
+            self.host,
+            self.port,
+            reuse_address=True,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -47,6 +55,7 @@ class TcpLine(Line):
         self._server = None
         for client in self._clients:
             client.abort()
+        self.cut()
 
     @override
     def put(self, data: bytes) -> None:
@@ -56,17 +65,22 @@ class TcpLine(Line):
 
 
 class _Client(asyncio.Protocol):
-    """One connection; what it sends is ignored."""
+    """One connection."""
 
     _transport: asyncio.Transport
 
-    def __init__(self, clients: set[asyncio.Transport]) -> None:
+    def __init__(self, clients: set[asyncio.Transport], received: Callable[[bytes], None]) -> None:
         self._clients = clients
+        self._received = received
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._clients.add(self._transport)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._received(data)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,0 +1,51 @@
+"""The characters between a meter and whoever reads it, and when they come."""
+
+import asyncio
+from collections import deque
+
+from simulator.line import BITS_PER_CHARACTER, Line
+
+from .encoder import with_even_parity, without_parity
+
+
+class Link:
+    """A meter's side of the line: seven-bit characters, with or without parity."""
+
+    def __init__(self, line: Line) -> None:
+        """Take the line; it is listened to from now on."""
+        self.line = line
+        #: Whether the meter sends its characters with even parity, as the standard wants it.
+        self.even_parity = True
+        #: Whether it drops what comes with odd parity.
+        self.strict = False
+        #: When the last character had come, in the event loop's time.
+        self.heard_at = 0.0
+        self._heard: deque[int] = deque()
+        line.listen()
+
+    @property
+    def character_time(self) -> float:
+        """Seconds that a character takes at the present speed."""
+        return BITS_PER_CHARACTER / self.line.baudrate if self.line.baudrate else 0.0
+
+    async def character(self, deadline: float | None = None) -> int | None:
+        """Wait for a character; None when the event loop's time has reached the deadline."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                while not self._heard:
+                    data = await self.line.read()
+                    self._heard.extend(without_parity(data, strict=self.strict))
+                    self.heard_at = self.line.heard_at
+        except TimeoutError:
+            return None
+        return self._heard.popleft()
+
+    async def wait_until(self, time: float) -> None:
+        """Wait for a time of the event loop."""
+        await asyncio.sleep(time - asyncio.get_running_loop().time())
+
+    async def send(self, data: bytes) -> None:
+        """Send characters. What comes meanwhile is not heard: the meter is busy."""
+        await self.line.write(with_even_parity(data) if self.even_parity else data)
+        self.line.forget()
+        self._heard.clear()
