@@ -1,4 +1,4 @@
-"""The simulator's command line: ``python -m simulator sml | replay``."""
+"""The simulator's command line: ``python -m simulator sml | iec62056 | replay``."""
 
 import argparse
 import asyncio
@@ -11,7 +11,9 @@ import signal
 import sys
 import time
 
+from . import arguments
 from .household import Household
+from .iec62056 import command
 from .line import Line
 from .pty import PtyLine
 from .sml.meter import SmlMeter, Style
@@ -23,9 +25,10 @@ _EXAMPLES = """\
 examples:
   %(prog)s sml --pty /tmp/meter                        a meter at a serial port
   %(prog)s sml --tcp 127.0.0.1:5000 --lose 0.001       ... behind a bridge, with a bad probe
+  %(prog)s iec62056 --pty /tmp/meter                   a meter that has to be asked
   %(prog)s replay telegrams.bin --pty /tmp/meter       what a real meter once said
 
-"%(prog)s sml --help" lists all options. Ctrl-C ends the simulator.
+"%(prog)s sml --help" and the like list all options. Ctrl-C ends the simulator.
 """
 
 
@@ -42,10 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _line(options: argparse.Namespace) -> Line:
+    baudrate = options.speed(options)
     if options.pty is not None:
-        return PtyLine(options.pty, options.baud)
+        return PtyLine(options.pty, baudrate)
     host, port = options.tcp
-    return TcpLine(host, port, options.baud)
+    return TcpLine(host, port, baudrate)
+
+
+def _speed(options: argparse.Namespace) -> int:
+    speed: int = options.baud
+    return speed
 
 
 async def _until_stopped(speaking: Coroutine[None, None, None], line: Line) -> None:
@@ -103,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="sml | replay")
+    commands = parser.add_subparsers(required=True, metavar="sml | iec62056 | replay")
 
     port = argparse.ArgumentParser(add_help=False)
     group = port.add_argument_group("port")
@@ -112,22 +121,29 @@ def _parser() -> argparse.ArgumentParser:
         "--pty", type=Path, metavar="PATH", help="serial port to make, as a link at this path"
     )
     where.add_argument(
-        "--tcp", type=_address, metavar="HOST:PORT", help="address to listen at, as a bridge does"
+        "--tcp",
+        type=arguments.address,
+        metavar="HOST:PORT",
+        help="address to listen at, as a bridge does",
     )
-    group.add_argument(
-        "--baud", type=_positive_int, default=9600, help="speed of the line (default: 9600)"
+    speed = argparse.ArgumentParser(add_help=False)
+    speed.add_argument_group("speed").add_argument(
+        "--baud",
+        type=arguments.positive_int,
+        default=9600,
+        help="speed of the line (default: 9600)",
     )
 
     sml = commands.add_parser(
         "sml",
-        parents=[port],
+        parents=[port, speed],
         help="a meter that pushes SML telegrams",
         description="A meter with an optical port that pushes an SML telegram each second, in\n"
         "front of a household with solar panels. The same seed is the same household,\n"
         "and its totals go on when the simulator is started again.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    sml.set_defaults(run=_sml)
+    sml.set_defaults(run=_sml, speed=_speed)
     meter = sml.add_argument_group("meter")
     meter.add_argument(
         "--style",
@@ -136,7 +152,9 @@ def _parser() -> argparse.ArgumentParser:
         default=Style.FNN,
         help="fnn: a modern meter; edl: one of 2010, which tells direction only in its status word",
     )
-    meter.add_argument("--serial", type=_serial, default=12_345_678, help="number of the meter")
+    meter.add_argument(
+        "--serial", type=arguments.serial, default=12_345_678, help="number of the meter"
+    )
     meter.add_argument("--seed", type=int, default=0, help="another household")
     solar = meter.add_mutually_exclusive_group()
     solar.add_argument("--no-solar", action="store_true", help="a household without panels")
@@ -146,80 +164,74 @@ def _parser() -> argparse.ArgumentParser:
         help="the panels' own meter, which counts what they give",
     )
     meter.add_argument(
-        "--interval", type=_seconds, default=1.0, metavar="S", help="seconds between telegrams"
+        "--interval",
+        type=arguments.seconds,
+        default=1.0,
+        metavar="S",
+        help="seconds between telegrams",
     )
     meter.add_argument(
         "--pin-locked", action="store_true", help="whole kWh only and no power, as without PIN"
     )
     trouble = sml.add_argument_group("trouble")
     trouble.add_argument(
-        "--noise", type=_rate, default=0.0, metavar="RATE", help="share of bytes that are changed"
+        "--noise",
+        type=arguments.rate,
+        default=0.0,
+        metavar="RATE",
+        help="share of bytes that are changed",
     )
     trouble.add_argument(
-        "--lose", type=_rate, default=0.0, metavar="RATE", help="share of bytes that are lost"
+        "--lose",
+        type=arguments.rate,
+        default=0.0,
+        metavar="RATE",
+        help="share of bytes that are lost",
     )
     trouble.add_argument(
-        "--silent-after", type=_seconds, metavar="S", help="say nothing from so many seconds on"
+        "--silent-after",
+        type=arguments.seconds,
+        metavar="S",
+        help="say nothing from so many seconds on",
     )
     trouble.add_argument(
         "--silent-for",
-        type=_seconds,
+        type=arguments.seconds,
         default=math.inf,
         metavar="S",
         help="... but only for so long (default: for ever)",
     )
     trouble.add_argument(
         "--restart-total-after",
-        type=_seconds,
+        type=arguments.seconds,
         metavar="S",
         help="begin again at 0 kWh after so many seconds, as a new meter",
     )
 
+    iec62056 = commands.add_parser(
+        "iec62056",
+        parents=[port],
+        help="a meter that speaks IEC 62056-21",
+        description="A meter with an optical port that is asked for its readout, or sends it by\n"
+        "itself (mode D), in front of a household with solar panels. The same seed is the\n"
+        "same household, and its totals go on when the simulator is started again.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    iec62056.set_defaults(run=command.run, speed=command.first_speed)
+    command.add_options(iec62056)
+
     again = commands.add_parser(
         "replay",
-        parents=[port],
+        parents=[port, speed],
         help="a captured stream",
         description="Send a captured stream to the first program that opens the port. Ends when\n"
         "that program has closed it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    again.set_defaults(run=_replay)
+    again.set_defaults(run=_replay, speed=_speed)
     again.add_argument("file", type=Path, metavar="FILE", help="the bytes to send")
     again.add_argument("--loop", action="store_true", help="begin again at the end, for ever")
     return parser
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > 65_535:
-        raise argparse.ArgumentTypeError(f"not HOST:PORT: {text}")
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def _positive_int(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"not a positive number: {text}")
-    return int(text)
-
-
-def _serial(text: str) -> int:
-    if not text.isdecimal() or len(text) > 8:
-        raise argparse.ArgumentTypeError(f"not a number of up to eight digits: {text}")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 <= rate <= 1:
-        raise argparse.ArgumentTypeError(f"not between 0 and 1: {text}")
-    return rate
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"not a time in seconds: {text}")
-    return seconds
 
 
 if __name__ == "__main__":

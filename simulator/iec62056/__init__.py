@@ -1,19 +1,25 @@
 """IEC 62056-21 meters, made without a line of the library that reads them."""
 
+from .captured import Captured
 from .conversation import serve
 from .encoder import Checksum
 from .faults import ALWAYS, Faults
-from .meter import Entry, Iec62056Meter, LowerSpeed, Mode
+from .meter import Entry, Iec62056Meter, LowerSpeed, Mode, Programming, Rejection
+from .profile import Memory
 from .registers import Registers
 
 __all__ = [
     "ALWAYS",
+    "Captured",
     "Checksum",
     "Entry",
     "Faults",
     "Iec62056Meter",
     "LowerSpeed",
+    "Memory",
     "Mode",
+    "Programming",
     "Registers",
+    "Rejection",
     "serve",
 ]

@@ -1,22 +1,28 @@
 """What meters do on a line: they wait for somebody to sign on, and answer."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 import re
 from typing import Final
 
 from simulator.line import Line
 
 from . import encoder
-from .link import Link
-from .meter import Entry, Iec62056Meter, LowerSpeed, Mode
+from .link import CHARACTER_TIMEOUT, Link
+from .meter import Iec62056Meter, LowerSpeed, Mode, Programming
+from .programming import Session
+from .wakeup import Sleep
 
-#: Longest time between two characters of a message, in seconds (clause 6.4.3).
-_CHARACTER_TIMEOUT: Final = 1.5
 _SIGN_ON: Final = re.compile(rb"/([?#1-9])([0-9A-Za-z ]{0,32})!\r\n\Z")
 _SIGN_ON_MAX: Final = 40
 _ACKNOWLEDGEMENT: Final = re.compile(rb"\x06([0-9])([0-9A-Za-z])([0-9])\r\n\Z")
 _SPEEDS: Final = {digit: speed for speed, digit in encoder.SPEED_DIGITS.items()}
+_ACKNOWLEDGEMENT_SIZE: Final = 6
+_HDLC: Final = "2"
+_PROGRAMMING: Final = "1"
 _NOISE: Final = bytes.fromhex("7f00ff53")
 
 
@@ -38,25 +44,73 @@ class Acknowledgement:
 
 
 async def serve(line: Line, *meters: Iec62056Meter) -> None:
-    """Let meters answer on a line, for ever."""
-    link = Link(line)
+    """Let meters answer on a line, for ever.
+
+    A meter of mode D needs a line of its own. Where several meters answer to the same sign-on,
+    they do so at the same time.
+    """
     for meter in meters:
-        # The first one takes its time, the next ones do not.
+        # The first readout takes its time, the next ones do not.
         meter.readout()
+    if len(meters) == 1 and meters[0].mode is Mode.D:
+        await _push(Link(line), meters[0])
+    link = Link(line)
+    sleeps = [Sleep() for _ in meters]
     while True:
         line.baudrate = meters[0].start_baudrate
-        sign_on = await _sign_on(link)
-        for meter in meters:
-            if meter.answers(sign_on.table, sign_on.address):
-                await _Conversation(link, meter).hold(sign_on)
-                break
+        link.strict = all(meter.strict_parity for meter in meters)
+        sign_on = await _sign_on(link, sleeps)
+        awake = [
+            (meter, sleep)
+            for meter, sleep in zip(meters, sleeps, strict=True)
+            if not meter.battery or sleep.awake(link.heard_at)
+        ]
+        called = [pair for pair in awake if pair[0].answers(sign_on.table, sign_on.address)]
+        if len(called) > 1:
+            await _talk_across(link, [meter for meter, _ in called])
+        elif called:
+            ((meter, sleep),) = called
+            await _Conversation(link, meter).hold(sign_on)
+            sleep.stay_awake(asyncio.get_running_loop().time())
 
 
-async def _sign_on(link: Link) -> SignOn:
+async def _push(link: Link, meter: Iec62056Meter) -> None:
+    """Send readouts without being asked (mode D)."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    conversation = _Conversation(link, meter)
+    link.line.baudrate = meter.baudrate
+    while True:
+        await link.wait_until(due)
+        await conversation.send_noise()
+        await conversation.send_readout(meter.pushed())
+        due = max(due + meter.interval, loop.time())
+
+
+async def _talk_across(link: Link, meters: list[Iec62056Meter]) -> None:
+    """Let meters introduce themselves all at once: where one shines, the others are not seen."""
+    for meter in meters:
+        meter.note("collision")
+    identifications = [meter.identification for meter in meters]
+    size = max(map(len, identifications))
+    await link.wait_until(link.heard_at + meters[0].tr)
+    await link.send(
+        bytes(
+            reduce(and_, characters)
+            for characters in zip(
+                *(text.ljust(size, b"\xff") for text in identifications), strict=True
+            )
+        )
+    )
+
+
+async def _sign_on(link: Link, sleeps: list[Sleep]) -> SignOn:
     heard = bytearray()
     while True:
         character = await link.character()
         assert character is not None  # noqa: S101  there is no deadline
+        for sleep in sleeps:
+            sleep.hear(character, link.heard_at - link.character_time, link.heard_at)
         if (sign_on := _complete(heard, character)) is not None:
             return sign_on
 
@@ -85,41 +139,43 @@ class _Conversation:
     async def hold(self, sign_on: SignOn) -> None:
         """Answer, as the meter's mode wants it."""
         meter = self.meter
-        next_sign_on: SignOn | None = sign_on
-        while next_sign_on is not None:
-            sign_on = next_sign_on
-            self.note("sign-on", sign_on.address)
+        again: SignOn | None = sign_on
+        while again is not None:
+            sign_on, again = again, None
+            meter.note("sign-on", sign_on.address)
             await self.link.wait_until(self.link.heard_at + meter.tr)
-            if meter.faults.happens("noise"):
-                await self.line.write(_NOISE)
+            await self.send_noise()
             await self.link.send(meter.identification)
-            if meter.mode is Mode.A:
-                await self.send_readout(meter.readout(sign_on.table))
-                return
-            if meter.mode is Mode.B:
-                await asyncio.sleep(meter.tr)
-                self.line.baudrate = meter.baudrate
-                await self.send_readout(meter.readout(sign_on.table))
-                return
-            match await self.acknowledgement():
-                case SignOn() as again:
-                    next_sign_on = again
-                case Acknowledgement() as chosen:
-                    await self.follow(sign_on, chosen)
-                    return
-                case None:
-                    self.note("no acknowledgement")
+            match meter.mode:
+                case Mode.C | Mode.E:
+                    again = await self.come_to_terms(sign_on)
+                case Mode.B:
+                    await asyncio.sleep(meter.tr)
+                    self.line.baudrate = meter.baudrate
                     await self.send_readout(meter.readout(sign_on.table))
-                    return
+                case Mode.A | Mode.D:
+                    await self.send_readout(meter.readout(sign_on.table))
+
+    async def come_to_terms(self, sign_on: SignOn) -> SignOn | None:
+        """Do what is asked for after the identification; return the sign-on that came instead."""
+        match await self.acknowledgement():
+            case SignOn() as again:
+                return again
+            case None:
+                self.meter.note("no acknowledgement")
+                await self.send_readout(self.meter.readout(sign_on.table))
+            case chosen:
+                await self.follow(sign_on, chosen)
+        return None
 
     async def acknowledgement(self) -> Acknowledgement | SignOn | None:
         """Wait for an acknowledgement, or another sign-on; None when neither comes in time."""
-        deadline = self.now() + self.meter.acknowledgement_timeout
+        deadline = asyncio.get_running_loop().time() + self.meter.acknowledgement_timeout
         heard = bytearray()
         begun = b""
         while True:
-            until = self.now() + _CHARACTER_TIMEOUT if begun else deadline
-            character = await self.link.character(max(until, deadline))
+            until = max(deadline, self.link.heard_at + CHARACTER_TIMEOUT) if begun else deadline
+            character = await self.link.character(until)
             if character is None:
                 return None
             if character == encoder.ACK[0]:
@@ -132,20 +188,22 @@ class _Conversation:
                 chosen = Acknowledgement(*(group.decode() for group in found.groups()))
                 if self.sees(chosen):
                     return chosen
-                begun = b""
-            elif len(begun) > 6:
+            if len(begun) >= _ACKNOWLEDGEMENT_SIZE:
                 begun = b""
 
     def sees(self, chosen: Acknowledgement) -> bool:
         """Whether the meter takes an acknowledgement for one."""
-        if self.meter.faults.happens("lose_acknowledgements"):
-            self.note("lost acknowledgement")
+        meter = self.meter
+        if meter.faults.happens("lose_acknowledgements"):
+            meter.note("lost acknowledgement")
             return False
-        self.note("acknowledgement", f"{chosen.protocol}{chosen.speed}{chosen.choice}")
+        meter.note("acknowledgement", f"{chosen.protocol}{chosen.speed}{chosen.choice}")
+        if chosen.protocol == _HDLC and meter.mode is not Mode.E:
+            return False
         speed = _SPEEDS.get(chosen.speed)
-        if speed is None or speed > self.meter.baudrate:
+        if speed is None or speed > meter.baudrate:
             return False
-        return speed == self.meter.baudrate or self.meter.lower_speed is not LowerSpeed.REFUSED
+        return speed == meter.baudrate or meter.lower_speed is not LowerSpeed.REFUSED
 
     async def follow(self, sign_on: SignOn, chosen: Acknowledgement) -> None:
         """Do what was chosen, at the speed that was agreed upon."""
@@ -156,7 +214,32 @@ class _Conversation:
         if not meter.faults.happens("keep_old_speed"):
             overruled = meter.lower_speed is LowerSpeed.OVERRULED
             self.line.baudrate = meter.baudrate if overruled else _SPEEDS[chosen.speed]
-        await self.send_readout(readout)
+        if chosen.protocol == _HDLC:
+            await self.listen_to_hdlc()
+        elif chosen.choice != _PROGRAMMING:
+            await self.send_readout(readout)
+        elif meter.programming is Programming.ALLOWED:
+            await Session(self.link, meter).hold()
+        elif meter.programming is Programming.REFUSED:
+            await self.link.send(encoder.command("B0", None, meter.checksum))
+
+    async def listen_to_hdlc(self) -> None:
+        """Write what comes into the log, until nothing comes any more; answer nothing."""
+        self.meter.note("hdlc", str(self.line.baudrate))
+        heard = bytearray()
+        loop = asyncio.get_running_loop()
+        timeout = self.meter.session_timeout
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout) as limit:
+                while True:
+                    heard += await self.line.read()
+                    limit.reschedule(loop.time() + timeout)
+        self.meter.note("hdlc ended", heard.hex())
+
+    async def send_noise(self) -> None:
+        """Send noise, when it is time for some."""
+        if self.meter.faults.happens("noise"):
+            await self.line.write(_NOISE)
 
     async def send_readout(self, readout: bytes) -> None:
         """Send a readout, with what goes wrong on the way."""
@@ -167,14 +250,5 @@ class _Conversation:
             data[middle] ^= 1
         if faults.happens("stop_midway"):
             del data[middle:]
-        self.note("readout", str(self.line.baudrate))
+        self.meter.note("readout", str(self.line.baudrate))
         await self.link.send(bytes(data))
-
-    def note(self, what: str, detail: str = "") -> None:
-        """Write into the meter's log."""
-        self.meter.log.append(Entry(self.now(), what, detail))
-
-    @staticmethod
-    def now() -> float:
-        """Return the event loop's time."""
-        return asyncio.get_running_loop().time()

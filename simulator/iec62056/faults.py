@@ -17,6 +17,8 @@ class Faults:
     keep_old_speed: int = 0
     #: One bit in the middle of a readout is flipped.
     flip_bits: int = 0
+    #: One bit in the middle of an answer in a programming session is flipped.
+    flip_bits_of_answers: int = 0
     #: The meter stops in the middle of a readout.
     stop_midway: int = 0
     #: There is noise on the line before the identification.

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from simulator.line import BITS_PER_CHARACTER, Line
 
 from .encoder import with_even_parity, without_parity
+
+#: Longest time between two characters of a message, in seconds (clause 6.4.3).
+CHARACTER_TIMEOUT: Final = 1.5
 
 
 class Link:

@@ -1,14 +1,17 @@
 """An IEC 62056-21 meter: who it is, what it says and what it allows."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 import time
-from typing import Final
+from typing import Any, Final, Self
 
 from . import encoder
+from .captured import Captured
 from .encoder import Checksum
 from .faults import Faults
+from .profile import Memory, parse_span
 from .registers import Registers, lines
 
 #: A manufacturer that does not exist.
@@ -17,6 +20,8 @@ MANUFACTURER: Final = "DMO"
 #: Reaction times in seconds (clause 6.4.3): of all meters, and of those that announce to be quick.
 _REACTION_TIME: Final = 0.2
 _QUICK_REACTION_TIME: Final = 0.02
+#: After so many wrong passwords none is right any more.
+_WRONG_PASSWORDS: Final = 3
 
 
 class Mode(StrEnum):
@@ -42,6 +47,25 @@ class LowerSpeed(StrEnum):
     OVERRULED = "overruled"
     #: It takes the acknowledgement for none.
     REFUSED = "refused"
+
+
+class Programming(StrEnum):
+    """What a meter does when a programming session is asked for."""
+
+    ALLOWED = "allowed"
+    #: It breaks off (B0).
+    REFUSED = "refused"
+    #: It says nothing.
+    IGNORED = "ignored"
+
+
+class Rejection(StrEnum):
+    """How a meter answers a wrong password."""
+
+    NAK = "nak"
+    ERROR = "error"
+    #: It breaks the session off (B0).
+    BREAK = "break"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +110,61 @@ class Iec62056Meter:
     strict_parity: bool = False
     #: Lines of the readouts for other sign-ons than "/?", by the character after the slash.
     tables: Mapping[str, str] = field(default_factory=dict)
+    #: What it says instead of the identification and the readout that would be its own.
+    captured: Captured | None = None
+    #: Whether it has a battery, and sleeps until it is woken.
+    battery: bool = False
+    #: Seconds between two readouts in mode D.
+    interval: float = 1.0
+
+    programming: Programming = Programming.ALLOWED
+    #: The password of programming sessions; None where none is needed.
+    password: str | None = None
+    #: What it sends for the client to make the password of; most clients need not.
+    seed: str = ""
+    rejection: Rejection = Rejection.ERROR
+    #: Wrong passwords since the last right one, after three of which none is right any more.
+    wrong_passwords: int = 0
+    #: The answer to a question for a register that is not there.
+    unknown_register: str = "(ER01)"
+    #: Seconds without a command after which a session ends.
+    session_timeout: float = 60.0
+    #: Lines in each partial block that answers R6.
+    lines_per_block: int = 16
+    memory: Memory = field(default_factory=Memory)
+
     faults: Faults = field(default_factory=Faults)
     log: list[Entry] = field(default_factory=list)
+
+    @classmethod
+    def playing(cls, data: bytes, *, checksum: Checksum | None = None, **options: Any) -> Self:
+        """Make a meter that gives a captured readout, at the speed that it was given at.
+
+        ``data`` is an identification with the block that followed it, or the block alone; with a
+        kind of checksum it is framed anew. Other options are those of any meter.
+        """
+        captured = Captured.from_bytes(data, checksum)
+        options.setdefault("mode", Mode(captured.mode))
+        if captured.baudrate is not None:
+            options.setdefault("baudrate", captured.baudrate)
+        return cls(captured=captured, **options)
 
     @property
     def identification(self) -> bytes:
         """The line by which it introduces itself, with CR LF."""
+        if self.captured is not None and self.captured.identification is not None:
+            return self.captured.identification
         match self.mode:
             case Mode.A:
-                speed, ident = " ", "DEMO-21"
+                speed = " "
             case Mode.B:
-                speed, ident = encoder.SPEED_LETTERS[self.baudrate], "DEMO-21"
-            case Mode.E:
-                speed, ident = encoder.SPEED_DIGITS[self.baudrate], r"\2DEMO-21"
-            case _:
-                speed, ident = encoder.SPEED_DIGITS[self.baudrate], "DEMO-21"
-        if self.ident is not None:
-            ident = self.ident
+                speed = encoder.SPEED_LETTERS[self.baudrate]
+            case Mode.C | Mode.D | Mode.E:
+                # There is no digit for the highest speeds, at which only mode D sends.
+                speed = encoder.SPEED_DIGITS.get(self.baudrate, "5")
+        ident = self.ident
+        if ident is None:
+            ident = r"\2DEMO-21" if self.mode is Mode.E else "DEMO-21"
         return f"/{self.manufacturer}{speed}{ident}\r\n".encode("ascii")
 
     @property
@@ -110,7 +172,8 @@ class Iec62056Meter:
         """The reaction time in seconds."""
         if self.reaction_time is not None:
             return self.reaction_time
-        return _QUICK_REACTION_TIME if self.manufacturer[2].islower() else _REACTION_TIME
+        quick = self.identification[3:4].islower()
+        return _QUICK_REACTION_TIME if quick else _REACTION_TIME
 
     def answers(self, table: str, address: str) -> bool:
         """Whether it answers to a sign-on. Leading zeros of addresses do not count."""
@@ -124,11 +187,61 @@ class Iec62056Meter:
         now = int(self.clock())
         if table in self.tables:
             content = self.tables[table]
+        elif self.captured is not None:
+            return self.captured.block
         elif choice == "6":
             content = lines(self.registers.short_list(now, self.serial))
         else:
             content = lines(self.registers.data_sets(now, self.serial))
         return encoder.data_block(content, self.checksum)
+
+    def pushed(self) -> bytes:
+        """Return what it sends in mode D: the identification and the readout of now."""
+        if self.captured is not None:
+            return self.identification + self.captured.block
+        content = lines(self.registers.pushed(int(self.clock()), self.serial))
+        telegram = self.identification + b"\r\n" + content.encode("ascii") + b"!"
+        if self.checksum is Checksum.CRC16:
+            return telegram + encoder.p1_crc(telegram)
+        return telegram + b"\r\n"
+
+    def register(self, address: str) -> str | None:
+        """Return the answer to a question for a register: its values in their brackets."""
+        if self.captured is not None:
+            return self.captured.register(address)
+        address = address.removeprefix("1-0:").removesuffix("*255")
+        for name, values in self.registers.data_sets(int(self.clock()), self.serial):
+            if name == address:
+                return encoder.data_set("", values)
+        return None
+
+    def remembered(self, name: str, span: str) -> list[str] | None:
+        """Return the lines of P.01 or P.98 in a span; None where there is no such thing."""
+        if (times := parse_span(span)) is None:
+            return None
+        now = int(self.clock())
+        match name:
+            case "P.01":
+                found = self.memory.load_profile(self.registers.household, now, times)
+            case "P.98":
+                found = self.memory.event_log(now, times)
+            case _:
+                return None
+        return found or [f"{name}()"]
+
+    def check_password(self, password: str) -> bool:
+        """Whether a password opens a session; wrong ones are counted."""
+        if self.password is None:
+            return True
+        if self.wrong_passwords < _WRONG_PASSWORDS and password == self.password:
+            self.wrong_passwords = 0
+            return True
+        self.wrong_passwords += 1
+        return False
+
+    def note(self, what: str, detail: str = "") -> None:
+        """Write a line into the log."""
+        self.log.append(Entry(asyncio.get_running_loop().time(), what, detail))
 
     def count(self, what: str) -> int:
         """Return how often something has happened."""

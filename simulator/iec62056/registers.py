@@ -20,8 +20,8 @@ _QUARTER: Final = 900
 _INSTALLED: Final = INSTALLED_DAY * SECONDS_PER_DAY - _STANDARD_TIME
 
 #: Tenths of a watt times seconds in a kilowatt hour.
-_KWH: Final = 36_000_000
-_KILOWATT: Final = 10_000
+KILOWATT_HOUR: Final = 36_000_000
+KILOWATT: Final = 10_000
 #: Hours of the day from which and to which tariff 1 applies; tariff 2 is the night.
 _DAY: Final = (6, 22)
 
@@ -76,9 +76,23 @@ class Registers:
         wanted = ("F.F", self.serial_code, "1.8.0", "2.8.0", "16.7.0")
         return [entry for entry in self.data_sets(time, serial) if entry[0] in wanted]
 
+    def pushed(self, time: int, serial: str) -> list[DataSet]:
+        """Return what a meter sends that is not asked, with its codes in full."""
+        wanted = {"1.8.0", "1.8.1", "1.8.2", "2.8.0", "16.7.0", "32.7.0", "52.7.0", "72.7.0"}
+        return [
+            ("1-0:0.0.0*255", (serial,)),
+            ("1-0:96.1.0*255", (serial,)),
+            *(
+                (f"1-0:{code}*255", values)
+                for code, values in self.data_sets(time, serial)
+                if code in wanted
+            ),
+            ("1-0:97.97.0*255", (self.error,)),
+        ]
+
     def totals(self, time: int) -> Energy:
         """Return what was counted, in units of the last decimal place."""
-        step = _KWH // 10**self.decimals
+        step = KILOWATT_HOUR // 10**self.decimals
         imported, exported = self.household.energy(time)
         return Energy(imported // step, exported // step)
 
@@ -89,7 +103,7 @@ class Registers:
 
     def _totals(self, time: int) -> Iterator[DataSet]:
         total = self.totals(time)
-        day = _day_tariff(self.household, time) // (_KWH // 10**self.decimals)
+        day = _day_tariff(self.household, time) // (KILOWATT_HOUR // 10**self.decimals)
         yield "1.8.0", (self._energy(total.imported),)
         yield "1.8.1", (self._energy(day),)
         yield "1.8.2", (self._energy(total.imported - day),)
@@ -109,14 +123,14 @@ class Registers:
             energy, at = maximum
             code = "1.6.1" + (f"*{number:02}" if number else "")
             stamp = f"{datetime.fromtimestamp(at, ZONE):%y%m%d%H%M}"
-            yield code, (f"{energy / _QUARTER / _KILOWATT:06.3f}*kW", stamp)
+            yield code, (f"{energy / _QUARTER / KILOWATT:06.3f}*kW", stamp)
 
     def _momentary(self, time: int) -> Iterator[DataSet]:
         measured = self.household.measure(time)
         if self.with_power:
             power = sum(measured.power)
             sign = "-" if power < 0 else ""
-            yield "16.7.0", (f"{sign}{abs(power) / _KILOWATT:06.3f}*kW",)
+            yield "16.7.0", (f"{sign}{abs(power) / KILOWATT:06.3f}*kW",)
         if not self.with_grid:
             return
         for code, tenths in zip((32, 52, 72), measured.voltage, strict=True):

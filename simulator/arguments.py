@@ -1,0 +1,42 @@
+"""Arguments of the command line: what they may be, and what is said when they are not."""
+
+import argparse
+import math
+
+
+def address(text: str) -> tuple[str, int]:
+    """Read HOST:PORT; the host may be left out."""
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdecimal() or int(port) > 65_535:
+        raise argparse.ArgumentTypeError(f"not HOST:PORT: {text}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number above zero."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"not a positive number: {text}")
+    return int(text)
+
+
+def serial(text: str) -> int:
+    """Read the number of an SML meter."""
+    if not text.isdecimal() or len(text) > 8:
+        raise argparse.ArgumentTypeError(f"not a number of up to eight digits: {text}")
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """Read a share between none and all."""
+    rate = float(text)
+    if not 0 <= rate <= 1:
+        raise argparse.ArgumentTypeError(f"not between 0 and 1: {text}")
+    return rate
+
+
+def seconds(text: str) -> float:
+    """Read a time that ends."""
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"not a time in seconds: {text}")
+    return seconds

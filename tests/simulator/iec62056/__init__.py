@@ -1,0 +1,1 @@
+"""Tests of the simulated IEC 62056-21 meters."""
