@@ -20,7 +20,7 @@ import tty
 from unittest.mock import patch
 
 from meter import Protocol
-from meter.clients import create_client
+from meter.clients import create_pushed_client
 from meter.sml import SmlDecoder
 from sml.asyncio import SmlSerialProtocol
 from smllib import SmlStreamReader
@@ -181,7 +181,7 @@ def callback_times(data: bytes, telegrams: int) -> list[float]:
 
     async def listen(path: str) -> None:
         readings = 0
-        async with aclosing(create_client(Protocol.SML, path).listen()) as heard:
+        async with aclosing(create_pushed_client(Protocol.SML, path).listen()) as heard:
             async for _ in heard:
                 readings += 1
                 if readings == telegrams:

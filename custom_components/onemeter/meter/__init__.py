@@ -4,21 +4,26 @@ Clients are made in ``clients``: they bring asyncio and serialx, which take long
 all the rest together and which decoding a file does not need.
 """
 
-from .client import Counters, PushedClient
+from .client import Counters, PolledClient, PushedClient
 from .errors import MeterError
 from .line import Framing, LineSettings
 from .obis import Obis
-from .protocols import DEFAULT_LINE, Protocol
-from .reading import Identity, Reading, Register, Value
+from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
+from .reading import Event, Identity, Interval, Key, Reading, Register, Value
 
 __all__ = [
-    "DEFAULT_LINE",
+    "POLLED_LINE",
+    "PUSHED_LINE",
     "Counters",
+    "Event",
     "Framing",
     "Identity",
+    "Interval",
+    "Key",
     "LineSettings",
     "MeterError",
     "Obis",
+    "PolledClient",
     "Protocol",
     "PushedClient",
     "Reading",

@@ -8,6 +8,16 @@ from typing import Final
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
+def _divided(byte: int) -> int:
+    """Divide a byte by the reversed polynomial 0x8005, lowest bit first."""
+    for _ in range(8):
+        byte = byte >> 1 ^ (0xA001 if byte & 1 else 0)
+    return byte
+
+
+_ARC: Final = tuple(_divided(byte) for byte in range(256))
+
+
 def crc16_x25(data: bytes) -> int:
     """Return the CRC-16/X-25 (ISO/IEC 13239) of the data, from 0 to 0xFFFF."""
     return _reflected(data, 0xFFFF) ^ 0xFFFF
@@ -22,3 +32,28 @@ def _reflected(data: bytes, start: int) -> int:
     """Divide by 0x1021, lowest bit first. ``start`` reads the same in both directions."""
     remainder = crc_hqx(data.translate(_REVERSED), start)
     return _REVERSED[remainder & 0xFF] << 8 | _REVERSED[remainder >> 8]
+
+
+def crc16_arc(data: bytes | bytearray) -> int:
+    """Return the CRC-16/ARC of the data, from 0 to 0xFFFF: that of P1 telegrams (DSMR 5.0, 6.2)."""
+    remainder = 0
+    for byte in data:
+        remainder = remainder >> 8 ^ _ARC[(remainder ^ byte) & 0xFF]
+    return remainder
+
+
+def xor_of(data: bytes) -> int:
+    """Return the exclusive or of all bytes: the block check character of IEC 62056-21, 6.3.1."""
+    # Folding halves of one big number is many times as fast as going through the bytes.
+    size = len(data)
+    folded = int.from_bytes(data)
+    while size > 1:
+        half = (size + 1) // 2
+        folded = folded >> 8 * half ^ folded & (1 << 8 * half) - 1
+        size = half
+    return folded
+
+
+def sum_of(data: bytes) -> int:
+    """Return the sum of all bytes modulo 128, which some meters send as block check character."""
+    return sum(data) & 0x7F

@@ -1,12 +1,13 @@
 """What a client is: the one way in which a meter is read, whatever it speaks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from .errors import MeterError
 from .line import LineSettings
-from .reading import Reading
+from .reading import Interval, Reading
 
 
 @dataclass(slots=True)
@@ -52,4 +53,53 @@ class PushedClient(ABC):
 
         MeterSilentError without any byte, ChecksumError when telegrams came but all were damaged,
         otherwise UnknownDataError, which says what the bytes look like.
+        """
+
+
+class PolledClient(ABC):
+    """Asks a meter that speaks only when it is asked.
+
+    What is found out about the meter (speed, checksum, echo, wire time) is remembered from one
+    reading to the next. Nothing is retried for ever: each method ends with a result or an error
+    within a deadline that follows from the speed of the line.
+    """
+
+    def __init__(self, url: str, line: LineSettings) -> None:
+        """Take the port's URL or path, and how to open it. Nothing is opened yet."""
+        self.url = url
+        self.line = line
+        self.counters = Counters()
+        #: Seconds from the first byte sent to the last one received, in the newest readout.
+        self.duration: float | None = None
+
+    @abstractmethod
+    async def read(self) -> Reading:
+        """Read all that the meter tells; the port is open only meanwhile, or as long as watched.
+
+        Raises MeterConnectionError, MeterSilentError, UnknownDataError, ChecksumError,
+        NoReadoutError.
+        """
+
+    @abstractmethod
+    def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
+        """Read chosen registers again and again, every so many seconds, in one session.
+
+        The addresses are those of Register.address. Each reading holds these registers alone; one
+        that the meter does not know is left out. Begins after a read(); closing the generator ends
+        the session and closes the port: use contextlib.aclosing.
+
+        Raises MeterAuthenticationError after a single attempt, RefusedError where the meter does
+        not let itself be read like this, and what read() raises.
+        """
+
+    @abstractmethod
+    async def read_profile(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> Sequence[Interval]:
+        """Read the load profile between two points in time, naive ones as the meter counts.
+
+        The zone is that of the meter's clock, where it is known.
+
+        Raises RefusedError where the meter has none, MeterAuthenticationError, and what read()
+        raises.
         """

@@ -75,6 +75,24 @@ class ChecksumError(TelegramError):
     situation = "checksum_failed"
 
 
+class NoReadoutError(MeterError):
+    """The meter answers the sign-on, but sends no readout: it wants another protocol."""
+
+    situation = "no_readout"
+
+
+class RefusedError(MeterError):
+    """The meter answers a command with an error, or does not know the register."""
+
+    situation = "refused"
+
+
+class MeterAuthenticationError(MeterError):
+    """The meter wants a password, or another one."""
+
+    situation = "password_rejected"
+
+
 class OtherMeterError(MeterError):
     """Telegrams come, but from another meter than the one that is expected."""
 

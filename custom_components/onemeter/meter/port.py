@@ -26,6 +26,8 @@ from .line import Framing, LineSettings
 #: Seconds after which opening is given up, and closing goes on without us.
 _OPEN_SECONDS = 10
 _CLOSE_SECONDS = 5
+#: Seconds beyond the time on the wire after which a port that takes no bytes is given up.
+_WRITE_SECONDS = 5
 #: Most bytes of one read(). A few telegrams: what a caller does with them in one go stays far
 #: below the time that an event loop's callback may take.
 _READ_MAX = 1024
@@ -37,10 +39,10 @@ _FAILURES = (OSError, EOFError, SerialException)
 _NOT_FOUND = {errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO}
 _NOT_PERMITTED = {errno.EACCES, errno.EPERM}
 
-#: What a byte of a 7E1 line means: the character, or _PARITY_ERROR where its parity is odd.
-_PARITY_ERROR = 0xFF
-_ODD = bytes(byte for byte in range(256) if byte.bit_count() % 2)
-_EVEN_PARITY = bytes(_PARITY_ERROR if byte in _ODD else byte & 0x7F for byte in range(256))
+#: Start bit, eight data bits or seven and a parity bit, stop bit.
+BITS_PER_CHARACTER = 10
+#: Bridges that set the speed of their line themselves.
+_FIXED_SPEED = ("socket://", "tcp://")
 
 #: The parts of a URL that may be secret: user and password, and the values of its query.
 _SECRET = re.compile(r"(?<=://)[^?]+(?=@)|(?<==)[^&]+")
@@ -57,8 +59,10 @@ class Port:
         """Take the port's URL or path, and how to open it. Nothing is opened yet."""
         self.url = url
         self.line = line
-        #: Characters of a 7E1 line that came with the wrong parity since the port was opened.
-        self.parity_errors = 0
+        #: Bits per second at present.
+        self.baudrate = line.baudrate
+        #: Whether the speed can be changed from here.
+        self.has_speed = not url.startswith(_FIXED_SPEED)
         self._name = redact(url)
         self._serial = async_serial_for_url(
             url,
@@ -107,8 +111,7 @@ class Port:
         """Wait for bytes and return them, from 1 to 1024.
 
         Other tasks get their turn between two calls however fast the bytes come. On a 7E1 line
-        the characters come without their parity bit; one with the wrong parity comes as 0xFF,
-        which no 7-bit character is, and is counted.
+        the characters come with their parity bit, for the protocol to judge.
 
         Raises PortLostError when the port went away, PortBusyError when another program reads
         from it too: the bytes that it takes away are missing here, and that looks alike.
@@ -121,10 +124,40 @@ class Port:
             raise await self._why_lost(err) from None
         if not data:
             raise PortLostError(f"{self._name} was closed by the other side", port=self._name)
-        if self.line.framing is Framing.SEVEN_EVEN:
-            data = data.translate(_EVEN_PARITY)
-            self.parity_errors += data.count(_PARITY_ERROR)
         return data
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes, and return once the last of their bits has left the port.
+
+        The operating system may call them sent while an adapter still holds them, so that is
+        at the earliest after the time that they take at the present speed.
+
+        Raises PortLostError and PortBusyError as read() does.
+        """
+        loop = asyncio.get_running_loop()
+        sent = loop.time() + self.wire_time(len(data))
+        try:
+            async with asyncio.timeout_at(sent + _WRITE_SECONDS):
+                await self._serial.write(data)
+                await self._serial.flush()
+        except _FAILURES as err:
+            raise await self._why_lost(err) from None
+        await asyncio.sleep(sent - loop.time())
+
+    def wire_time(self, characters: int) -> float:
+        """Return how many seconds so many characters take at the present speed."""
+        return characters * BITS_PER_CHARACTER / self.baudrate
+
+    async def set_speed(self, baudrate: int) -> None:
+        """Change the speed of the open port; what was not read yet may be lost.
+
+        Raises PortLostError and PortBusyError as read() does.
+        """
+        try:
+            await self._serial.reconfigure_port(baudrate=baudrate)
+        except _FAILURES as err:
+            raise await self._why_lost(err) from None
+        self.baudrate = baudrate
 
     async def _close(self) -> None:
         # serialx releases the port in the background also when nobody waits for it.

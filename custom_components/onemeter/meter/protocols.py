@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from .line import LineSettings
+from .line import Framing, LineSettings
 
 
 class Protocol(StrEnum):
@@ -10,7 +10,16 @@ class Protocol(StrEnum):
 
     #: Smart Message Language, pushed by the meter (SML 1.04, BSI TR-03109-1).
     SML = "sml"
+    #: IEC 62056-21, polled in its modes A, B, C and E, pushed in mode D.
+    IEC62056 = "iec62056"
 
 
-#: The line settings with which meters of each protocol leave the factory.
-DEFAULT_LINE = {Protocol.SML: LineSettings(baudrate=9600)}
+#: The line settings with which meters of each protocol push.
+PUSHED_LINE = {
+    Protocol.SML: LineSettings(baudrate=9600),
+    Protocol.IEC62056: LineSettings(baudrate=9600, framing=Framing.SEVEN_EVEN),
+}
+#: The line settings with which meters of each protocol are spoken to first.
+POLLED_LINE = {
+    Protocol.IEC62056: LineSettings(baudrate=300, framing=Framing.SEVEN_EVEN),
+}

@@ -1,14 +1,27 @@
 """What every protocol delivers: a reading, made of registers."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+import re
+from typing import Final
 
 from .obis import Obis
+
+_CURRENT: Final = 255
+#: Manufacturers whose *00 is the current value; elsewhere it is an empty place for a past one.
+_ZERO_IS_CURRENT: Final = frozenset({"PAF"})
+#: How meters of ZPA end the address that has the time of another one's maximum.
+_TIME_OF_MAXIMUM: Final = ",5"
+#: What stands in place of a value that a meter does not know, also with a unit behind it.
+_PLACEHOLDER: Final = re.compile(r"[-_. :]*(?:\*.*)?")
 
 #: A register's value, exact: numbers with the digits the meter sent, never a float. bytes are octet
 #: strings that are no text; None is a value that the meter left out.
 type Value = Decimal | int | str | bytes | datetime | bool | None
+#: What a register is known by: its code, or its address as sent where that is no OBIS code.
+type Key = Obis | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,10 @@ class Identity:
         if self.meter_id is None:
             return None
         normal = "".join(self.meter_id.split()).upper()
-        return normal if normal.strip("0") else None
+        if not normal.strip("0"):
+            return None
+        # As text it is a serial number, which two manufacturers may give alike.
+        return normal if self.ident is None else f"{self.manufacturer}{normal}"
 
     @property
     def name(self) -> str | None:
@@ -60,6 +76,9 @@ class Register:
     address: str | None = None
     #: Index of the value among those of the same data set.
     group: int = 0
+    #: The point in time that belongs to the value, or that a text names: with a time zone where the
+    #: meter tells it, otherwise as the meter's clock counts, with fold=1 for known standard time.
+    time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +98,87 @@ class Reading:
             if register.obis == obis and register.group == 0:
                 return register
         return None
+
+    def current(self) -> dict[Key, Register]:
+        """Return the current value of each code, or of each address that is no code.
+
+        Of several with one name it is the first that has a unit, otherwise the first. Of several
+        values in one data set it is the first number; it bears the time stamp that one of the
+        others holds. What a meter writes in place of a value is None.
+        """
+        found: dict[Key, Register] = {}
+        for data_set in self._data_sets():
+            register = _principal(data_set)
+            key = self._key(register)
+            if key is None:
+                continue
+            before = found.get(key)
+            if before is None or (before.unit is None and register.unit is not None):
+                found[key] = register
+        for key, register in found.items():
+            base = key.removesuffix(_TIME_OF_MAXIMUM) if isinstance(key, str) else key
+            if base != key and register.time is not None:
+                for code, owner in found.items():
+                    if owner.address == base:
+                        found[code] = replace(owner, time=register.time)
+        return found
+
+    def _data_sets(self) -> Iterator[list[Register]]:
+        """Yield the registers of each data set."""
+        data_set: list[Register] = []
+        for register in self.registers:
+            if register.group == 0 and data_set:
+                yield data_set
+                data_set = []
+            data_set.append(register)
+        if data_set:
+            yield data_set
+
+    def _key(self, register: Register) -> Key | None:
+        """Return the name of a register, that of the current value where the meter says so."""
+        obis = register.obis
+        if obis is None:
+            return register.address
+        if obis.f == 0 and self.meter.manufacturer in _ZERO_IS_CURRENT:
+            return obis._replace(f=_CURRENT)
+        return obis
+
+
+def _principal(data_set: Sequence[Register]) -> Register:
+    """Return the value of a data set."""
+    register = next((r for r in data_set if isinstance(r.value, Decimal)), data_set[0])
+    if register.address is None:
+        return register
+    if isinstance(register.value, str) and _PLACEHOLDER.fullmatch(register.value):
+        register = replace(register, value=None)
+    time = next((r.time for r in data_set if r.time is not None), None)
+    return register if time is None else replace(register, time=time)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One row of a load profile: what was captured in one capture period."""
+
+    #: Wall-clock time as the meter counts, without time zone; the end is the meter's time stamp.
+    start: datetime
+    end: datetime
+    #: "winter", "summer" or "utc", where the meter tells which of its times it counts in.
+    season: str | None
+    #: The end in UTC, where the time zone of the meter is known.
+    end_utc: datetime | None
+    #: The status word as sent, hexadecimal digits.
+    status: str
+    #: One value per channel, with its code and unit.
+    values: tuple[Register, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of an event log."""
+
+    #: Wall-clock time as the meter counts, without time zone.
+    time: datetime
+    season: str | None
+    #: The status word as sent, hexadecimal digits.
+    status: str
+    entries: tuple[Register, ...]

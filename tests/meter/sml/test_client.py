@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.onemeter.meter import DEFAULT_LINE, Obis, Protocol, Reading
+from custom_components.onemeter.meter import PUSHED_LINE, Obis, Protocol, Reading
 from custom_components.onemeter.meter.client import PushedClient
-from custom_components.onemeter.meter.clients import create_client
+from custom_components.onemeter.meter.clients import create_pushed_client
 from custom_components.onemeter.meter.errors import (
     ChecksumError,
     MeterError,
@@ -35,7 +35,7 @@ async def cable(tmp_path: Path) -> AsyncGenerator[PtyLine]:
 
 @pytest.fixture
 def client(cable: PtyLine) -> PushedClient:
-    return create_client(Protocol.SML, cable.url)
+    return create_pushed_client(Protocol.SML, cable.url)
 
 
 def total(reading: Reading) -> object:
@@ -83,7 +83,7 @@ async def hear(client: PushedClient, cable: PtyLine, data: bytes) -> MeterError:
 
 
 async def test_usual_line() -> None:
-    assert create_client(Protocol.SML, "/dev/ttyUSB0").line == DEFAULT_LINE[Protocol.SML]
+    assert create_pushed_client(Protocol.SML, "/dev/ttyUSB0").line == PUSHED_LINE[Protocol.SML]
 
 
 async def speak(cable: PtyLine, *telegrams: bytes) -> None:
@@ -121,7 +121,7 @@ async def test_loss_and_return_of_the_port(client: PushedClient, cable: PtyLine)
 
 
 async def test_missing_port(tmp_path: Path) -> None:
-    client = create_client(Protocol.SML, str(tmp_path / "none"))
+    client = create_pushed_client(Protocol.SML, str(tmp_path / "none"))
     with pytest.raises(PortNotFoundError):
         await anext(client.listen())
 
@@ -191,6 +191,6 @@ async def test_noise_after_readings_is_judged_by_itself(
 
 
 async def test_noise_does_not_pile_up(cable: PtyLine) -> None:
-    client = SmlClient(cable.url, DEFAULT_LINE[Protocol.SML])
+    client = SmlClient(cable.url, PUSHED_LINE[Protocol.SML])
     await hear(client, cable, bytes(2000))
     assert 0 < len(client._heard) <= 512

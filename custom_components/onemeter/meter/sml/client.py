@@ -1,73 +1,13 @@
 """The SML client: listens to a meter that pushes its telegrams."""
 
-from collections.abc import AsyncGenerator
-from typing import override
-
-from ..client import PushedClient
-from ..detect import looks_like
-from ..errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
 from ..line import LineSettings
-from ..port import Port, redact
-from ..reading import Reading
+from ..stream import StreamClient
 from . import SmlDecoder
 
-#: Bytes kept to say what they look like: the larger part of most telegrams.
-_HEARD_MAX = 512
 
-
-class SmlClient(PushedClient):
+class SmlClient(StreamClient):
     """Reads a meter that pushes SML."""
 
     def __init__(self, url: str, line: LineSettings) -> None:
         """Take the port's URL or path, and how to open it. Nothing is opened yet."""
-        super().__init__(url, line)
-        self._decoder = SmlDecoder()
-        # Since the port was opened or the last reading came: the newest bytes, and how many
-        # telegrams were damaged before.
-        self._heard = b""
-        self._damaged_before = 0
-
-    @override
-    async def listen(self) -> AsyncGenerator[Reading]:
-        self._start_over()
-        try:
-            async with Port(self.url, self.line) as port:
-                while True:
-                    for reading in self._feed(await port.read()):
-                        yield reading
-        finally:
-            # What the end of the connection cut off is damaged.
-            self._decoder.finish()
-            self._count()
-
-    @override
-    def diagnose(self) -> MeterError:
-        port = redact(self.url)
-        if not self._heard:
-            return MeterSilentError(f"nothing comes from {port}", port=port)
-        if self.counters.damaged > self._damaged_before:
-            return ChecksumError(f"telegrams come damaged from {port}", port=port)
-        guess = looks_like(self._heard)
-        message = f"no SML telegram in what comes from {port}"
-        if guess is not None:
-            message += f", which looks like {guess}"
-        return UnknownDataError(message, port=port, looks_like=guess or UNKNOWN)
-
-    def _feed(self, data: bytes) -> list[Reading]:
-        self.counters.received += len(data)
-        self._heard = (self._heard + data)[-_HEARD_MAX:]
-        readings = list(self._decoder.feed(data))
-        self._count()
-        if readings:
-            self._start_over()
-        return readings
-
-    def _start_over(self) -> None:
-        self._heard = b""
-        self._damaged_before = self.counters.damaged
-
-    def _count(self) -> None:
-        self.counters.good = self._decoder.good
-        self.counters.damaged = self._decoder.damaged
-        self.counters.other = self._decoder.other
-        self.counters.skipped = self._decoder.skipped
+        super().__init__(url, line, SmlDecoder(), "SML")

@@ -73,12 +73,16 @@ class SmlFramer[T]:
             self._advance(results)
         return results
 
-    def finish(self) -> None:
-        """End the stream: a telegram without its end is damaged. Another stream may follow."""
+    def finish(self) -> Sequence[T]:
+        """End the stream: a telegram without its end is damaged, so that nothing more comes of it.
+
+        Another stream may follow.
+        """
         if self._scan:
             self.damaged += 1
         self._skip(len(self._buffer))
         self._seek()
+        return ()
 
     def _advance(self, results: list[T]) -> None:
         """Go through the buffer as far as its bytes allow."""

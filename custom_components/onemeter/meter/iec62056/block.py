@@ -1,0 +1,53 @@
+"""The block check character of readouts and frames (IEC 62056-21:2002, 6.3.1 and Annex B)."""
+
+from enum import StrEnum
+
+from ..checksum import sum_of, xor_of
+
+
+class CheckKind(StrEnum):
+    """How a meter computes its block check character."""
+
+    #: Exclusive or of all characters, as the standard has it.
+    XOR = "xor"
+    #: Sum of all characters modulo 128: Energomera, some of Kamstrup.
+    SUM = "sum"
+
+
+class BlockCheck:
+    """Checks blocks, and remembers which kind of check character the meter sends.
+
+    At first either kind is right. Once a kind is known, only that one is; a block that only the
+    other kind fits is damaged, but two of them in a row show that the first impression was wrong.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing of the meter yet."""
+        self.kind: CheckKind | None = None
+        self._doubted = False
+
+    def accepts(self, block: bytes, check: int, *, start: int = 0) -> bool:
+        """Tell whether a check character is that of a block, both without parity bits.
+
+        The block goes from behind its STX or SOH to its ETX or EOT. ``start`` is what the
+        exclusive or begins with.
+        """
+        fits_xor = xor_of(block) ^ start == check
+        fits_sum = sum_of(block) == check
+        if not fits_xor and not fits_sum:
+            self._doubted = False
+            return False
+        if fits_xor and fits_sum:
+            return True
+        kind = CheckKind.XOR if fits_xor else CheckKind.SUM
+        if self.kind not in {None, kind} and not self._doubted:
+            self._doubted = True
+            return False
+        self.kind = kind
+        self._doubted = False
+        return True
+
+
+def check_character(block: bytes, kind: CheckKind | None) -> int:
+    """Return the check character of a block; XOR while the meter's kind is not known."""
+    return sum_of(block) if kind is CheckKind.SUM else xor_of(block)

@@ -1,0 +1,171 @@
+"""The IEC 62056-21 client: asks a meter for its readout, for single registers, for its profile."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, tzinfo
+from typing import Final, override
+
+from ..client import PolledClient
+from ..errors import ChecksumError, MeterError, MeterSilentError
+from ..line import LineSettings
+from ..port import Port, redact
+from ..reading import Identity, Interval, Reading
+from ..turns import turns_at
+from .block import BlockCheck
+from .conversation import Conversation, WrongSpeedError
+from .decoder import Iec62056Decoder
+from .link import Link
+from .memory import Memory
+from .profile import decode_profile
+from .session import Session
+from .settings import SignOn
+from .sign_on import Option
+
+#: How often a meter is signed on to before a readout is given up.
+_ATTEMPTS: Final = 3
+#: Seconds without a character after which a readout has ended.
+_SILENCE: Final = 5.0
+#: The same where only what some meters leave out is missing (ta, 6.3.14 item 12).
+_SILENCE_AT_END: Final = 1.5
+#: How often a session that has broken down is begun anew before it is given up.
+_SESSIONS: Final = 2
+
+
+class Iec62056Client(PolledClient):
+    """Reads a meter in modes A, B, C and E."""
+
+    def __init__(self, url: str, line: LineSettings, settings: SignOn) -> None:
+        """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet."""
+        super().__init__(url, line)
+        self.settings = settings
+        self._check = BlockCheck()
+        self._decoder = Iec62056Decoder(self._check)
+        self._memory = Memory(line.baudrate)
+        self._turns = turns_at(url)
+        self._meter: Identity | None = None
+
+    @override
+    async def read(self) -> Reading:
+        async with self._turns, self._open() as conversation:
+            return await self._read(conversation)
+
+    @override
+    async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            async with self._turns, self._session() as session:
+                while not self._turns.are_wanted:
+                    due = loop.time() + interval
+                    try:
+                        reading = await self._read_registers(session, addresses)
+                    except ChecksumError, MeterSilentError:
+                        failures += 1
+                        if failures == _SESSIONS:
+                            raise
+                        break
+                    failures = 0
+                    yield reading
+                    await asyncio.sleep(due - loop.time())
+
+    @override
+    async def read_profile(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> Sequence[Interval]:
+        async with self._turns, self._session() as session:
+            text = await session.read_profile("P.01", start, end, zone)
+        profile = decode_profile(text, zone)
+        return [row for row in profile.intervals if start < row.end <= end]
+
+    @asynccontextmanager
+    async def hand_over(self) -> AsyncGenerator[Port]:
+        """Sign on and let the meter go on with HDLC (mode E, Annex E).
+
+        Yields the port at the speed that was agreed on. Raises what read() raises.
+        """
+        async with self._turns, self._open() as conversation:
+            greeting = await conversation.greet()
+            await conversation.select(greeting, Option.HDLC)
+            yield conversation.link.port
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[Conversation]:
+        async with Port(self.url, self.line) as port:
+            yield Conversation(Link(port, self.counters), self.settings, self._memory)
+
+    async def _read(self, conversation: Conversation) -> Reading:
+        """Read, again where it came damaged.
+
+        Another meter than last time must be there twice, since nothing protects the letters of its
+        manufacturer.
+        """
+        error: MeterError | None = None
+        doubted: Identity | None = None
+        for _ in range(_ATTEMPTS):
+            greeting = await conversation.greet()
+            try:
+                begin = await conversation.select(greeting, Option.READOUT)
+                reading = await self._receive(conversation.link, greeting.raw + begin)
+            except (ChecksumError, WrongSpeedError) as err:
+                error = self._damaged()
+                self.counters.damaged += 1
+                await conversation.learn_from(err)
+                continue
+            if self._meter not in {None, reading.meter} and doubted != reading.meter:
+                doubted, error = reading.meter, self._damaged()
+                continue
+            self._meter = reading.meter
+            self.duration = conversation.link.duration
+            self.counters.good += 1
+            return reading
+        raise error or self._damaged()
+
+    async def _receive(self, link: Link, data: bytes) -> Reading:
+        """Return the readout that begins with these characters, as soon as it is complete."""
+        decoder = self._decoder
+        damaged, received = decoder.damaged, 0
+        try:
+            async with asyncio.timeout(self._memory.longest_readout(link)):
+                while data:
+                    received += len(data)
+                    if readings := decoder.feed(data):
+                        self._memory.readout_size = max(self._memory.readout_size, received)
+                        return readings[0]
+                    if decoder.damaged > damaged:
+                        raise self._damaged()
+                    silence = _SILENCE_AT_END if decoder.is_complete else _SILENCE
+                    data = await link.receive(silence)
+        except TimeoutError:
+            raise self._damaged() from None
+        finally:
+            # Whatever comes after this belongs to another readout.
+            rest = decoder.finish()
+        if not rest:
+            raise self._damaged()
+        return rest[0]
+
+    def _damaged(self) -> ChecksumError:
+        port = redact(self.url)
+        return ChecksumError(f"readouts come damaged from {port}", port=port)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncGenerator[Session]:
+        """Bring the meter into programming mode, and out of it again."""
+        async with self._open() as conversation:
+            session = Session(conversation.link, self._check, self._memory)
+            try:
+                greeting = await conversation.greet()
+                begin = await conversation.select(greeting, Option.PROGRAMMING)
+                await session.begin(begin, self.settings.password)
+                yield session
+            finally:
+                with suppress(MeterError):
+                    await session.end()
+
+    async def _read_registers(self, session: Session, addresses: Sequence[str]) -> Reading:
+        registers = [register for address in addresses for register in await session.read(address)]
+        if not registers:
+            raise session.refused()
+        self.counters.good += 1
+        return Reading(self._meter or self._memory.identity(), None, tuple(registers), b"")

@@ -1,0 +1,48 @@
+"""OBIS codes as meters write them in a readout (IEC 62056-61:2006, Annex A)."""
+
+from functools import lru_cache
+import re
+from typing import Final
+
+from ..obis import Obis
+
+_ADDRESS: Final = re.compile(
+    r"(?:(\d{1,3})-(\d{1,3}):)?"
+    r"([0-9]{1,3}|[CFLP])\.([0-9]{1,3}|F)(?:\.(\d{1,3}))?(?:[*&](\d{1,3})|\.(255))?",
+    re.ASCII,
+)
+_LETTERS: Final = {"C": 96, "L": 98, "P": 99}
+#: F is the hexadecimal digit 15: the absolute sum in Polish meters; F.F is the error register.
+_ABSOLUTE: Final = 15
+_ERROR: Final = 97
+_CURRENT: Final = 255
+_GROUP_MAX: Final = 255
+_ELECTRICITY: Final = 1
+
+
+@lru_cache(maxsize=4096)
+def parse_address(address: str) -> Obis | None:
+    """Return the code that an address stands for, or None where it is no OBIS code.
+
+    Codes without medium mean electricity (1-0), E is 0 and F is 255 where they are left out.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        return None
+    a, b, c, d, e, f, dotted = match.groups()
+    if d == "F":
+        if c != "F":
+            return None
+        quantity = processing = _ERROR
+    else:
+        quantity = _ABSOLUTE if c == "F" else _LETTERS.get(c) or int(c)
+        processing = int(d)
+    code = Obis(
+        _ELECTRICITY if a is None else int(a),
+        0 if b is None else int(b),
+        quantity,
+        processing,
+        0 if e is None else int(e),
+        int(f or dotted or _CURRENT),
+    )
+    return code if max(code) <= _GROUP_MAX else None

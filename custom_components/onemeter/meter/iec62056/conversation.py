@@ -1,0 +1,136 @@
+"""Speaking to a meter until it sends what it was asked for, whatever goes wrong on the way."""
+
+from typing import Final
+
+from ..detect import looks_like
+from ..errors import (
+    UNKNOWN,
+    ChecksumError,
+    MeterError,
+    MeterSilentError,
+    NoReadoutError,
+    UnknownDataError,
+)
+from ..port import redact
+from .link import Link
+from .memory import OTHER_SPEED, Memory
+from .parity import has_parity_errors, without_parity
+from .settings import SignOn
+from .sign_on import Greeting, Option, acknowledge, leave, send_acknowledgement, sign_on
+
+#: Longer than any meter thinks (tr), for one that has been interrupted by the repetition.
+_REPEAT_AFTER_LONGEST: Final = 1.6
+#: Seconds after the repetition without an answer, after which it comes at the old speed, if at all.
+_FALL_BACK_AFTER: Final = 1.0
+_NO_ANSWER: Final = 5.0
+#: Characters by which the speed is judged, and the seconds in which they have come.
+_SAMPLE: Final = 4
+_SAMPLE_SECONDS: Final = 1.5
+#: What meters send: printable characters, and SOH, STX, ETX, EOT, ACK, NAK, CR, LF.
+_TEXT: Final = frozenset({*range(0x20, 0x7F), 1, 2, 3, 4, 6, 0x15, 0x0D, 0x0A})
+
+
+class WrongSpeedError(Exception):
+    """What comes is no text: the meter sends at another speed."""
+
+
+class Conversation:
+    """One opening of the port."""
+
+    def __init__(self, link: Link, settings: SignOn, memory: Memory) -> None:
+        """Take the line, how to speak to the meter, and what is known of it."""
+        self.link = link
+        self._settings = settings
+        self._memory = memory
+        self._port = redact(link.port.url)
+        #: Where the meter is if it has not changed its speed, or has although it should not.
+        self._old_speed = link.port.baudrate
+        self._was_repeated = False
+
+    async def greet(self) -> Greeting:
+        """Sign on, at each speed at which the meter may answer, and out of each mode.
+
+        Raises MeterSilentError, UnknownDataError.
+        """
+        memory = self._memory
+        first = memory.sign_on_speed
+        is_known = self._settings.wake_up or memory.identification is not None
+        for speed in (first, first) if is_known else (first, first, OTHER_SPEED):
+            greeting = await sign_on(self.link, self._settings, speed)
+            if greeting is not None:
+                memory.sign_on_speed = speed
+                memory.identification = greeting.identification
+                return greeting
+            if not self._settings.wake_up:
+                await leave(self.link, memory.speed, first)
+        raise self._why_silent()
+
+    async def select(self, greeting: Greeting, option: Option) -> bytes:
+        """Ask a meter that has answered for something; return how its answer begins.
+
+        Raises NoReadoutError where none comes, WrongSpeedError where it is no text.
+        """
+        memory, link = self._memory, self.link
+        identification = greeting.identification
+        self._old_speed = link.port.baudrate
+        self._was_repeated = False
+        speed = await acknowledge(link, greeting, self._settings, option, follow=memory.follows)
+        if not identification.is_negotiated:
+            return await self._sample(_NO_ANSWER)
+        memory.speed = speed
+        if option is Option.HDLC:
+            return b""
+        if data := await self._sample(memory.repeat_after + link.port.wire_time(1)):
+            return data
+        await link.set_speed(self._old_speed)
+        await send_acknowledgement(link, identification, option, speed)
+        self._was_repeated = True
+        if memory.follows:
+            await link.set_speed(speed)
+        if data := await self._sample(_FALL_BACK_AFTER):
+            return data
+        await link.set_speed(self._old_speed)
+        if data := await self._sample(_NO_ANSWER):
+            return data
+        message = f"the meter at {self._port} answers, but sends nothing"
+        raise NoReadoutError(message, port=self._port)
+
+    async def learn_from(self, error: ChecksumError | WrongSpeedError) -> None:
+        """Draw the conclusion of an answer that could not be read."""
+        memory, link = self._memory, self.link
+        if self._was_repeated:
+            memory.repeat_after = _REPEAT_AFTER_LONGEST
+        if isinstance(error, WrongSpeedError) and memory.speed != self._old_speed:
+            # It has not changed its speed, or has changed it this time.
+            memory.follows = not memory.follows
+            other = {self._old_speed: memory.speed, memory.speed: self._old_speed}
+            await link.set_speed(other.get(link.port.baudrate, self._old_speed))
+            await link.drain(_SAMPLE_SECONDS, memory.longest_readout(link))
+
+    async def _sample(self, seconds: float) -> bytes:
+        """Return the first characters that come, once they are enough to judge the speed by."""
+        data = await self.link.receive(seconds)
+        if not data:
+            return b""
+        while len(data) < _SAMPLE and (more := await self.link.receive(_SAMPLE_SECONDS)):
+            data += more
+        text = without_parity(data)
+        readable = sum(
+            character in _TEXT and not has_parity_errors(data[place : place + 1])
+            for place, character in enumerate(text[:64])
+        )
+        # A single acknowledgement or refusal is an answer, too.
+        if readable * 2 <= len(data[:64]):
+            raise WrongSpeedError
+        return data
+
+    def _why_silent(self) -> MeterError:
+        """Say why there was no identification."""
+        heard = self.link.heard
+        if not heard:
+            return MeterSilentError(f"nothing comes from {self._port}", port=self._port)
+        guess = looks_like(heard)
+        message = f"no IEC 62056-21 in what comes from {self._port}"
+        if guess is not None:
+            message += f", which looks like {guess}"
+        return UnknownDataError(message, port=self._port, looks_like=guess or UNKNOWN)

@@ -1,0 +1,90 @@
+"""From the bytes of an IEC 62056-21 line to readings."""
+
+from collections.abc import Iterable, Sequence
+
+from ..errors import TelegramError
+from ..reading import Identity, Reading
+from .block import BlockCheck
+from .framing import ReadoutFramer, Telegram
+from .readout import decode_readout
+
+
+class Iec62056Decoder:
+    """Decodes the stream of one meter: feed it the bytes, take the readings.
+
+    Whatever comes, it never raises. What it has learned of the meter's checksum stays.
+    """
+
+    def __init__(self, check: BlockCheck | None = None, *, is_guarded: bool = False) -> None:
+        """Begin before the first byte.
+
+        The check is shared with whoever else speaks to this meter. When guarded, a telegram that no
+        checksum protects counts only if the one before came from the same meter, identification
+        and id to the last letter.
+        """
+        #: Telegrams that gave a reading.
+        self.good = 0
+        #: Telegrams that were rejected or cut off.
+        self.damaged = 0
+        #: Bytes that belong to no telegram in order.
+        self.skipped = 0
+        #: Why the newest telegram was rejected.
+        self.error: TelegramError | None = None
+        #: Telegrams that were held back by the guard.
+        self.other = 0
+        self._is_guarded = is_guarded
+        self._framer = ReadoutFramer(check or BlockCheck())
+        self._meter: Identity | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the present telegram has all that some meters send: the rest may never come."""
+        return self._framer.is_complete
+
+    def feed(self, data: bytes) -> Sequence[Reading]:
+        """Take the next bytes of the stream; return the readings of telegrams ending in them."""
+        return self._decode(self._framer.feed(data))
+
+    def finish(self) -> Sequence[Reading]:
+        """End the stream: return what was only not known to be complete. Another may follow.
+
+        Where nothing at all was read, data without begin and end are a telegram that was cut off.
+        """
+        rest = self._framer.has_data
+        readings = self._decode(self._framer.finish())
+        if rest and not (self.good or self.damaged or self.other):
+            self._reject(TelegramError("the readout is cut off"))
+        return readings
+
+    def _decode(self, outcomes: Iterable[Telegram | TelegramError]) -> Sequence[Reading]:
+        readings: list[Reading] = []
+        for outcome in outcomes:
+            if isinstance(outcome, TelegramError):
+                self._reject(outcome)
+                continue
+            try:
+                reading = decode_readout(
+                    outcome.data, outcome.identification, outcome.raw, checked=outcome.checked
+                )
+            except TelegramError as err:
+                self.skipped += len(outcome.raw)
+                # What comes before the first identification is no telegram yet.
+                if outcome.has_begin:
+                    self._reject(err)
+                continue
+            if self._is_guarded and not outcome.checked and self._is_new(reading.meter):
+                self.other += 1
+                continue
+            self.good += 1
+            readings.append(reading)
+        self.skipped += self._framer.skipped
+        self._framer.skipped = 0
+        return readings
+
+    def _is_new(self, meter: Identity) -> bool:
+        before, self._meter = self._meter, meter
+        return meter.ident is None or meter != before
+
+    def _reject(self, error: TelegramError) -> None:
+        self.damaged += 1
+        self.error = error

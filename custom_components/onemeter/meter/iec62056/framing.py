@@ -1,0 +1,285 @@
+"""Telegrams out of a stream of bytes (IEC 62056-21:2002, 6.3 and 6.4.5; DSMR 5.0, 6.2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+import re
+from typing import Final
+
+from ..checksum import crc16_arc
+from ..errors import ChecksumError, TelegramError
+from .block import BlockCheck
+from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
+from .parity import has_parity_errors, without_parity
+
+#: The longest telegram that is read, and about the most bytes that are ever kept.
+LIMIT: Final = 65_536
+
+_ETX: Final = b"\x03"
+#: The bytes at which something may begin or end: STX, ETX, and the two below.
+_MARKS: Final = re.compile(rb"[\x02\x03!/]")
+_LINE_END: Final = re.compile(rb"[\r\n]")
+#: A value is no longer than this; the longest ones are texts of 1024 bytes as hexadecimal digits.
+_VALUE_MAX: Final = 2100
+#: What may stand between the end of the data and the end of its line: a checksum of up to four
+#: digits, or noise.
+_TRAILER_MAX: Final = 16
+_CRC: Final = re.compile(rb"[0-9A-Fa-f]{1,4}")
+_NOISE: Final = re.compile(rb"[^ -~]*| *")
+#: What the exclusive or begins with in meters that send no STX (EFR).
+_START_WITHOUT_STX: Final = 0x0C
+
+
+@dataclass(frozen=True, slots=True)
+class Telegram:
+    """A readout as it came, its checksum verified where it has one."""
+
+    identification: Identification | None
+    #: Whether it began with an identification or STX, and not just somewhere.
+    has_begin: bool
+    #: The data sets, up to and with the ``!``, without STX, ETX and checksum.
+    data: str
+    #: Whether a checksum proves that it came undamaged.
+    checked: bool
+    #: All of it, as received.
+    raw: bytes
+
+
+class _Progress(Enum):
+    #: Whether something begins or ends here can be told only when more bytes have come.
+    MORE = auto()
+    #: Something began here, and the search goes on behind it.
+    DONE = auto()
+
+
+_MORE: Final = _Progress.MORE
+_DONE: Final = _Progress.DONE
+#: What came of a mark: a telegram, the error of a damaged one, progress, or nothing.
+type _Outcome = Telegram | TelegramError | _Progress | None
+
+
+class ReadoutFramer:
+    """Finds the readouts in a stream; whatever comes, nothing but telegrams comes out.
+
+    A readout begins with an identification line, with STX, or with the first data set of the
+    stream. It ends with ETX and the check character behind it where it has STX, otherwise with
+    ``!``, which the checksum of a P1 telegram may follow. However the stream is cut into chunks,
+    the telegrams are the same.
+    """
+
+    def __init__(self, check: BlockCheck) -> None:
+        """Begin before the first byte, with what is known of the meter's check character."""
+        #: Bytes that belong to no telegram in order.
+        self.skipped = 0
+        self._check = check
+        #: Whether this meter protects its readouts, so that one without a checksum is damaged.
+        self._protects = False
+        #: As received, and without highest bits: telegrams are found in the latter.
+        self._raw = bytearray()
+        self._text = bytearray()
+        self._scan = 0
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Expect the begin of a telegram next, at the first byte in the buffer."""
+        self._identification: Identification | None = None
+        #: Where the data begin, and whether STX is before them.
+        self._data = 0
+        self._framed = False
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is something like a data set that belongs to no telegram yet."""
+        return b"(" in self._text
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all has come but what some meters leave out: ETX, check character, line end."""
+        end = self._text.rfind(b"!")
+        return end >= self._data and not self._is_value(end) and b"(" not in self._text[end:]
+
+    def feed(self, data: bytes) -> Iterator[Telegram | TelegramError]:
+        """Take the next bytes; yield the telegrams that end in them, and errors for damaged ones.
+
+        The iterator must be used up before more bytes are fed.
+        """
+        self._raw += data
+        self._text += without_parity(data)
+        yield from self._advance()
+        if len(self._text) > LIMIT:
+            yield self._damage(len(self._text), TelegramError("a readout without end"))
+
+    def finish(self) -> Iterator[Telegram | TelegramError]:
+        """End the stream; another one may follow."""
+        yield from self._advance(is_end=True)
+        if self._has_begun:
+            yield self._damage(len(self._text), TelegramError("the readout is cut off"))
+        else:
+            self._drop(len(self._text))
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._identification is not None or self._framed
+
+    def _advance(self, *, is_end: bool = False) -> Iterator[Telegram | TelegramError]:
+        """Go through the buffer as far as its bytes allow."""
+        while (found := _MARKS.search(self._text, self._scan)) is not None:
+            place = self._scan = found.start()
+            match self._text[place]:
+                case 0x2F:
+                    outcome = self._slash(place, is_end=is_end)
+                case 0x02:
+                    outcome = self._begin_block(place)
+                case 0x03:
+                    outcome = self._etx(place, is_end=is_end)
+                case _:
+                    outcome = self._exclamation_mark(place, is_end=is_end)
+            if outcome is _MORE:
+                return
+            if outcome is None:
+                self._scan += 1
+            elif outcome is not _DONE:
+                yield outcome
+        self._scan = len(self._text)
+        if is_end and self._framed and self.is_complete:
+            yield self._end_unchecked(len(self._text))
+
+    def _slash(self, place: int, *, is_end: bool) -> _Outcome:
+        """Begin a telegram with an identification line, if that is what a slash begins."""
+        line = IDENTIFICATION_LINE.match(self._text, place)
+        if line is None:
+            may_be = not is_end and IDENTIFICATION_START.match(self._text, place)
+            return _MORE if may_be else None
+        length = line.end() - place
+        cut_off = self._cut_off(place)
+        self._identification = Identification.parse(self._text[: length - 1])
+        self._scan = self._data = length
+        return cut_off or _DONE
+
+    def _begin_block(self, place: int) -> _Outcome:
+        """Begin the data with STX: all of a telegram, or what follows the identification line."""
+        cut_off = None
+        if self._framed or self._identification is None:
+            cut_off = self._cut_off(place)
+            place = 0
+        self._framed = True
+        self._scan = self._data = place + 1
+        return cut_off or _DONE
+
+    def _etx(self, place: int, *, is_end: bool) -> _Outcome:
+        """End the data with ETX, if STX has begun them."""
+        if not self._framed:
+            return None
+        if place + 1 < len(self._text):
+            return self._end_block(place)
+        if not is_end:
+            return _MORE
+        # The check character is missing, but whatever is behind "!" belongs to the block.
+        end = self._text.rfind(b"!", self._data, place)
+        return self._end_unchecked(place + 1, data_end=end + 1 or place)
+
+    def _exclamation_mark(self, place: int, *, is_end: bool) -> _Outcome:
+        """End the data with ``!``, if STX has not begun them and it is not within a value."""
+        if self._framed or self._is_value(place):
+            return None
+        return self._end_data(place, is_end=is_end)
+
+    def _is_value(self, place: int) -> bool:
+        """Tell whether a place is within the brackets of a value."""
+        earliest = max(self._data, place - _VALUE_MAX)
+        opened = self._text.rfind(b"(", earliest, place)
+        if opened < 0:
+            return False
+        return not any(self._text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
+
+    def _cut_off(self, place: int) -> Telegram | TelegramError | None:
+        """End the telegram that is cut off by another one at a place, or drop what was none."""
+        if not self._has_begun:
+            self._drop(place)
+            return None
+        end = self._text.rfind(b"!", self._data, place)
+        if self._framed and end >= 0 and not self._text[end + 1 : place].strip():
+            return self._end_unchecked(place)
+        return self._damage(place, TelegramError("the readout is cut off"))
+
+    def _end_block(self, place: int) -> Telegram | TelegramError:
+        """End a telegram with the ETX at a place and the check character behind it."""
+        block = bytes(self._text[self._data : place + 1])
+        if not self._check.accepts(block, self._text[place + 1]):
+            return self._damage(place + 2, ChecksumError("the block check character is wrong"))
+        self._protects = True
+        return self._deliver(place + 2, block[:-1], checked=True)
+
+    def _end_data(self, place: int, *, is_end: bool) -> _Outcome:
+        """End a telegram without STX with the ``!`` at a place."""
+        text = self._text
+        longest = place + _TRAILER_MAX
+        line_end = _LINE_END.search(text, place, longest)
+        if line_end is None and len(text) < longest and not is_end:
+            return _MORE
+        end = min(len(text), longest) if line_end is None else line_end.start()
+        if _CRC.fullmatch(text, place + 1, end) is not None:
+            return self._end_p1(place, end)
+        if text[end : end + 2] == b"\r\n":
+            end += 1
+        if text[end + 1 : end + 2] == _ETX and end + 2 < len(text):
+            return self._end_block_without_start(end + 1)
+        noise = line_end is None or _NOISE.fullmatch(self._raw, place + 1, line_end.start())
+        if self._has_begun and not noise:
+            return self._damage(place + 1, ChecksumError("what follows the data is no checksum"))
+        return self._end_unchecked(place + 1)
+
+    def _end_p1(self, place: int, end: int) -> Telegram | TelegramError:
+        """End a P1 telegram with its checksum, which goes from the ``/`` up to the ``!``."""
+        wanted = int(self._text[place + 1 : end], 16)
+        for data in (self._raw, self._text):
+            if crc16_arc(data[: place + 1]) == wanted:
+                self._protects = True
+                return self._deliver(end, data[self._data : place + 1], checked=True)
+        return self._damage(end, ChecksumError("the CRC is wrong"))
+
+    def _end_block_without_start(self, place: int) -> Telegram | TelegramError:
+        """End a telegram that has the ETX at a place, but no STX."""
+        block = bytes(self._text[self._data : place + 1])
+        check = self._text[place + 1]
+        if not self._check.accepts(block, check) and not self._check.accepts(
+            block, check, start=_START_WITHOUT_STX
+        ):
+            return self._damage(place + 2, ChecksumError("the block check character is wrong"))
+        return self._deliver(place + 2, block[:-1], checked=True)
+
+    def _end_unchecked(self, end: int, *, data_end: int = 0) -> Telegram | TelegramError:
+        """End a telegram without checksum, which only parity protects."""
+        raw = self._raw[:end]
+        if self._protects:
+            return self._damage(end, ChecksumError("the checksum is missing"))
+        if has_parity_errors(raw):
+            return self._damage(end, ChecksumError("characters have the wrong parity"))
+        return self._deliver(end, self._text[self._data : data_end or end], checked=False)
+
+    def _deliver(self, end: int, data: bytes | bytearray, *, checked: bool) -> Telegram:
+        telegram = Telegram(
+            self._identification,
+            self._has_begun,
+            data.decode("latin-1"),
+            checked,
+            bytes(self._raw[:end]),
+        )
+        self._remove(end)
+        return telegram
+
+    def _damage(self, end: int, error: TelegramError) -> TelegramError:
+        """Drop a damaged telegram."""
+        self._drop(end)
+        return error
+
+    def _drop(self, end: int) -> None:
+        """Drop bytes that belong to no telegram."""
+        self.skipped += end
+        self._remove(end)
+
+    def _remove(self, end: int) -> None:
+        del self._raw[:end]
+        del self._text[:end]
+        self._scan = 0
+        self._start_over()

@@ -1,0 +1,91 @@
+"""Dates and times as meters write them (IEC 62056-21:2002, 6.5; VDEW-Lastenheft 2.1.2, 10.4)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+import re
+from typing import Final
+
+#: Season digits and letters: which of its times a meter counts in.
+SEASONS: Final = {"0": "winter", "1": "summer", "2": "utc", "W": "winter", "S": "summer"}
+
+#: With separators: date and time in either order.
+_DATE = r"(?P<y>\d{2}|\d{4})-(?P<m>\d{2})-(?P<d>\d{2})"
+_TIME = r"(?P<H>\d{2}):(?P<M>\d{2})(?::(?P<S>\d{2}))?"
+_DATE_TIME: Final = re.compile(rf"{_DATE}[ ,&T]{_TIME}", re.ASCII)
+_TIME_DATE: Final = re.compile(rf"{_TIME}[ ,&]{_DATE}", re.ASCII)
+#: Digits only. Ten are YYMMDDhhmm; twelve have seconds or, where those cannot be, four digits of
+#: the year; one more digit before them, or a letter behind them, tells the season.
+_DIGITS: Final = re.compile(
+    r"(?P<season>[012](?=(?:\d{10}|\d{12})\b))?(?P<digits>\d{10,14})(?P<letter>[SW])?", re.ASCII
+)
+_SHORT_DATE: Final = re.compile(r"[012]?(\d{2}|\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
+_SHORT_TIME: Final = re.compile(r"[012]?(\d{2}):?(\d{2}):?(\d{2})?", re.ASCII)
+#: Meters write two digits of the year; none of them is older.
+_CENTURY: Final = 2000
+#: Characters of a date without separators, when its season is before it.
+_WITH_SEASON: Final = 7
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return the point in time that a text names; None where it names none, or an impossible one.
+
+    Naive, as the meter counts, with fold=1 in what it calls winter; in UTC where it says so.
+    """
+    match = _DATE_TIME.fullmatch(text) or _TIME_DATE.fullmatch(text)
+    if match is not None:
+        return _time([int(text or 0) for text in match.group("y", "m", "d", "H", "M", "S")])
+    match = _DIGITS.fullmatch(text)
+    if match is None:
+        return None
+    season, digits, letter = match.groups()
+    return parse_digits(digits, SEASONS.get(season or letter or ""))
+
+
+def parse_digits(digits: str, season: str | None) -> datetime | None:
+    """Return the point in time that 10, 12 or 14 digits name; None for an impossible one."""
+    pairs = [int(digits[position : position + 2]) for position in range(0, len(digits), 2)]
+    match len(digits):
+        case 10:
+            return _time(pairs, season)
+        case 12:
+            return _time(pairs, season) or _time([pairs[0] * 100 + pairs[1], *pairs[2:]], season)
+        case 14:
+            return _time([pairs[0] * 100 + pairs[1], *pairs[2:]], season)
+    return None
+
+
+def combine(date: str, time: str) -> datetime | None:
+    """Return the point in time of a date and a time of day that are sent apart (0.9.2, 0.9.1)."""
+    day = _SHORT_DATE.fullmatch(date)
+    clock = _SHORT_TIME.fullmatch(time)
+    if day is None or clock is None:
+        return None
+    season = SEASONS[date[0]] if len(date) == _WITH_SEASON else None
+    return _time([int(text or 0) for text in (*day.groups(), *clock.groups())], season)
+
+
+def format_digits(time: datetime, length: int, zone: tzinfo | None) -> str:
+    """Write a point in time, as a meter counts, as so many digits.
+
+    Ten for YYMMDDhhmm, twelve with seconds, one more with the season before them; summer only
+    where the zone of the meter has summer time then.
+    """
+    text = f"{time:%y%m%d%H%M%S}"[: length - length % 2]
+    if length % 2:
+        is_summer = zone is not None and bool(time.replace(tzinfo=zone).dst())
+        return f"{is_summer:d}{text}"
+    return text
+
+
+def _time(fields: Sequence[int], season: str | None = None) -> datetime | None:
+    """Return the point in time of a year, in two or four digits, month, day, hour, ..."""
+    year, month, day, hour, minute, second = (*fields, 0)[:6]
+    if year < 100:
+        year += _CENTURY
+    try:
+        found = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - as it counts
+    except ValueError:
+        return None
+    if season == "utc":
+        return found.replace(tzinfo=UTC)
+    return found.replace(fold=1) if season == "winter" else found

@@ -1,0 +1,88 @@
+"""Listening to a meter that pushes its telegrams, whatever they are made of."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol as Interface, override
+
+from .client import PushedClient
+from .detect import looks_like
+from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
+from .line import LineSettings
+from .port import Port, redact
+from .reading import Reading
+
+#: Bytes kept to say what they look like: the larger part of most telegrams.
+_HEARD_MAX = 512
+
+
+class Decoder(Interface):
+    """Makes readings of a stream of bytes; whatever comes, it never raises."""
+
+    good: int
+    damaged: int
+    other: int
+    skipped: int
+
+    def feed(self, data: bytes) -> Sequence[Reading]:
+        """Take the next bytes; return the readings of telegrams ending in them."""
+
+    def finish(self) -> object:
+        """End the stream; another one may follow."""
+
+
+class StreamClient(PushedClient):
+    """Feeds what comes from a port to a decoder."""
+
+    def __init__(self, url: str, line: LineSettings, decoder: Decoder, protocol: str) -> None:
+        """Take the port, how to open it, and what reads this protocol. Nothing is opened yet."""
+        super().__init__(url, line)
+        self._decoder = decoder
+        self._protocol = protocol
+        # Since the port was opened or the last reading came: the newest bytes, and how many
+        # telegrams were damaged before.
+        self._heard = b""
+        self._damaged_before = 0
+
+    @override
+    async def listen(self) -> AsyncGenerator[Reading]:
+        self._start_over()
+        try:
+            async with Port(self.url, self.line) as port:
+                while True:
+                    for reading in self._feed(await port.read()):
+                        yield reading
+        finally:
+            # What the end of the connection cut off is damaged.
+            self._decoder.finish()
+            self._count()
+
+    @override
+    def diagnose(self) -> MeterError:
+        port = redact(self.url)
+        if not self._heard:
+            return MeterSilentError(f"nothing comes from {port}", port=port)
+        if self.counters.damaged > self._damaged_before:
+            return ChecksumError(f"telegrams come damaged from {port}", port=port)
+        guess = looks_like(self._heard)
+        message = f"no {self._protocol} telegram in what comes from {port}"
+        if guess is not None:
+            message += f", which looks like {guess}"
+        return UnknownDataError(message, port=port, looks_like=guess or UNKNOWN)
+
+    def _feed(self, data: bytes) -> Sequence[Reading]:
+        self.counters.received += len(data)
+        self._heard = (self._heard + data)[-_HEARD_MAX:]
+        readings = self._decoder.feed(data)
+        self._count()
+        if readings:
+            self._start_over()
+        return readings
+
+    def _start_over(self) -> None:
+        self._heard = b""
+        self._damaged_before = self.counters.damaged
+
+    def _count(self) -> None:
+        self.counters.good = self._decoder.good
+        self.counters.damaged = self._decoder.damaged
+        self.counters.other = self._decoder.other
+        self.counters.skipped = self._decoder.skipped
