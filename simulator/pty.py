@@ -126,32 +126,25 @@ class PtyLine(Line):
             self._look()
 
     def _look(self) -> None:
-        """Wait for bytes while somebody has the port open, and for somebody while nobody has."""
+        """Take bytes while somebody has the port open, and wait for somebody while nobody has."""
         if self._master is None:
             return
         loop = asyncio.get_running_loop()
-        if self.listened_to:
-            loop.add_reader(self._master, self._take, self._master)
-        else:
+        loop.remove_reader(self._master)
+        try:
+            self.sent_by_reader(os.read(self._master, _READ_SIZE))
+        except BlockingIOError:
+            pass
+        except OSError:
             # The kernel reports a port that nobody has open as ready at all times.
             self._look_later = loop.call_later(_LOOK, self._look)
+            return
+        loop.add_reader(self._master, self._look)
 
     def _stop_looking(self, master: int) -> None:
         asyncio.get_running_loop().remove_reader(master)
         if self._look_later is not None:
             self._look_later.cancel()
-
-    def _take(self, master: int) -> None:
-        try:
-            data = os.read(master, _READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
-            # The last reader has gone.
-            self._stop_looking(master)
-            self._look()
-            return
-        self.sent_by_reader(data)
 
 
 def _constant(baudrate: int) -> int | None:

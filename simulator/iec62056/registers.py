@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Energy, Household
+from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Household
 
 from .encoder import data_set
 
@@ -90,26 +90,22 @@ class Registers:
             ("1-0:97.97.0*255", (self.error,)),
         ]
 
-    def totals(self, time: int) -> Energy:
-        """Return what was counted, in units of the last decimal place."""
-        step = KILOWATT_HOUR // 10**self.decimals
-        imported, exported = self.household.energy(time)
-        return Energy(imported // step, exported // step)
-
     def _clock(self, time: int) -> Iterator[DataSet]:
         local = datetime.fromtimestamp(time, ZONE)
         yield "0.9.1", (f"{local:%H%M%S}",)
         yield "0.9.2", (f"{local:%y%m%d}",)
 
     def _totals(self, time: int) -> Iterator[DataSet]:
-        total = self.totals(time)
-        day = _day_tariff(self.household, time) // (KILOWATT_HOUR // 10**self.decimals)
-        yield "1.8.0", (self._energy(total.imported),)
+        imported, exported = self.household.energy(time)
+        day = _day_tariff(self.household, time)
+        yield "1.8.0", (self._energy(imported),)
         yield "1.8.1", (self._energy(day),)
-        yield "1.8.2", (self._energy(total.imported - day),)
-        yield "2.8.0", (self._energy(total.exported),)
+        yield "1.8.2", (self._energy(imported - day),)
+        yield "2.8.0", (self._energy(exported),)
         for number, start in enumerate(self._month_starts(time)[: self.history], 1):
-            before = self.totals(start)
+            if start == _INSTALLED:
+                return
+            before = self.household.energy(start)
             yield f"1.8.0*{number:02}", (self._energy(before.imported),)
             yield f"2.8.0*{number:02}", (self._energy(before.exported),)
 
@@ -148,8 +144,9 @@ class Registers:
         yield "C.6.0", (self.battery,)
         yield "C.7.0", (f"{self.power_failures:04}",)
 
-    def _energy(self, units: int) -> str:
-        digits = f"{units:0{6 + self.decimals}}"
+    def _energy(self, energy: int) -> str:
+        """Write energy as a register shows it, which counts whole units of its last place."""
+        digits = f"{energy * 10**self.decimals // KILOWATT_HOUR:0{6 + self.decimals}}"
         if self.decimals:
             digits = f"{digits[: -self.decimals]}.{digits[-self.decimals :]}"
         return f"{digits}*kWh"

@@ -47,6 +47,48 @@ def test_meter_speaks_until_it_is_stopped(tmp_path: Path, number: signal.Signals
     assert not path.is_symlink()
 
 
+def test_meter_that_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "meter"
+    process = simulate(
+        *("iec62056", "--pty", path, "--start-baud", "4800", "--serial", "42", "--tr", "0.02"),
+        *("--no-power", "--echo", "--no-parity"),
+    )
+    assert process.stdout is not None
+    started = f"IEC 62056-21 meter /DMO5DEMO-21 at {path}, mode C\n"
+    assert process.stdout.readline() == started
+    port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    os.write(port, b"/?42!\r\n")
+    expected = b"/?42!\r\n/DMO5DEMO-21\r\n"
+    data = b""
+    while len(data) < len(expected):
+        data += os.read(port, 100)
+    assert data == expected
+    # The readout comes without acknowledgement too.
+    data = b""
+    while b"!\r\n\x03" not in data:
+        data += os.read(port, 4096)
+    os.close(port)
+    assert b"\r\nC.1.0(42)\r\n" in data
+    assert b"16.7.0" not in data
+    process.terminate()
+    assert process.communicate(timeout=5) == ("", "")
+
+
+def test_captured_readout_is_pushed(tmp_path: Path) -> None:
+    readout = b"/ABC5METER\r\n\r\n1-0:1.8.0*255(000123.4*kWh)\r\n!\r\n"
+    (tmp_path / "readout.bin").write_bytes(readout)
+    process = simulate(
+        *("iec62056", "--pty", tmp_path / "meter", "--readout", tmp_path / "readout.bin"),
+        *("--mode", "D", "--no-parity", "--interval", "0.1"),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("IEC 62056-21 meter /ABC5METER at ")
+    heard = listen(tmp_path / "meter", 3 * len(readout))
+    assert readout in heard
+    process.terminate()
+    assert process.communicate(timeout=5) == ("", "")
+
+
 def test_replay_is_byte_exact(tmp_path: Path) -> None:
     data = bytes(range(256)) * 4
     (tmp_path / "capture.bin").write_bytes(data)
@@ -81,6 +123,8 @@ def test_replay_in_a_loop(tmp_path: Path) -> None:
         (["sml", "--pty", "x", "--baud", "0"], "not a positive number: 0"),
         (["sml", "--pty", "x", "--noise", "1.5"], "not between 0 and 1: 1.5"),
         (["sml", "--pty", "x", "--interval", "-1"], "not a time in seconds: -1"),
+        (["iec62056"], "one of the arguments --pty --tcp is required"),
+        (["iec62056", "--pty", "x", "--mode", "F"], "invalid Mode value: 'F'"),
         (["sml", "--pty", "x", "--serial", "123456789"], "not a number of up to eight digits"),
     ],
 )

@@ -4,10 +4,11 @@ import asyncio
 import os
 from pathlib import Path
 from random import Random
+import time
 
 import pytest
 
-from simulator.line import damage, resample
+from simulator.line import Line, damage, resample
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
 
@@ -153,6 +154,97 @@ async def set_speed(port: int, baudrate: int) -> None:
     assert await process.wait() == 0
 
 
+async def heard(line: Line, size: int) -> tuple[bytes, float]:
+    """Wait until the meter has heard so much; return it, and how long it took."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    data = b""
+    async with asyncio.timeout(5):
+        while len(data) < size:
+            data += await line.read()
+    return data, loop.time() - started
+
+
+async def test_what_the_reader_sends_takes_its_time(tmp_path: Path) -> None:
+    """The meter hears a character when it has left the wire, and all of them as they were."""
+    data = bytes(range(240))
+    async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
+        line.listen()
+        port = open_port(line.path)
+        os.write(port, data)
+        received, duration = await heard(line, len(data))
+        assert received == data
+        assert 0.25 < duration < 0.6
+        assert asyncio.get_running_loop().time() - line.heard_at < 0.05
+        os.close(port)
+
+
+async def test_reader_that_changes_its_speed_too_early(tmp_path: Path) -> None:
+    """What is still on the wire when the speed is changed does not arrive."""
+    async with PtyLine(tmp_path / "meter", baudrate=300) as line:
+        line.listen()
+        port = open_port(line.path)
+        await asyncio.sleep(0.02)
+        os.write(port, b"\x06050\r\n")
+        await asyncio.sleep(2.5 * 10 / 300)
+        await set_speed(port, 9600)
+        await asyncio.sleep(0.2)
+        received = await line.read()
+        assert received[:2] == b"\x060"
+        assert b"\r\n" not in received
+        await set_speed(port, 300)
+        os.write(port, b"right")
+        assert (await heard(line, 5))[0] == b"right"
+        os.close(port)
+
+
+async def test_meter_hears_garbage_at_another_speed(tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
+        line.listen()
+        port = open_port(line.path)
+        await set_speed(port, 4800)
+        os.write(port, b"telegram")
+        received, _ = await heard(line, 9)
+        assert b"t" not in received
+        line.baudrate = 4800
+        line.forget()
+        os.write(port, b"telegram")
+        assert (await heard(line, 8))[0] == b"telegram"
+        os.close(port)
+
+
+async def test_readers_come_and_go(tmp_path: Path) -> None:
+    """What a reader has written before it goes is heard; while nobody is there, all is quiet."""
+    async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
+        line.listen()
+        for _ in range(3):
+            port = open_port(line.path)
+            os.write(port, b"hello")
+            os.close(port)
+            assert (await heard(line, 5))[0] == b"hello"
+        before = time.process_time()
+        await asyncio.sleep(0.3)
+        assert time.process_time() - before < 0.1
+        line.close()
+        await line.open()
+        port = open_port(line.path)
+        os.write(port, b"again")
+        assert (await heard(line, 5))[0] == b"again"
+        os.close(port)
+
+
+async def test_echo(tmp_path: Path) -> None:
+    """A reader hears itself while it sends, whatever the meter understands of it."""
+    async with PtyLine(tmp_path / "meter", baudrate=300) as line:
+        line.echo = True
+        line.listen()
+        port = open_port(line.path)
+        await set_speed(port, 9600)
+        os.write(port, bytes(range(256)))
+        assert await read_all(port, 256) == bytes(range(256))
+        os.close(port)
+
+
 @pytest.mark.parametrize(
     ("sent", "sent_at", "read_at", "received"),
     [
@@ -183,6 +275,11 @@ async def test_tcp() -> None:
         assert line.listened_to
         writer.write(b"hello?")
         await line.write(b"telegram")
+        # Nobody has asked for what clients send.
+        await asyncio.sleep(0.05)
+        line.listen()
+        other.write(b"hello!")
+        assert await line.read() == b"hello!"
         assert await first.readexactly(8) == b"telegram"
         assert await second.readexactly(8) == b"telegram"
         other.close()

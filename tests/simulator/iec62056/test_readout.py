@@ -7,6 +7,7 @@ import pytest
 
 from simulator.iec62056 import Checksum, Faults, Iec62056Meter, LowerSpeed, Mode, Registers, serve
 from simulator.pty import PtyLine
+from simulator.tcp import TcpLine
 
 from .probe import Probe, even, probed
 
@@ -306,3 +307,22 @@ async def test_port_that_is_closed_and_opened_again(tmp_path: Path) -> None:
             await asyncio.sleep(0.5)
         serving.cancel()
     assert meter.count("readout") == 3
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_meter_behind_a_bridge() -> None:
+    """A bridge has no speed that a client could change: what comes is always understood."""
+    async with TcpLine() as line:
+        serving = asyncio.create_task(serve(line, quick()))
+        loop = asyncio.get_running_loop()
+        reader, writer = await asyncio.open_connection(line.host, line.port)
+        await asyncio.sleep(0.05)
+        started = loop.time()
+        writer.write(b"/?!\r\n")
+        assert await reader.readuntil(even(b"\n")) == even(b"/DMO5DEMO-21\r\n")
+        assert loop.time() - started > 19 * 10 / 4800 + 0.02
+        writer.write(b"\x06050\r\n")
+        block = await reader.readuntil(even(b"\x03"))
+        check(bytes(byte & 0x7F for byte in block + await reader.readexactly(1)))
+        writer.close()
+        serving.cancel()
