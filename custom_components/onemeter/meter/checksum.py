@@ -8,16 +8,6 @@ from typing import Final
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def _divided(byte: int) -> int:
-    """Divide a byte by the reversed polynomial 0x8005, lowest bit first."""
-    for _ in range(8):
-        byte = byte >> 1 ^ (0xA001 if byte & 1 else 0)
-    return byte
-
-
-_ARC: Final = tuple(_divided(byte) for byte in range(256))
-
-
 def crc16_x25(data: bytes) -> int:
     """Return the CRC-16/X-25 (ISO/IEC 13239) of the data, from 0 to 0xFFFF."""
     return _reflected(data, 0xFFFF) ^ 0xFFFF
@@ -36,10 +26,19 @@ def _reflected(data: bytes, start: int) -> int:
 
 def crc16_arc(data: bytes | bytearray) -> int:
     """Return the CRC-16/ARC of the data, from 0 to 0xFFFF: that of P1 telegrams (DSMR 5.0, 6.2)."""
-    remainder = 0
-    for byte in data:
-        remainder = remainder >> 8 ^ _ARC[(remainder ^ byte) & 0xFF]
-    return remainder
+    # Going through the bytes takes ten times as long as dividing one big number. The polynomial is
+    # (x + 1)(x^15 + x + 1). Modulo the latter, x^15n is x^n + 1 for each power of two n, by which
+    # whatever is above is folded down; modulo the former, what is left is the parity of all bits.
+    rest = int.from_bytes(data.translate(_REVERSED)) << 16
+    parity = rest.bit_count() & 1
+    step = 1 << (rest.bit_length() // 15).bit_length()
+    while step:
+        while above := rest >> 15 * step:
+            rest = rest & (1 << 15 * step) - 1 ^ above ^ above << step
+        step >>= 1
+    if rest.bit_count() & 1 != parity:
+        rest ^= 0x8003
+    return _REVERSED[rest & 0xFF] << 8 | _REVERSED[rest >> 8]
 
 
 def xor_of(data: bytes) -> int:
