@@ -16,7 +16,7 @@ from .times import combine, parse_time
 from .values import NUMBER, number_of, unit_of
 
 #: An address, if this is the first value of its data set, and a value.
-_GROUP: Final = re.compile(r"([^()\r\n]*)\(([^()\r\n]*)\)")
+_GROUP: Final = re.compile(r"(?<![^()\r\n])([^()\r\n]*+)\(([^()\r\n]*+)\)")
 #: What data sets consist of and nothing else, in any order.
 _WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([^()\r\n]*+\)|[\r\n])*+")
 #: The end of the data, which may also stand inside a value.

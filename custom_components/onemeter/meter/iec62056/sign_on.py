@@ -22,6 +22,8 @@ _SILENCE_BEFORE: Final = 0.2
 _ANSWER_SECONDS: Final = 2.2
 #: Seconds that an identification may take, with noise before it.
 _IDENTIFICATION_SECONDS: Final = 6.0
+#: Characters without an identification among them after which there is none.
+_NOISE_MAX: Final = 256
 #: Zeros at 300 baud that wake a battery meter, and the pause that it needs then (Annex B.1).
 _WAKE_UP_CHARACTERS: Final = 66
 _WAKE_UP_PAUSE: Final = 1.6
@@ -74,6 +76,8 @@ async def _receive_identification(link: Link) -> Greeting | None:
                 text = without_parity(received)
                 if line := IDENTIFICATION_LINE.search(text):
                     break
+                if len(received) > _NOISE_MAX:
+                    return None
             else:
                 return None
             if text[line.end() - 1 :] == b"\r":

@@ -1,0 +1,224 @@
+"""The arguments of the command line, and what they ask for."""
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+from io import BufferedReader
+import math
+import sys
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from .iec62056.settings import SignOn
+from .line import Framing, LineSettings
+from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
+
+_EXAMPLES = """\
+examples:
+  onemeter decode --protocol sml capture.bin
+  cat capture.bin | onemeter decode --protocol iec62056 -
+  onemeter listen --protocol sml --port /dev/ttyUSB0
+  onemeter listen --protocol sml --port socket://192.168.1.20:3333 --count 1
+  onemeter listen --protocol sml --port rfc2217://192.168.1.20:2217 --dtr high --rts low
+  onemeter read --protocol iec62056 --port /dev/ttyUSB0
+  onemeter read --protocol iec62056 --port /dev/ttyUSB0 --register 1.7.0 --register 1.8.0
+  onemeter profile --protocol iec62056 --port /dev/ttyUSB0 --from 2026-11-01 --to 2026-11-02
+
+Each reading is one line of JSON on standard output, each row of a load profile too. The last line
+on standard error counts the telegrams that became a reading, that arrived damaged, and that were
+something other than a reading.
+
+exit status:
+  0  at least one reading
+  1  no reading
+  2  wrong usage
+"""
+_LEVELS = {"high": True, "low": False}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    root = argparse.ArgumentParser(
+        prog="onemeter",
+        description="Read an electricity meter, or decode what one sent.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    decode = commands.add_parser(
+        "decode",
+        help="decode a file of received bytes",
+        description="Decode a file of received bytes: one line of JSON for each reading.",
+    )
+    _add_protocol(decode, *Protocol)
+    decode.add_argument(
+        "--object",
+        choices=("telegram", "body", "profile"),
+        default="telegram",
+        help="what the file holds: telegrams with all that is around them (default); sml: the"
+        " messages of one telegram without transport layer, as some gateways deliver them;"
+        " iec62056: a load profile or event log",
+    )
+    _add_time_zone(decode)
+    decode.add_argument("file", type=_file, metavar="FILE", help="the file; - is standard input")
+
+    listen = commands.add_parser(
+        "listen",
+        help="listen at a port to a meter that sends by itself",
+        description="Listen at a port to a meter that sends by itself: one line of JSON for each"
+        " reading, until Ctrl-C.",
+    )
+    _add_protocol(listen, *PUSHED_LINE)
+    _add_port(listen, "sml: 9600 8N1, iec62056: 9600 7E1; P1 ports: 115200")
+    listen.add_argument("--count", type=_above_zero(int), metavar="N", help="end after N readings")
+    listen.add_argument(
+        "--seconds", type=_above_zero(float), metavar="S", help="end after S seconds"
+    )
+
+    read = commands.add_parser(
+        "read",
+        help="ask a meter for its readout, or for single registers",
+        description="Ask a meter for its readout: one line of JSON, with the seconds that it took.",
+    )
+    _add_polled(read)
+    read.add_argument(
+        "--register",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="read just this register, in programming mode, such as 1.8.0; may be given again",
+    )
+
+    profile = commands.add_parser(
+        "profile",
+        help="ask a meter for its load profile",
+        description="Ask a meter for its load profile: one line of JSON for each interval.",
+    )
+    _add_polled(profile)
+    for name, target in (("--from", "start"), ("--to", "end")):
+        profile.add_argument(
+            name,
+            dest=target,
+            type=_time,
+            required=True,
+            metavar="T",
+            help="2026-11-01 or 2026-11-01T12:15, as the meter's clock counts",
+        )
+    _add_time_zone(profile)
+    return root
+
+
+def _add_protocol(parser: argparse.ArgumentParser, *protocols: Protocol) -> None:
+    parser.add_argument(
+        "--protocol", choices=protocols, required=True, help="what the meter speaks"
+    )
+
+
+def _add_port(parser: argparse.ArgumentParser, usual: str) -> None:
+    parser.add_argument(
+        "--port",
+        required=True,
+        metavar="URL",
+        help="a path such as /dev/ttyUSB0, or socket://host:port, rfc2217://…, esphome://…",
+    )
+    parser.add_argument(
+        "--baud",
+        type=_above_zero(int),
+        metavar="N",
+        help=f"bits per second; usually the protocol's own ({usual})",
+    )
+    parser.add_argument(
+        "--framing",
+        choices=list(Framing),
+        help="data bits, parity, stop bits; usually the protocol's own",
+    )
+    parser.add_argument("--dtr", choices=_LEVELS, help="level of DTR while the port is open")
+    parser.add_argument("--rts", choices=_LEVELS, help="level of RTS while the port is open")
+
+
+def _add_polled(parser: argparse.ArgumentParser) -> None:
+    _add_protocol(parser, *POLLED_LINE)
+    _add_port(parser, "iec62056: 300 7E1, from which the meter goes on to its own")
+    parser.add_argument(
+        "--address", default="", help="device address, where several meters share the line"
+    )
+    parser.add_argument("--password", help="for registers and profiles of some meters")
+    parser.add_argument("--table", default="", help="readout table, such as 1 (VDEW), or #")
+    parser.add_argument(
+        "--battery", action="store_true", help="wake the meter up first, as battery meters need it"
+    )
+    parser.add_argument(
+        "--fixed-speed", action="store_true", help="stay at the speed of the first request"
+    )
+    parser.add_argument(
+        "--switch-delay",
+        type=_above_zero(float),
+        default=0.0,
+        metavar="S",
+        help="seconds before the change of speed, for slow reading heads",
+    )
+
+
+def _add_time_zone(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--time-zone",
+        type=_zone,
+        metavar="ZONE",
+        help="zone of the meter's clock, such as Europe/Berlin, to tell times of a profile in UTC",
+    )
+
+
+def _file(path: str) -> BufferedReader:
+    try:
+        return open(sys.stdin.fileno() if path == "-" else path, "rb")  # noqa: PTH123
+    except OSError as err:
+        raise argparse.ArgumentTypeError(f"{path}: {err.strerror}") from err
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date, nor a date and time") from None
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except ValueError, OSError, ZoneInfoNotFoundError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time zone") from None
+
+
+def _above_zero[N: (int, float)](number: type[N]) -> Callable[[str], N]:
+    def parse(text: str) -> N:
+        try:
+            value = number(text)
+        except ValueError:
+            value = number(0)
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+        return value
+
+    return parse
+
+
+def line_of(options: argparse.Namespace, usual: LineSettings) -> LineSettings:
+    """Return the line that was asked for, as usual where nothing was."""
+    return LineSettings(
+        baudrate=options.baud or usual.baudrate,
+        framing=Framing(options.framing or usual.framing),
+        dtr=_LEVELS.get(options.dtr),
+        rts=_LEVELS.get(options.rts),
+    )
+
+
+def sign_on_of(options: argparse.Namespace) -> SignOn:
+    """Return how the meter is to be spoken to."""
+    return SignOn(
+        address=options.address,
+        table=options.table,
+        password=options.password,
+        wake_up=options.battery,
+        switch_speed=not options.fixed_speed,
+        switch_delay=options.switch_delay,
+    )

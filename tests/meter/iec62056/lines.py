@@ -1,0 +1,44 @@
+"""Simulated meters at a pseudo-terminal, and clients that read them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from custom_components.onemeter.meter import POLLED_LINE, LineSettings, Protocol, Reading
+from custom_components.onemeter.meter.iec62056.client import Iec62056Client
+from custom_components.onemeter.meter.iec62056.settings import SignOn
+from simulator.iec62056 import Iec62056Meter, Registers, serve
+from simulator.pty import PtyLine
+
+LINE = POLLED_LINE[Protocol.IEC62056]
+
+
+def meter(**options: Any) -> Iec62056Meter:
+    """Return a meter with a readout of about 250 characters."""
+    return Iec62056Meter(**{"registers": Registers(history=0, with_grid=False)} | options)
+
+
+@asynccontextmanager
+async def plugged_in(path: Path, *meters: Iec62056Meter) -> AsyncGenerator[PtyLine]:
+    """Put up meters at one line; the line may be closed and opened again."""
+    line = PtyLine(path / "head", meters[0].start_baudrate)
+    async with line:
+        task = asyncio.create_task(serve(line, *meters))
+        try:
+            yield line
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def client_at(line: PtyLine, baudrate: int = LINE.baudrate, **settings: Any) -> Iec62056Client:
+    """Return a client for the meter at a line."""
+    return Iec62056Client(line.url, LineSettings(baudrate, LINE.framing), SignOn(**settings))
+
+
+def value(reading: Reading, address: str) -> object:
+    """Return the value of the first register with an address."""
+    return next(register.value for register in reading.registers if register.address == address)
