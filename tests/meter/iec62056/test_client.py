@@ -209,9 +209,19 @@ async def test_no_programming_mode(tmp_path: Path, programming: Programming) -> 
     simulated = meter(programming=programming, start_baudrate=2400)
     async with plugged_in(tmp_path, simulated) as line:
         client = client_at(line, 2400)
-        with pytest.raises((RefusedError, NoReadoutError)):
+        with pytest.raises(RefusedError):
             await anext(client.watch(["1.8.0"], 0))
         assert isinstance(value(await client.read(), "1.8.0"), Decimal)
+
+
+async def test_session_that_the_meter_ends_is_begun_anew(tmp_path: Path) -> None:
+    simulated = meter(session_timeout=1, start_baudrate=2400)
+    async with plugged_in(tmp_path, simulated) as line:
+        client = client_at(line, 2400)
+        async with aclosing(client.watch(["1.8.0"], 2)) as readings:
+            for _ in range(3):
+                assert value(await anext(readings), "1.8.0") is not None
+        assert simulated.count("session") == 3
 
 
 async def test_no_such_registers(tmp_path: Path) -> None:

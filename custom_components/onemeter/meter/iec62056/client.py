@@ -7,7 +7,13 @@ from datetime import datetime, tzinfo
 from typing import Final, override
 
 from ..client import PolledClient
-from ..errors import ChecksumError, MeterError, MeterSilentError
+from ..errors import (
+    ChecksumError,
+    MeterError,
+    MeterSilentError,
+    NoReadoutError,
+    RefusedError,
+)
 from ..line import LineSettings
 from ..port import Port, redact
 from ..reading import Identity, Interval, Reading
@@ -60,6 +66,11 @@ class Iec62056Client(PolledClient):
                     due = loop.time() + interval
                     try:
                         reading = await self._read_registers(session, addresses)
+                    except RefusedError:
+                        # Refused from the start it is for good; later a meter just ends a session.
+                        if not session.has_answered:
+                            raise
+                        break
                     except ChecksumError, MeterSilentError:
                         failures += 1
                         if failures == _SESSIONS:
@@ -156,7 +167,10 @@ class Iec62056Client(PolledClient):
             session = Session(conversation.link, self._check, self._memory)
             try:
                 greeting = await conversation.greet()
-                begin = await conversation.select(greeting, Option.PROGRAMMING)
+                try:
+                    begin = await conversation.select(greeting, Option.PROGRAMMING)
+                except NoReadoutError:
+                    raise session.refused() from None
                 await session.begin(begin, self.settings.password)
                 yield session
             finally:

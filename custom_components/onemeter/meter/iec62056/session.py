@@ -8,7 +8,6 @@ from typing import Final
 from ..errors import (
     ChecksumError,
     MeterAuthenticationError,
-    MeterError,
     MeterSilentError,
     RefusedError,
 )
@@ -32,7 +31,7 @@ from .programming import (
 from .readout import parse_registers
 from .times import format_digits
 
-#: How often a frame is asked for again (6.4.4).
+#: How often a frame is asked for again (6.4.4); after silence only once.
 _REPEATS: Final = 3
 #: Seconds until an answer begins, and between its characters.
 _ANSWER_SECONDS: Final = 2.0
@@ -55,6 +54,8 @@ class Session:
         self._port = redact(link.port.url)
         self._frames = FrameReader(check)
         self._received: list[Frame] = []
+        #: Whether a register was read.
+        self.has_answered = False
 
     async def begin(self, first: bytes, password: str | None) -> None:
         """Take the meter's first frame, and give the password where there is one; once.
@@ -93,6 +94,7 @@ class Session:
         if frame is None or error_in(frame.data) is not None:
             self._memory.absent.add(address)
             return ()
+        self.has_answered = True
         registers = parse_registers(frame.data)
         if len({register.address for register in registers}) > 1:
             return registers
@@ -132,27 +134,30 @@ class Session:
 
     async def _ask(self, message: bytes, seconds: float) -> Frame | None:
         """Return the answer to a message, None where the meter refuses it."""
-        error: type[MeterError] = MeterSilentError
         said = message
+        was_silent = False
         for _ in range(1 + _REPEATS):
             await self._send(said)
-            frame = await self._next(seconds)
-            match frame:
+            match await self._next(seconds):
+                case None if was_silent:
+                    break
                 case None:
-                    error, said = MeterSilentError, message
-                case Frame(FrameKind.ANSWER):
-                    return frame
+                    was_silent, said = True, message
+                case Frame(FrameKind.ANSWER) as answer:
+                    return answer
                 case Frame(FrameKind.DAMAGED):
-                    error, said = ChecksumError, NAK
+                    said = NAK
                 case Frame(FrameKind.NAK):
-                    error, said = RefusedError, message
+                    said = message
                 case Frame(FrameKind.COMMAND, Command.BREAK):
                     raise self.refused()
                 case _:
                     return None
-        if error is RefusedError:
-            return None
-        raise error(f"the meter at {self._port} stops answering", port=self._port)
+        if was_silent:
+            raise MeterSilentError(f"nothing more comes from {self._port}", port=self._port)
+        if said is NAK:
+            raise ChecksumError(f"answers come damaged from {self._port}", port=self._port)
+        return None
 
     async def _send(self, data: bytes) -> None:
         await self._link.wait_since_received(_REST)

@@ -24,8 +24,8 @@ _ANSWER_SECONDS: Final = 2.2
 _IDENTIFICATION_SECONDS: Final = 6.0
 #: Characters without an identification among them after which there is none.
 _NOISE_MAX: Final = 256
-#: Zeros at 300 baud that wake a battery meter, and the pause that it needs then (Annex B.1).
-_WAKE_UP_CHARACTERS: Final = 66
+#: Seconds of zeros that wake a battery meter, and the pause that it needs then (Annex B.1).
+_WAKE_UP_SECONDS: Final = 2.2
 _WAKE_UP_PAUSE: Final = 1.6
 #: Seconds between the end of the acknowledgement and the change of speed. The meter may answer
 #: 20 ms after it, or with its usual reaction time 200 ms after it.
@@ -60,7 +60,7 @@ async def sign_on(link: Link, settings: SignOn, baudrate: int) -> Greeting | Non
     await link.set_speed(baudrate)
     await link.drain(_SILENCE_BEFORE, _ANSWER_SECONDS)
     if settings.wake_up:
-        await link.send(bytes(_WAKE_UP_CHARACTERS))
+        await link.send(bytes(round(_WAKE_UP_SECONDS / link.port.wire_time(1))))
         await asyncio.sleep(_WAKE_UP_PAUSE)
     link.start_clock()
     await link.send(request(settings))
