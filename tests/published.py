@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.coordinator import MeterData
-from custom_components.onemeter.meter import Identity, Obis, Register, Value
+from custom_components.onemeter.meter import Identity, Key, Obis, Register, Value
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
@@ -27,11 +27,18 @@ def register(
     unit: str | None = None,
     *,
     signed: Decimal | int | None = None,
+    time: datetime | None = None,
 ) -> Register:
-    """Return a register; a value with a unit is a number, written as text to be exact."""
+    """Return a register; a value with a unit is a number, written as text to be exact.
+
+    What is no OBIS code is the address of a register without one.
+    """
     if unit is not None and isinstance(value, str):
         value = Decimal(value)
-    return Register(Obis.parse(code), value, unit, signed_value=signed)
+    try:
+        return Register(Obis.parse(code), value, unit, signed_value=signed, time=time)
+    except ValueError:
+        return Register(None, value, unit, address=code, time=time)
 
 
 class PublishedMeter:
@@ -66,23 +73,39 @@ class PublishedMeter:
             assert await self._hass.config_entries.async_setup(self.entry.entry_id)
             await self._hass.async_block_till_done()
 
-    async def publish(self, *registers: Register) -> None:
+    async def publish(
+        self,
+        *registers: Register,
+        clock: datetime | None = None,
+        received: datetime | None = None,
+    ) -> None:
         """Publish a telegram of these registers."""
-        self._coordinator.async_set_updated_data(self._data(registers))
+        self._coordinator.async_set_updated_data(self._data(registers, clock, received))
         await self._hass.async_block_till_done()
+
+    def take_without_news(self, *registers: Register, received: datetime) -> None:
+        """Take a telegram that says the same as the last one, of which nobody is told."""
+        self._coordinator.data = self._data(registers, None, received)
 
     async def fall_silent(self) -> None:
         """Tell that the meter cannot be read any more."""
         self._coordinator.async_set_update_error(TimeoutError("silent"))
         await self._hass.async_block_till_done()
 
-    def _data(self, registers: tuple[Register, ...]) -> MeterData:
-        named = {register.obis: register for register in registers if register.obis is not None}
-        return MeterData(meter=self._meter, registers=named, received=datetime.now(UTC))
+    def _data(
+        self,
+        registers: tuple[Register, ...],
+        clock: datetime | None = None,
+        received: datetime | None = None,
+    ) -> MeterData:
+        named: dict[Key, Register] = {
+            register.obis or str(register.address): register for register in registers
+        }
+        return MeterData(self._meter, named, received or datetime.now(UTC), clock)
 
 
 async def _forward(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
-    await hass.config_entries.async_forward_entry_setups(entry, ["sensor"])
+    await hass.config_entries.async_forward_entry_setups(entry, ["binary_sensor", "sensor"])
     return True
 
 

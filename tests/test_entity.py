@@ -24,6 +24,14 @@ async def test_device(hass: HomeAssistant, device_registry: dr.DeviceRegistry) -
     assert device.sw_version == "1.02.007"
 
 
+async def test_address_without_code_is_no_firmware(
+    hass: HomeAssistant, device_registry: dr.DeviceRegistry
+) -> None:
+    published = await publish(hass, register("0.2.0", "9"), register("1-0:0.2.0*255", "1.25"))
+    [device] = dr.async_entries_for_config_entry(device_registry, published.entry.entry_id)
+    assert device.sw_version == "1.25"
+
+
 @pytest.mark.parametrize(
     ("manufacturer", "name"), [("EMH", "EMH metering"), ("XYZ", "XYZ"), (None, None)]
 )

@@ -1,25 +1,32 @@
 """From registers to states."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
     do_adhoc_statistics,
 )
 
-from custom_components.onemeter.const import CONF_DIRECTION, CONF_MULTIPLIER, DIRECTION_OFF
+from custom_components.onemeter.const import (
+    CONF_DIRECTION,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    DIRECTION_OFF,
+)
 from custom_components.onemeter.meter import Register, Value
 from homeassistant.components.energy import validate
 from homeassistant.components.energy.data import async_get_manager
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, EntityCategory
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 
-from .published import publish, register
+from .published import PublishedMeter, publish, register
 
 #: What a German basic meter (FNN) sends once its PIN was entered and it shows all it has.
 MODERN = (
@@ -36,6 +43,33 @@ MODERN = (
     register("1-0:0.2.0*0", "1.02.007"),
     register("1-0:96.5.0*255", 0x1C0104),
     register("1-0:96.90.2*1", b"A0A1"),
+)
+
+#: What a heat meter sends, under addresses of its own.
+HEAT = (
+    register("6.8", "29.055", "MWh"),
+    register("6.26", "1589.28", "m³"),
+    register("6.6", "17.2", "kW"),
+    register("6.33", "1.476", "m³/h"),
+    register("6.31", "30710", "h"),
+    register("6.32", "194", "h"),
+    register("6.8*01", "28.086", "MWh"),
+    register("9.4", "088*C&082*C"),
+    register("9.36", "2017-01-18&01:36:47", time=datetime(2017, 1, 18, 1, 36, 47)),  # noqa: DTZ001
+    register("9.24", "0.6", "m³/h"),
+    register("F", "0"),
+)
+
+#: What a Dutch meter passes on from those on its M-Bus.
+MBUS = (
+    register("1-0:1.8.1*255", "5.1", "kWh"),
+    register("0-1:24.1.0*255", "003"),
+    register("0-1:24.2.1*255", "246.138", "m³", time=datetime(2020, 4, 26, 20, 30, 1, tzinfo=UTC)),
+    register("0-1:24.4.0*255", "1"),
+    register("0-2:24.1.0*255", "007"),
+    register("0-2:24.2.1*255", "872.234", "m³"),
+    register("0-3:24.1.0*255", "004"),
+    register("0-3:24.2.1*255", "240.860", "GJ"),
 )
 
 #: What an older German meter (EDL) sends, whose power has no sign.
@@ -96,8 +130,26 @@ def enable(hass: HomeAssistant, *codes: str) -> None:
                 "power": ("-126.6", "W", "power", "measurement"),
             },
         ),
+        (
+            HEAT,
+            {
+                "heat_energy": ("29055", "kWh", "energy", "total_increasing"),
+                "heat_carrier_volume": ("1589.28", "m³", "volume", "total_increasing"),
+                "maximum_heat_output": ("17200", "W", "power", "measurement"),
+                "maximum_flow_rate": ("1.476", "m³/h", "volume_flow_rate", "measurement"),
+            },
+        ),
+        (
+            MBUS,
+            {
+                "energy_import_t1": ("5.1", "kWh", "energy", "total_increasing"),
+                "gas_consumption_m_bus_1": ("246.138", "m³", "gas", "total_increasing"),
+                "water_consumption_m_bus_2": ("872.234", "m³", "water", "total_increasing"),
+                "heat_energy_m_bus_3": ("240.860", "GJ", "energy", "total_increasing"),
+            },
+        ),
     ],
-    ids=["modern", "edl"],
+    ids=["modern", "edl", "heat", "mbus"],
 )
 async def test_sensors_of_meter(
     hass: HomeAssistant,
@@ -112,7 +164,7 @@ async def test_sensors_of_meter(
             state.attributes["device_class"],
             state.attributes["state_class"],
         )
-        for state in hass.states.async_all()
+        for state in hass.states.async_all("sensor")
     } == expected
 
 
@@ -138,8 +190,29 @@ async def test_sensors_of_meter(
                 "129-129:199.130.5*255": "Public key",
             },
         ),
+        (
+            HEAT,
+            {
+                "6.31": "Operating time",
+                "6.32": "Time without measurement",
+                "6.8*01": "Heat energy (6.8*01)",
+                "9.4": "Maximum flow and return temperatures",
+                "9.36": "Meter clock",
+                "9.24": "9.24",
+                "F": "Error register",
+            },
+        ),
+        (
+            MBUS,
+            {
+                "0-1:24.1.0*255": "Type of device (M-Bus 1)",
+                "0-1:24.4.0*255": "Valve state (M-Bus 1)",
+                "0-2:24.1.0*255": "Type of device (M-Bus 2)",
+                "0-3:24.1.0*255": "Type of device (M-Bus 3)",
+            },
+        ),
     ],
-    ids=["modern", "edl"],
+    ids=["modern", "edl", "heat", "mbus"],
 )
 async def test_sensors_for_the_curious_are_disabled(
     hass: HomeAssistant,
@@ -412,6 +485,255 @@ async def test_clock(hass: HomeAssistant) -> None:
     assert value(hass, "enabled") == STATE_UNKNOWN
     await published.publish()
     assert value(hass, "enabled") == STATE_UNKNOWN
+
+
+async def test_what_the_meter_tells_of_itself(
+    hass: HomeAssistant, entity_registry: er.EntityRegistry
+) -> None:
+    await publish(
+        hass,
+        register("1-0:96.7.0*255", 8),
+        register("1-0:96.6.3*255", "3.20", "V"),
+        register("1-0:0.3.0*255", "10000", "imp/kWh"),
+        register("1-0:96.8.0*255", "00104443"),
+        register("1-0:0.2.2*255", ":::::G12"),
+    )
+    assert states(hass) == {"battery_voltage": "3.20", "active_tariff": ":::::G12"}
+    found = {
+        entry.original_name: (entry.unit_of_measurement, (entry.capabilities or {}).values())
+        for entry in entity_registry.entities.values()
+    }
+    assert {name: (unit, *capabilities) for name, (unit, capabilities) in found.items()} == {
+        "Power failures": (None, "total_increasing"),
+        "Battery voltage": ("V", "measurement"),
+        "Impulse constant (1-0:0.3.0)": ("imp/kWh",),
+        "Operating time": (None,),
+        "Active tariff": (None,),
+    }
+    assert {entry.entity_category for entry in entity_registry.entities.values()} == {
+        EntityCategory.DIAGNOSTIC
+    }
+
+
+async def test_time_of_a_maximum(hass: HomeAssistant) -> None:
+    first = datetime(2024, 1, 15, 18, 45)  # noqa: DTZ001 - meters' own time
+    published = await publish(hass, register("1-0:1.6.0*255", "12.3", "kW", time=first))
+
+    def shown() -> tuple[str, object]:
+        state = hass.states.get("sensor.meter_maximum_demand_import")
+        assert state is not None
+        return state.state, state.attributes.get("measured_at")
+
+    assert shown() == ("12300", "2024-01-15T18:45:00")
+    # A new billing period may bring the same maximum at another time.
+    later = datetime(2024, 2, 15, 18, 45, tzinfo=UTC)
+    await published.publish(register("1-0:1.6.0*255", "12.3", "kW", time=later))
+    assert shown() == ("12300", "2024-02-15T18:45:00+00:00")
+    await published.publish(register("1-0:1.6.0*255", "12.3", "kW"))
+    assert shown() == ("12300", None)
+    await published.publish(register("1-0:1.6.0*255", None, time=first))
+    assert shown() == (STATE_UNKNOWN, None)
+    await published.publish()
+    assert shown() == (STATE_UNKNOWN, None)
+
+
+async def test_time_of_the_last_reset(hass: HomeAssistant) -> None:
+    enable(hass, "1-0:0.1.2*255")
+    time = datetime(2022, 11, 1)  # noqa: DTZ001 - meters' own time
+    published = await publish(hass, register("1-0:0.1.2*255", "2211010000", time=time))
+    assert value(hass, "enabled") == "2022-11-01T00:00:00"
+    await published.publish(register("1-0:0.1.2*255", "0000000000"))
+    assert value(hass, "enabled") == STATE_UNKNOWN
+    await published.publish()
+    assert value(hass, "enabled") == STATE_UNKNOWN
+
+
+async def test_clock_difference(hass: HomeAssistant) -> None:
+    await hass.config.async_set_time_zone("Europe/Warsaw")
+    enable(hass, "clock_difference")
+    published = await publish(hass, register("1-0:1.8.0*255", "1", "kWh"))
+    assert states(hass) == {"energy_import": "1"}
+
+    async def difference(received: str, clock: str, *, fold: int = 0) -> str:
+        await published.publish(
+            register("1-0:1.8.0*255", "1", "kWh"),
+            clock=datetime.fromisoformat(clock).replace(fold=fold),
+            received=datetime.fromisoformat(received).replace(tzinfo=UTC),
+        )
+        return value(hass, "enabled")
+
+    assert await difference("2026-01-10T12:00:00.6", "2026-01-10T13:00:03") == "2"
+    assert await difference("2026-07-10T12:00:00", "2026-07-10T13:58:00") == "-120"
+    assert await difference("2026-07-10T12:00:00", "2026-07-10T14:50:00") == "3000"
+    # Winter time all year, and UTC.
+    assert await difference("2026-07-10T12:00:00", "2026-07-10T13:00:07") == "7"
+    assert await difference("2026-07-10T12:00:00", "2026-07-10T11:55:00") == "-300"
+    assert await difference("2026-07-10T12:00:00", "2026-07-10T13:05:01") == "-3299"
+    # A day is no time zone.
+    assert await difference("2026-07-10T12:00:00", "2026-07-11T14:00:00") == "86400"
+    # The hour that comes twice.
+    assert await difference("2026-10-25T00:30:00", "2026-10-25T02:30:01") == "1"
+    assert await difference("2026-10-25T01:30:00", "2026-10-25T02:30:01", fold=1) == "1"
+    # Meters that tell the time zone have to be right.
+    assert await difference("2026-07-10T12:00:00", "2026-07-10T13:00:07+00:00") == "3607"
+    await published.publish(register("1-0:1.8.0*255", "1", "kWh"))
+    assert value(hass, "enabled") == STATE_UNKNOWN
+
+
+async def test_absolute_energy_is_fit_for_the_energy_dashboard(hass: HomeAssistant) -> None:
+    await publish(hass, register("1-0:15.8.0*255", "1.32", "kWh"))
+    state = hass.states.get("sensor.meter_energy_import_plus_export")
+    assert state is not None
+    assert (state.state, dict(state.attributes)) == (
+        "1.32",
+        {
+            "state_class": "total_increasing",
+            "unit_of_measurement": "kWh",
+            "device_class": "energy",
+            "friendly_name": "Meter Energy import plus export",
+        },
+    )
+
+
+class Minutes:
+    """Publishes totals that a meter without power shows minute by minute."""
+
+    def __init__(self, published: PublishedMeter) -> None:
+        self.published = published
+        self.minute = 0
+
+    async def next(self, *lines: tuple[str, str], others: tuple[Register, ...] = ()) -> None:
+        self.minute += 1
+        await self.published.publish(
+            *(register(code, total, "kWh") for code, total in lines),
+            *others,
+            received=datetime(2026, 11, 23, 12, self.minute, tzinfo=UTC),
+        )
+
+
+async def test_power_from_energy(hass: HomeAssistant, entity_registry: er.EntityRegistry) -> None:
+    published = await publish(hass)
+    minutes = Minutes(published)
+    await minutes.next(("1-0:1.8.0*255", "1.001"))
+    await minutes.next(("1-0:1.8.0*255", "1.011"))
+    assert states(hass) == {"energy_import": "1.011"}
+    await minutes.next(("1-0:1.8.0*255", "1.021"))
+    state = hass.states.get("sensor.meter_power_derived")
+    assert state is not None
+    assert (state.state, dict(state.attributes)) == (
+        "600",
+        {
+            "derived": True,
+            "state_class": "measurement",
+            "unit_of_measurement": "W",
+            "device_class": "power",
+            "friendly_name": "Meter Power (derived)",
+        },
+    )
+    entry = entity_registry.entities["sensor.meter_power_derived"]
+    assert entry.unique_id == "1EMH0012345678-derived_power"
+    await minutes.next(("1-0:1.8.0*255", "0.500"))
+    assert value(hass, "power_derived") == STATE_UNKNOWN
+    await minutes.next(("1-0:2.8.0*255", "0.500"))
+    assert value(hass, "power_derived") == STATE_UNKNOWN
+
+
+async def test_power_from_energy_falls_without_news(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    published = await publish(hass)
+    minutes = Minutes(published)
+    for minute in range(3):
+        await minutes.next(("1-0:1.8.0*255", str(Decimal("1.001") + minute / Decimal(100))))
+    assert value(hass, "power_derived") == "600"
+    for minute in range(4, 7):
+        published.take_without_news(
+            register("1-0:1.8.0*255", "1.021", "kWh"),
+            received=datetime(2026, 11, 23, 12, minute, tzinfo=UTC),
+        )
+        freezer.tick(15)
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+    assert value(hass, "power_derived") == "0"
+
+
+@pytest.mark.parametrize(
+    ("lines", "power"),
+    [
+        ([("1-0:15.8.0*255", 1)], "600"),
+        ([("1-1:1.8.0*255", 1)], "600"),
+        ([("1-0:1.8.0*255", 1), ("1-0:15.8.0*255", 9)], "600"),
+        ([("1-0:1.8.0*255", 1), ("1-0:2.8.0*255", 4)], "-1800"),
+        ([("1-0:15.8.0*255", 1), ("1-0:2.8.0*255", 4)], "600"),
+    ],
+)
+async def test_energies_from_which_power_is_derived(
+    hass: HomeAssistant, lines: list[tuple[str, int]], power: str
+) -> None:
+    minutes = Minutes(await publish(hass))
+    for minute in range(10):
+        await minutes.next(
+            *(
+                (code, str(Decimal("1.001") + minute * speed / Decimal(100)))
+                for code, speed in lines
+            )
+        )
+    assert value(hass, "power_derived") == power
+
+
+async def test_power_from_energy_behind_transformers(hass: HomeAssistant) -> None:
+    options = {CONF_MULTIPLIER: "40", CONF_MAX_POWER: 600}
+    minutes = Minutes(await publish(hass, options=options))
+    for minute in range(3):
+        await minutes.next(("1-0:1.8.0*255", str(Decimal("1.001") + minute / Decimal(100))))
+    assert value(hass, "power_derived") == "24000"
+    # More than the meter itself can carry.
+    await minutes.next(("1-0:1.8.0*255", "1.033"))
+    assert value(hass, "power_derived") == STATE_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "code", ["1-0:16.7.0*255", "1-0:1.7.0*255", "1-0:2.7.255*255", "1-1:15.7.0*255"]
+)
+async def test_no_power_is_derived_where_the_meter_tells_it(hass: HomeAssistant, code: str) -> None:
+    minutes = Minutes(await publish(hass))
+    for minute in range(5):
+        await minutes.next(
+            ("1-0:1.8.0*255", str(Decimal("1.001") + minute / Decimal(100))),
+            others=(register(code, "600", "W"),),
+        )
+    assert hass.states.get("sensor.meter_power_derived") is None
+
+
+@pytest.mark.parametrize("total", ["1.0", None])
+async def test_no_power_is_derived_where_the_total_is_no_energy(
+    hass: HomeAssistant, total: str | None
+) -> None:
+    minutes = Minutes(await publish(hass))
+    for minute in range(5):
+        others = (
+            register("1-0:1.8.0*255", total),
+            register("1-0:2.8.0*255", f"1.0{minute}1", "kWh"),
+        )
+        await minutes.next(others=others)
+        exporting = (
+            register("1-1:1.8.0*255", f"1.0{minute}1", "kWh"),
+            register("1-1:2.8.0*255", total),
+        )
+        await minutes.next(others=exporting)
+    assert hass.states.get("sensor.meter_power_derived") is None
+
+
+async def test_register_of_an_earlier_reading_is_no_reading(hass: HomeAssistant) -> None:
+    minutes = Minutes(await publish(hass))
+    for minute in range(3):
+        await minutes.next(("1-0:1.8.0*255", str(Decimal("1.001") + minute / Decimal(100))))
+    stale = register("1-0:1.8.0*255", "1.021", "kWh")
+    await minutes.next(others=(stale,))
+    power = value(hass, "power_derived")
+    for _ in range(3):
+        await minutes.next(others=(stale,))
+    assert value(hass, "power_derived") == power
 
 
 @pytest.mark.usefixtures("recorder_mock")

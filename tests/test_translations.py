@@ -10,24 +10,18 @@ import pytest
 
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import MeterError
-from custom_components.onemeter.registers import (
-    DESCRIPTIVE,
-    GERMAN,
-    MEASURED,
-    SPECIAL,
-)
+from custom_components.onemeter.registers import ERROR_REGISTER, UNKNOWN
 from custom_components.onemeter.sensor import DERIVED
+
+from .test_registers import LINES
 
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "onemeter"
 LANGUAGES = ("en", "de", "pl")
 
 NAMES_OF_SENSORS = {
-    "identification",
-    "register",
-    *(line.key for line in MEASURED.values()),
-    *(line.key for line in DESCRIPTIVE.values()),
-    *(line.key for line in GERMAN.values()),
-    *(line.key for line, _ in SPECIAL.values()),
+    UNKNOWN.key,
+    "derived_power",
+    *(line.key for line in LINES),
     *(str(description.translation_key) for description in DERIVED),
 }
 
@@ -85,14 +79,14 @@ def test_names_of_sensors_differ(language: str) -> None:
 
 
 def test_every_sensor_has_a_name_and_every_name_a_sensor() -> None:
-    assert set(load("translations/en.json")["entity"]["sensor"]) == NAMES_OF_SENSORS
+    names = load("translations/en.json")["entity"]
+    assert set(names["sensor"]) == NAMES_OF_SENSORS
+    assert set(names["binary_sensor"]) == {ERROR_REGISTER.key}
 
 
 def test_icons_are_those_of_sensors_without_device_class() -> None:
     iconless = {
-        line.key
-        for line in [*MEASURED.values(), *DESCRIPTIVE.values(), *GERMAN.values()]
-        if line.quantity is None or line.quantity.device_class is None
+        line.key for line in LINES if line.quantity is None or line.quantity.device_class is None
     }
     icons = set(load("icons.json")["entity"]["sensor"])
-    assert icons == {*iconless, "identification", "phase_angle", "tan_phi"}
+    assert icons == {*iconless, "tan_phi"}

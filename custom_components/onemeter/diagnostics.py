@@ -11,10 +11,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 
 from .coordinator import OneMeterConfigEntry
+from .meaning import interpret
 from .meter import Reading, Register, Value
 from .meter.port import redact
 from .meter.sml.masking import mask
-from .registers import interpret
 
 #: Registers whose content may tell one meter or customer from others, and those nobody knows.
 _PRIVATE = {"identification", "message", "public_key", "register"}

@@ -1,17 +1,24 @@
 """What all entities of a meter have in common."""
 
+from typing import override
+
+from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import MeterData, OneMeterCoordinator
+from .meter import Obis
 from .meter.flag import manufacturer_name
 
 
 class OneMeterEntity(CoordinatorEntity[OneMeterCoordinator]):
-    """An entity on the device that stands for the meter."""
+    """An entity on the device that stands for the meter; its state is written only with news."""
 
     _attr_has_entity_name = True
+
+    #: What was written last.
+    _written: object
 
     def __init__(self, coordinator: OneMeterCoordinator, key: str) -> None:
         """Name the entity for Home Assistant's registries; the key is unique to it in the entry."""
@@ -28,10 +35,33 @@ class OneMeterEntity(CoordinatorEntity[OneMeterCoordinator]):
             sw_version=_firmware(coordinator.data),
         )
 
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the meter, from what it tells now on."""
+        await super().async_added_to_hass()
+        self._written = self._news()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if there is news."""
+        news = self._news()
+        if news != self._written:
+            self._written = news
+            self.async_write_ha_state()
+
+    def _news(self) -> object:
+        """Return what is to be written: at least whether the meter can be read."""
+        return self.available
+
 
 def _firmware(data: MeterData) -> str | None:
     """Return the version of the meter's firmware, from whichever part of 0.2.0 is text."""
-    for obis, register in data.registers.items():
-        if (obis.c, obis.d, obis.e) == (0, 2, 0) and isinstance(register.value, str):
+    for key, register in data.registers.items():
+        if (
+            isinstance(key, Obis)
+            and (key.c, key.d, key.e) == (0, 2, 0)
+            and isinstance(register.value, str)
+        ):
             return register.value
     return None

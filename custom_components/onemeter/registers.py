@@ -1,162 +1,34 @@
-"""The one table: what each register of an electricity meter means to Home Assistant."""
+"""The one table: what each register of a meter means to Home Assistant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
-from homeassistant.const import (
-    DEGREE,
-    UnitOfApparentPower,
-    UnitOfElectricCurrent,
-    UnitOfElectricPotential,
-    UnitOfEnergy,
-    UnitOfFrequency,
-    UnitOfPower,
-    UnitOfReactiveEnergy,
-    UnitOfReactivePower,
-    UnitOfTemperature,
+from .meter import Obis
+from .quantities import (
+    ANGLE,
+    APPARENT_ENERGY,
+    APPARENT_POWER,
+    COUNT,
+    CUMULATED_POWER,
+    CURRENT,
+    ENERGY,
+    FLOW,
+    FREQUENCY,
+    GAS,
+    HEAT,
+    HOURS,
+    NET_ENERGY,
+    PERIOD_ENERGY,
+    POWER,
+    POWER_FACTOR,
+    REACTIVE_ENERGY,
+    REACTIVE_POWER,
+    TIME,
+    VOLTAGE,
+    VOLUME,
+    WATER,
+    Quantity,
 )
-
-from .meter import Obis, Register, Value
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A physical quantity as Home Assistant shows it.
-
-    The sensor's unit is always this one, whichever unit the meter sends, also when the meter
-    changes it from one telegram to the next.
-    """
-
-    #: The sensor's unit.
-    unit: str | None
-    #: Powers of ten that lead from the units of meters to the sensor's unit.
-    exponents: Mapping[str | None, int]
-    device_class: SensorDeviceClass | None = None
-    state_class: SensorStateClass | None = None
-    #: Decimal places to show; the state keeps all digits of the meter.
-    precision: int | None = None
-    #: Smaller at the meter than in the grid where there are current or voltage transformers. Not
-    #: so for voltage and current alone, since each needs only one of both ratios.
-    transformed: bool = False
-
-
-_RISING = SensorStateClass.TOTAL_INCREASING
-_MEASURED = SensorStateClass.MEASUREMENT
-
-ENERGY = Quantity(
-    unit=UnitOfEnergy.KILO_WATT_HOUR,
-    exponents={"Wh": -3, "kWh": 0, "MWh": 3, "GWh": 6},
-    device_class=SensorDeviceClass.ENERGY,
-    state_class=_RISING,
-    precision=3,
-    transformed=True,
-)
-NET_ENERGY = replace(ENERGY, state_class=SensorStateClass.TOTAL)
-REACTIVE_ENERGY = Quantity(
-    unit=UnitOfReactiveEnergy.KILO_VOLT_AMPERE_REACTIVE_HOUR,
-    exponents={"varh": -3, "kvarh": 0, "Mvarh": 3},
-    device_class=SensorDeviceClass.REACTIVE_ENERGY,
-    state_class=_RISING,
-    precision=3,
-    transformed=True,
-)
-APPARENT_ENERGY = Quantity(
-    unit="kVAh",
-    exponents={"VAh": -3, "kVAh": 0, "MVAh": 3},
-    state_class=_RISING,
-    precision=3,
-    transformed=True,
-)
-POWER = Quantity(
-    unit=UnitOfPower.WATT,
-    exponents={"W": 0, "kW": 3, "MW": 6},
-    device_class=SensorDeviceClass.POWER,
-    state_class=_MEASURED,
-    precision=0,
-    transformed=True,
-)
-REACTIVE_POWER = Quantity(
-    unit=UnitOfReactivePower.VOLT_AMPERE_REACTIVE,
-    exponents={"var": 0, "kvar": 3, "Mvar": 6},
-    device_class=SensorDeviceClass.REACTIVE_POWER,
-    state_class=_MEASURED,
-    precision=0,
-    transformed=True,
-)
-APPARENT_POWER = Quantity(
-    unit=UnitOfApparentPower.VOLT_AMPERE,
-    exponents={"VA": 0, "kVA": 3, "MVA": 6},
-    device_class=SensorDeviceClass.APPARENT_POWER,
-    state_class=_MEASURED,
-    precision=0,
-    transformed=True,
-)
-VOLTAGE = Quantity(
-    unit=UnitOfElectricPotential.VOLT,
-    exponents={"mV": -3, "V": 0, "kV": 3},
-    device_class=SensorDeviceClass.VOLTAGE,
-    state_class=_MEASURED,
-    precision=1,
-)
-CURRENT = Quantity(
-    unit=UnitOfElectricCurrent.AMPERE,
-    exponents={"mA": -3, "A": 0, "kA": 3},
-    device_class=SensorDeviceClass.CURRENT,
-    state_class=_MEASURED,
-    precision=2,
-)
-FREQUENCY = Quantity(
-    unit=UnitOfFrequency.HERTZ,
-    exponents={"Hz": 0, "kHz": 3},
-    device_class=SensorDeviceClass.FREQUENCY,
-    state_class=_MEASURED,
-    precision=2,
-)
-POWER_FACTOR = Quantity(
-    unit=None,
-    exponents={None: 0, "%": -2},
-    device_class=SensorDeviceClass.POWER_FACTOR,
-    state_class=_MEASURED,
-    precision=3,
-)
-ANGLE = Quantity(
-    unit=DEGREE,
-    exponents={"°": 0},
-    state_class=SensorStateClass.MEASUREMENT_ANGLE,
-    precision=0,
-)
-TEMPERATURE = Quantity(
-    unit=UnitOfTemperature.CELSIUS,
-    exponents={"°C": 0},
-    device_class=SensorDeviceClass.TEMPERATURE,
-    state_class=_MEASURED,
-    precision=1,
-)
-#: The meter's clock, in protocols that send a time as such.
-TIME = Quantity(unit=None, exponents={}, device_class=SensorDeviceClass.TIMESTAMP)
-
-#: What a unit alone tells about a register. Not so: % and none.
-_BY_UNIT: Mapping[str | None, Quantity] = {
-    unit: quantity
-    for quantity in (
-        ENERGY,
-        REACTIVE_ENERGY,
-        APPARENT_ENERGY,
-        POWER,
-        REACTIVE_POWER,
-        APPARENT_POWER,
-        VOLTAGE,
-        CURRENT,
-        FREQUENCY,
-        ANGLE,
-        TEMPERATURE,
-    )
-    for unit in quantity.exponents
-}
 
 
 class Line(NamedTuple):
@@ -167,6 +39,13 @@ class Line(NamedTuple):
     #: None for what is shown as the meter words it.
     quantity: Quantity | None = None
     enabled: bool = True
+    #: It is no measurement, but tells about the meter and its state.
+    diagnostic: bool = False
+
+
+def _about(key: str, quantity: Quantity | None = None, *, enabled: bool = False) -> Line:
+    """Return a line that tells about the meter and its state."""
+    return Line(key, quantity, enabled, diagnostic=True)
 
 
 #: What meters measure, by value groups C and D. C is that of the sum of all phases; plus 20, 40
@@ -184,6 +63,10 @@ MEASURED: Mapping[tuple[int, int], Line] = {
     (8, 8): Line("reactive_energy_q4", REACTIVE_ENERGY),
     (9, 8): Line("apparent_energy_import", APPARENT_ENERGY),
     (10, 8): Line("apparent_energy_export", APPARENT_ENERGY),
+    (1, 9): Line("period_energy_import", PERIOD_ENERGY, enabled=False),
+    (2, 9): Line("period_energy_export", PERIOD_ENERGY, enabled=False),
+    # What old meters of Kamstrup call their total.
+    (1, 20): Line("energy_import", ENERGY),
     (16, 7): Line("power", POWER),
     (1, 7): Line("power_import", POWER),
     (2, 7): Line("power_export", POWER),
@@ -206,11 +89,15 @@ MEASURED: Mapping[tuple[int, int], Line] = {
     (2, 5): Line("last_demand_export", POWER, enabled=False),
     (1, 6): Line("maximum_demand_import", POWER),
     (2, 6): Line("maximum_demand_export", POWER),
-    (12, 32): Line("voltage_sags", enabled=False),
-    (12, 36): Line("voltage_swells", enabled=False),
+    (15, 6): Line("maximum_demand_absolute", POWER),
+    (1, 2): Line("cumulated_demand_import", CUMULATED_POWER, enabled=False),
+    (2, 2): Line("cumulated_demand_export", CUMULATED_POWER, enabled=False),
+    (15, 2): Line("cumulated_demand_absolute", CUMULATED_POWER, enabled=False),
+    (12, 32): _about("voltage_sags", COUNT),
+    (12, 36): _about("voltage_swells", COUNT),
 }
 
-#: Measured values of phases that have a group C of their own, with the scope of their name.
+#: What is known by value groups C, D and E, with the scope of its name.
 _SIGNED_REACTIVE_POWER = Line("reactive_power", REACTIVE_POWER)
 _PHASE_ANGLE = Line("phase_angle", ANGLE, enabled=False)
 SPECIAL: Mapping[tuple[int, int, int], tuple[Line, str]] = {
@@ -229,133 +116,112 @@ SPECIAL: Mapping[tuple[int, int, int], tuple[Line, str]] = {
 }
 
 #: What tells about the meter and its state, by value groups C, D and E.
-DESCRIPTIVE: Mapping[tuple[int, int, int], Line] = {
-    (0, 2, 2): Line("active_tariff"),
-    (96, 14, 0): Line("active_tariff"),
-    (97, 97, 0): Line("error_register"),
-    (96, 5, 0): Line("status_word", enabled=False),
-    (0, 2, 0): Line("firmware", enabled=False),
-    (96, 90, 2): Line("firmware_checksum", enabled=False),
-    (0, 1, 0): Line("billing_resets", enabled=False),
-    (96, 7, 0): Line("power_failures", enabled=False),
-    (96, 7, 21): Line("power_failures", enabled=False),
-    (96, 7, 9): Line("long_power_failures", enabled=False),
-    (96, 3, 10): Line("breaker", enabled=False),
-    (17, 0, 0): Line("power_limit", POWER, enabled=False),
-    (96, 13, 0): Line("message", enabled=False),
-    (0, 9, 1): Line("meter_time", enabled=False),
-    (0, 9, 2): Line("meter_date", enabled=False),
-    (1, 0, 0): Line("meter_clock", TIME, enabled=False),
+_ACTIVE_TARIFF = _about("active_tariff", enabled=True)
+_POWER_FAILURES = _about("power_failures", COUNT)
+#: A binary sensor says whether there is an error; this one names it.
+ERROR_REGISTER = _about("error_register")
+DESCRIPTIVE: Mapping[tuple[int, int, int], tuple[Line, str]] = {
+    (0, 2, 2): (_ACTIVE_TARIFF, ""),
+    (96, 14, 0): (_ACTIVE_TARIFF, ""),
+    (97, 97, 0): (ERROR_REGISTER, ""),
+    (96, 5, 0): (_about("status_word"), ""),
+    (0, 2, 0): (_about("firmware"), ""),
+    (96, 90, 2): (_about("firmware_checksum"), ""),
+    (0, 1, 0): (_about("billing_resets", COUNT), ""),
+    (0, 1, 2): (_about("billing_reset_time", TIME), ""),
+    (96, 6, 0): (_about("battery_time_used", HOURS), ""),
+    (96, 6, 1): (_about("battery_time_left", HOURS), ""),
+    (96, 6, 3): (_about("battery_voltage", VOLTAGE, enabled=True), ""),
+    (96, 7, 0): (_POWER_FAILURES, ""),
+    (96, 7, 1): (_POWER_FAILURES, " L1"),
+    (96, 7, 2): (_POWER_FAILURES, " L2"),
+    (96, 7, 3): (_POWER_FAILURES, " L3"),
+    (96, 7, 21): (_POWER_FAILURES, ""),
+    (96, 7, 9): (_about("long_power_failures", COUNT), ""),
+    (96, 8, 0): (_about("operating_time", HOURS), ""),
+    (96, 3, 10): (_about("breaker"), ""),
+    (17, 0, 0): (Line("power_limit", POWER, enabled=False), ""),
+    (96, 13, 0): (_about("message"), ""),
+    (0, 9, 1): (_about("meter_time"), ""),
+    (0, 9, 2): (_about("meter_date"), ""),
+    (1, 0, 0): (_about("meter_clock", TIME), ""),
 }
-#: The many ids of a meter, by value groups C and D; each bears its code in its name.
-_IDENTIFICATION = Line("identification", enabled=False)
-_IDENTIFICATION_GROUPS = ((0, 0), (42, 0), (96, 1))
+#: Of these, by value groups C and D, a meter has many; each bears its code in its name.
+_IDENTIFICATION = _about("identification")
+MANY: Mapping[tuple[int, int], Line] = {
+    (0, 0): _IDENTIFICATION,
+    (42, 0): _IDENTIFICATION,
+    (96, 1): _IDENTIFICATION,
+    (0, 2): _about("version"),
+    (0, 3): _about("impulse_constant"),
+    (0, 4): _about("transformer_ratio"),
+    (0, 8): _about("period_length"),
+    (96, 5): _about("status_word"),
+    (96, 8): _about("operating_time", HOURS),
+    (97, 97): ERROR_REGISTER,
+}
 
 #: What only German meters send, under codes in which every group counts.
 GERMAN: Mapping[Obis, Line] = {
-    Obis(1, 0, 96, 50, 1, 1): Line("manufacturer", enabled=False),
-    Obis(129, 129, 199, 130, 3): Line("manufacturer", enabled=False),
-    Obis(129, 129, 199, 130, 5): Line("public_key", enabled=False),
+    Obis(1, 0, 96, 50, 1, 1): _about("manufacturer"),
+    Obis(129, 129, 199, 130, 3): _about("manufacturer"),
+    Obis(129, 129, 199, 130, 5): _about("public_key"),
 }
 
-_UNKNOWN = Line("register", enabled=False)
+_COOLING_ENERGY = Line("cooling_energy", HEAT)
+_HEAT_ENERGY = Line("heat_energy", HEAT)
+_HEAT_VOLUME = Line("heat_volume", VOLUME)
+_GAS = Line("gas", GAS)
+_WARM_WATER = Line("warm_water", WATER)
+_WATER = Line("water", WATER)
+#: The present totals of other media (D and E are 0), by value groups A and C.
+OTHER_MEDIA: Mapping[tuple[int, int], Line] = {
+    (5, 1): _COOLING_ENERGY,
+    (5, 2): _HEAT_VOLUME,
+    (6, 1): _HEAT_ENERGY,
+    (6, 2): _HEAT_VOLUME,
+    (7, 1): _GAS,
+    (7, 3): _GAS,
+    (8, 1): _WATER,
+    (9, 1): _WARM_WATER,
+}
+#: What a meter on the M-Bus counts, by the type of device (EN 13757-3) that it tells in 0-n:24.1.0.
+MBUS_MEDIA: Mapping[int, Line] = {
+    2: Line("energy_import", ENERGY),
+    3: _GAS,
+    4: _HEAT_ENERGY,
+    6: _WARM_WATER,
+    7: _WATER,
+    10: _COOLING_ENERGY,
+    11: _COOLING_ENERGY,
+    12: _HEAT_ENERGY,
+    13: _HEAT_ENERGY,
+    21: _WARM_WATER,
+    22: _WATER,
+}
+#: What electricity meters pass on from a meter on the M-Bus, by value groups C, D and E; None for
+#: its total, whose meaning depends on the type of device.
+MBUS: Mapping[tuple[int, int, int], Line | None] = {
+    (24, 1, 0): _about("device_type"),
+    (24, 2, 1): None,
+    (24, 2, 3): None,
+    (24, 3, 0): None,
+    (24, 4, 0): _about("valve"),
+    (96, 1, 0): _IDENTIFICATION,
+    (96, 1, 1): _IDENTIFICATION,
+}
+#: Addresses of heat meters, which are no OBIS codes.
+HEAT_METER: Mapping[str, Line] = {
+    "6.8": _HEAT_ENERGY,
+    "6.26": _HEAT_VOLUME,
+    "6.6": Line("maximum_heat_power", POWER),
+    "6.33": Line("maximum_flow", FLOW),
+    "6.31": _about("operating_time", HOURS),
+    "6.32": _about("missing_time", HOURS),
+    "9.4": _about("maximum_temperatures"),
+    "9.36": _about("meter_clock", TIME),
+    "F": ERROR_REGISTER,
+}
 
-_ELECTRICITY = 1
-_INSTANTANEOUS = 7
-_CURRENT_PERIOD = 255
-_TARIFFS = range(1, 64)
-_CONDUCTORS = ("", " L1", " L2", " L3", " N")
-_NEUTRAL = 4
-#: Groups C of the neutral conductor: its current and voltage.
-_OF_NEUTRAL = (91, 92)
-
-
-def is_total(obis: Obis) -> bool:
-    """Tell whether a register counts up and, in a sound meter, never goes down."""
-    return _state_class(obis) is SensorStateClass.TOTAL_INCREASING
-
-
-def is_net(obis: Obis) -> bool:
-    """Tell whether a register counts up and down, as import minus export does."""
-    return _state_class(obis) is SensorStateClass.TOTAL
-
-
-def is_number(value: Value) -> TypeGuard[Decimal | int]:
-    """Tell whether a register's value can be reckoned with."""
-    return isinstance(value, Decimal | int) and not isinstance(value, bool)
-
-
-def interpret(obis: Obis, registers: Mapping[Obis, Register]) -> tuple[Line, str]:
-    """Return what a register means to Home Assistant, and the scope that follows its name.
-
-    A code that the table does not know, or whose unit is none of the line's quantity, is taken for
-    what its value and unit tell. The whole code is in the scope only where the name needs it.
-    """
-    register = registers[obis]
-    code = f"{obis.a}-{obis.b}:{obis.short}"
-    line, scope = _look_up(obis)
-    if line is _UNKNOWN or not _fits(register, line.quantity):
-        return _UNKNOWN._replace(quantity=_guess(obis, register)), code
-    if line.quantity is not None and obis.f != _CURRENT_PERIOD:
-        past = replace(line.quantity, state_class=None)
-        return line._replace(quantity=past, enabled=False), f"{scope} ({code})"
-    if line is _IDENTIFICATION or _has_twin(obis, registers):
-        return line, f"{scope} ({code})"
-    return line, scope
-
-
-def _look_up(obis: Obis) -> tuple[Line, str]:
-    """Return the line of a code, and the conductor and tariff in it as a name shows them."""
-    a, b, c, d, e, _ = obis
-    if a == _ELECTRICITY:
-        if special := SPECIAL.get((c, d, e)):
-            return special
-        phase, offset = divmod(c - 1, 20)
-        if (line := MEASURED.get((offset + 1, d))) and (phase < _NEUTRAL or c in _OF_NEUTRAL):
-            if e in ((0, 255) if d == _INSTANTANEOUS else (0,)):
-                return line, _CONDUCTORS[phase]
-            if d != _INSTANTANEOUS and e in _TARIFFS:
-                return line, f"{_CONDUCTORS[phase]} T{e}"
-    if a == _ELECTRICITY or (a, b) == (0, 0):
-        if (c, d) in _IDENTIFICATION_GROUPS:
-            return _IDENTIFICATION, ""
-        if line := DESCRIPTIVE.get((c, d, e)):
-            return line, ""
-    return GERMAN.get(obis, _UNKNOWN), ""
-
-
-def _state_class(obis: Obis) -> SensorStateClass | None:
-    """Return the state class of a code that the table knows, in its current period."""
-    quantity = _look_up(obis)[0].quantity
-    return None if quantity is None or obis.f != _CURRENT_PERIOD else quantity.state_class
-
-
-def _has_twin(obis: Obis, registers: Mapping[Obis, Register]) -> bool:
-    """Tell whether a lower channel has the same register, which then needs the name alone."""
-    return any(Obis(obis.a, b, *obis[2:]) in registers for b in range(obis.b))
-
-
-def _fits(register: Register, quantity: Quantity | None) -> bool:
-    """Tell whether a register's value is, as far as it is there, one of this quantity."""
-    if quantity is TIME:
-        return register.value is None or _is_time(register.value)
-    return quantity is None or not is_number(register.value) or register.unit in quantity.exponents
-
-
-def _guess(obis: Obis, register: Register) -> Quantity | None:
-    """Return what the value and unit of a register that is not in the table tell for sure."""
-    if _is_time(register.value):
-        return TIME
-    if register.unit is None or not is_number(register.value):
-        return None
-    unit = register.unit
-    quantity = _BY_UNIT.get(unit, Quantity(unit, {unit: 0}, state_class=_MEASURED))
-    momentary = (obis.a, obis.d, obis.f) == (_ELECTRICITY, _INSTANTANEOUS, _CURRENT_PERIOD)
-    if not momentary or quantity.state_class is _RISING:
-        quantity = replace(quantity, state_class=None)
-    return replace(quantity, precision=None)
-
-
-def _is_time(value: Value) -> bool:
-    """Tell whether a register's value is a point in time."""
-    return isinstance(value, datetime) and value.tzinfo is not None
+#: What stands in none of these.
+UNKNOWN = Line("register", enabled=False)

@@ -1,55 +1,72 @@
 """Sensors: one for each register that a meter sends, and what can be derived from several."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Context, Decimal
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
-from typing import override
+from typing import NamedTuple, override
 
 from homeassistant.components.sensor import SensorEntity, SensorEntityDescription, SensorStateClass
-from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory, Platform
+from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_track_time_interval
 
-from .const import CONF_DIRECTION, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DIRECTION_AUTO, DOMAIN
-from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
+from .const import (
+    CONF_DIRECTION,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    DEFAULT_MAX_POWER,
+    DEFAULT_MULTIPLIER,
+    DIRECTION_AUTO,
+    DOMAIN,
+)
+from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
+from .derived_power import DerivedPower
 from .entity import OneMeterEntity
-from .meter import Obis, Register, Value
-from .registers import ENERGY, POWER, REACTIVE_ENERGY, TIME, Line, Quantity, interpret, is_number
+from .meaning import interpret
+from .meter import Key
+from .quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
+from .registers import Line
+from .states import (
+    PowerFromEnergy,
+    Reckoning,
+    State,
+    clock_difference,
+    local_time,
+    measurement,
+    point_in_time,
+    signed_power,
+    tan_phi,
+    time_of_measurement,
+    wording,
+)
 
 #: Readings come in at the meter's pace; nothing is asked from here.
 PARALLEL_UPDATES = 0
 
-type Registers = Mapping[Obis, Register]
-type State = Decimal | int | str | datetime | None
+type ValueFn = Callable[[MeterData, Reckoning], State]
+type Attributes = Mapping[str, str | bool]
 
-#: No register times a transformer ratio has more digits, so that nothing is ever rounded.
-_EXACT = Context(prec=60)
-_TAN_PHI_STEP = Decimal("0.001")
-
-_ELECTRICITY = 1
-_POWER = Obis(1, 0, 16, 7, 0)
-_ABSOLUTE_POWER = Obis(1, 0, 15, 7, 0)
-_DERIVED_POWER = "power"
+_SIGNED_POWER = "power"
+#: How often a sensor that changes with time looks whether the meter has been read.
+_LOOK_INTERVAL = timedelta(seconds=15)
 
 
-@dataclass(frozen=True, slots=True)
-class Reckoning:
-    """How the user wants registers to be read."""
-
-    #: Energy and power in the grid for one unit of it at the meter.
-    multiplier: Decimal
-    #: Whether power takes its sign from the meter's status word.
-    signed: bool
+def _no_attributes(_: MeterData) -> Attributes:
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneMeterSensorDescription(SensorEntityDescription):
-    """A sensor, and how its state comes out of the meter's registers."""
+    """A sensor, and how its state comes out of what the meter tells."""
 
-    value_fn: Callable[[Registers, Reckoning], State]
+    value_fn: ValueFn
+    attributes_fn: Callable[[MeterData], Attributes] = _no_attributes
+    #: That a reading says the same as the last one is news too: nothing has been consumed.
+    changes_with_time: bool = False
 
 
 async def async_setup_entry(
@@ -66,18 +83,20 @@ async def async_setup_entry(
     if not reckoning.signed:
         # It has no value any more. Home Assistant remembers how the user has set it up.
         entities = er.async_get(hass)
-        unique_id = f"{entry.unique_id}-{_DERIVED_POWER}"
+        unique_id = f"{entry.unique_id}-{_SIGNED_POWER}"
         if entity_id := entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
             entities.async_remove(entity_id)
-    known: set[Obis | str] = set()
+    max_power = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
+    derived = (*DERIVED, _derived_power(DerivedPower(max_power, reckoning.multiplier)))
+    known: set[Key] = set()
 
     @callback
     def add_new_sensors() -> None:
-        registers = coordinator.data.registers
-        descriptions = [_describe(obis, registers) for obis in registers if obis not in known]
-        known.update(registers)
-        for description in DERIVED:
-            if description.key in known or description.value_fn(registers, reckoning) is None:
+        data = coordinator.data
+        descriptions = [_describe(key, data) for key in data.registers if key not in known]
+        known.update(data.registers)
+        for description in derived:
+            if description.key in known or description.value_fn(data, reckoning) is None:
                 continue
             known.add(description.key)
             descriptions.append(description)
@@ -90,6 +109,14 @@ async def async_setup_entry(
     add_new_sensors()
 
 
+class _Shown(NamedTuple):
+    """What is written of a sensor."""
+
+    available: bool
+    state: State
+    attributes: Attributes
+
+
 class OneMeterSensor(OneMeterEntity, SensorEntity):
     """Shows one register, or one thing derived from several.
 
@@ -97,6 +124,7 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
     """
 
     entity_description: OneMeterSensorDescription
+    _written: _Shown
 
     def __init__(
         self,
@@ -114,48 +142,72 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
     @override
     def native_value(self) -> State:
         """Return the state, exact to the last digit that the meter sends."""
-        return self._written[1]
+        return self._written.state
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Attributes:
+        """Return what belongs to the state."""
+        return self._written.attributes
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the meter, from what it tells now on."""
+        """Follow the meter, also where its registers stay as they are."""
         await super().async_added_to_hass()
-        self._written = self._news()
+        if self.entity_description.changes_with_time:
+            self.async_on_remove(
+                async_track_time_interval(
+                    self.hass, self._handle_time, _LOOK_INTERVAL, cancel_on_shutdown=True
+                )
+            )
 
     @callback
+    def _handle_time(self, _: datetime) -> None:
+        self._handle_coordinator_update()
+
     @override
-    def _handle_coordinator_update(self) -> None:
-        """Write the state if there is news."""
-        news = self._news()
-        if news != self._written:
-            self._written = news
-            self.async_write_ha_state()
-
-    def _news(self) -> tuple[bool, State]:
-        """Return what is to be written: whether the meter can be read, and the state."""
-        state = self.entity_description.value_fn(self.coordinator.data.registers, self._reckoning)
-        return self.available, state
+    def _news(self) -> _Shown:
+        data = self.coordinator.data
+        description = self.entity_description
+        return _Shown(
+            self.available,
+            description.value_fn(data, self._reckoning),
+            description.attributes_fn(data),
+        )
 
 
-def _describe(obis: Obis, registers: Registers) -> OneMeterSensorDescription:
+def _describe(key: Key, data: MeterData) -> OneMeterSensorDescription:
     """Return the sensor of a register."""
-    line, scope = interpret(obis, registers)
-    value_fn: Callable[[Registers, Reckoning], State]
+    line, scope = interpret(key, data.registers)
+    value_fn: ValueFn
+    attributes_fn = _no_attributes
     if line.quantity is None:
-        value_fn = partial(_wording, obis)
-    elif line.quantity is TIME:
-        value_fn = partial(_time, obis)
+        value_fn = partial(wording, key)
+    elif line.quantity == TIME:
+        value_fn = partial(point_in_time, key)
+    elif line.quantity == LOCAL_TIME:
+        value_fn = partial(local_time, key)
     else:
-        value_fn = partial(_measurement, obis, line.quantity)
-    return _description(str(obis), line, scope, value_fn)
+        value_fn = partial(measurement, key, line.quantity)
+        attributes_fn = partial(_time, key)
+    return _description(str(key), line, scope, value_fn, attributes_fn)
+
+
+def _time(key: Key, data: MeterData) -> Attributes:
+    """Return when a register's value was measured, where the meter tells that."""
+    time = time_of_measurement(data.registers.get(key))
+    return {} if time is None else {"measured_at": time}
 
 
 def _description(
-    key: str, line: Line, scope: str, value_fn: Callable[[Registers, Reckoning], State]
+    key: str,
+    line: Line,
+    scope: str,
+    value_fn: ValueFn,
+    attributes_fn: Callable[[MeterData], Attributes] = _no_attributes,
 ) -> OneMeterSensorDescription:
     """Return a sensor as a line of the table wants it."""
     quantity = line.quantity or Quantity(unit=None, exponents={})
-    descriptive = line.quantity is None or line.quantity is TIME
     return OneMeterSensorDescription(
         key=key,
         translation_key=line.key,
@@ -164,88 +216,37 @@ def _description(
         state_class=quantity.state_class,
         native_unit_of_measurement=quantity.unit,
         suggested_display_precision=quantity.precision,
-        entity_category=EntityCategory.DIAGNOSTIC if descriptive else None,
+        entity_category=EntityCategory.DIAGNOSTIC if line.diagnostic else None,
         entity_registry_enabled_default=line.enabled,
         value_fn=value_fn,
+        attributes_fn=attributes_fn,
     )
 
 
-def _wording(obis: Obis, registers: Registers, _: Reckoning) -> State:
-    """Return a register as the meter words it, octets as hexadecimal digits."""
-    match registers[obis].value if obis in registers else None:
-        case bool() as value:
-            state: State = str(value).lower()
-        case datetime() as value:
-            state = value.isoformat()
-        case bytes() as value:
-            state = value.hex().upper()
-        case value:
-            state = value
-    # Half a key would be a wrong key: what Home Assistant cannot hold stays unknown.
-    return state if 0 < len(str(state)) <= MAX_LENGTH_STATE_STATE else None
-
-
-def _time(obis: Obis, registers: Registers, _: Reckoning) -> datetime | None:
-    """Return a register that is a point in time."""
-    value = registers[obis].value if obis in registers else None
-    return value if isinstance(value, datetime) and value.tzinfo is not None else None
-
-
-def _measurement(
-    obis: Obis, quantity: Quantity, registers: Registers, reckoning: Reckoning
-) -> Decimal | None:
-    """Return a register in the unit of its quantity; None where the meter's unit is no such."""
-    if (register := registers.get(obis)) is None:
-        return None
-    value: Value = register.value
-    if reckoning.signed and register.signed_value is not None and obis != _ABSOLUTE_POWER:
-        value = register.signed_value
-    return _convert(obis, value, register.unit, quantity, reckoning)
-
-
-def _signed_power(registers: Registers, reckoning: Reckoning) -> Decimal | None:
-    """Return the power of a meter that sends its amount alone and tells the direction apart."""
-    register = registers.get(_ABSOLUTE_POWER)
-    if not reckoning.signed or register is None or _POWER in registers:
-        return None
-    return _convert(_ABSOLUTE_POWER, register.signed_value, register.unit, POWER, reckoning)
-
-
-def _tan_phi(registers: Registers, reckoning: Reckoning) -> Decimal | None:
-    """Return reactive energy imported per active energy imported, as grid operators bill it.
-
-    Inductive reactive energy (quadrant I) where the meter keeps it apart, otherwise all of it.
-    """
-    for channel in (0, 1):
-        active = _measurement(Obis(1, channel, 1, 8, 0), ENERGY, registers, reckoning)
-        for group in (5, 3):
-            code = Obis(1, channel, group, 8, 0)
-            reactive = _measurement(code, REACTIVE_ENERGY, registers, reckoning)
-            if active and reactive is not None:
-                return _EXACT.quantize(_EXACT.divide(reactive, active), _TAN_PHI_STEP)
-    return None
-
-
-def _convert(
-    obis: Obis, value: Value, unit: str | None, quantity: Quantity, reckoning: Reckoning
-) -> Decimal | None:
-    """Return a value in the unit of its quantity and as it is in the grid, exactly."""
-    if not is_number(value) or unit not in quantity.exponents:
-        return None
-    result = _EXACT.scaleb(Decimal(value), quantity.exponents[unit])
-    if quantity.transformed and obis.a == _ELECTRICITY:
-        result = _EXACT.multiply(result, reckoning.multiplier)
-    # Without an exponent in its text: adding 0 writes out zeros in front of the point, and zero
-    # needs none behind it.
-    return _EXACT.add(result, 0) if result else Decimal(0)
+def _derived_power(power: DerivedPower) -> OneMeterSensorDescription:
+    """Return the sensor of power that is derived from energy."""
+    description = _description(
+        "derived_power",
+        Line("derived_power", POWER),
+        "",
+        PowerFromEnergy(power),
+        lambda _: {"derived": True},
+    )
+    return replace(description, changes_with_time=True)
 
 
 DERIVED = (
-    _description(_DERIVED_POWER, Line("power", POWER), "", _signed_power),
+    _description(_SIGNED_POWER, Line("power", POWER), "", signed_power),
     _description(
         "tan_phi",
         Line("tan_phi", Quantity(None, {}, state_class=SensorStateClass.MEASUREMENT, precision=3)),
         "",
-        _tan_phi,
+        tan_phi,
+    ),
+    _description(
+        "clock_difference",
+        Line("clock_difference", TIME_DIFFERENCE, enabled=False, diagnostic=True),
+        "",
+        clock_difference,
     ),
 )
