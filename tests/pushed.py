@@ -120,6 +120,10 @@ class PushedMeter:
         """Set the entry up while the meter says this; without anything, a usual telegram."""
         for item in said or (reading(),):
             self.client.said.put_nowait(item)
+        return await self.set_up()
+
+    async def set_up(self) -> bool:
+        """Set the entry up."""
         self.hass.config.components.add("usb")
         if not self.hass.config_entries.async_get_entry(self.entry.entry_id):
             self.entry.add_to_hass(self.hass)
@@ -132,7 +136,8 @@ class PushedMeter:
     def patched(self) -> Generator[None]:
         """Let whatever makes a client get the scripted one."""
         with patch(
-            "custom_components.onemeter.coordinator.create_client", return_value=self.client
+            "custom_components.onemeter.connection.create_pushed_client",
+            return_value=self.client,
         ):
             yield
 
@@ -148,13 +153,13 @@ class PushedMeter:
         while not self.client.said.empty():
             self.client.said.get_nowait()
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float, step: float = 1) -> None:
         """Let time pass, a second at a time."""
         while seconds > 0:
-            self.freezer.tick(timedelta(seconds=min(1, seconds)))
+            self.freezer.tick(timedelta(seconds=min(step, seconds)))
             async_fire_time_changed(self.hass)
             await self.settle()
-            seconds -= 1
+            seconds -= step
 
     async def settle(self) -> None:
         """Let everything happen that is due."""

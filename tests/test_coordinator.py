@@ -10,7 +10,8 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter import coordinator
+from custom_components.onemeter import following
+from custom_components.onemeter.connection import line_settings
 from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_DTR,
@@ -19,7 +20,6 @@ from custom_components.onemeter.const import (
     CONF_RTS,
     GENERATED,
 )
-from custom_components.onemeter.coordinator import line_settings
 from custom_components.onemeter.meter import Framing, Identity, LineSettings
 from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.errors import (
@@ -56,9 +56,10 @@ def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMeter:
 
 
 def test_line_settings_are_the_usual_ones_but_for_what_the_entry_says() -> None:
-    assert line_settings({"protocol": "sml"}) == LineSettings(9600)
+    usual = LineSettings(9600)
+    assert line_settings({}, usual) == usual
     settings = {CONF_BAUDRATE: 300, CONF_FRAMING: "7E1", CONF_DTR: True, CONF_RTS: False}
-    assert line_settings({"protocol": "sml", **settings}) == LineSettings(
+    assert line_settings(settings, usual) == LineSettings(
         300, Framing.SEVEN_EVEN, dtr=True, rts=False
     )
 
@@ -195,7 +196,7 @@ async def test_waits_grow_and_shrink_after_a_good_telegram(
 
     meter.client.url = port
     await meter.start()
-    with patch.object(coordinator, "async_wait_for_change", wait):
+    with patch.object(following, "async_wait_for_change", wait):
         await meter.say(*[LOST] * 8)
         assert waits == [1, 2, 4, 8, *longest]
         await meter.say(*[PortBusyError("busy", port="p", by="?")] * 2)

@@ -16,7 +16,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     do_adhoc_statistics,
 )
 
-from custom_components.onemeter import coordinator
 from custom_components.onemeter.const import DOMAIN
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
@@ -157,7 +156,7 @@ async def test_nothing_but(
     """The entry is unavailable for the right reason, until the meter speaks again."""
     random = Random(0)
     async with PtyLine(tmp_path / "head") as line:
-        with patch.object(coordinator, "LONGEST_SILENCE", 0.5):
+        with patch("custom_components.onemeter.following.LONGEST_SILENCE", 0.5):
             async with speaking(line):
                 entry = await add_meter(hass, line)
                 following: Any = entry.runtime_data
@@ -192,7 +191,7 @@ async def test_noise_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         noise = asyncio.create_task(crackle())
-        with patch.object(coordinator, "FIRST_TELEGRAM", 0.5):
+        with patch("custom_components.onemeter.following.FIRST_TELEGRAM", 0.5):
             assert not await hass.config_entries.async_setup(entry.entry_id)
         noise.cancel()
         assert entry.state is ConfigEntryState.SETUP_RETRY

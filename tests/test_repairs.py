@@ -7,7 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.coordinator import FIRST_TELEGRAM
+from custom_components.onemeter.following import FIRST_TELEGRAM
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter.errors import PortLostError
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN

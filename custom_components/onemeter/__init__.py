@@ -1,27 +1,40 @@
 """OneMeter: electricity meters, read through an optical probe."""
 
+import asyncio
+
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PORT, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 
+from .connection import is_polled
+from .const import CONF_BATTERY
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
+from .following import PushedCoordinator
 from .issues import Issue, async_clear_issue
 from .meter.errors import PortBusyError
+from .polling import PolledCoordinator
 from .port_watch import LONGEST_WAIT_BUSY, LONGEST_WAIT_UNWATCHED, async_wait_for_change
+from .schedule import poll_interval
 from .totals import async_forget
 
-PLATFORMS = [Platform.SENSOR]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
+
+#: Situations in which a battery meter was not even woken up.
+_UNDISTURBED = frozenset({"port_not_found", "port_permission", "port_busy", "cannot_connect"})
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
-    """Listen to a meter, and set its sensors up once its first telegram is there."""
-    coordinator = OneMeterCoordinator(hass, entry)
+    """Follow a meter, and set its sensors up once its first reading is there."""
+    coordinator: OneMeterCoordinator
+    if is_polled(entry.data):
+        coordinator = PolledCoordinator(hass, entry)
+    else:
+        coordinator = PushedCoordinator(hass, entry)
     try:
         await coordinator.async_config_entry_first_refresh()
     except ConfigEntryNotReady:
-        busy = coordinator.situation == PortBusyError.situation
-        _async_retry_within(hass, entry, LONGEST_WAIT_BUSY if busy else LONGEST_WAIT_UNWATCHED)
+        _async_retry_within(hass, entry, _longest_wait(entry, coordinator.situation))
         raise
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -40,14 +53,26 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     await async_forget(hass, entry.entry_id)
 
 
+def _longest_wait(entry: OneMeterConfigEntry, situation: str | None) -> float:
+    """Return the seconds after which setting up is tried again at the latest."""
+    if entry.data.get(CONF_BATTERY) and situation not in _UNDISTURBED:
+        return poll_interval(entry).total_seconds()
+    return LONGEST_WAIT_BUSY if situation == PortBusyError.situation else LONGEST_WAIT_UNWATCHED
+
+
 @callback
 def _async_retry_within(hass: HomeAssistant, entry: OneMeterConfigEntry, seconds: float) -> None:
     """Set up again after so long, or as soon as there is a new device at the port.
 
-    Home Assistant would wait longer and longer. Whatever happens to the entry before ends it.
+    Home Assistant would wait longer and longer, but at first not long enough for a battery.
+    Whatever happens to the entry before ends it.
     """
 
     async def retry() -> None:
+        if seconds > LONGEST_WAIT_UNWATCHED:
+            # By then the attempt of Home Assistant is planned, and is still seconds away.
+            await asyncio.sleep(1)
+            entry.async_cancel_retry_setup()
         await async_wait_for_change(hass, entry.data[CONF_PORT], seconds)
         # In the background, so that the start of Home Assistant does not wait for it.
         hass.async_create_background_task(

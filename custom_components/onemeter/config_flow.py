@@ -26,12 +26,12 @@ from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, ca
 from homeassistant.exceptions import ConfigEntryNotReady
 
 from .const import CONF_MULTIPLIER, DOMAIN, GENERATED
-from .coordinator import expected_meter, line_settings, text_key
+from .connection import expected_meter, make_pushed_client
 from .forms import MULTIPLIER_STEP, OPTIONS_SCHEMA, PORT_SCHEMA, to_data, to_form
-from .meter import Identity, MeterError, Protocol, Reading
-from .meter.clients import create_client
+from .meter import Identity, MeterError, Reading
 from .meter.errors import MeterConnectionError, PortBusyError
 from .meter.flag import manufacturer_name
+from .situations import text_key
 
 #: Seconds until the first reading must have come; most meters send every 1 to 4 s.
 LISTEN_SECONDS = 15
@@ -53,7 +53,7 @@ async def _async_first_reading(data: Mapping[str, Any]) -> Reading:
 
     Raises MeterError, and ConfigEntryNotReady for a port of an integration that is not there yet.
     """
-    client = create_client(Protocol(data[CONF_PROTOCOL]), data[CONF_PORT], line_settings(data))
+    client = make_pushed_client(data)
     try:
         async with asyncio.timeout(LISTEN_SECONDS), aclosing(client.listen()) as readings:
             return await anext(readings)

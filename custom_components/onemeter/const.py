@@ -7,8 +7,8 @@ DOMAIN: Final = "onemeter"
 #: How an entry's unique id begins where the meter tells none; meters' ids never do.
 GENERATED: Final = "generated-"
 
-# Entry data. CONF_PORT and CONF_PROTOCOL come from homeassistant.const. Line settings are kept
-# only where they differ from what is usual for the protocol.
+# Entry data. CONF_PORT, CONF_PROTOCOL, CONF_MODE, CONF_ADDRESS and CONF_PASSWORD come from
+# homeassistant.const. All but the first three are kept only where they differ from what is usual.
 #: int, baud
 CONF_BAUDRATE: Final = "baudrate"
 #: str, a value of Framing
@@ -17,10 +17,26 @@ CONF_FRAMING: Final = "framing"
 CONF_DTR: Final = "dtr"
 #: bool, True is high
 CONF_RTS: Final = "rts"
+#: bool, True where the meter must be woken up and its battery spared
+CONF_BATTERY: Final = "battery"
+#: str, what stands before the device address in the sign-on
+CONF_TABLE: Final = "table"
+#: bool, False where the meter must be read at the speed of the sign-on
+CONF_SWITCH_SPEED: Final = "switch_speed"
+#: float, s
+CONF_SWITCH_DELAY: Final = "switch_delay"
+
+# CONF_MODE, in protocols that know both: who speaks first.
+MODE_PUSHED: Final = "pushed"
+MODE_POLLED: Final = "polled"
 
 # Entry options.
 #: int, s
 CONF_PUBLISH_INTERVAL: Final = "publish_interval"
+#: int, s; of polled meters only
+CONF_POLL_INTERVAL: Final = "poll_interval"
+#: list of str, addresses as the meter sends them; of polled meters only
+CONF_LIVE_REGISTERS: Final = "live_registers"
 #: int, W
 CONF_MAX_POWER: Final = "max_power"
 #: str, DIRECTION_AUTO or DIRECTION_OFF
@@ -33,6 +49,12 @@ DIRECTION_OFF: Final = "off"
 
 #: Seconds between two publications of a pushed meter's values.
 DEFAULT_PUBLISH_INTERVAL: Final = 10
+#: Seconds between two readings of a polled meter's live registers.
+DEFAULT_LIVE_INTERVAL: Final = 2
+#: Seconds between two readouts of a polled meter.
+DEFAULT_POLL_INTERVAL: Final = 60
+#: The same for a meter that lives on a battery, and the least.
+BATTERY_POLL_INTERVAL: Final = 900
 #: Watt that the usual connection of a household allows: 3 x 63 A x 230 V.
 DEFAULT_MAX_POWER: Final = 43_470
 DEFAULT_MULTIPLIER: Final = "1"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from .meter import Obis, Register
+from .meter import Key, Obis, Register
 from .plausibility import Total
 
 #: A meter is taken for locked once this many telegrams in a row, over at least this time, look so.
@@ -27,7 +27,7 @@ class PinLock:
         self._since: datetime | None = None
         self._telegrams = 0
 
-    def is_locked(self, registers: Mapping[Obis, Register], now: datetime) -> bool | None:
+    def is_locked(self, registers: Mapping[Key, Register], now: datetime) -> bool | None:
         """Take the next registers and say whether the meter is locked; None while that may be."""
         if not _is_reduced(registers):
             self._since = None
@@ -40,13 +40,15 @@ class PinLock:
         return True if sure else None
 
 
-def _is_reduced(registers: Mapping[Obis, Register]) -> bool:
+def _is_reduced(registers: Mapping[Key, Register]) -> bool:
     """Say whether there is energy in whole kWh, and neither finer energy nor any momentary value.
 
     Zero is whole at any resolution, so it says nothing.
     """
     whole = False
     for obis, register in registers.items():
+        if not isinstance(obis, Obis):
+            continue
         if obis.d == _INSTANTANEOUS:
             return False
         if obis.d != _TIME_INTEGRAL or obis.c not in _ENERGY_CODES:

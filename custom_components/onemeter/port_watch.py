@@ -5,8 +5,14 @@ from pathlib import Path
 
 from homeassistant.core import HomeAssistant
 
+from .meter.errors import PortBusyError
+
 _LOOK_EVERY = 1.0
 
+#: Seconds between two attempts to open a port, to begin with, ...
+SHORTEST_WAIT = 1
+#: ... and at the most where its device is seen to come back.
+LONGEST_WAIT = 60
 #: Seconds after which a port is tried again at the latest where nothing tells that it has become
 #: ready: one with a URL, or a meter that setting up did not hear; ...
 LONGEST_WAIT_UNWATCHED = 10
@@ -14,6 +20,13 @@ LONGEST_WAIT_UNWATCHED = 10
 LONGEST_WAIT_BUSY = 5
 
 type Device = tuple[int, int, int, int]
+
+
+def longest_wait(url: str, error: Exception) -> float:
+    """Return the seconds after which a port is tried again at the latest."""
+    if isinstance(error, PortBusyError):
+        return LONGEST_WAIT_BUSY
+    return LONGEST_WAIT if can_be_watched(url) else LONGEST_WAIT_UNWATCHED
 
 
 def can_be_watched(url: str) -> bool:

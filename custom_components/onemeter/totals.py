@@ -21,9 +21,9 @@ from .const import (
     DOMAIN,
 )
 from .issues import Issue, async_clear_issue, async_raise_issue
-from .meter import Obis, Register
+from .meaning import is_net, is_total
+from .meter import Key, Obis, Register
 from .plausibility import Step, Total, TotalsGuard
-from .registers import is_net, is_total
 from .sum_correction import SumCorrection
 
 _VERSION = 1
@@ -73,14 +73,17 @@ class Totals:
             await self.async_save()
 
     @callback
-    def async_review(self, registers: MutableMapping[Obis, Register]) -> None:
+    def async_review(self, registers: MutableMapping[Key, Register]) -> None:
         """Replace the totals that are not to be trusted by their last accepted values."""
-        if self._guard.review(registers, self._now()):
+        judged = {key: register for key, register in registers.items() if isinstance(key, Obis)}
+        news = self._guard.review(judged, self._now())
+        registers.update(judged.items())
+        if news:
             self._async_see_to_steps()
             self._async_save_soon()
 
     @callback
-    def async_accept(self, registers: MutableMapping[Obis, Register]) -> None:
+    def async_accept(self, registers: MutableMapping[Key, Register]) -> None:
         """Let the totals that have jumped go on from where they are, as the user has said."""
         for obis, total in self._guard.accept(self._now()).items():
             if obis in registers:

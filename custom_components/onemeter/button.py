@@ -1,0 +1,47 @@
+"""A button that reads a polled meter at once."""
+
+from typing import override
+
+from homeassistant.components.button import ButtonEntity
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import OneMeterConfigEntry
+from .entity import OneMeterEntity
+from .polling import PolledCoordinator
+
+#: The coordinator itself sees to it that a meter is read once at a time.
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: OneMeterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the button where there is something to ask."""
+    if isinstance(entry.runtime_data, PolledCoordinator):
+        async_add_entities([ReadNowButton(entry.runtime_data)])
+
+
+class ReadNowButton(OneMeterEntity, ButtonEntity):
+    """Reads the meter when it is pressed, and says so when that is not possible."""
+
+    _attr_translation_key = "read_now"
+
+    coordinator: PolledCoordinator
+
+    def __init__(self, coordinator: PolledCoordinator) -> None:
+        """Take the coordinator that reads the meter."""
+        super().__init__(coordinator, "read_now")
+
+    @property
+    @override
+    def available(self) -> bool:
+        """A meter that could not be read is all the more to be asked."""
+        return True
+
+    @override
+    async def async_press(self) -> None:
+        """Read the meter; a press while it is being read waits for that."""
+        await self.coordinator.async_read_now()

@@ -1,0 +1,143 @@
+"""Meters that speak without being asked: listened to for good."""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+import logging
+from time import monotonic
+from typing import override
+
+from homeassistant.const import CONF_PROTOCOL
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
+
+from .connection import make_pushed_client
+from .const import CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
+from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
+from .issues import Issue, async_clear_issue, async_raise_issue
+from .meter import Key, MeterError, Protocol, PushedClient, Reading
+from .meter.errors import MeterConnectionError
+from .pin_lock import PinLock
+from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Seconds that setting up, and with it the start of Home Assistant, waits for the first telegram;
+#: meters push every one to five seconds, and one that takes longer is tried again.
+FIRST_TELEGRAM = 8
+#: The same in IEC 62056-21: a telegram without checksum is heard twice before it is believed, and
+#: those with one come every ten seconds from some meters.
+FIRST_IEC_TELEGRAM = 20
+#: Seconds without a telegram after which a meter counts as silent and its port is opened anew;
+#: meters push every one to five seconds.
+LONGEST_SILENCE = 30
+#: Seconds without the entry's own meter after which another one's telegrams are not just crosstalk.
+OTHER_METER_PATIENCE = 10
+
+
+class PushedCoordinator(OneMeterCoordinator):
+    """Follows a meter by listening.
+
+    A port that is lost tells at once; silence is noticed by a deadline that each telegram moves.
+    """
+
+    client: PushedClient
+
+    def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
+        """Make the client; nothing is opened yet."""
+        interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL)
+        super().__init__(hass, entry, make_pushed_client(entry.data), interval)
+        self._seen: dict[Key, float] = {}
+        self._pin_lock = PinLock()
+        self._locked: bool | None = None
+
+    @override
+    async def _async_wait_for_first(self) -> None:
+        is_sml = self.config_entry.data[CONF_PROTOCOL] == Protocol.SML
+        try:
+            async with asyncio.timeout(FIRST_TELEGRAM if is_sml else FIRST_IEC_TELEGRAM):
+                await self._first
+        except TimeoutError:
+            raise self._explain(self._diagnose()) from None
+
+    @override
+    async def _async_follow(self) -> None:
+        """Listen for good: open the port again whenever it is lost or silent."""
+        wait = SHORTEST_WAIT
+        while True:
+            error = await self._async_listen()
+            if not self._first.done():
+                self._first.set_exception(self._explain(error))
+                return
+            lost = isinstance(error, MeterConnectionError)
+            if not lost or self._failure is None:
+                wait = SHORTEST_WAIT
+            self._async_fail(error)
+            url = self.client.url
+            if await async_wait_for_change(self.hass, url, min(wait, longest_wait(url, error))):
+                wait = SHORTEST_WAIT
+            else:
+                wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _async_listen(self) -> Exception:
+        """Take readings until the port is lost or no more come; return why it ended."""
+        self._other_meter = None
+        try:
+            async with (
+                asyncio.timeout(LONGEST_SILENCE) as deadline,
+                aclosing(self.client.listen()) as readings,
+            ):
+                async for reading in readings:
+                    if self._async_take(reading):
+                        deadline.reschedule(self.hass.loop.time() + LONGEST_SILENCE)
+        except TimeoutError:
+            return self._diagnose()
+        except (MeterError, ConfigEntryNotReady) as err:
+            return err
+        except Exception as err:
+            _LOGGER.exception("Unexpected error while listening to the %s", self.name)
+            return err
+        return self._diagnose()
+
+    @override
+    def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
+        """Add what earlier telegrams told not too long ago, for meters that send in turns."""
+        now = self._accepted_at
+        fresh = data.registers
+        self._seen.update(dict.fromkeys(fresh, now))
+        if len(self._seen) != len(fresh):
+            self._seen = {
+                key: seen for key, seen in self._seen.items() if now - seen < LONGEST_SILENCE
+            }
+            earlier = self._newest.registers
+            registers = {key: fresh[key] if key in fresh else earlier[key] for key in self._seen}
+            data = replace(data, registers=registers)
+        self._async_watch_lock(data)
+        return data
+
+    @callback
+    @override
+    def _async_meet(self, other: str) -> None:
+        super()._async_meet(other)
+        if (
+            self._failure is None
+            and self._first.done()
+            and monotonic() - self._accepted_at > OTHER_METER_PATIENCE
+        ):
+            self._async_fail(self._diagnose())
+
+    def _diagnose(self) -> MeterError:
+        """Say why no reading of this meter has come."""
+        return self.client.diagnose() if self._other_meter is None else self._about_other_meter()
+
+    @callback
+    def _async_watch_lock(self, data: MeterData) -> None:
+        """Ask for the PIN while the meter waits for it."""
+        locked = self._pin_lock.is_locked(data.registers, data.received)
+        if locked is None or locked is self._locked:
+            return
+        self._locked = locked
+        if locked:
+            async_raise_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
+        else:
+            async_clear_issue(self.hass, self.config_entry, Issue.METER_LOCKED)

@@ -1,0 +1,96 @@
+"""Live values: registers of a polled meter that are read again and again between its readouts."""
+
+from collections.abc import Callable
+from contextlib import aclosing
+import logging
+from math import inf
+from time import monotonic
+from typing import Final
+
+from homeassistant.const import CONF_PORT
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryNotReady
+
+from .connection import others_at
+from .const import CONF_BATTERY, CONF_LIVE_REGISTERS, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
+from .coordinator import OneMeterConfigEntry
+from .meter import MeterError, PolledClient, Reading
+from .meter.errors import MeterAuthenticationError, RefusedError
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Seconds without live values after a session that gave none, ...
+_PAUSE: Final = 60
+#: ... after one that the meter has refused, ...
+_PAUSE_REFUSED: Final = 86_400
+#: ... and while a new meter is looked for on the same line.
+_PAUSE_MAKES_WAY: Final = 600
+
+
+class LiveRegisters:
+    """Watches the registers that the user has chosen, as long as the meter lets that happen.
+
+    A meter that does not is left alone: its readouts go on, and tell all that they told before.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, entry: OneMeterConfigEntry, client: PolledClient
+    ) -> None:
+        """Take the meter's entry and client."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._addresses: list[str] = entry.options.get(CONF_LIVE_REGISTERS, [])
+        self._interval: float = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
+        self._not_before = -inf
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the registers may be watched."""
+        entry = self._entry
+        if not self._addresses or entry.data.get(CONF_BATTERY):
+            return inf
+        # A session lasts until the next readout, and the other meters of the line would wait.
+        others = others_at(self._hass, entry.data[CONF_PORT], besides=entry.entry_id)
+        if any(not other.disabled_by for other in others):
+            return inf
+        return max(0.0, self._not_before - monotonic())
+
+    def make_way(self) -> None:
+        """Leave the line to another meter's first readout."""
+        self._rest(_PAUSE_MAKES_WAY)
+
+    async def async_watch(self, take: Callable[[Reading], object]) -> bool:
+        """Hand on each reading of the registers, for good.
+
+        When the session ends by itself, returns whether only a readout can tell what is wrong.
+        """
+        heard = False
+        try:
+            async with aclosing(self._client.watch(self._addresses, self._interval)) as readings:
+                async for reading in readings:
+                    heard = True
+                    take(reading)
+        except RefusedError:
+            _LOGGER.info(
+                "The meter of %s does not let single registers be read: no live values",
+                self._entry.title,
+            )
+            self._rest(_PAUSE_REFUSED)
+            return False
+        except MeterAuthenticationError:
+            # One attempt only: meters that are given wrong passwords lock themselves.
+            self._rest(inf)
+            self._entry.async_start_reauth(self._hass)
+            return False
+        except (MeterError, ConfigEntryNotReady) as err:
+            _LOGGER.debug("Live values of %s have broken off: %s", self._entry.title, err)
+        except Exception:
+            _LOGGER.exception("Unexpected error while watching %s", self._entry.title)
+            heard = False
+        if not heard:
+            self._rest(_PAUSE)
+        return True
+
+    def _rest(self, seconds: float) -> None:
+        self._not_before = max(self._not_before, monotonic() + seconds)

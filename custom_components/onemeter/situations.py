@@ -1,0 +1,50 @@
+"""Errors in the user's words: which text tells the situation that an error means."""
+
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers.update_coordinator import UpdateFailed
+
+from .const import DOMAIN
+from .meter import MeterError
+from .meter.detect import NOISE
+from .meter.errors import UNKNOWN, MeterConnectionError, PortBusyError, UnknownDataError
+from .meter.port import redact
+
+
+def text_key(error: MeterError) -> str:
+    """Return the key of the texts for an error: its situation, and what else is known of it."""
+    match error:
+        case PortBusyError(details={"by": by}) if by != UNKNOWN:
+            return f"{error.situation}_by"
+        case UnknownDataError(details={"looks_like": guess}) if guess != UNKNOWN:
+            return f"{error.situation}_{'noise' if guess == NOISE else 'like'}"
+    return error.situation
+
+
+def as_meter_error(error: Exception, url: str) -> MeterError:
+    """Return what an error at a port means, whoever has raised it."""
+    match error:
+        case MeterError():
+            return error
+        case ConfigEntryNotReady():
+            # A port of another integration that is not there yet.
+            reason = str(error)
+            return MeterConnectionError(reason, port=redact(url), reason=reason)
+    return MeterError("unexpected", reason=type(error).__name__)
+
+
+def update_failed(error: MeterError) -> UpdateFailed:
+    """Return what Home Assistant shows of an error."""
+    return UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key=text_key(error),
+        translation_placeholders=error.details,
+    )
+
+
+def slow_readout(url: str) -> UpdateFailed:
+    """Return what is shown of a readout that cannot be waited for now."""
+    return UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key="slow_readout",
+        translation_placeholders={"port": redact(url)},
+    )
