@@ -1,5 +1,6 @@
 """A meter's readings as the coordinator publishes them, without port, client or coordinator."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 import logging
@@ -78,9 +79,11 @@ class PublishedMeter:
         *registers: Register,
         clock: datetime | None = None,
         received: datetime | None = None,
+        withheld: frozenset[Key] = frozenset(),
     ) -> None:
         """Publish a telegram of these registers."""
-        self._coordinator.async_set_updated_data(self._data(registers, clock, received))
+        data = replace(self._data(registers, clock, received), withheld=withheld)
+        self._coordinator.async_set_updated_data(data)
         await self._hass.async_block_till_done()
 
     def take_without_news(self, *registers: Register, received: datetime) -> None:

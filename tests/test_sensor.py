@@ -18,7 +18,7 @@ from custom_components.onemeter.const import (
     CONF_MULTIPLIER,
     DIRECTION_OFF,
 )
-from custom_components.onemeter.meter import Register, Value
+from custom_components.onemeter.meter import Key, Obis, Register, Value
 from homeassistant.components.energy import validate
 from homeassistant.components.energy.data import async_get_manager
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, EntityCategory
@@ -602,12 +602,18 @@ class Minutes:
         self.published = published
         self.minute = 0
 
-    async def next(self, *lines: tuple[str, str], others: tuple[Register, ...] = ()) -> None:
+    async def next(
+        self,
+        *lines: tuple[str, str],
+        others: tuple[Register, ...] = (),
+        withheld: frozenset[Key] = frozenset(),
+    ) -> None:
         self.minute += 1
         await self.published.publish(
             *(register(code, total, "kWh") for code, total in lines),
             *others,
             received=datetime(2026, 11, 23, 12, self.minute, tzinfo=UTC),
+            withheld=withheld,
         )
 
 
@@ -636,6 +642,18 @@ async def test_power_from_energy(hass: HomeAssistant, entity_registry: er.Entity
     assert value(hass, "power_derived") == STATE_UNKNOWN
     await minutes.next(("1-0:2.8.0*255", "0.500"))
     assert value(hass, "power_derived") == STATE_UNKNOWN
+
+
+@pytest.mark.parametrize("withheld", ["1-0:1.8.0*255", "1-0:2.8.0*255"])
+async def test_no_power_is_derived_from_totals_that_are_withheld(
+    hass: HomeAssistant, withheld: str
+) -> None:
+    minutes = Minutes(await publish(hass))
+    for minute in range(3):
+        await minutes.next(("1-0:1.8.0*255", str(Decimal("1.001") + minute / Decimal(100))))
+    for _ in range(5):
+        await minutes.next(("1-0:1.8.0*255", "1.021"), withheld=frozenset({Obis.parse(withheld)}))
+        assert value(hass, "power_derived") == STATE_UNKNOWN
 
 
 async def test_power_from_energy_falls_without_news(

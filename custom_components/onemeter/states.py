@@ -153,6 +153,9 @@ class PowerFromEnergy:
         imported, exported = map(Total.of, totals)
         if imported is None or (totals[1] is not None and exported is None):
             return None
+        if code in data.withheld or export in data.withheld:
+            # They stand still, although energy is consumed.
+            return None
         if not any(map(_is_same, totals, self._seen, strict=True)):
             self._seen = totals
             self._power.add(data.received, imported, exported)
