@@ -18,7 +18,6 @@ from ..line import LineSettings
 from ..port import Port, redact
 from ..reading import Identity, Interval, Reading
 from ..turns import turns_at
-from .block import BlockCheck
 from .conversation import Conversation, WrongSpeedError
 from .decoder import Iec62056Decoder
 from .link import Link
@@ -45,9 +44,8 @@ class Iec62056Client(PolledClient):
         """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet."""
         super().__init__(url, line)
         self.settings = settings
-        self._check = BlockCheck()
-        self._decoder = Iec62056Decoder(self._check)
         self._memory = Memory(line.baudrate)
+        self._decoder = Iec62056Decoder(self._memory.check)
         self._turns = turns_at(url)
         self._meter: Identity | None = None
 
@@ -164,7 +162,7 @@ class Iec62056Client(PolledClient):
     async def _session(self) -> AsyncGenerator[Session]:
         """Bring the meter into programming mode, and out of it again."""
         async with self._open() as conversation:
-            session = Session(conversation.link, self._check, self._memory)
+            session = Session(conversation.link, self._memory)
             try:
                 greeting = await conversation.greet()
                 try:

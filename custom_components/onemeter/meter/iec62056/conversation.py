@@ -62,7 +62,7 @@ class Conversation:
                 memory.identification = greeting.identification
                 return greeting
             if not self._settings.wake_up:
-                await leave(self.link, memory.speed, first)
+                await leave(self.link, memory.check, memory.speed, first)
         raise self._why_silent()
 
     async def select(self, greeting: Greeting, option: Option) -> bytes:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..reading import Identity
+from .block import BlockCheck
 from .framing import LIMIT
 from .identification import Identification
 from .identity import identity_from_text
@@ -32,6 +33,8 @@ class Memory:
     #: Seconds after which it has not heard the acknowledgement.
     repeat_after: float = _REPEAT_AFTER
     identification: Identification | None = None
+    #: How it computes its block check characters.
+    check: BlockCheck = field(default_factory=BlockCheck)
     #: Characters of its longest readout; 0 before the first one.
     readout_size: int = 0
     #: It has refused the password, which is never tried again.

@@ -82,10 +82,6 @@ def encode_command(
     return bytes([_SOH]) + block + bytes([check_character(block, kind)])
 
 
-#: Ends any session; the same whichever way a meter computes its checks, as the standard prints it.
-BREAK: Final = encode_command(Command.BREAK)
-
-
 class FrameReader:
     """Finds the frames in what a meter answers; passes over whatever is between them."""
 

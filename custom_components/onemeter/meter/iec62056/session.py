@@ -13,13 +13,11 @@ from ..errors import (
 )
 from ..port import redact
 from ..reading import Register
-from .block import BlockCheck
 from .codes import parse_address
 from .link import Link
 from .memory import Memory
 from .programming import (
     ACK,
-    BREAK,
     NAK,
     Command,
     Frame,
@@ -46,13 +44,12 @@ _TIME_STAMPS: Final = (13, 12, 11, 10)
 class Session:
     """Speaks to a meter that was asked to enter programming mode."""
 
-    def __init__(self, link: Link, check: BlockCheck, memory: Memory) -> None:
+    def __init__(self, link: Link, memory: Memory) -> None:
         """Take the line, and what is known of the meter."""
         self._link = link
-        self._check = check
         self._memory = memory
         self._port = redact(link.port.url)
-        self._frames = FrameReader(check)
+        self._frames = FrameReader(memory.check)
         self._received: list[Frame] = []
         #: Whether a register was read.
         self.has_answered = False
@@ -80,7 +77,7 @@ class Session:
 
     async def end(self) -> None:
         """Let the meter go back to where it answers requests."""
-        await self._send(BREAK)
+        await self._send(self._encode(Command.BREAK))
 
     async def read(self, address: str) -> Sequence[Register]:
         """Read a register: its values, or none where the meter does not have it.
@@ -172,8 +169,8 @@ class Session:
             self._received += self._frames.feed(data)
         return self._received.pop(0)
 
-    def _encode(self, command: Command, data: str) -> bytes:
-        return encode_command(command, data, self._check.kind)
+    def _encode(self, command: Command, data: str | None = None) -> bytes:
+        return encode_command(command, data, self._memory.check.kind)
 
     def refused(self) -> RefusedError:
         """Return the error of a meter that does not do what it was asked for."""

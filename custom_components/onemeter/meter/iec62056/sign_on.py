@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from .block import BlockCheck
 from .identification import IDENTIFICATION_LINE, Identification, baud_character
 from .link import Link
 from .parity import has_parity_errors, without_parity
-from .programming import BREAK
+from .programming import Command, encode_command
 from .settings import SignOn
 
 #: Seconds that the line must be silent before a request (VDEW; some meters need it).
@@ -124,8 +125,8 @@ async def send_acknowledgement(
     await link.send(f"\x06{protocol}{baud}{mode}\r\n".encode("ascii"))
 
 
-async def leave(link: Link, *speeds: int) -> None:
+async def leave(link: Link, check: BlockCheck, *speeds: int) -> None:
     """End a session in which the meter may be stuck, at each speed at which it may listen."""
     for speed in dict.fromkeys(speeds):
         await link.set_speed(speed)
-        await link.send(BREAK)
+        await link.send(encode_command(Command.BREAK, kind=check.kind))
