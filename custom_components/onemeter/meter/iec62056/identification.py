@@ -4,6 +4,8 @@ from dataclasses import dataclass
 import re
 from typing import Final, Self
 
+from .parity import without_parity
+
 #: Speeds by the baud characters of mode C and E, and of mode B.
 _MODE_C: Final = {
     "0": 300,
@@ -20,9 +22,10 @@ _MODE_B: Final = {"A": 600, "B": 1200, "C": 2400, "D": 4800, "E": 9600, "F": 192
 #: wild is longer than the sixteen characters of the standard, or none at all.
 _LINE: Final = re.compile(r"/([A-Za-z]{3})([^\r\n()])((?:\\[^\r\n()])*)([^\r\n()]*)")
 #: Such a line within a stream, up to its end: at most so long that nothing else is taken for it.
-IDENTIFICATION_LINE: Final = re.compile(rb"/[A-Za-z]{3}[^\r\n()]{1,80}[\r\n]")
+#: The text has no "/" nor "!" (6.3.2, item 14).
+IDENTIFICATION_LINE: Final = re.compile(rb"/[A-Za-z]{3}[^\r\n()/!]{1,80}[\r\n]")
 #: What may become such a line when more bytes come.
-IDENTIFICATION_START: Final = re.compile(rb"/(?:[A-Za-z]{0,2}|[A-Za-z]{3}[^\r\n()]{0,80})\Z")
+IDENTIFICATION_START: Final = re.compile(rb"/(?:[A-Za-z]{0,2}|[A-Za-z]{3}[^\r\n()/!]{0,80})\Z")
 
 
 def baud_character(baudrate: int) -> str | None:
@@ -49,12 +52,12 @@ class Identification:
 
         Raises ValueError for anything else.
         """
-        text = bytes(byte & 0x7F for byte in line).decode("ascii").rstrip("\r\n")
+        text = without_parity(line).decode("ascii").rstrip("\r\n")
         match = _LINE.fullmatch(text)
         if match is None:
             raise ValueError("not an identification line")
         manufacturer, baud, escapes, ident = match.groups()
-        shown = "".join(c for c in escapes + ident if c >= " " and c != "\x7f")
+        shown = "".join(filter(str.isprintable, escapes + ident))
         return cls(manufacturer, baud, escapes[1::2], shown.strip())
 
     @property

@@ -9,6 +9,7 @@ header follows.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 import re
 from typing import Final
 
@@ -19,7 +20,7 @@ from .codes import parse_address
 from .parity import without_parity
 from .readout import parse_data_sets
 from .times import SEASONS, parse_digits
-from .values import NUMBER, number_of, unit_of
+from .values import split_value, unit_of
 
 _OBJECT: Final = re.compile(r"(?:\d-\d:)?(P\.\d{2})(?:\*\d+)?", re.ASCII)
 _TIME_STAMP: Final = re.compile(r"([012]?)(\d{10}|\d{12})", re.ASCII)
@@ -133,9 +134,8 @@ def _time_stamp(name: str, stamp: str) -> tuple[datetime, str | None]:
 
 def _valued(channel: Register, value: str) -> Register:
     """Return the value of a channel: text where it is no number, None where there is none."""
-    match = NUMBER.fullmatch(value)
-    found = value or None if match is None else number_of(match[1], match[2], match[3])
-    return replace(channel, value=found)
+    number, _ = split_value(value)
+    return replace(channel, value=Decimal(number) if number else value or None)
 
 
 def _intervals(

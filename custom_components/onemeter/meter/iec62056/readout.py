@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 import re
 from typing import Final
 
@@ -13,10 +14,16 @@ from .codes import parse_address
 from .identification import Identification
 from .identity import identity_from_text
 from .times import combine, parse_time
-from .values import NUMBER, number_of, unit_of
+from .values import split_value, unit_of
 
 #: An address, if this is the first value of its data set, and a value.
 _GROUP: Final = re.compile(r"(?<![^()\r\n])([^()\r\n]*+)\(([^()\r\n]*+)\)")
+#: The same, with the value taken apart where it is a number as most meters write it.
+_QUICK_GROUP: Final = re.compile(
+    r"(?<![^()\r\n])([^()\r\n]*+)\("
+    r"(?:(\d++(?:\.\d++)?+)(?:\*([A-Za-z]++))?+\)|([^()\r\n]*+)\))",
+    re.ASCII,
+)
 #: What data sets consist of and nothing else, in any order.
 _WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([^()\r\n]*+\)|[\r\n])*+")
 #: The end of the data, which may also stand inside a value.
@@ -42,6 +49,10 @@ _CLOCK: Final = ((0, 1, 0, 0), (1, 0, 9, 4))
 
 def data_end(text: str) -> int | None:
     """Return where the first ``!`` outside of values stands, the end of the data; None without."""
+    end = text.find("!")
+    opened = text.rfind("(", 0, end)
+    if end >= 0 and ")" in text[opened:end]:
+        return end
     match = _END.match(text)
     return None if match is None else match.end() - 1
 
@@ -75,34 +86,38 @@ def parse_registers(text: str) -> list[Register]:
     registers: list[Register] = []
     units: dict[Obis, str] = {}
     without_unit: list[tuple[int, Obis]] = []
-    for address, group, value in parse_data_sets(text):
-        obis = parse_address(address)
-        match = NUMBER.fullmatch(value)
-        if match is not None:
-            sign, whole, fraction, unit_text, percent, spaced = match.groups()
-            unit = unit_of(unit_text or percent or spaced or "")
-            if unit is not None or (
-                (obis is not None and obis[0] == _ELECTRICITY and obis[2] not in _DESCRIPTIVE)
-                if group == 0
-                else fraction is not None
-            ):
-                if group == 0 and obis is not None:
-                    if unit is not None:
-                        units.setdefault(obis, unit)
-                    elif obis[5] != _CURRENT:
-                        without_unit.append((len(registers), obis._replace(f=_CURRENT)))
-                number = number_of(sign, whole, fraction)
-                registers.append(Register(obis, number, unit, None, address, group))
-                continue
-        text = value.strip()
-        time = parse_time(text) if len(text) >= _SHORTEST_TIME else None
-        registers.append(Register(obis, text, None, None, address, group, time))
+    address, group, obis, is_quantity, is_heat = "", -1, None, False, False
+    for name, digits, unit_text, other in _QUICK_GROUP.findall(text):
+        if name := name.strip():
+            address, group = name, 0
+            obis = parse_address(name)
+            is_quantity = _is_quantity(obis)
+            is_heat = is_heat or name in _HEAT
+        else:
+            group += 1
+        number, unit = split_value(other) if other else (digits, unit_of(unit_text))
+        if number and (unit is not None or (is_quantity if group == 0 else "." in number)):
+            if group == 0 and obis is not None:
+                if unit is not None:
+                    units.setdefault(obis, unit)
+                elif obis[5] != _CURRENT:
+                    without_unit.append((len(registers), obis._replace(f=_CURRENT)))
+            registers.append(Register(obis, Decimal(number), unit, None, address, group))
+        else:
+            value = other.strip() or digits
+            time = parse_time(value) if len(value) >= _SHORTEST_TIME else None
+            registers.append(Register(obis, value, None, None, address, group, time))
     for index, current in without_unit:
         if current in units:
             registers[index] = replace(registers[index], unit=units[current])
-    if any(register.address in _HEAT for register in registers):
+    if is_heat:
         return [_without_code(register) for register in registers]
     return registers
+
+
+def _is_quantity(obis: Obis | None) -> bool:
+    """Tell whether a code is that of something measured, so that digits are a number."""
+    return obis is not None and obis[0] == _ELECTRICITY and obis[2] not in _DESCRIPTIVE
 
 
 def _without_code(register: Register) -> Register:
@@ -127,41 +142,43 @@ def decode_readout(
     registers = parse_registers(data[:end])
     if not registers:
         raise TelegramError("the readout holds no data")
-    return Reading(_identity(registers, identification), _clock(registers), tuple(registers), raw)
+    texts = [(r, r.value) for r in registers if r.group == 0 and isinstance(r.value, str)]
+    return Reading(_identity(texts, identification), _clock(texts), tuple(registers), raw)
 
 
-def _identity(registers: Sequence[Register], identification: Identification | None) -> Identity:
-    meter_id = _meter_id(registers)
+def _identity(
+    texts: Sequence[tuple[Register, str]], identification: Identification | None
+) -> Identity:
+    meter_id = _meter_id(texts)
     if identification is None:
         return identity_from_text(meter_id, None, None)
     return identity_from_text(meter_id, identification.manufacturer, identification.ident)
 
 
-def _meter_id(registers: Sequence[Register]) -> str | None:
+def _meter_id(texts: Sequence[tuple[Register, str]]) -> str | None:
     found: dict[tuple[int, ...], str] = {}
-    for register in registers:
-        obis, value = register.obis, register.value
-        if register.group or not value or not isinstance(value, str):
+    for register, text in texts:
+        obis = register.obis
+        if not text:
             continue
         if obis is None:
             if register.address == _HEAT_ID:
-                return value
+                return text
         elif (obis.a == _ELECTRICITY or obis[:2] == (0, 0)) and obis.f == _CURRENT:
-            found.setdefault(obis[2:5], value)
+            found.setdefault(obis[2:5], text)
     return next((found[code] for code in _ID_CODES if code in found), None)
 
 
-def _clock(registers: Sequence[Register]) -> datetime | None:
+def _clock(texts: Sequence[tuple[Register, str]]) -> datetime | None:
     """Return what the meter's clock shows, where the readout tells it."""
     parts: dict[tuple[int, ...], str] = {}
-    for register in registers:
+    for register, text in texts:
         obis = register.obis
-        if obis is None or register.group or not isinstance(register.value, str):
+        if obis is None:
             continue
         if register.time is not None and (obis.a, *obis[2:5]) in _CLOCK:
             return register.time
-        if obis[2:5] in (_TIME_OF_DAY, _DATE):
-            parts.setdefault(obis[2:5], register.value)
+        parts.setdefault(obis[2:5], text)
     if _DATE not in parts or _TIME_OF_DAY not in parts:
         return None
     return combine(parts[_DATE], parts[_TIME_OF_DAY])

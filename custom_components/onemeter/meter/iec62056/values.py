@@ -1,14 +1,14 @@
 """Values and units as meters write them (IEC 62056-21:2002, 6.3.2 items 15 to 18)."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from functools import lru_cache
 import re
 from typing import Final
 
 #: A number, blank-padded or not, with a unit behind ``*``, a percent sign, or a unit after a blank.
-NUMBER: Final = re.compile(
-    r" *([+-]?) *(\d+)(?:[.,](\d+))? *"
-    r"(?:\* *([^*&]*?) *|(%) *| ([kMG]?(?:Wh|varh|VAh|W|var|VA)) *)?",
+_NUMBER: Final = re.compile(
+    r" *+([+-]?) *+(\d++)(?:[.,](\d++))? *+"
+    r"(?:\*([^*&]*+)|(%) *+|(?<= )([kMG]?(?:Wh|varh|VAh|W|var|VA)) *+)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -30,13 +30,20 @@ _UNITS: Final[Mapping[str, str]] = {
 _SMALL: Final = {"h", "s"}
 
 
+def split_value(text: str) -> tuple[str, str | None]:
+    """Return the number that a value is, as Decimal reads it, and its unit; "" if it is none."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return "", None
+    sign, whole, fraction, unit, percent, spaced = match.groups()
+    number = f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+    return number, unit_of(unit or percent or spaced or "")
+
+
+@lru_cache(maxsize=256)
 def unit_of(text: str) -> str | None:
     """Return a unit in its one spelling; as sent where it is none of the known ones."""
+    text = text.strip(" ")
     if not text or text in _SMALL:
         return text or None
     return _UNITS.get(text.lower(), text)
-
-
-def number_of(sign: str, whole: str, fraction: str | None) -> Decimal:
-    """Return the number of these digits, all of which are kept."""
-    return Decimal(f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}")
