@@ -35,6 +35,10 @@ class Iec62056Decoder:
         self._is_guarded = is_guarded
         self._framer = ReadoutFramer(check or BlockCheck())
         self._meter: Identity | None = None
+        #: Whether the telegrams of this stream have a begin; None as long as that is not known.
+        self._have_begin: bool | None = None
+        #: The first one without begin: if others have one, it is only the rest of a telegram.
+        self._rest: Reading | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -50,36 +54,65 @@ class Iec62056Decoder:
 
         Where nothing at all was read, data without begin and end are a telegram that was cut off.
         """
-        rest = self._framer.has_data
         readings = self._decode(self._framer.finish())
-        if rest and not (self.good or self.damaged or self.other):
+        if self._rest is not None:
+            readings.append(self._rest)
+            self._rest = None
+            self.good += 1
+        if self._framer.skipped_data and not (self.good or self.damaged or self.other):
             self._reject(TelegramError("the readout is cut off"))
+        self._framer.skipped_data = False
         return readings
 
-    def _decode(self, outcomes: Iterable[Telegram | TelegramError]) -> Sequence[Reading]:
+    def _decode(self, outcomes: Iterable[Telegram | TelegramError]) -> list[Reading]:
         readings: list[Reading] = []
         for outcome in outcomes:
             if isinstance(outcome, TelegramError):
+                self._begin_is_there()
                 self._reject(outcome)
-                continue
-            try:
-                reading = decode_readout(
-                    outcome.data, outcome.identification, outcome.raw, checked=outcome.checked
-                )
-            except TelegramError as err:
-                self.skipped += len(outcome.raw)
-                # What comes before the first identification is no telegram yet.
-                if outcome.has_begin:
-                    self._reject(err)
-                continue
-            if self._is_guarded and not outcome.checked and self._is_new(reading.meter):
-                self.other += 1
-                continue
-            self.good += 1
-            readings.append(reading)
+            else:
+                readings += self._read(outcome)
+        self.good += len(readings)
         self.skipped += self._framer.skipped
         self._framer.skipped = 0
         return readings
+
+    def _read(self, telegram: Telegram) -> Sequence[Reading]:
+        """Return the reading of a telegram, if it is to be trusted."""
+        if telegram.has_begin:
+            self._begin_is_there()
+        elif self._have_begin:
+            self.skipped += len(telegram.raw)
+            return ()
+        try:
+            reading = decode_readout(
+                telegram.data, telegram.identification, telegram.raw, checked=telegram.checked
+            )
+        except TelegramError as err:
+            self.skipped += len(telegram.raw)
+            if telegram.has_begin:
+                self._reject(err)
+            else:
+                self._framer.skipped_data |= "(" in telegram.data
+            return ()
+        if self._is_guarded and not telegram.checked and self._is_new(reading.meter):
+            self.other += 1
+            return ()
+        if telegram.has_begin or self._have_begin is False:
+            return (reading,)
+        if self._rest is None:
+            self._rest = reading
+            return ()
+        self._have_begin = False
+        first, self._rest = self._rest, None
+        return (first, reading)
+
+    def _begin_is_there(self) -> None:
+        """Drop what came before the first telegram with a begin."""
+        self._have_begin = True
+        if self._rest is not None:
+            self.skipped += len(self._rest.raw)
+            self._rest = None
 
     def _is_new(self, meter: Identity) -> bool:
         before, self._meter = self._meter, meter

@@ -18,7 +18,8 @@ LIMIT: Final = 65_536
 _ETX: Final = b"\x03"
 #: The bytes at which something may begin or end: STX, ETX, and the two below.
 _MARKS: Final = re.compile(rb"[\x02\x03!/]")
-_LINE_END: Final = re.compile(rb"[\r\n]")
+#: The end of a line, also where it has none before the next identification.
+_LINE_END: Final = re.compile(rb"[\r\n/]")
 #: A value is no longer than this; the longest ones are texts of 1024 bytes as hexadecimal digits.
 _VALUE_MAX: Final = 2100
 #: What may stand between the end of the data and the end of its line: a checksum of up to four
@@ -26,8 +27,10 @@ _VALUE_MAX: Final = 2100
 _TRAILER_MAX: Final = 16
 _CRC: Final = re.compile(rb"[0-9A-Fa-f]{1,4}")
 _NOISE: Final = re.compile(rb"[^ -~]*| *")
-#: What the exclusive or begins with in meters that send no STX (EFR).
-_START_WITHOUT_STX: Final = 0x0C
+#: Behind the last line without STX, ETX and check character come within so many bytes, if at all.
+_ETX_WITHIN: Final = 6
+#: What the exclusive or begins with in meters that send no STX; EFR's is the first.
+_STARTS_WITHOUT_STX: Final = (0x0C, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,14 @@ class ReadoutFramer:
         """Begin before the first byte, with what is known of the meter's check character."""
         #: Bytes that belong to no telegram in order.
         self.skipped = 0
+        #: Whether something like a data set was among them.
+        self.skipped_data = False
         self._check = check
-        #: Whether this meter protects its readouts, so that one without a checksum is damaged.
+        #: Who protects its readouts, so that one without a checksum is damaged.
         self._protects = False
+        self._protector: Identification | None = None
+        #: Whether ETX may follow readouts that no STX has begun.
+        self._may_have_etx = True
         #: As received, and without highest bits: telegrams are found in the latter.
         self._raw = bytearray()
         self._text = bytearray()
@@ -88,11 +96,6 @@ class ReadoutFramer:
         self._framed = False
 
     @property
-    def has_data(self) -> bool:
-        """Whether there is something like a data set that belongs to no telegram yet."""
-        return b"(" in self._text
-
-    @property
     def is_complete(self) -> bool:
         """Whether all has come but what some meters leave out: ETX, check character, line end."""
         end = self._text.rfind(b"!")
@@ -103,19 +106,30 @@ class ReadoutFramer:
 
         The iterator must be used up before more bytes are fed.
         """
-        self._raw += data
-        self._text += without_parity(data)
-        yield from self._advance()
-        if len(self._text) > LIMIT:
-            yield self._damage(len(self._text), TelegramError("a readout without end"))
+        position = 0
+        while position < len(data):
+            piece = data[position : position + LIMIT + 1 - len(self._text)]
+            position += len(piece)
+            self._raw += piece
+            self._text += without_parity(piece)
+            yield from self._advance()
+            if len(self._text) <= LIMIT:
+                continue
+            if self._has_begun:
+                yield self._damage(self._scan, TelegramError("a readout without end"))
+            else:
+                self._drop(self._scan)
 
     def finish(self) -> Iterator[Telegram | TelegramError]:
         """End the stream; another one may follow."""
         yield from self._advance(is_end=True)
-        if self._has_begun:
-            yield self._damage(len(self._text), TelegramError("the readout is cut off"))
+        end = len(self._text)
+        if not self._has_begun:
+            self._drop(end)
+        elif self._framed and self.is_complete:
+            yield self._end_unchecked(end)
         else:
-            self._drop(len(self._text))
+            yield self._damage(end, TelegramError("the readout is cut off"))
 
     @property
     def _has_begun(self) -> bool:
@@ -141,8 +155,6 @@ class ReadoutFramer:
             elif outcome is not _DONE:
                 yield outcome
         self._scan = len(self._text)
-        if is_end and self._framed and self.is_complete:
-            yield self._end_unchecked(len(self._text))
 
     def _slash(self, place: int, *, is_end: bool) -> _Outcome:
         """Begin a telegram with an identification line, if that is what a slash begins."""
@@ -162,6 +174,9 @@ class ReadoutFramer:
         if self._framed or self._identification is None:
             cut_off = self._cut_off(place)
             place = 0
+        elif self._has_data(place):
+            # A damaged character in data that no STX has begun.
+            return None
         self._framed = True
         self._scan = self._data = place + 1
         return cut_off or _DONE
@@ -169,20 +184,28 @@ class ReadoutFramer:
     def _etx(self, place: int, *, is_end: bool) -> _Outcome:
         """End the data with ETX, if STX has begun them."""
         if not self._framed:
+            self._may_have_etx = True
             return None
-        if place + 1 < len(self._text):
-            return self._end_block(place)
-        if not is_end:
+        if self._identification is None and not self._has_data(place):
+            # Two damaged characters.
+            self._drop(place + 1)
+            return _DONE
+        if place + 1 == len(self._text):
+            return self._end_block_without_check(place) if is_end else _MORE
+        if IDENTIFICATION_LINE.match(self._text, place + 1):
+            return self._end_block_without_check(place)
+        if IDENTIFICATION_START.match(self._text, place + 1) and not is_end:
             return _MORE
-        # The check character is missing, but whatever is behind "!" belongs to the block.
-        end = self._text.rfind(b"!", self._data, place)
-        return self._end_unchecked(place + 1, data_end=end + 1 or place)
+        return self._end_block(place)
 
     def _exclamation_mark(self, place: int, *, is_end: bool) -> _Outcome:
         """End the data with ``!``, if STX has not begun them and it is not within a value."""
         if self._framed or self._is_value(place):
             return None
-        return self._end_data(place, is_end=is_end)
+        has_begun = self._has_begun
+        outcome = self._end_data(place, is_end=is_end)
+        # What has not begun is no damaged telegram, but the rest of one.
+        return outcome if has_begun or not isinstance(outcome, TelegramError) else _DONE
 
     def _is_value(self, place: int) -> bool:
         """Tell whether a place is within the brackets of a value."""
@@ -192,9 +215,13 @@ class ReadoutFramer:
             return False
         return not any(self._text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
 
+    def _has_data(self, place: int) -> bool:
+        """Tell whether there is something like a data set before a place."""
+        return self._text.find(b"(", self._data, place) >= 0
+
     def _cut_off(self, place: int) -> Telegram | TelegramError | None:
         """End the telegram that is cut off by another one at a place, or drop what was none."""
-        if not self._has_begun:
+        if not self._has_begun or not self._has_data(place):
             self._drop(place)
             return None
         end = self._text.rfind(b"!", self._data, place)
@@ -207,8 +234,13 @@ class ReadoutFramer:
         block = bytes(self._text[self._data : place + 1])
         if not self._check.accepts(block, self._text[place + 1]):
             return self._damage(place + 2, ChecksumError("the block check character is wrong"))
-        self._protects = True
         return self._deliver(place + 2, block[:-1], checked=True)
+
+    def _end_block_without_check(self, place: int) -> Telegram | TelegramError:
+        """End a telegram with the ETX at a place, behind which the check character is missing."""
+        # Whatever is behind "!" belongs to the block.
+        end = self._text.rfind(b"!", self._data, place)
+        return self._end_unchecked(place + 1, data_end=end + 1 or place)
 
     def _end_data(self, place: int, *, is_end: bool) -> _Outcome:
         """End a telegram without STX with the ``!`` at a place."""
@@ -220,13 +252,15 @@ class ReadoutFramer:
         end = min(len(text), longest) if line_end is None else line_end.start()
         if _CRC.fullmatch(text, place + 1, end) is not None:
             return self._end_p1(place, end)
-        if text[end : end + 2] == b"\r\n":
-            end += 1
-        if text[end + 1 : end + 2] == _ETX and end + 2 < len(text):
-            return self._end_block_without_start(end + 1)
-        noise = line_end is None or _NOISE.fullmatch(self._raw, place + 1, line_end.start())
-        if self._has_begun and not noise:
+        if self._has_begun and _NOISE.fullmatch(self._raw, place + 1, end) is None:
             return self._damage(place + 1, ChecksumError("what follows the data is no checksum"))
+        if self._may_have_etx:
+            behind = bytes(text[end : end + _ETX_WITHIN]).lstrip(b"\r\n")
+            if behind.startswith(_ETX) and len(behind) > 1:
+                return self._end_block_without_start(text.index(_ETX, end))
+            if behind in (b"", _ETX) and len(text) < end + _ETX_WITHIN and not is_end:
+                return _MORE
+            self._may_have_etx = False
         return self._end_unchecked(place + 1)
 
     def _end_p1(self, place: int, end: int) -> Telegram | TelegramError:
@@ -234,26 +268,22 @@ class ReadoutFramer:
         wanted = int(self._text[place + 1 : end], 16)
         for data in (self._raw, self._text):
             if crc16_arc(data[: place + 1]) == wanted:
-                self._protects = True
                 return self._deliver(end, data[self._data : place + 1], checked=True)
         return self._damage(end, ChecksumError("the CRC is wrong"))
 
     def _end_block_without_start(self, place: int) -> Telegram | TelegramError:
-        """End a telegram that has the ETX at a place, but no STX."""
-        block = bytes(self._text[self._data : place + 1])
+        """End a telegram that has the ETX at a place, but no STX: its first line begins it."""
+        block = bytes(self._text[self._data : place + 1]).lstrip(b"\r\n")
         check = self._text[place + 1]
-        if not self._check.accepts(block, check) and not self._check.accepts(
-            block, check, start=_START_WITHOUT_STX
-        ):
+        if not any(self._check.accepts(block, check, start=start) for start in _STARTS_WITHOUT_STX):
             return self._damage(place + 2, ChecksumError("the block check character is wrong"))
         return self._deliver(place + 2, block[:-1], checked=True)
 
     def _end_unchecked(self, end: int, *, data_end: int = 0) -> Telegram | TelegramError:
         """End a telegram without checksum, which only parity protects."""
-        raw = self._raw[:end]
-        if self._protects:
+        if self._protects and self._identification in (None, self._protector):
             return self._damage(end, ChecksumError("the checksum is missing"))
-        if has_parity_errors(raw):
+        if has_parity_errors(self._raw[:end]):
             return self._damage(end, ChecksumError("characters have the wrong parity"))
         return self._deliver(end, self._text[self._data : data_end or end], checked=False)
 
@@ -265,6 +295,9 @@ class ReadoutFramer:
             checked,
             bytes(self._raw[:end]),
         )
+        if checked:
+            self._protects = True
+            self._protector = self._identification
         self._remove(end)
         return telegram
 
@@ -276,6 +309,7 @@ class ReadoutFramer:
     def _drop(self, end: int) -> None:
         """Drop bytes that belong to no telegram."""
         self.skipped += end
+        self.skipped_data = self.skipped_data or self._text.find(b"(", 0, end) >= 0
         self._remove(end)
 
     def _remove(self, end: int) -> None:

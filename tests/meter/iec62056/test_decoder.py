@@ -1,0 +1,154 @@
+"""The whole decoder: from the bytes of a line to readings, counts and errors."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import pytest
+
+from custom_components.onemeter.meter.errors import ChecksumError
+from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from custom_components.onemeter.meter.reading import Identity, Reading
+from simulator.iec62056.encoder import Checksum, data_block, p1_crc, with_even_parity
+
+IDENT = b"/TST5DEMO-21\r\n"
+LINES = "0.0.0(00000008)\r\n1.8.0(000123.4*kWh)\r\n"
+READOUT = IDENT + data_block(LINES, Checksum.XOR)
+PLAIN = IDENT + data_block(LINES, Checksum.NONE)
+P1 = b"/TST5\\2DEMO\r\n\r\n0-0:96.1.1(3031)\r\n1-0:1.8.0(000123.4*kWh)\r\n!"
+P1 += p1_crc(P1)
+BARE = data_block(LINES, Checksum.NONE)
+METER = Identity("00000008", "TST", "DEMO-21")
+
+
+def read(
+    pieces: Iterable[bytes], *, is_guarded: bool = False
+) -> tuple[list[Reading], Iec62056Decoder]:
+    """Feed a stream to its end."""
+    decoder = Iec62056Decoder(is_guarded=is_guarded)
+    readings: list[Reading] = []
+    for piece in pieces:
+        readings += decoder.feed(piece)
+    readings += decoder.finish()
+    assert decoder.good == len(readings)
+    return readings, decoder
+
+
+def counts(decoder: Iec62056Decoder) -> tuple[int, int, int]:
+    return decoder.good, decoder.damaged, decoder.other
+
+
+# --- readings and counts -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "readout", [READOUT, PLAIN, with_even_parity(PLAIN)], ids=["block", "plain", "parity"]
+)
+def test_reading(readout: bytes) -> None:
+    (reading,), decoder = read([readout])
+    assert reading.meter == METER
+    assert [register.value for register in reading.registers] == ["00000008", Decimal("123.4")]
+    assert reading.raw.strip() in readout
+    assert counts(decoder) == (1, 0, 0)
+    assert decoder.error is None
+
+
+def test_what_is_damaged_is_counted_and_explained() -> None:
+    _, decoder = read([READOUT, READOUT.replace(b"123", b"124"), READOUT, READOUT[:-20]])
+    assert counts(decoder) == (2, 2, 0)
+    assert not isinstance(decoder.error, ChecksumError)
+    _, decoder = read([READOUT, READOUT.replace(b"123", b"124")])
+    assert isinstance(decoder.error, ChecksumError)
+
+
+def test_readout_without_data_is_damaged() -> None:
+    _, decoder = read([IDENT + data_block("", Checksum.XOR)])
+    assert counts(decoder) == (0, 1, 0)
+
+
+def test_another_stream_may_follow_the_end() -> None:
+    decoder = Iec62056Decoder()
+    assert not decoder.feed(READOUT[:30])
+    assert not decoder.finish()
+    assert len(decoder.feed(READOUT)) == 1
+    assert not decoder.finish()
+    assert counts(decoder) == (1, 1, 0)
+
+
+def test_nothing() -> None:
+    assert counts(read([b""])[1]) == (0, 0, 0)
+    assert counts(read([b"\x00\xff\xfe/?!\r\n"])[1]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [BARE[:-3], b"8.0(7)\r\n!7EF1\r\n", b"1.8.0(7)\r\n!\r\n\x03\x55", b"\x018.0(7)\r\n!\r\n"],
+)
+def test_data_of_which_nothing_can_be_read_are_a_damaged_telegram(data: bytes) -> None:
+    assert counts(read([data])[1]) == (0, 1, 0)
+    assert counts(read([data, READOUT])[1]) == (1, 0, 0)
+
+
+# --- data without identification and STX --------------------------------------------------------
+
+
+def test_bare_data_are_a_reading() -> None:
+    (reading,), decoder = read([BARE])
+    assert reading.meter == Identity("00000008")
+    assert counts(decoder) == (1, 0, 0)
+
+
+def test_bare_data_again_and_again() -> None:
+    readings, decoder = read([BARE] * 4)
+    assert [reading.registers for reading in readings] == [readings[0].registers] * 4
+    assert counts(decoder) == (4, 0, 0)
+
+
+@pytest.mark.parametrize("readout", [READOUT, PLAIN, P1], ids=["block", "plain", "p1"])
+def test_the_rest_of_a_telegram_is_no_reading(readout: bytes) -> None:
+    """Where others have an identification, what has none is the end of one that had one, too."""
+    for damaged in ([], [readout[:-20]]):
+        readings, decoder = read([BARE, *damaged, readout, BARE, readout])
+        assert len(readings) == 2
+        assert all(reading.meter.manufacturer == "TST" for reading in readings)
+        assert counts(decoder) == (2, len(damaged), 0)
+        assert decoder.skipped >= 2 * (len(BARE) - 2)
+
+
+def test_a_broken_identification_costs_no_more_than_its_telegram() -> None:
+    readings, decoder = read([PLAIN, PLAIN.replace(b"/TST", b"/T\x00T"), PLAIN])
+    assert [reading.meter for reading in readings] == [METER] * 2
+    assert counts(decoder) == (2, 0, 0)
+
+
+# --- the guard of telegrams without checksum ----------------------------------------------------
+
+
+def test_the_first_telegram_without_checksum_is_held_back() -> None:
+    readings, decoder = read([PLAIN] * 3, is_guarded=True)
+    assert [reading.meter for reading in readings] == [METER] * 2
+    assert counts(decoder) == (2, 0, 1)
+
+
+def test_each_of_another_meter_is_held_back() -> None:
+    other = PLAIN.replace(b"DEMO", b"DEMQ")
+    third = PLAIN.replace(b"0008", b"0009")
+    readings, decoder = read([PLAIN, PLAIN, other, PLAIN, third, third], is_guarded=True)
+    assert [reading.meter.meter_id for reading in readings] == ["00000008", "00000009"]
+    assert counts(decoder) == (2, 0, 4)
+
+
+def test_telegrams_with_checksum_need_no_other() -> None:
+    readings, decoder = read([P1], is_guarded=True)
+    assert len(readings) == 1
+    assert counts(decoder) == (1, 0, 0)
+
+
+def test_data_without_identification_are_never_trusted() -> None:
+    _, decoder = read([BARE] * 4, is_guarded=True)
+    assert counts(decoder) == (0, 0, 4)
+
+
+def test_the_rest_of_a_telegram_does_not_make_the_next_one_another() -> None:
+    readings, decoder = read([BARE, PLAIN, PLAIN, BARE, PLAIN], is_guarded=True)
+    assert len(readings) == 2
+    assert counts(decoder) == (2, 0, 2)
