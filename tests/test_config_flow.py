@@ -1,8 +1,9 @@
 """The flows, with Home Assistant's own flow manager and a client that does as a test says."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 from decimal import Decimal
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ from unittest.mock import AsyncMock, patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.onemeter.connection import expected_meter
 from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_DIRECTION,
@@ -24,14 +26,15 @@ from custom_components.onemeter.const import (
     CONF_RTS,
     DOMAIN,
 )
-from custom_components.onemeter.coordinator import expected_meter
 from custom_components.onemeter.forms import SECTION_LINE
 from custom_components.onemeter.meter import (
     Framing,
     Identity,
+    Interval,
     LineSettings,
     MeterError,
     Obis,
+    PolledClient,
     Protocol,
     PushedClient,
     Reading,
@@ -49,6 +52,7 @@ from custom_components.onemeter.meter.errors import (
     PortPermissionError,
     UnknownDataError,
 )
+from custom_components.onemeter.meter.iec62056.settings import SignOn
 from homeassistant.components.usb import SerialPortConsumer
 from homeassistant.config_entries import (
     SOURCE_USER,
@@ -62,6 +66,8 @@ from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.exceptions import ConfigEntryNotReady
 
 FLOW = "custom_components.onemeter.config_flow"
+PROBING = "custom_components.onemeter.probing"
+CONNECTION = "custom_components.onemeter.connection"
 PORT = "/dev/ttyUSB0"
 OTHER_PORT = "socket://meter.local:3333"
 FORM = {CONF_PORT: PORT, CONF_PROTOCOL: "sml", SECTION_LINE: {}}
@@ -99,9 +105,22 @@ class Line:
     listening: asyncio.Event = field(default_factory=asyncio.Event)
     open: bool = False
 
-    def client(self, protocol: Protocol, url: str, line: LineSettings) -> FakeClient:
+    #: The same for a meter that is asked.
+    answers: Reading | Exception | None = field(
+        default_factory=lambda: MeterSilentError("no answer", port=PORT)
+    )
+    sign_ons: list[tuple[str, LineSettings, SignOn]] = field(default_factory=list)
+
+    def pushed(self, protocol: Protocol, url: str, line: LineSettings) -> FakeClient:
         self.asked.append((protocol, url, line))
         return FakeClient(self, url, line)
+
+    def polled(
+        self, protocol: Protocol, url: str, line: LineSettings, sign_on: SignOn
+    ) -> FakePolledClient:
+        assert protocol is Protocol.IEC62056
+        self.sign_ons.append((url, line, sign_on))
+        return FakePolledClient(self, url, line)
 
 
 class FakeClient(PushedClient):
@@ -129,6 +148,39 @@ class FakeClient(PushedClient):
         return self.found.diagnosis
 
 
+class FakePolledClient(PolledClient):
+    def __init__(self, found: Line, url: str, line: LineSettings) -> None:
+        super().__init__(url, line)
+        self.found = found
+
+    @override
+    async def read(self) -> Reading:
+        self.found.open = True
+        self.found.listening.set()
+        self.counters.received += 17
+        try:
+            match self.found.answers:
+                case Reading() as answer:
+                    return answer
+                case Exception() as error:
+                    raise error
+            while True:
+                await asyncio.sleep(0.01)
+                self.counters.received += 1
+        finally:
+            self.found.open = False
+
+    @override
+    def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
+        raise NotImplementedError
+
+    @override
+    async def read_profile(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> Sequence[Interval]:
+        raise NotImplementedError
+
+
 @pytest.fixture(autouse=True)
 def no_frontend() -> Generator[None]:
     """Do not wait for a dialog that nobody opens."""
@@ -146,7 +198,10 @@ def usb(hass: HomeAssistant) -> None:
 def line() -> Generator[Line]:
     """Give the flow clients that find what the test puts there."""
     line = Line()
-    with patch(f"{FLOW}.create_client", line.client):
+    with (
+        patch(f"{CONNECTION}.create_pushed_client", line.pushed),
+        patch(f"{CONNECTION}.create_polled_client", line.polled),
+    ):
         yield line
 
 
@@ -484,7 +539,7 @@ async def test_no_reading_in_time_leads_back_to_the_form(
     line.says = None
     line.diagnosis = diagnosis
     form = {**FORM, SECTION_LINE: {CONF_DTR: "high"}}
-    with patch(f"{FLOW}.LISTEN_SECONDS", 0.01):
+    with patch(f"{PROBING}.LISTEN_SECONDS", 0.01):
         result = await submit(hass, await start(hass), form)
     await assert_recovers(hass, line, result, error)
 

@@ -111,13 +111,13 @@ async def test_silence_then_the_wrong_speed_then_the_meter(
     hass: HomeAssistant, tmp_path: Path
 ) -> None:
     async with PtyLine(tmp_path / "head", 9600) as line:
-        with patch(f"{FLOW}.LISTEN_SECONDS", 0.1):
+        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.1):
             result = await submit(hass, await start(hass), form(line))
         assert result["errors"] == {"base": "meter_silent"}
         assert not line.listened_to
 
         async with speaking(line):
-            with patch(f"{FLOW}.LISTEN_SECONDS", 0.5):
+            with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.5):
                 result = await submit(hass, result, form(line, **{CONF_BAUDRATE: "115200"}))
             assert result["errors"] == {"base": "unknown_data_noise"}
             entry = await confirm(hass, await submit(hass, result, form(line)))
@@ -134,7 +134,7 @@ async def test_noise(hass: HomeAssistant, tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         noise = asyncio.create_task(crackle())
-        with patch(f"{FLOW}.LISTEN_SECONDS", 0.2):
+        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.2):
             result = await submit(hass, await start(hass), form(line))
         noise.cancel()
         assert result["errors"] == {"base": "unknown_data_noise"}

@@ -10,14 +10,11 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import (
     CONF_LIVE_REGISTERS,
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
-    DOMAIN,
-    MODE_POLLED,
 )
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import Identity, MeterError, Obis, Reading, Register
@@ -33,8 +30,8 @@ from custom_components.onemeter.meter.errors import (
 )
 from custom_components.onemeter.polling import async_hand_over
 from custom_components.onemeter.schedule import next_due
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryDisabler, ConfigEntryState
-from homeassistant.const import CONF_MODE, CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import issue_registry as ir
@@ -42,7 +39,7 @@ from homeassistant.util import dt as dt_util
 
 from .polled import PolledMeter
 from .published import register
-from .pushed import METER, OTHER_METER, PORT, energy, reading
+from .pushed import METER, OTHER_METER, energy, reading
 
 SILENT = MeterSilentError("nothing comes", port="p")
 DAMAGED = ChecksumError("damaged", port="p")
@@ -662,33 +659,6 @@ async def test_battery_meter_is_not_watched(meter: PolledMeter) -> None:
     await meter.start()
     await meter.wait(10)
     assert meter.client.watched == []
-
-
-@pytest.mark.parametrize("disabled", [None, ConfigEntryDisabler.USER])
-async def test_line_of_several_meters_is_not_kept_from_the_others(
-    hass: HomeAssistant, meter: PolledMeter, disabled: ConfigEntryDisabler | None
-) -> None:
-    MockConfigEntry(
-        domain=DOMAIN,
-        data={CONF_PORT: PORT, CONF_PROTOCOL: "iec62056", CONF_MODE: MODE_POLLED},
-        disabled_by=disabled,
-    ).add_to_hass(hass)
-    meter.make_entry(options={CONF_LIVE_REGISTERS: ["16.7.0"]})
-    await meter.start()
-    assert len(meter.client.watched) == (0 if disabled is None else 1)
-
-
-async def test_session_makes_way_for_another_meters_first_readout(live_meter: PolledMeter) -> None:
-    assert live_meter.client.is_watched
-    live_meter.coordinator.async_make_way()
-    await live_meter.settle()
-    assert not live_meter.client.is_open
-    assert live_meter.client.reads == 1
-    await live_meter.wait(590, step=10)
-    assert not live_meter.client.is_watched
-    assert live_meter.client.reads == 10
-    await live_meter.wait(20)
-    assert live_meter.client.is_watched
 
 
 async def test_what_a_flow_has_read_does_not_replace_the_readout_before_a_session(

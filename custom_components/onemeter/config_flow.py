@@ -1,13 +1,13 @@
-"""Config flow: from a port to a meter that was heard there; reconfiguration; options."""
+"""Config flow: from a port to a meter that was read there; reconfiguration; a new password."""
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
-from decimal import Decimal
-from itertools import chain, count
+from datetime import datetime
 import os
 from typing import Any, override
 from uuid import uuid4
+
+import probatio
 
 from homeassistant.components.usb import (
     async_get_serial_port_consumers,
@@ -19,46 +19,40 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
-    OptionsFlowWithReload,
 )
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.util import dt as dt_util
 
-from .const import CONF_MULTIPLIER, DOMAIN, GENERATED
-from .connection import expected_meter, make_pushed_client
-from .forms import MULTIPLIER_STEP, OPTIONS_SCHEMA, PORT_SCHEMA, to_data, to_form
-from .meter import Identity, MeterError, Reading
+from .connection import expected_meter, is_polled, others_at
+from .const import CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DOMAIN, GENERATED, MODE_PUSHED
+from .forms import (
+    IEC62056_SCHEMA,
+    MULTIPLIER_SCHEMA,
+    PASSWORD_SCHEMA,
+    PORT_SCHEMA,
+    exact_multiplier,
+    is_address,
+    is_password,
+    to_data,
+    to_form,
+    to_iec62056_data,
+    to_iec62056_form,
+)
+from .meter import MeterError, Protocol, Reading
 from .meter.errors import MeterConnectionError, PortBusyError
-from .meter.flag import manufacturer_name
+from .options_flow import OneMeterOptionsFlow
+from .polling import async_hand_over
+from .probing import LISTEN_SECONDS, Probe
 from .situations import text_key
+from .summary import NOTHING, found, title, transformer_ratio
 
-#: Seconds until the first reading must have come; most meters send every 1 to 4 s.
-LISTEN_SECONDS = 15
 #: Seconds that listening lasts at least. The frontend begins to look for its end when the dialog is
 #: there; what has ended by then it never notices.
 SHORTEST_PROGRESS = 1.5
-
-#: What the confirmation shows: placeholder -> OBIS codes, the first that the meter has.
-_SHOWN = {
-    "energy_import": ("1.8.0",),
-    "energy_export": ("2.8.0",),
-    "power": ("16.7.0", "1.7.0", "15.7.0"),
-}
-_NOTHING = "–"
-
-
-async def _async_first_reading(data: Mapping[str, Any]) -> Reading:
-    """Open the port and wait for a reading; the port is closed again in any case.
-
-    Raises MeterError, and ConfigEntryNotReady for a port of an integration that is not there yet.
-    """
-    client = make_pushed_client(data)
-    try:
-        async with asyncio.timeout(LISTEN_SECONDS), aclosing(client.listen()) as readings:
-            return await anext(readings)
-    except TimeoutError:
-        raise client.diagnose() from None
+#: Seconds between two looks at how many bytes have come.
+PROGRESS_SECONDS = 2
 
 
 async def _async_users(hass: HomeAssistant, port: str) -> str:
@@ -77,36 +71,8 @@ async def _async_users(hass: HomeAssistant, port: str) -> str:
     )
 
 
-def _title(hass: HomeAssistant, identity: Identity, protocol: str) -> str:
-    """Name a meter by who made it, and count where that is not enough.
-
-    Without its id, since Home Assistant writes titles and what it makes of them into its log.
-    """
-    if identity.manufacturer is None:
-        name = f"{protocol.upper()} meter"
-    else:
-        name = manufacturer_name(identity.manufacturer)
-    taken = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
-    numbered = (f"{name} {number}" for number in count(2))
-    return next(title for title in chain([name], numbered) if title not in taken)
-
-
-def _amount(reading: Reading, codes: tuple[str, ...]) -> str:
-    """Return the first of these registers that holds a number, with its unit, energy in kWh."""
-    for code in codes:
-        for register in reading.registers:
-            value = register.value if register.signed_value is None else register.signed_value
-            if register.obis is None or register.obis.short != code:
-                continue
-            if isinstance(value, Decimal | int):
-                if register.unit == "Wh":
-                    return f"{Decimal(value).scaleb(-3):f} kWh"
-                return f"{Decimal(value):f} {register.unit or ''}".rstrip()
-    return _NOTHING
-
-
 class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Listens at a port before anything is set up, so that no entry starts with a silent meter.
+    """Reads a meter before anything is set up, so that no entry starts with a silent one.
 
     The form of the first step comes back with what was entered and what was heard instead, until
     a meter answers.
@@ -116,13 +82,18 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     MINOR_VERSION = 1
 
     _data: dict[str, Any]
-    _listening: asyncio.Task[Reading]
-    _progress: asyncio.Task[None]
+    _others: list[ConfigEntry]
+    _probe: Probe
     _reading: Reading
+    _taken: datetime
+    _probing: asyncio.Task[Reading]
+    _progress: asyncio.Task[None]
 
     def __init__(self) -> None:
-        """Start with an empty form and nothing to complain about."""
+        """Start with empty forms and nothing to complain about."""
         self._form: Mapping[str, Any] | None = None
+        #: The part of the entry data that the protocol's own form asks for.
+        self._details: Mapping[str, Any] = {}
         self._errors: dict[str, str] = {}
         self._placeholders: dict[str, str] = {}
 
@@ -143,7 +114,8 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask where the meter of an existing entry is now."""
         if self._form is None:
-            self._form = to_form(self._get_reconfigure_entry().data)
+            self._details = self._get_reconfigure_entry().data
+            self._form = to_form(self._details)
         return await self._async_ask_port(user_input)
 
     @property
@@ -152,7 +124,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.context["source"]
 
     async def _async_ask_port(self, user_input: dict[str, Any] | None) -> ConfigFlowResult:
-        """Show the form of the step that the flow began with, or start to listen as it says."""
+        """Show the form of the step that the flow began with, or go on as it says."""
         if user_input is None:
             return self.async_show_form(
                 step_id=self._form_step,
@@ -161,14 +133,59 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 description_placeholders=self._placeholders,
             )
         self._form = user_input
-        self._data = to_data(user_input, await self._async_stable(user_input[CONF_PORT]))
-        # Such a port is held by the other entry and would only be found busy.
-        self._async_abort_entries_match({CONF_PORT: self._data[CONF_PORT]})
-        self._listening = self.hass.async_create_background_task(
-            self._async_listen(), "listen for a meter"
+        port = await self._async_stable(user_input[CONF_PORT])
+        self._data = to_data(user_input, port)
+        self._others = others_at(self.hass, port, besides=self.context.get("entry_id"))
+        is_iec = self._data[CONF_PROTOCOL] == Protocol.IEC62056
+        # Such a port is held by the other entry and would only be found busy. Only meters that
+        # speak when they are called by their address can share one.
+        if any(not (is_iec and _has_address(other)) for other in self._others):
+            return self.async_abort(reason="already_configured")
+        if is_iec:
+            return await self.async_step_iec62056()
+        return self._async_begin()
+
+    async def async_step_iec62056(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask how a meter of IEC 62056-21 wants to be spoken to."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            self._details = to_iec62056_data(user_input, self._details)
+            if not (errors := self._wrong_details()):
+                self._data |= self._details
+                return self._async_begin()
+        return self.async_show_form(
+            step_id="iec62056",
+            data_schema=self.add_suggested_values_to_schema(
+                IEC62056_SCHEMA, to_iec62056_form(self._details)
+            ),
+            errors=errors,
+        )
+
+    def _wrong_details(self) -> dict[str, str]:
+        """Return what is wrong in the form of IEC 62056-21."""
+        address = self._details.get(CONF_ADDRESS, "")
+        if address and not is_address(address):
+            return {CONF_ADDRESS: "invalid_address"}
+        if self._others and not address:
+            return {CONF_ADDRESS: "address_needed"}
+        # Leading zeros mean nothing (6.3.1).
+        if address.lstrip("0") in {other.data[CONF_ADDRESS].lstrip("0") for other in self._others}:
+            return {CONF_ADDRESS: "address_taken"}
+        if CONF_PASSWORD in self._details and not is_password(self._details[CONF_PASSWORD]):
+            return {"base": "invalid_password"}
+        return {}
+
+    @callback
+    def _async_begin(self) -> ConfigFlowResult:
+        """Begin to look for the meter."""
+        self._probe = Probe(self._data, is_shared=bool(self._others))
+        self._probing = self.hass.async_create_background_task(
+            self._async_look(), "look for a meter"
         )
         self._progress = self.hass.async_create_background_task(
-            self._async_see_it_through(), "show that a meter is listened for"
+            self._async_see_it_through(), "show that a meter is looked for"
         )
         return self._async_show_progress()
 
@@ -179,39 +196,56 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         return port
 
     async def _async_see_it_through(self) -> None:
-        """Wait until listening has ended and could be seen; to cancel this is to cancel both."""
-        await asyncio.gather(
-            self._listening, asyncio.sleep(SHORTEST_PROGRESS), return_exceptions=True
-        )
+        """Wait until the search has ended and could be seen; to cancel this is to cancel both."""
+        await asyncio.gather(self._probing, self._async_tell_progress(), return_exceptions=True)
+
+    async def _async_tell_progress(self) -> None:
+        """Have the dialog look again whenever there is something else to be seen."""
+        await asyncio.sleep(SHORTEST_PROGRESS)
+        seen = self._seen()
+        while not self._probing.done():
+            await asyncio.wait([self._probing], timeout=PROGRESS_SECONDS)
+            if seen != (seen := self._seen()):
+                self.async_notify_flow_changed()
+
+    def _seen(self) -> tuple[str, dict[str, str]]:
+        """Return what can be said of the search, as the key of a text and its placeholders."""
+        port = self._data[CONF_PORT]
+        if self._probe.mode == MODE_PUSHED:
+            return "listen", {"port": port, "seconds": str(LISTEN_SECONDS)}
+        return "read", {"port": port, "received": str(self._probe.received)}
 
     @callback
     def _async_show_progress(self) -> ConfigFlowResult:
         """Keep the user company while the flow waits for a reading."""
+        action, placeholders = self._seen()
         return self.async_show_progress(
             step_id="listen",
-            progress_action="listen",
-            description_placeholders={
-                "port": self._data[CONF_PORT],
-                "seconds": str(LISTEN_SECONDS),
-            },
+            progress_action=action,
+            description_placeholders=placeholders,
             progress_task=self._progress,
         )
 
     async def async_step_listen(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Go on to what was heard, or back to the form with the reason why nothing was."""
+        """Go on to what was found, or back to the form with the reason why nothing was."""
         if not self._progress.done():
             return self._async_show_progress()
         try:
-            self._reading = self._listening.result()
+            self._reading = self._probing.result()
         except ConfigEntryNotReady as error:
             self._errors = {"base": MeterConnectionError.situation}
             self._placeholders = {"port": self._data[CONF_PORT], "reason": str(error)}
         except MeterError as error:
             await self._async_explain(error)
         else:
-            following = "reconfigured" if self.source == SOURCE_RECONFIGURE else "confirm"
-            return self.async_show_progress_done(next_step_id=following)
+            return self.async_show_progress_done(next_step_id=self._following())
         return self.async_show_progress_done(next_step_id=self._form_step)
+
+    def _following(self) -> str:
+        """Return the step that comes after a reading."""
+        if self.source == SOURCE_RECONFIGURE:
+            return "reconfigured"
+        return "confirm" if transformer_ratio(self._reading) is None else "confirm_ratio"
 
     async def _async_explain(self, error: MeterError) -> None:
         """Say at the form what went wrong, as closely as it is known."""
@@ -222,83 +256,120 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         self._errors = {"base": text_key(error)}
         self._placeholders = error.details
 
-    async def _async_listen(self) -> Reading:
+    async def _async_look(self) -> Reading:
         """Wait for a reading; when reconfiguring, in place of the entry."""
         if self.source != SOURCE_RECONFIGURE:
-            return await _async_first_reading(self._data)
-        # Most likely the entry listens at the same port. Nobody else can set it up while its lock
+            return await self._async_probe()
+        # Most likely the entry reads at the same port. Nobody else can set it up while its lock
         # is held, and however this ends, also with a closed dialog, it is set up again.
         entry = self._get_reconfigure_entry()
         async with entry.setup_lock:
             try:
                 await entry.async_unload(self.hass)
-                reading = await _async_first_reading(self._data)
+                reading = await self._async_probe()
                 if reading.meter.unique_id == expected_meter(entry):
                     self.hass.config_entries.async_update_entry(entry, data=self._data)
+                    self._async_hand_over(reading, str(entry.unique_id))
                 return reading
             finally:
                 self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
+    async def _async_probe(self) -> Reading:
+        """Wait for a reading, and keep who spoke first."""
+        reading = await self._probe.async_read()
+        self._taken = dt_util.utcnow()
+        if self._data[CONF_PROTOCOL] == Protocol.IEC62056:
+            self._data[CONF_MODE] = self._probe.mode
+        return reading
+
+    @callback
+    def _async_hand_over(self, reading: Reading, unique_id: str) -> None:
+        """Let the entry begin with what was read for it."""
+        if is_polled(self._data):
+            async_hand_over(self.hass, unique_id, reading, self._taken)
+
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show which meter was heard, and create its entry."""
-        meter = self._reading.meter
-        title = _title(self.hass, meter, self._data[CONF_PROTOCOL])
+        """Show which meter was found, and create its entry."""
         if user_input is not None:
-            return self.async_create_entry(title=title, data=self._data)
+            return self._async_create()
+        return await self._async_show_found("confirm")
+
+    async def async_step_confirm_ratio(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Do the same for a meter that knows of transformers, and ask for the multiplier."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            if (multiplier := exact_multiplier(user_input[CONF_MULTIPLIER])) is not None:
+                return self._async_create(multiplier)
+            errors[CONF_MULTIPLIER] = "too_many_decimals"
+        schema = self.add_suggested_values_to_schema(MULTIPLIER_SCHEMA, user_input)
+        return await self._async_show_found("confirm_ratio", schema, errors)
+
+    async def _async_show_found(
+        self,
+        step_id: str,
+        schema: probatio.Schema | None = None,
+        errors: dict[str, str] | None = None,
+    ) -> ConfigFlowResult:
+        """Show which meter was found, unless it is known already."""
+        meter = self._reading.meter
         # The frontend may ask for the form again, even while the entry is being created.
         if self.unique_id is None:
             await self.async_set_unique_id(meter.unique_id or f"{GENERATED}{uuid4().hex}")
             self._abort_if_unique_id_configured()
         return self.async_show_form(
-            step_id="confirm",
-            description_placeholders={
-                "meter": title,
-                "manufacturer": manufacturer_name(meter.manufacturer or _NOTHING),
-                "id": meter.name or _NOTHING,
-                "count": str(len(self._reading.registers)),
-                **{name: _amount(self._reading, codes) for name, codes in _SHOWN.items()},
-            },
+            step_id=step_id,
+            data_schema=schema,
+            errors=errors,
+            description_placeholders={"meter": self._title(), **found(self._reading)},
         )
 
+    def _title(self) -> str:
+        return title(self.hass, self._reading.meter, self._data[CONF_PROTOCOL])
+
+    @callback
+    def _async_create(self, multiplier: str = DEFAULT_MULTIPLIER) -> ConfigFlowResult:
+        """Create the entry of the meter that was found."""
+        self._async_hand_over(self._reading, str(self.unique_id))
+        options = {} if multiplier == DEFAULT_MULTIPLIER else {CONF_MULTIPLIER: multiplier}
+        return self.async_create_entry(title=self._title(), data=self._data, options=options)
+
     async def async_step_reconfigured(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Say whether the entry's meter was heard; if so, the entry has been changed already."""
+        """Say whether the entry's meter was found; if so, the entry has been changed already."""
         if self._reading.meter.unique_id != expected_meter(self._get_reconfigure_entry()):
             return self.async_abort(
                 reason="wrong_meter",
-                description_placeholders={"meter": self._reading.meter.name or _NOTHING},
+                description_placeholders={"meter": self._reading.meter.name or NOTHING},
             )
         return self.async_abort(
             reason="reconfigure_successful", translation_domain=HOMEASSISTANT_DOMAIN
         )
 
+    async def async_step_reauth(self, _: Mapping[str, Any]) -> ConfigFlowResult:
+        """Begin to ask for another password, since the meter has rejected the one that is kept."""
+        return await self.async_step_reauth_confirm()
 
-class OneMeterOptionsFlow(OptionsFlowWithReload):
-    """Asks for what may be changed without listening to the meter again."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the options."""
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the password, and let the entry try it."""
+        entry = self._get_reauth_entry()
         errors: dict[str, str] = {}
         if user_input is not None:
-            # A float's shortest text is the number that was entered.
-            multiplier = Decimal(str(user_input[CONF_MULTIPLIER])).normalize()
-            if multiplier.quantize(MULTIPLIER_STEP) == multiplier:
-                return self.async_create_entry(
-                    data={**user_input, CONF_MULTIPLIER: f"{multiplier:f}"}
-                )
-            errors[CONF_MULTIPLIER] = "too_many_decimals"
+            if is_password(user_input[CONF_PASSWORD]):
+                return self.async_update_reload_and_abort(entry, data_updates=user_input)
+            errors["base"] = "invalid_password"
         return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                OPTIONS_SCHEMA, user_input or self._current()
-            ),
+            step_id="reauth_confirm",
+            data_schema=PASSWORD_SCHEMA,
             errors=errors,
+            description_placeholders={"title": entry.title},
         )
 
-    def _current(self) -> dict[str, Any]:
-        """Return the options as the form shows them."""
-        options = dict(self.config_entry.options)
-        if CONF_MULTIPLIER in options:
-            options[CONF_MULTIPLIER] = float(options[CONF_MULTIPLIER])
-        return options
+
+def _has_address(entry: ConfigEntry) -> bool:
+    """Tell whether an entry's meter speaks only when it is called by its address."""
+    return is_polled(entry.data) and bool(entry.data.get(CONF_ADDRESS))

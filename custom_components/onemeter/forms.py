@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+import re
 from typing import Any, Final
 
 import probatio
 
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL, UnitOfPower, UnitOfTime
+from homeassistant.const import (
+    CONF_ADDRESS,
+    CONF_PASSWORD,
+    CONF_PORT,
+    CONF_PROTOCOL,
+    UnitOfTime,
+)
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -16,28 +24,34 @@ from homeassistant.helpers.selector import (
     SelectSelectorConfig,
     SelectSelectorMode,
     SerialPortSelector,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
 )
 
 from .const import (
+    CONF_BATTERY,
     CONF_BAUDRATE,
-    CONF_DIRECTION,
     CONF_DTR,
     CONF_FRAMING,
-    CONF_MAX_POWER,
     CONF_MULTIPLIER,
-    CONF_PUBLISH_INTERVAL,
     CONF_RTS,
-    DEFAULT_MAX_POWER,
+    CONF_SWITCH_DELAY,
+    CONF_SWITCH_SPEED,
+    CONF_TABLE,
     DEFAULT_MULTIPLIER,
-    DEFAULT_PUBLISH_INTERVAL,
-    DIRECTION_AUTO,
-    DIRECTION_OFF,
 )
 from .meter import Framing, Protocol
 
-#: The form's section of expert settings, and its option for "as usual for the protocol".
+#: The forms' sections of expert settings, and the option for what is usual.
 SECTION_LINE = "line"
+SECTION_EXPERT = "expert"
 USUAL = "default"
+#: The form's opposite of CONF_SWITCH_SPEED.
+CONF_FIXED_SPEED = "fixed_speed"
+
+#: Stands in a form for a password that is known already, and goes to no browser.
+UNCHANGED: Final = "__password_unchanged__"
 
 _BAUDRATES = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 _LEVELS = {"high": True, "low": False}
@@ -49,16 +63,39 @@ _LINE_CHOICES: dict[str, Mapping[str, int | str]] = {
     CONF_DTR: _LEVELS,
     CONF_RTS: _LEVELS,
 }
+#: The same for what stands before the address: tables of VDEW, and what heat meters want.
+_TABLES = {**{table: table for table in ("1", "2", "3", "4")}, "hash": "#"}
 
-#: The smallest multiplier, of which each is a multiple.
+#: What may be sent as a device address (IEC 62056-21:2002, 6.3.1), and as a password.
+_ADDRESS: Final = re.compile(r"[0-9A-Za-z ]{1,32}")
+_PASSWORD: Final = re.compile(r"[!-'*-~]{1,32}")
+
+#: The smallest multiplier, of which each is a multiple, and the largest.
 MULTIPLIER_STEP: Final = Decimal("0.000001")
+HIGHEST_MULTIPLIER: Final = Decimal(1_000_000)
 
 
-def _select(key: str, options: list[str]) -> SelectSelector:
+def select(key: str, options: list[str]) -> SelectSelector:
     """Make a dropdown whose texts stand under this translation key."""
     return SelectSelector(
         SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN, translation_key=key)
     )
+
+
+def whole_number(least: int, most: int, unit: str) -> probatio.All[Any]:
+    """Make a field for a whole number."""
+    return probatio.All(
+        NumberSelector(
+            NumberSelectorConfig(
+                min=least, max=most, mode=NumberSelectorMode.BOX, unit_of_measurement=unit
+            )
+        ),
+        probatio.Coerce(int),
+    )
+
+
+def _password() -> TextSelector:
+    return TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 
 
 PORT_SCHEMA = probatio.Schema(
@@ -66,13 +103,13 @@ PORT_SCHEMA = probatio.Schema(
         probatio.Required(CONF_PORT): probatio.All(
             SerialPortSelector(), probatio.Strip, probatio.Length(min=1)
         ),
-        probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): _select(
+        probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): select(
             CONF_PROTOCOL, [protocol.value for protocol in Protocol]
         ),
         probatio.Required(SECTION_LINE): section(
             probatio.Schema(
                 {
-                    probatio.Required(key, default=USUAL): _select(key, [USUAL, *choices])
+                    probatio.Required(key, default=USUAL): select(key, [USUAL, *choices])
                     for key, choices in _LINE_CHOICES.items()
                 }
             ),
@@ -81,63 +118,120 @@ PORT_SCHEMA = probatio.Schema(
     }
 )
 
-
-OPTIONS_SCHEMA = probatio.Schema(
+IEC62056_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_PUBLISH_INTERVAL, default=DEFAULT_PUBLISH_INTERVAL): probatio.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=1,
-                    max=900,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement=UnitOfTime.SECONDS,
-                )
+        probatio.Required(CONF_BATTERY, default=False): BooleanSelector(),
+        probatio.Optional(CONF_ADDRESS): probatio.All(TextSelector(), probatio.Strip),
+        probatio.Required(SECTION_EXPERT): section(
+            probatio.Schema(
+                {
+                    probatio.Optional(probatio.Secret(CONF_PASSWORD)): _password(),
+                    probatio.Required(CONF_TABLE, default=USUAL): select(
+                        CONF_TABLE, [USUAL, *_TABLES]
+                    ),
+                    probatio.Required(CONF_FIXED_SPEED, default=False): BooleanSelector(),
+                    probatio.Required(CONF_SWITCH_DELAY, default=0.0): NumberSelector(
+                        NumberSelectorConfig(
+                            min=0,
+                            max=2,
+                            step=0.01,
+                            mode=NumberSelectorMode.BOX,
+                            unit_of_measurement=UnitOfTime.SECONDS,
+                        )
+                    ),
+                }
             ),
-            probatio.Coerce(int),
-        ),
-        probatio.Required(CONF_MAX_POWER, default=DEFAULT_MAX_POWER): probatio.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=1,
-                    max=1_000_000_000,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement=UnitOfPower.WATT,
-                )
-            ),
-            probatio.Coerce(int),
-        ),
-        probatio.Required(CONF_DIRECTION, default=DIRECTION_AUTO): _select(
-            CONF_DIRECTION, [DIRECTION_AUTO, DIRECTION_OFF]
-        ),
-        probatio.Required(CONF_MULTIPLIER, default=float(DEFAULT_MULTIPLIER)): NumberSelector(
-            NumberSelectorConfig(
-                min=float(MULTIPLIER_STEP),
-                max=1_000_000,
-                step="any",
-                mode=NumberSelectorMode.BOX,
-            )
+            {"collapsed": True},
         ),
     }
 )
 
+PASSWORD_SCHEMA = probatio.Schema({probatio.Required(probatio.Secret(CONF_PASSWORD)): _password()})
+
+MULTIPLIER_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_MULTIPLIER, default=float(DEFAULT_MULTIPLIER)): NumberSelector(
+            NumberSelectorConfig(
+                min=float(MULTIPLIER_STEP),
+                max=float(HIGHEST_MULTIPLIER),
+                step="any",
+                mode=NumberSelectorMode.BOX,
+            )
+        )
+    }
+)
+
+
+def exact_multiplier(entered: float) -> str | None:
+    """Return the multiplier that was entered as it is kept; None if it has too many decimals."""
+    # A float's shortest text is the number that was entered.
+    multiplier = Decimal(str(entered)).normalize()
+    return f"{multiplier:f}" if multiplier.quantize(MULTIPLIER_STEP) == multiplier else None
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text may be a device address."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def is_password(text: str) -> bool:
+    """Tell whether a text may be sent as a password."""
+    return _PASSWORD.fullmatch(text) is not None
+
 
 def to_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the form's values that lead to this entry data."""
+    """Return the values of the port's form that lead to this entry data."""
     return {
         CONF_PORT: data[CONF_PORT],
         CONF_PROTOCOL: data[CONF_PROTOCOL],
         SECTION_LINE: {
-            key: next((name for name, value in choices.items() if value == data.get(key)), USUAL)
-            for key, choices in _LINE_CHOICES.items()
+            key: _name(choices, data.get(key)) for key, choices in _LINE_CHOICES.items()
         },
     }
 
 
 def to_data(form: Mapping[str, Any], port: str) -> dict[str, Any]:
-    """Return the entry data that the form asks for, with this name of its port."""
+    """Return the entry data that the port's form asks for, with this name of the port."""
     line = {
         key: choices[name]
         for key, choices in _LINE_CHOICES.items()
         if (name := form[SECTION_LINE][key]) != USUAL
     }
     return {CONF_PORT: port, CONF_PROTOCOL: form[CONF_PROTOCOL], **line}
+
+
+def to_iec62056_form(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of IEC 62056-21's form that lead to this entry data."""
+    return {
+        CONF_BATTERY: data.get(CONF_BATTERY, False),
+        CONF_ADDRESS: data.get(CONF_ADDRESS, ""),
+        SECTION_EXPERT: {
+            CONF_PASSWORD: UNCHANGED if CONF_PASSWORD in data else "",
+            CONF_TABLE: _name(_TABLES, data.get(CONF_TABLE)),
+            CONF_FIXED_SPEED: not data.get(CONF_SWITCH_SPEED, True),
+            CONF_SWITCH_DELAY: data.get(CONF_SWITCH_DELAY, 0.0),
+        },
+    }
+
+
+def to_iec62056_data(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry data that IEC 62056-21's form asks for, where it differs from the usual.
+
+    Takes the data that the form has shown, for the password that it has not.
+    """
+    expert = form[SECTION_EXPERT]
+    password = expert.get(CONF_PASSWORD, "")
+    data = {
+        CONF_BATTERY: form[CONF_BATTERY],
+        CONF_ADDRESS: form.get(CONF_ADDRESS, ""),
+        CONF_PASSWORD: before.get(CONF_PASSWORD, "") if password == UNCHANGED else password,
+        CONF_TABLE: _TABLES.get(expert[CONF_TABLE], ""),
+        CONF_SWITCH_DELAY: expert[CONF_SWITCH_DELAY],
+    }
+    speed = {CONF_SWITCH_SPEED: False} if expert[CONF_FIXED_SPEED] else {}
+    return {key: value for key, value in data.items() if value} | speed
+
+
+def _name(choices: Mapping[str, int | str], kept: object) -> str:
+    """Return the option for what an entry keeps of a setting."""
+    return next((name for name, value in choices.items() if value == kept), USUAL)

@@ -7,11 +7,9 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 
-from .connection import others_at
 from .const import CONF_BATTERY, CONF_LIVE_REGISTERS, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
 from .coordinator import OneMeterConfigEntry
 from .meter import MeterError, PolledClient, Reading
@@ -21,10 +19,8 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Seconds without live values after a session that gave none, ...
 _PAUSE: Final = 60
-#: ... after one that the meter has refused, ...
+#: ... and after one that the meter has refused.
 _PAUSE_REFUSED: Final = 86_400
-#: ... and while a new meter is looked for on the same line.
-_PAUSE_MAKES_WAY: Final = 600
 
 
 class LiveRegisters:
@@ -40,25 +36,18 @@ class LiveRegisters:
         self._hass = hass
         self._entry = entry
         self._client = client
-        self._addresses: list[str] = entry.options.get(CONF_LIVE_REGISTERS, [])
+        # A session lasts until the next readout, which is too long for a battery.
+        on_battery = entry.data.get(CONF_BATTERY)
+        self._addresses = [] if on_battery else entry.options.get(CONF_LIVE_REGISTERS, [])
         self._interval: float = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
         self._not_before = -inf
 
     @property
     def pause(self) -> float:
         """Seconds until the registers may be watched."""
-        entry = self._entry
-        if not self._addresses or entry.data.get(CONF_BATTERY):
-            return inf
-        # A session lasts until the next readout, and the other meters of the line would wait.
-        others = others_at(self._hass, entry.data[CONF_PORT], besides=entry.entry_id)
-        if any(not other.disabled_by for other in others):
+        if not self._addresses:
             return inf
         return max(0.0, self._not_before - monotonic())
-
-    def make_way(self) -> None:
-        """Leave the line to another meter's first readout."""
-        self._rest(_PAUSE_MAKES_WAY)
 
     async def async_watch(self, take: Callable[[Reading], object]) -> bool:
         """Hand on each reading of the registers, for good.

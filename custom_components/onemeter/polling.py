@@ -102,12 +102,6 @@ class PolledCoordinator(OneMeterCoordinator):
         with suppress(UpdateFailed):
             await self.async_read_now()
 
-    @callback
-    def async_make_way(self) -> None:
-        """Leave the port to others for a while: clients take turns only with whole sessions."""
-        self._live.make_way()
-        self._async_end_rest()
-
     @override
     async def _async_wait_for_first(self) -> None:
         """Wait as long as it takes; the client itself ends a readout that gets nowhere.
@@ -268,7 +262,8 @@ class PolledCoordinator(OneMeterCoordinator):
             earlier.clock and earlier.clock + (data.received - earlier.received)
         )
         registers = {**earlier.registers, **data.registers}
-        return MeterData(earlier.meter, registers, data.received, clock)
+        withheld = data.withheld | (earlier.withheld - data.registers.keys())
+        return MeterData(earlier.meter, registers, data.received, clock, withheld)
 
     @callback
     def _async_overdue(self, _: datetime) -> None:

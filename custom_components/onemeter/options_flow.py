@@ -1,0 +1,145 @@
+"""Options flow: what may be changed at any time, without listening to the meter again."""
+
+from collections.abc import Mapping
+import re
+from typing import Any, Final
+
+import probatio
+
+from homeassistant.components.sensor import SensorDeviceClass
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.const import CONF_PROTOCOL, UnitOfPower, UnitOfTime
+from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
+
+from .connection import is_polled
+from .const import (
+    CONF_BATTERY,
+    CONF_DIRECTION,
+    CONF_LIVE_REGISTERS,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    CONF_POLL_INTERVAL,
+    CONF_PUBLISH_INTERVAL,
+    DEFAULT_LIVE_INTERVAL,
+    DEFAULT_MAX_POWER,
+    DEFAULT_PUBLISH_INTERVAL,
+    DIRECTION_AUTO,
+    DIRECTION_OFF,
+)
+from .coordinator import OneMeterConfigEntry
+from .forms import MULTIPLIER_SCHEMA, exact_multiplier, select, whole_number
+from .meaning import is_number
+from .meter import Protocol
+from .quantities import BY_UNIT
+from .schedule import shortest_poll_interval, usual_poll_interval
+
+_LONGEST_POLL_INTERVAL: Final = 86_400
+#: What may be sent as the address of a register.
+_ADDRESS: Final = re.compile(r"[0-9A-Za-z.:*&,-]{1,16}")
+#: What may be worth being read every other second.
+_LIVELY: Final = frozenset(
+    {
+        SensorDeviceClass.APPARENT_POWER,
+        SensorDeviceClass.CURRENT,
+        SensorDeviceClass.ENERGY,
+        SensorDeviceClass.POWER,
+        SensorDeviceClass.REACTIVE_ENERGY,
+        SensorDeviceClass.REACTIVE_POWER,
+        SensorDeviceClass.VOLTAGE,
+    }
+)
+
+type Fields = dict[probatio.Marker, Any]
+
+
+class OneMeterOptionsFlow(OptionsFlowWithReload):
+    """Asks for the options that the entry's meter has."""
+
+    config_entry: OneMeterConfigEntry
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options of a meter that speaks by itself, or go on to those of another."""
+        if is_polled(self.config_entry.data):
+            return await self.async_step_polled()
+        fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
+        if self.config_entry.data[CONF_PROTOCOL] == Protocol.SML:
+            fields |= _direction()
+        return self._ask("init", fields, user_input)
+
+    async def async_step_polled(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options of a meter that is asked."""
+        fields = _poll_interval(self.config_entry.data)
+        if not self.config_entry.data.get(CONF_BATTERY):
+            fields |= _live_registers(self._lively_registers())
+            fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
+        return self._ask("polled", fields | _max_power(), user_input)
+
+    def _ask(
+        self, step_id: str, fields: Fields, user_input: dict[str, Any] | None
+    ) -> ConfigFlowResult:
+        """Show the form of a step, or take what was entered."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            multiplier = exact_multiplier(user_input[CONF_MULTIPLIER])
+            if not all(map(_ADDRESS.fullmatch, user_input.get(CONF_LIVE_REGISTERS, ()))):
+                errors[CONF_LIVE_REGISTERS] = "invalid_register"
+            elif multiplier is None:
+                errors[CONF_MULTIPLIER] = "too_many_decimals"
+            else:
+                return self.async_create_entry(data={**user_input, CONF_MULTIPLIER: multiplier})
+        schema = probatio.Schema(fields | MULTIPLIER_SCHEMA.schema)
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or self._current()),
+            errors=errors,
+        )
+
+    def _current(self) -> dict[str, Any]:
+        """Return the options as the form shows them."""
+        options = dict(self.config_entry.options)
+        if CONF_MULTIPLIER in options:
+            options[CONF_MULTIPLIER] = float(options[CONF_MULTIPLIER])
+        return options
+
+    def _lively_registers(self) -> dict[str, str]:
+        """Return the addresses that are offered to be live, with what they hold now."""
+        if self.config_entry.state is not ConfigEntryState.LOADED:
+            return {}
+        return {
+            register.address: f"{register.address} ({register.value} {register.unit})"
+            for register in self.config_entry.runtime_data.newest.registers.values()
+            if register.address is not None
+            and is_number(register.value)
+            and (quantity := BY_UNIT.get(register.unit)) is not None
+            and quantity.device_class in _LIVELY
+        }
+
+
+def _publish_interval(usual: int) -> Fields:
+    key = probatio.Required(CONF_PUBLISH_INTERVAL, default=usual)
+    return {key: whole_number(1, 900, UnitOfTime.SECONDS)}
+
+
+def _poll_interval(data: Mapping[str, Any]) -> Fields:
+    key = probatio.Required(CONF_POLL_INTERVAL, default=usual_poll_interval(data))
+    shortest = shortest_poll_interval(data)
+    return {key: whole_number(shortest, _LONGEST_POLL_INTERVAL, UnitOfTime.SECONDS)}
+
+
+def _live_registers(offered: Mapping[str, str]) -> Fields:
+    options = [SelectOptionDict(value=address, label=text) for address, text in offered.items()]
+    return {
+        probatio.Required(CONF_LIVE_REGISTERS, default=list): SelectSelector(
+            SelectSelectorConfig(options=options, multiple=True, custom_value=True)
+        )
+    }
+
+
+def _max_power() -> Fields:
+    key = probatio.Required(CONF_MAX_POWER, default=DEFAULT_MAX_POWER)
+    return {key: whole_number(1, 1_000_000_000, UnitOfPower.WATT)}
+
+
+def _direction() -> Fields:
+    key = probatio.Required(CONF_DIRECTION, default=DIRECTION_AUTO)
+    return {key: select(CONF_DIRECTION, [DIRECTION_AUTO, DIRECTION_OFF])}
