@@ -19,7 +19,7 @@ from .block import BlockCheck
 from .codes import parse_address
 from .parity import without_parity
 from .readout import parse_data_sets
-from .times import SEASONS, parse_digits
+from .times import SEASONS, parse_digits, standard_offset
 from .values import split_value, unit_of
 
 _OBJECT: Final = re.compile(r"(?:\d-\d:)?(P\.\d{2})(?:\*\d+)?", re.ASCII)
@@ -165,8 +165,8 @@ def _utc(header: Header, period: timedelta, zone: tzinfo, last: Interval | None)
     if header.season == "utc":
         return header.time.replace(tzinfo=UTC)
     if header.season is not None:
-        standard = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
-        offset = standard + (_SUMMER if header.season == "summer" else timedelta())
+        summer = _SUMMER if header.season == "summer" else timedelta()
+        offset = standard_offset(zone, header.time.year) + summer
         return (header.time - offset).replace(tzinfo=UTC)
     if last is not None and last.end_utc is not None:
         following = last.end_utc + period

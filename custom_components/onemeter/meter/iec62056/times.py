@@ -1,7 +1,7 @@
 """Dates and times as meters write them (IEC 62056-21:2002, 6.5; VDEW-Lastenheft 2.1.2, 10.4)."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 import re
 from typing import Final
 
@@ -18,12 +18,11 @@ _TIME_DATE: Final = re.compile(rf"{_TIME}[ ,&]{_DATE}", re.ASCII)
 _DIGITS: Final = re.compile(
     r"(?P<season>[012](?=(?:\d{10}|\d{12})\b))?(?P<digits>\d{10,14})(?P<letter>[SW])?", re.ASCII
 )
-_SHORT_DATE: Final = re.compile(r"[012]?(\d{2}|\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
+_SHORT_DATE: Final = re.compile(r"([012]?)(\d{2}|\d{4})(-?)(\d{2})\3(\d{2})", re.ASCII)
 _SHORT_TIME: Final = re.compile(r"[012]?(\d{2}):?(\d{2}):?(\d{2})?", re.ASCII)
-#: Meters write two digits of the year; none of them is older.
+#: Meters write two digits of the year; none of them is older, and none will last longer.
 _CENTURY: Final = 2000
-#: Characters of a date without separators, when its season is before it.
-_WITH_SEASON: Final = 7
+_NEXT_CENTURY: Final = 2100
 
 
 def parse_time(text: str) -> datetime | None:
@@ -60,8 +59,9 @@ def combine(date: str, time: str) -> datetime | None:
     clock = _SHORT_TIME.fullmatch(time)
     if day is None or clock is None:
         return None
-    season = SEASONS[date[0]] if len(date) == _WITH_SEASON else None
-    return _time([int(text or 0) for text in (*day.groups(), *clock.groups())], season)
+    season, year, _, month, day_of_month = day.groups()
+    fields = [int(text or 0) for text in (year, month, day_of_month, *clock.groups())]
+    return _time(fields, SEASONS.get(season))
 
 
 def format_digits(time: datetime, length: int, zone: tzinfo | None) -> str:
@@ -72,9 +72,16 @@ def format_digits(time: datetime, length: int, zone: tzinfo | None) -> str:
     """
     text = f"{time:%y%m%d%H%M%S}"[: length - length % 2]
     if length % 2:
-        is_summer = zone is not None and bool(time.replace(tzinfo=zone).dst())
+        local = time.replace(tzinfo=zone)
+        is_summer = zone is not None and local.utcoffset() != standard_offset(zone, time.year)
         return f"{is_summer:d}{text}"
     return text
+
+
+def standard_offset(zone: tzinfo, year: int) -> timedelta:
+    """Return how much standard time, which a meter calls winter, is ahead of UTC in a zone."""
+    halves = (datetime(year, month, 1, tzinfo=zone).utcoffset() for month in (1, 7))
+    return min(offset or timedelta() for offset in halves)
 
 
 def _time(fields: Sequence[int], season: str | None = None) -> datetime | None:
@@ -82,6 +89,8 @@ def _time(fields: Sequence[int], season: str | None = None) -> datetime | None:
     year, month, day, hour, minute, second = (*fields, 0)[:6]
     if year < 100:
         year += _CENTURY
+    if not _CENTURY <= year < _NEXT_CENTURY:
+        return None
     try:
         found = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - as it counts
     except ValueError:
