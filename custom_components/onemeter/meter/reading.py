@@ -16,6 +16,8 @@ _ZERO_IS_CURRENT: Final = frozenset({"PAF"})
 _TIME_OF_MAXIMUM: Final = ",5"
 #: What stands in place of a value that a meter does not know, also with a unit behind it.
 _PLACEHOLDER: Final = re.compile(r"[-_. :]*(?:\*.*)?")
+_DECIMALS: Final = re.compile(r"[+-]?\d+[.,]\d+", re.ASCII)
+
 
 #: A register's value, exact: numbers with the digits the meter sent, never a float. bytes are octet
 #: strings that are no text; None is a value that the meter left out.
@@ -138,18 +140,27 @@ class Reading:
         """Return the name of a register, that of the current value where the meter says so."""
         obis = register.obis
         if obis is None:
-            return register.address
+            return register.address or None
         if obis.f == 0 and self.meter.manufacturer in _ZERO_IS_CURRENT:
             return obis._replace(f=_CURRENT)
         return obis
 
 
+def is_placeholder(text: str) -> bool:
+    """Tell whether a text is what meters send in place of a value that they do not know."""
+    return _PLACEHOLDER.fullmatch(text) is not None
+
+
 def _principal(data_set: Sequence[Register]) -> Register:
     """Return the value of a data set."""
-    register = next((r for r in data_set if isinstance(r.value, Decimal)), data_set[0])
+    first = data_set[0]
+    register = next((r for r in data_set if isinstance(r.value, Decimal)), first)
+    if isinstance(first.value, str) and _DECIMALS.fullmatch(first.value):
+        # A number all the same, of which nobody knows what it counts.
+        register = first
     if register.address is None:
         return register
-    if isinstance(register.value, str) and _PLACEHOLDER.fullmatch(register.value):
+    if isinstance(register.value, str) and is_placeholder(register.value):
         register = replace(register, value=None)
     time = next((r.time for r in data_set if r.time is not None), None)
     return register if time is None else replace(register, time=time)

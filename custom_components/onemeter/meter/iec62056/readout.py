@@ -14,7 +14,7 @@ from .codes import parse_address
 from .identification import Identification
 from .identity import identity_from_text
 from .times import combine, parse_time
-from .values import split_value, unit_of
+from .values import is_garbled, split_value, unit_of
 
 #: An address, if this is the first value of its data set, and a value.
 _GROUP: Final = re.compile(r"(?<![^()\r\n])([^()\r\n]*+)\(([^()\r\n]*+)\)")
@@ -25,7 +25,10 @@ _QUICK_GROUP: Final = re.compile(
     re.ASCII,
 )
 #: What data sets consist of and nothing else, in any order.
-_WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([^()\r\n]*+\)|[\r\n])*+")
+_WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([ -'*-~]*+\)|[\r\n])*+")
+#: What may come between identification and data: noise, and what heads send back of the
+#: acknowledgement.
+_PRELUDE: Final = re.compile(r"[\x00\x7f\r\n ]*+(?:\x06?\d{3}[\r\n]++)?+", re.ASCII)
 #: The end of the data, which may also stand inside a value.
 _END: Final = re.compile(r"[^(!]*+(?:\([^()\r\n]*+\)?[^(!]*+)*+!")
 
@@ -41,6 +44,8 @@ _HEAT: Final = ("6.8", "6.26")
 #: Where the meter's id stands, the best place first: groups C, D and E; electricity or abstract.
 _ID_CODES: Final = ((96, 1, 0), (0, 0, 0), (96, 1, 1), (96, 1, 255), (0, 0, 1))
 _HEAT_ID: Final = "0.0"
+#: Groups C and D of ids, whose digits are no time.
+_IDS: Final = ((96, 1), (0, 0))
 #: The meter's clock: date and time apart, or in one.
 _TIME_OF_DAY: Final = (0, 9, 1)
 _DATE: Final = (0, 9, 2)
@@ -73,7 +78,7 @@ def parse_data_sets(text: str) -> Iterator[tuple[str, int, str]]:
             address, group = name, 0
         else:
             group += 1
-        yield address, max(group, 0), value
+        yield address, group, value
 
 
 def parse_registers(text: str) -> list[Register]:
@@ -105,7 +110,8 @@ def parse_registers(text: str) -> list[Register]:
             registers.append(Register(obis, Decimal(number), unit, None, address, group))
         else:
             value = other.strip() or digits
-            time = parse_time(value) if len(value) >= _SHORTEST_TIME else None
+            is_id = obis is not None and obis[2:4] in _IDS
+            time = None if is_id or len(value) < _SHORTEST_TIME else parse_time(value)
             registers.append(Register(obis, value, None, None, address, group, time))
     for index, current in without_unit:
         if current in units:
@@ -135,13 +141,15 @@ def decode_readout(
     data set is passed over, since the meter did send it. Raises TelegramError.
     """
     end = data_end(data)
-    if not checked:
-        rest = "" if end is None else data[end + 1 :]
-        if rest.strip() or not is_well_formed(data[:end]):
-            raise TelegramError("the readout is not well-formed")
-    registers = parse_registers(data[:end])
+    start = match.end() if (match := _PRELUDE.match(data)) else 0
+    rest = "" if end is None else data[end + 1 :]
+    if not checked and (rest.strip() or not is_well_formed(data[start:end])):
+        raise TelegramError("the readout is not well-formed")
+    registers = parse_registers(data[start:end])
     if not registers:
         raise TelegramError("the readout holds no data")
+    if not checked and any(isinstance(r.value, str) and is_garbled(r.value) for r in registers):
+        raise TelegramError("the readout holds a garbled number")
     texts = [(r, r.value) for r in registers if r.group == 0 and isinstance(r.value, str)]
     return Reading(_identity(texts, identification), _clock(texts), tuple(registers), raw)
 

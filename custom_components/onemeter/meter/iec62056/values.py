@@ -5,6 +5,8 @@ from functools import lru_cache
 import re
 from typing import Final
 
+from ..reading import is_placeholder
+
 #: A number, blank-padded or not, with a unit behind ``*``, a percent sign, or a unit after a blank.
 _NUMBER: Final = re.compile(
     r" *+([+-]?) *+(\d++)(?:[.,](\d++))? *+"
@@ -38,6 +40,17 @@ def split_value(text: str) -> tuple[str, str | None]:
     sign, whole, fraction, unit, percent, spaced = match.groups()
     number = f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
     return number, unit_of(unit or percent or spaced or "")
+
+
+def is_garbled(text: str) -> bool:
+    """Tell whether a text ends in a unit, and what is before it is no number nor in place of one.
+
+    Some meters write several numbers with their units into one value: ``088*C&082*C``.
+    """
+    unit = text.rpartition("*")[2].strip(" ")
+    if "*" not in text or not (unit in _SMALL or unit.lower() in _UNITS):
+        return False
+    return not all(_NUMBER.fullmatch(part) or is_placeholder(part) for part in text.split("&"))
 
 
 @lru_cache(maxsize=256)
