@@ -11,22 +11,38 @@ import string
 from typing import Any, override
 from unittest.mock import AsyncMock, patch
 
+import probatio
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.onemeter.connection import expected_meter
 from custom_components.onemeter.const import (
+    CONF_BATTERY,
     CONF_BAUDRATE,
     CONF_DIRECTION,
     CONF_DTR,
     CONF_FRAMING,
+    CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
+    CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
     CONF_RTS,
+    CONF_SWITCH_DELAY,
+    CONF_SWITCH_SPEED,
+    CONF_TABLE,
     DOMAIN,
 )
-from custom_components.onemeter.forms import SECTION_LINE
+from custom_components.onemeter.forms import (
+    CONF_FIXED_SPEED,
+    IEC62056_SCHEMA,
+    MULTIPLIER_SCHEMA,
+    PASSWORD_SCHEMA,
+    PORT_SCHEMA,
+    SECTION_EXPERT,
+    SECTION_LINE,
+    UNCHANGED,
+)
 from custom_components.onemeter.meter import (
     Framing,
     Identity,
@@ -44,12 +60,15 @@ from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.errors import (
     UNKNOWN,
     ChecksumError,
+    MeterAuthenticationError,
     MeterConnectionError,
     MeterSilentError,
+    NoReadoutError,
     PortBusyError,
     PortLostError,
     PortNotFoundError,
     PortPermissionError,
+    RefusedError,
     UnknownDataError,
 )
 from custom_components.onemeter.meter.iec62056.settings import SignOn
@@ -60,10 +79,15 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigFlowResult,
 )
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.data_entry_flow import (
+    EVENT_DATA_ENTRY_FLOW_PROGRESSED,
+    FlowResultType,
+    InvalidData,
+)
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
 
 FLOW = "custom_components.onemeter.config_flow"
 PROBING = "custom_components.onemeter.probing"
@@ -105,11 +129,14 @@ class Line:
     listening: asyncio.Event = field(default_factory=asyncio.Event)
     open: bool = False
 
+    #: Seconds until it is said.
+    speaks_after: float = 0
     #: The same for a meter that is asked.
     answers: Reading | Exception | None = field(
         default_factory=lambda: MeterSilentError("no answer", port=PORT)
     )
     sign_ons: list[tuple[str, LineSettings, SignOn]] = field(default_factory=list)
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
 
     def pushed(self, protocol: Protocol, url: str, line: LineSettings) -> FakeClient:
         self.asked.append((protocol, url, line))
@@ -133,6 +160,8 @@ class FakeClient(PushedClient):
         self.found.open = True
         self.found.listening.set()
         try:
+            if self.found.speaks_after:
+                await asyncio.sleep(self.found.speaks_after)
             match self.found.says:
                 case Reading() as said:
                     yield said
@@ -156,7 +185,7 @@ class FakePolledClient(PolledClient):
     @override
     async def read(self) -> Reading:
         self.found.open = True
-        self.found.listening.set()
+        self.found.answering.set()
         self.counters.received += 17
         try:
             match self.found.answers:
@@ -860,3 +889,641 @@ async def test_options_out_of_bounds_are_refused(
     result = await hass.config_entries.options.async_init(entry.entry_id)
     with pytest.raises(InvalidData):
         await hass.config_entries.options.async_configure(result["flow_id"], entered)
+
+
+# IEC 62056-21
+
+IEC_FORM = {CONF_PORT: PORT, CONF_PROTOCOL: "iec62056", SECTION_LINE: {}}
+IEC_DATA = {CONF_PORT: PORT, CONF_PROTOCOL: "iec62056", CONF_MODE: "polled"}
+DETAILS: dict[str, Any] = {SECTION_EXPERT: {}}
+ME162 = Identity("12345678", "ISK", "ME162-0010", None)
+OTHER_ME162 = Identity("87654321", "ISK", "ME162-0010", None)
+PUSHED_LINE = LineSettings(9600, Framing.SEVEN_EVEN)
+POLLED_LINE = LineSettings(300, Framing.SEVEN_EVEN)
+IEC_SILENT = MeterSilentError("", port=PORT)
+
+
+def readout(*registers: Register, meter: Identity = ME162) -> Reading:
+    """Make what a meter answers."""
+    energy = Register(Obis.parse("1-0:1.8.0"), Decimal("1234.567"), "kWh", address="1.8.0")
+    return Reading(meter, None, (energy, *registers), b"")
+
+
+def unknown(guess: str) -> UnknownDataError:
+    return UnknownDataError("", port=PORT, looks_like=guess)
+
+
+@pytest.fixture
+def iec_line(line: Line) -> Line:
+    """Put a meter there that says nothing and answers."""
+    line.says = None
+    line.answers = readout()
+    return line
+
+
+@pytest.fixture(autouse=True)
+def impatience() -> Generator[None]:
+    """Wait for no time at all where the client of a test has nothing to say."""
+    with (
+        patch(f"{PROBING}.PUSH_SECONDS", 0.01),
+        patch(f"{FLOW}.PROGRESS_SECONDS", 0.01),
+    ):
+        yield
+
+
+async def submit_iec(
+    hass: HomeAssistant,
+    result: ConfigFlowResult,
+    details: dict[str, Any] | None = None,
+    form: dict[str, Any] | None = None,
+) -> ConfigFlowResult:
+    """Fill in both forms, and follow the flow to what comes of it."""
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], form or IEC_FORM)
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "iec62056"
+    result = await flow.async_configure(result["flow_id"], details or DETAILS)
+    if result["type"] is not FlowResultType.SHOW_PROGRESS:
+        return result
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return await flow.async_configure(result["flow_id"])
+
+
+async def add_iec_entry(
+    hass: HomeAssistant,
+    unique_id: str = "ISK12345678",
+    **data: Any,
+) -> MockConfigEntry:
+    """Have a meter that was set up before."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title="Iskraemeco",
+        unique_id=unique_id,
+        data={**IEC_DATA, **data},
+    )
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    return entry
+
+
+def details_in(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return what the form of IEC 62056-21 is filled with."""
+    schema = result["data_schema"]
+    assert schema is not None
+    values = {str(key.schema): (key.description or {}) for key in schema.schema}
+    section = {key.schema: value for key, value in schema.schema.items()}[SECTION_EXPERT]
+    filled = {name: value.get("suggested_value") for name, value in values.items()}
+    filled[SECTION_EXPERT] = {
+        str(getattr(key.schema, "schema", key.schema)): (key.description or {}).get(
+            "suggested_value"
+        )
+        for key in section.schema.schema
+    }
+    return filled
+
+
+async def test_meter_that_answers_is_shown_and_added(
+    hass: HomeAssistant, iec_line: Line, setup_entry: AsyncMock
+) -> None:
+    result = await submit_iec(hass, await start(hass))
+    assert result["description_placeholders"] == {
+        "meter": "Iskraemeco",
+        "manufacturer": "Iskraemeco",
+        "id": "12345678",
+        "count": "1",
+        "energy_import": "1234.567 kWh",
+        "energy_export": "–",
+        "power": "–",
+    }
+    result = await confirm(hass, result)
+    assert result["title"] == "Iskraemeco"
+    assert result["data"] == IEC_DATA
+    assert result["options"] == {}
+    assert result["result"].unique_id == "ISK12345678"
+    assert iec_line.asked == [(Protocol.IEC62056, PORT, PUSHED_LINE)]
+    assert iec_line.sign_ons == [(PORT, POLLED_LINE, SignOn())]
+    assert not iec_line.open
+    setup_entry.assert_called_once()
+
+
+async def test_meter_that_speaks_first_is_not_asked(hass: HomeAssistant, iec_line: Line) -> None:
+    iec_line.says = readout()
+    result = await confirm(hass, await submit_iec(hass, await start(hass)))
+    assert result["data"] == {**IEC_DATA, CONF_MODE: "pushed"}
+    assert iec_line.sign_ons == []
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [unknown("IEC 62056-21"), unknown(UNKNOWN), ChecksumError("", port=PORT)],
+    ids=["readout", "few bytes", "damaged"],
+)
+async def test_meter_that_has_begun_to_speak_is_listened_to_for_longer(
+    hass: HomeAssistant, iec_line: Line, heard: MeterError
+) -> None:
+    iec_line.says = readout()
+    iec_line.speaks_after = 0.1
+    iec_line.diagnosis = heard
+    result = await confirm(hass, await submit_iec(hass, await start(hass)))
+    assert result["data"][CONF_MODE] == "pushed"
+    assert iec_line.sign_ons == []
+
+
+async def test_meter_that_speaks_rarely_is_heard_in_the_end(
+    hass: HomeAssistant, iec_line: Line
+) -> None:
+    iec_line.says = readout()
+    iec_line.speaks_after = 0.1
+    iec_line.answers = unknown(NOISE)
+    result = await confirm(hass, await submit_iec(hass, await start(hass)))
+    assert result["data"][CONF_MODE] == "pushed"
+    assert len(iec_line.asked) == 2
+    assert len(iec_line.sign_ons) == 1
+
+
+@pytest.mark.parametrize(
+    ("details", "kept", "sign_on"),
+    [
+        ({CONF_ADDRESS: " 0042 "}, {CONF_ADDRESS: "0042"}, SignOn(address="0042")),
+        (
+            {SECTION_EXPERT: {CONF_PASSWORD: "s3cret", CONF_TABLE: "hash"}},
+            {CONF_PASSWORD: "s3cret", CONF_TABLE: "#"},
+            SignOn(password="s3cret", table="#"),
+        ),
+        (
+            {SECTION_EXPERT: {CONF_FIXED_SPEED: True, CONF_SWITCH_DELAY: 0.25, CONF_TABLE: "2"}},
+            {CONF_SWITCH_SPEED: False, CONF_SWITCH_DELAY: 0.25, CONF_TABLE: "2"},
+            SignOn(switch_speed=False, switch_delay=0.25, table="2"),
+        ),
+    ],
+)
+async def test_meter_is_spoken_to_as_it_wants(
+    hass: HomeAssistant,
+    iec_line: Line,
+    details: dict[str, Any],
+    kept: dict[str, Any],
+    sign_on: SignOn,
+) -> None:
+    result = await confirm(hass, await submit_iec(hass, await start(hass), DETAILS | details))
+    assert result["data"] == IEC_DATA | kept
+    assert iec_line.sign_ons == [(PORT, POLLED_LINE, sign_on)]
+
+
+async def test_battery_meter_is_woken_up_and_not_listened_to(
+    hass: HomeAssistant, iec_line: Line
+) -> None:
+    result = await submit_iec(hass, await start(hass), {**DETAILS, CONF_BATTERY: True})
+    result = await confirm(hass, result)
+    assert result["data"] == {**IEC_DATA, CONF_BATTERY: True}
+    assert iec_line.asked == []
+    assert iec_line.sign_ons == [(PORT, POLLED_LINE, SignOn(wake_up=True))]
+
+
+async def test_speed_that_the_user_has_chosen_is_that_of_both_ways(
+    hass: HomeAssistant, iec_line: Line
+) -> None:
+    form = {**IEC_FORM, SECTION_LINE: {CONF_BAUDRATE: "2400"}}
+    await confirm(hass, await submit_iec(hass, await start(hass), form=form))
+    line = LineSettings(2400, Framing.SEVEN_EVEN)
+    assert iec_line.asked == [(Protocol.IEC62056, PORT, line)]
+    assert iec_line.sign_ons == [(PORT, line, SignOn())]
+
+
+@pytest.mark.parametrize(
+    ("heard", "answer", "error"),
+    [
+        (IEC_SILENT, IEC_SILENT, "meter_silent"),
+        (IEC_SILENT, unknown(UNKNOWN), "unknown_data"),
+        (IEC_SILENT, unknown(NOISE), "unknown_data_noise"),
+        (IEC_SILENT, ChecksumError("", port=PORT), "checksum_failed"),
+        (IEC_SILENT, NoReadoutError("", port=PORT), "no_readout"),
+        (IEC_SILENT, RefusedError("", port=PORT), "refused"),
+        (IEC_SILENT, MeterAuthenticationError("", port=PORT), "password_rejected"),
+        (IEC_SILENT, PortLostError("", port=PORT), "port_lost"),
+        (unknown(NOISE), IEC_SILENT, "unknown_data_noise"),
+        (unknown(NOISE), unknown(UNKNOWN), "unknown_data_noise"),
+        (unknown("SML"), unknown(NOISE), "unknown_data_like"),
+        (ChecksumError("", port=PORT), IEC_SILENT, "checksum_failed"),
+    ],
+)
+async def test_most_telling_error_leads_back_to_the_form(
+    hass: HomeAssistant, iec_line: Line, heard: MeterError, answer: Exception, error: str
+) -> None:
+    iec_line.diagnosis = heard
+    iec_line.answers = answer
+    details = {SECTION_EXPERT: {CONF_PASSWORD: "s3cret"}, CONF_ADDRESS: "42"}
+    with patch(f"{PROBING}.LISTEN_SECONDS", 0.02):
+        result = await submit_iec(hass, await start(hass), details)
+    assert result["step_id"] == "user"
+    assert result["errors"] == {"base": error}
+    assert_said(result, "error", error)
+    assert suggested(result)[CONF_PROTOCOL] == "iec62056"
+    assert not iec_line.open
+
+    iec_line.answers = readout()
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], IEC_FORM)
+    filled = details_in(result)
+    assert filled[CONF_ADDRESS] == "42"
+    assert "s3cret" not in str(filled)
+    result = await flow.async_configure(result["flow_id"], filled)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await confirm(hass, await flow.async_configure(result["flow_id"]))
+    assert result["data"] == {**IEC_DATA, CONF_ADDRESS: "42", CONF_PASSWORD: "s3cret"}
+
+
+@pytest.mark.parametrize(
+    "exception", [PortNotFoundError("", port=PORT), ConfigEntryNotReady("ESPHome is loading")]
+)
+async def test_port_that_cannot_be_opened_is_not_tried_again(
+    hass: HomeAssistant, iec_line: Line, exception: Exception
+) -> None:
+    iec_line.says = exception
+    result = await submit_iec(hass, await start(hass))
+    assert result["step_id"] == "user"
+    assert result["errors"]
+    assert iec_line.sign_ons == []
+
+
+@pytest.mark.parametrize(
+    ("details", "errors"),
+    [
+        ({CONF_ADDRESS: "12-34"}, {CONF_ADDRESS: "invalid_address"}),
+        ({CONF_ADDRESS: "1" * 33}, {CONF_ADDRESS: "invalid_address"}),
+        ({SECTION_EXPERT: {CONF_PASSWORD: "(secret)"}}, {"base": "invalid_password"}),
+        ({SECTION_EXPERT: {CONF_PASSWORD: "geheimnißvoll"}}, {"base": "invalid_password"}),
+        ({SECTION_EXPERT: {CONF_PASSWORD: "1" * 33}}, {"base": "invalid_password"}),
+    ],
+)
+async def test_what_no_meter_understands_may_be_corrected(
+    hass: HomeAssistant, iec_line: Line, details: dict[str, Any], errors: dict[str, str]
+) -> None:
+    result = await submit_iec(hass, await start(hass), DETAILS | details)
+    assert result["step_id"] == "iec62056"
+    assert result["errors"] == errors
+    for error in errors.values():
+        assert_said(result, "error", error)
+    assert iec_line.asked == []
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], DETAILS)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await confirm(hass, await flow.async_configure(result["flow_id"]))
+
+
+async def test_progress_shows_that_bytes_come(hass: HomeAssistant, iec_line: Line) -> None:
+    iec_line.answers = None
+    flow = hass.config_entries.flow
+    changed = async_capture_events(hass, EVENT_DATA_ENTRY_FLOW_PROGRESSED)
+    result = await flow.async_configure((await start(hass))["flow_id"], IEC_FORM)
+    result = await flow.async_configure(result["flow_id"], DETAILS)
+    assert result["progress_action"] == "listen"
+    assert_said(result, "progress", "listen")
+    await iec_line.answering.wait()
+    await asyncio.sleep(0.05)
+    assert changed
+    seen = []
+    for _ in range(2):
+        result = await flow.async_configure(result["flow_id"])
+        assert result["type"] is FlowResultType.SHOW_PROGRESS
+        assert result["progress_action"] == "read"
+        assert_said(result, "progress", "read")
+        assert result["description_placeholders"] is not None
+        seen.append(int(result["description_placeholders"]["received"]))
+        await asyncio.sleep(0.05)
+    assert 17 < seen[0] < seen[1]
+    flow.async_abort(result["flow_id"])
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not iec_line.open
+
+
+async def test_readout_of_the_flow_is_handed_over(hass: HomeAssistant, iec_line: Line) -> None:
+    with patch(f"{FLOW}.async_hand_over") as hand_over:
+        await confirm(hass, await submit_iec(hass, await start(hass)))
+    [(_, unique_id, read, _)] = [call.args for call in hand_over.call_args_list]
+    assert unique_id == "ISK12345678"
+    assert read is iec_line.answers
+
+
+@pytest.mark.parametrize(
+    ("registers", "ratio"),
+    [
+        ({"0.4.2": Decimal(40)}, "40"),
+        ({"0.4.2": Decimal(200), "0.4.5": Decimal(5)}, "40"),
+        ({"0.4.2": Decimal(40), "0.4.3": "100"}, "4000"),
+        ({"0.4.2": 40, "0.4.3": Decimal(20000), "0.4.6": Decimal(100)}, "8000"),
+        ({"0.4.4": Decimal(1500), "0.4.2": Decimal(40)}, "1500"),
+        ({"0.4.4": Decimal(300), "0.4.7": Decimal(5)}, "60"),
+        ({"0.4.2": Decimal("0.5")}, "0.5"),
+        ({"0.4.2": Decimal(1), "0.4.5": Decimal(3)}, "0.333333"),
+    ],
+)
+@pytest.mark.parametrize("channel", [0, 1])
+async def test_transformer_ratio_is_proposed_as_multiplier(
+    hass: HomeAssistant,
+    iec_line: Line,
+    registers: dict[str, Decimal | int | str],
+    ratio: str,
+    channel: int,
+) -> None:
+    iec_line.answers = readout(
+        *(Register(Obis.parse(f"1-{channel}:{code}"), value) for code, value in registers.items())
+    )
+    result = await submit_iec(hass, await start(hass))
+    assert result["step_id"] == "confirm_ratio"
+    assert_said(result, "step", "confirm_ratio", "description")
+    assert result["description_placeholders"] is not None
+    assert result["description_placeholders"]["ratio"] == ratio
+    assert result["data_schema"] is not None
+    assert result["data_schema"]({}) == {CONF_MULTIPLIER: 1}
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], {CONF_MULTIPLIER: 0.12345678})
+    assert result["errors"] == {CONF_MULTIPLIER: "too_many_decimals"}
+    assert_said(result, "error", "too_many_decimals")
+    result = await flow.async_configure(result["flow_id"], {CONF_MULTIPLIER: float(ratio)})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["options"] == {CONF_MULTIPLIER: ratio}
+
+
+async def test_transformer_ratio_is_not_applied_without_consent(
+    hass: HomeAssistant, iec_line: Line
+) -> None:
+    iec_line.answers = readout(Register(Obis.parse("1-0:0.4.2"), Decimal(40)))
+    result = await submit_iec(hass, await start(hass))
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["options"] == {}
+
+
+@pytest.mark.parametrize("value", [Decimal(1), Decimal(0), "n/a", None, Decimal(-40), 10**9])
+async def test_what_is_no_transformer_ratio_is_not_proposed(
+    hass: HomeAssistant, iec_line: Line, value: Decimal | int | str | None
+) -> None:
+    iec_line.answers = readout(Register(Obis.parse("1-0:0.4.2"), value))
+    await confirm(hass, await submit_iec(hass, await start(hass)))
+
+
+async def test_meters_of_one_line_share_its_port(hass: HomeAssistant, iec_line: Line) -> None:
+    await add_iec_entry(hass, address="0042")
+    flow = hass.config_entries.flow
+    result = await submit_iec(hass, await start(hass))
+    assert result["errors"] == {CONF_ADDRESS: "address_needed"}
+    assert_said(result, "error", "address_needed")
+    result = await flow.async_configure(result["flow_id"], {**DETAILS, CONF_ADDRESS: "42"})
+    assert result["errors"] == {CONF_ADDRESS: "address_taken"}
+    assert_said(result, "error", "address_taken")
+    iec_line.answers = readout(meter=OTHER_ME162)
+    result = await flow.async_configure(result["flow_id"], {**DETAILS, CONF_ADDRESS: "43"})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await confirm(hass, await flow.async_configure(result["flow_id"]))
+    assert result["data"] == {**IEC_DATA, CONF_ADDRESS: "43"}
+    assert iec_line.asked == [], "nobody pushes where meters are asked"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {CONF_MODE: "polled"},
+        {CONF_MODE: "pushed", CONF_ADDRESS: "42"},
+        {CONF_PROTOCOL: "sml"},
+    ],
+)
+async def test_port_of_a_meter_that_would_answer_too_is_not_shared(
+    hass: HomeAssistant, iec_line: Line, other: dict[str, Any]
+) -> None:
+    await add_iec_entry(hass, **other)
+    flow = hass.config_entries.flow
+    result = await flow.async_configure((await start(hass))["flow_id"], IEC_FORM)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
+    assert iec_line.sign_ons == []
+
+
+async def test_meter_that_pushes_does_not_share_the_port_of_those_that_are_asked(
+    hass: HomeAssistant,
+) -> None:
+    await add_iec_entry(hass, address="42")
+    result = await hass.config_entries.flow.async_configure((await start(hass))["flow_id"], FORM)
+    assert result["reason"] == "already_configured"
+
+
+@pytest.mark.usefixtures("iec_line")
+async def test_reconfigure_begins_with_all_that_the_entry_has(hass: HomeAssistant) -> None:
+    entry = await add_iec_entry(
+        hass,
+        battery=True,
+        address="42",
+        password="s3cret",
+        table="#",
+        switch_speed=False,
+        switch_delay=0.5,
+    )
+    result = await entry.start_reconfigure_flow(hass)
+    assert suggested(result)[CONF_PROTOCOL] == "iec62056"
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], IEC_FORM)
+    filled = details_in(result)
+    assert filled == {
+        CONF_BATTERY: True,
+        CONF_ADDRESS: "42",
+        SECTION_EXPERT: {
+            CONF_PASSWORD: UNCHANGED,
+            CONF_TABLE: "hash",
+            CONF_FIXED_SPEED: True,
+            CONF_SWITCH_DELAY: 0.5,
+        },
+    }
+    before = dict(entry.data)
+    result = await flow.async_configure(result["flow_id"], filled)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await flow.async_configure(result["flow_id"])
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data == before
+
+
+async def test_reconfigure_reads_in_place_of_the_entry_and_changes_it(
+    hass: HomeAssistant, iec_line: Line, setup_entry: AsyncMock
+) -> None:
+    entry = await add_iec_entry(hass, password="s3cret")
+    iec_line.says = readout()
+    details = {CONF_ADDRESS: "42", SECTION_EXPERT: {}}
+    form = {**IEC_FORM, CONF_PORT: OTHER_PORT}
+    result = await submit_iec(hass, await entry.start_reconfigure_flow(hass), details, form)
+    assert result["reason"] == "reconfigure_successful"
+    data = {CONF_PORT: OTHER_PORT, CONF_ADDRESS: "42", CONF_MODE: "pushed"}
+    assert entry.data == IEC_DATA | data, "a password that was taken away is gone"
+    assert is_loaded(entry)
+    assert setup_entry.call_count == 2
+
+
+async def test_reconfigured_meter_begins_with_what_was_read(
+    hass: HomeAssistant, iec_line: Line
+) -> None:
+    entry = await add_iec_entry(hass, GENERATED_ID)
+    iec_line.answers = readout(meter=NAMELESS)
+    with patch(f"{FLOW}.async_hand_over") as hand_over:
+        result = await submit_iec(hass, await entry.start_reconfigure_flow(hass))
+    assert result["reason"] == "reconfigure_successful"
+    assert hand_over.call_args.args[1:3] == (GENERATED_ID, iec_line.answers)
+
+
+async def test_reconfigure_finds_another_meter(hass: HomeAssistant, iec_line: Line) -> None:
+    entry = await add_iec_entry(hass)
+    iec_line.answers = readout(meter=OTHER_ME162)
+    result = await submit_iec(hass, await entry.start_reconfigure_flow(hass))
+    assert result["reason"] == "wrong_meter"
+    assert entry.data == IEC_DATA
+    assert is_loaded(entry)
+
+
+@pytest.mark.usefixtures("iec_line")
+async def test_reconfigure_of_one_of_several_meters(hass: HomeAssistant) -> None:
+    await add_iec_entry(hass, "ISK87654321", address="43")
+    entry = await add_iec_entry(hass, address="42")
+    result = await submit_iec(hass, await entry.start_reconfigure_flow(hass))
+    assert result["errors"] == {CONF_ADDRESS: "address_needed"}
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], {**DETAILS, CONF_ADDRESS: "42"})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await flow.async_configure(result["flow_id"])
+    assert result["reason"] == "reconfigure_successful"
+
+
+async def test_meter_without_manufacturer_is_named_by_its_protocol(
+    hass: HomeAssistant, iec_line: Line
+) -> None:
+    iec_line.answers = readout(meter=NAMELESS)
+    result = await confirm(hass, await submit_iec(hass, await start(hass)))
+    assert result["title"] == "IEC 62056-21 meter"
+
+
+async def test_rejected_password_is_replaced_and_nothing_else(
+    hass: HomeAssistant, setup_entry: AsyncMock
+) -> None:
+    entry = await add_iec_entry(hass, address="42", password="wrong")
+    result = await entry.start_reauth_flow(hass)
+    assert result["step_id"] == "reauth_confirm"
+    assert_said(result, "step", "reauth_confirm", "description")
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], {CONF_PASSWORD: "(right)"})
+    assert result["errors"] == {"base": "invalid_password"}
+    assert_said(result, "error", "invalid_password")
+    result = await flow.async_configure(result["flow_id"], {CONF_PASSWORD: "right"})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done()
+    assert entry.data == {**IEC_DATA, CONF_ADDRESS: "42", CONF_PASSWORD: "right"}
+    assert setup_entry.call_count == 2
+
+
+@pytest.mark.parametrize(
+    "form", [PORT_SCHEMA, IEC62056_SCHEMA, MULTIPLIER_SCHEMA, PASSWORD_SCHEMA], ids=str
+)
+def test_forms_can_be_sent_to_the_frontend(form: probatio.Schema) -> None:
+    sent = json.loads(
+        json.dumps(probatio.to_field_list(form, custom_serializer=cv.custom_serializer))
+    )
+    assert all(isinstance(field["name"], str) for field in sent)
+    assert len(sent) == len(form.schema)
+
+
+def fields(result: ConfigFlowResult) -> list[str]:
+    """Return the names of a form's fields."""
+    assert result["data_schema"] is not None
+    return [str(key) for key in result["data_schema"].schema]
+
+
+@pytest.mark.parametrize(
+    ("data", "step", "expected"),
+    [
+        (
+            {},
+            "polled",
+            [
+                CONF_POLL_INTERVAL,
+                CONF_LIVE_REGISTERS,
+                CONF_PUBLISH_INTERVAL,
+                CONF_MAX_POWER,
+                CONF_MULTIPLIER,
+            ],
+        ),
+        ({CONF_BATTERY: True}, "polled", [CONF_POLL_INTERVAL, CONF_MAX_POWER, CONF_MULTIPLIER]),
+        (
+            {CONF_MODE: "pushed"},
+            "init",
+            [CONF_PUBLISH_INTERVAL, CONF_MAX_POWER, CONF_MULTIPLIER],
+        ),
+        (
+            {CONF_PROTOCOL: "sml", CONF_MODE: "pushed"},
+            "init",
+            [CONF_PUBLISH_INTERVAL, CONF_MAX_POWER, CONF_DIRECTION, CONF_MULTIPLIER],
+        ),
+    ],
+)
+async def test_options_are_those_that_the_meter_has(
+    hass: HomeAssistant, data: dict[str, Any], step: str, expected: list[str]
+) -> None:
+    entry = await add_iec_entry(hass, **data)
+    await hass.config_entries.async_unload(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["step_id"] == step
+    assert fields(result) == expected
+
+
+@pytest.mark.parametrize(
+    ("battery", "entered", "kept"),
+    [
+        (
+            False,
+            {},
+            {CONF_POLL_INTERVAL: 60, CONF_LIVE_REGISTERS: [], CONF_PUBLISH_INTERVAL: 2},
+        ),
+        (
+            False,
+            {CONF_POLL_INTERVAL: 1.0, CONF_LIVE_REGISTERS: ["16.7.0", "1-0:32.7.0*255"]},
+            {
+                CONF_POLL_INTERVAL: 1,
+                CONF_LIVE_REGISTERS: ["16.7.0", "1-0:32.7.0*255"],
+                CONF_PUBLISH_INTERVAL: 2,
+            },
+        ),
+        (True, {}, {CONF_POLL_INTERVAL: 900}),
+        (True, {CONF_POLL_INTERVAL: 86_400.0}, {CONF_POLL_INTERVAL: 86_400}),
+    ],
+)
+async def test_options_of_a_meter_that_is_asked(
+    hass: HomeAssistant, *, battery: bool, entered: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    entry = await add_iec_entry(hass, battery=battery)
+    await hass.config_entries.async_unload(entry.entry_id)
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    result = await options.async_configure(result["flow_id"], entered)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {CONF_MAX_POWER: 43470, CONF_MULTIPLIER: "1"} | kept
+
+
+async def test_code_that_no_meter_understands_may_be_corrected(hass: HomeAssistant) -> None:
+    entry = await add_iec_entry(hass)
+    await hass.config_entries.async_unload(entry.entry_id)
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    entered = {CONF_LIVE_REGISTERS: ["16.7.0", "16.7.0()"]}
+    result = await options.async_configure(result["flow_id"], entered)
+    assert result["errors"] == {CONF_LIVE_REGISTERS: "invalid_register"}
+    result = await options.async_configure(result["flow_id"], {CONF_LIVE_REGISTERS: ["16.7.0"]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize(
+    ("battery", "interval"), [(False, 0), (False, 86_401), (True, 899), (True, 86_401)]
+)
+async def test_poll_interval_out_of_bounds_is_refused(
+    hass: HomeAssistant, *, battery: bool, interval: int
+) -> None:
+    entry = await add_iec_entry(hass, battery=battery)
+    await hass.config_entries.async_unload(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(
+            result["flow_id"], {CONF_POLL_INTERVAL: interval}
+        )
