@@ -12,7 +12,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .pushed import PushedMeter, energy
+from .published import register
+from .pushed import PushedMeter, energy, reading
 
 IMPORT = Obis.parse("1-0:1.8.0")
 
@@ -54,9 +55,11 @@ async def test_clock_that_is_set(
     for second in range(1, 90):
         await meter.say(energy(str(5000 + second)), after=1)
         assert newest(meter) == 5000 + second
+        assert meter.coordinator.newest.withheld == set()
     for _ in range(7):
         await meter.say(energy("90000"), after=10)
         assert newest(meter) == 5089
+        assert meter.coordinator.newest.withheld == {IMPORT}
     assert len(ir.async_get(hass).issues) == 1
     assert await meter.coordinator.async_accept_totals()
     assert newest(meter) == 90_000
@@ -79,3 +82,13 @@ async def test_clock_that_is_set_late(
     await meter.say(energy("25001"), after=1)
     assert newest(meter) == 25_001
     assert not ir.async_get(hass).issues
+
+
+async def test_total_is_withheld_as_long_as_its_telegram_counts(meter: PushedMeter) -> None:
+    await meter.start(energy("5000"))
+    await meter.say(energy("90000"), after=1)
+    await meter.say(reading(register("1-0:16.7.0*255", "100", "W")), after=1)
+    assert newest(meter) == 5000
+    assert meter.coordinator.newest.withheld == {IMPORT}
+    await meter.say(energy("5001"), after=1)
+    assert meter.coordinator.newest.withheld == set()

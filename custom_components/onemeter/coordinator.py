@@ -44,6 +44,8 @@ class MeterData:
     received: datetime = field(compare=False)
     #: What the meter's own clock showed then; without time zone where the meter tells none.
     clock: datetime | None = field(default=None, compare=False)
+    #: The totals that are withheld.
+    withheld: frozenset[Key] = field(default=frozenset(), compare=False)
 
 
 class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
@@ -125,7 +127,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             return False
         registers = dict(self._newest.registers)
         self.totals.async_accept(registers)
-        self._newest = replace(self._newest, registers=registers)
+        self._newest = replace(self._newest, registers=registers, withheld=frozenset())
         self._async_publish()
         await self.totals.async_save()
         return True
@@ -169,8 +171,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             return False
         now = self._accepted_at = monotonic()
         registers = {key: completed(key, item) for key, item in reading.current().items()}
-        self.totals.async_review(registers)
-        data = MeterData(reading.meter, registers, dt_util.utcnow(), reading.time)
+        withheld = self.totals.async_review(registers)
+        data = MeterData(reading.meter, registers, dt_util.utcnow(), reading.time, withheld)
         self._newest = self._complete(reading, data, partial=partial)
         if not partial:
             self.readings.append(reading)

@@ -109,9 +109,12 @@ class PushedCoordinator(OneMeterCoordinator):
             self._seen = {
                 key: seen for key, seen in self._seen.items() if now - seen < LONGEST_SILENCE
             }
-            earlier = self._newest.registers
-            registers = {key: fresh[key] if key in fresh else earlier[key] for key in self._seen}
-            data = replace(data, registers=registers)
+            earlier = self._newest
+            registers = {
+                key: fresh[key] if key in fresh else earlier.registers[key] for key in self._seen
+            }
+            withheld = data.withheld | (earlier.withheld - fresh.keys())
+            data = replace(data, registers=registers, withheld=withheld)
         self._async_watch_lock(data)
         return data
 

@@ -73,14 +73,19 @@ class Totals:
             await self.async_save()
 
     @callback
-    def async_review(self, registers: MutableMapping[Key, Register]) -> None:
-        """Replace the totals that are not to be trusted by their last accepted values."""
+    def async_review(self, registers: MutableMapping[Key, Register]) -> frozenset[Key]:
+        """Replace the totals that are not to be trusted by their last accepted values.
+
+        Returns their codes.
+        """
         judged = {key: register for key, register in registers.items() if isinstance(key, Obis)}
         news = self._guard.review(judged, self._now())
+        withheld = {key for key, register in judged.items() if register is not registers[key]}
         registers.update(judged.items())
         if news:
             self._async_see_to_steps()
             self._async_save_soon()
+        return frozenset(withheld)
 
     @callback
     def async_accept(self, registers: MutableMapping[Key, Register]) -> None:
