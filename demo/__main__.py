@@ -11,37 +11,24 @@ import shutil
 import signal
 import socket
 import sys
-import time
-from typing import Final, NamedTuple
+from typing import Final
 
 import aiohttp
-
-from simulator.household import Household
-from simulator.pty import PtyLine
-from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 from . import dashboard, history
 from .api import Api, ApiError
 from .homeassistant import HOST, HomeAssistant, StartError
+from .meters import Simulated, simulated_meters
 
 _FOLDER: Final = Path(__file__).parents[1] / ".demo"
-_BAUDRATE: Final = 9600
 
 _DESCRIPTION = """\
-Shows OneMeter in a Home Assistant of its own: a house with solar panels, read by two simulated
-meters through serial ports, at the speed of real ones. Nothing on this machine is changed, and
-no other machine can see it."""
+Shows OneMeter in a Home Assistant of its own: a house with solar panels, measured by two simulated
+meters. The grid's pushes SML, that of the panels is asked in IEC 62056-21, each through a serial
+port at the speed of a real one. Nothing on this machine is changed, and no other machine can see
+it."""
 
 _EPILOG = "The history is kept and goes on with the next start. Ctrl-C ends everything."
-
-
-class Simulated(NamedTuple):
-    """A meter that does not exist, and where it speaks."""
-
-    name: str
-    meter: SmlMeter
-    port: Path
 
 
 class _StoppedError(Exception):
@@ -112,7 +99,7 @@ async def _demo(folder: Path, port: int, meter: str | None) -> None:
 
     if meter is None:
         home = HomeAssistant(folder / "simulated", port)
-        meters = _simulated_meters(home.folder)
+        meters = simulated_meters(home.folder)
         show = _show_simulated(home, meters)
     else:
         home = HomeAssistant(folder / re.sub(r"\W+", "-", meter).strip("-"), port)
@@ -120,10 +107,7 @@ async def _demo(folder: Path, port: int, meter: str | None) -> None:
         show = _show_real(home, meter)
     home.prepare()
     async with AsyncExitStack() as stack:
-        speaking = [
-            push(await stack.enter_async_context(PtyLine(path, _BAUDRATE)), simulated.telegram)
-            for _, simulated, path in meters
-        ]
+        speaking = [meter.speak(await stack.enter_async_context(meter.line())) for meter in meters]
         _say("Starting Home Assistant ...")
         tasks = [
             asyncio.create_task(job)
@@ -152,34 +136,24 @@ async def _while_it_lasts(show: Coroutine[None, None, None]) -> None:
         await show
 
 
-def _simulated_meters(folder: Path) -> list[Simulated]:
-    # Standard time all year, so that no change of clocks moves what has been counted.
-    offset = -time.timezone
-    house = Household(utc_offset=offset)
-    roof = Household(utc_offset=offset, appliances=False)
-    return [
-        Simulated("Grid meter", SmlMeter(household=house), folder / "ttyGRID"),
-        Simulated("Roof meter", SmlMeter(household=roof, serial=87_654_321), folder / "ttyROOF"),
-    ]
-
-
 async def _show_simulated(home: HomeAssistant, meters: Sequence[Simulated]) -> None:
     sensors = []
     async with Api(home.url) as api:
-        for name, meter, port in meters:
-            entry = await dashboard.find_entry(api, meter.name.replace(" ", ""))
+        for meter in meters:
+            entry = await dashboard.find_entry(api, meter.unique_id)
             if entry is None:
-                _say(f"Adding the meter {meter.name} at {port} ...")
-                entry = await dashboard.add_meter(api, str(port))
-                await dashboard.rename(api, entry, name)
+                _say(f"Adding the meter {meter.name} at {meter.port} ...")
+                entry = await dashboard.add_meter(api, str(meter.port), meter.protocol)
+                await dashboard.rename(api, entry, meter.name)
+                await dashboard.set_options(api, entry, meter.options)
             sensors.append(await dashboard.sensors(api, entry))
-        for (_, meter, _), found in zip(meters, sensors, strict=True):
+        for meter, found in zip(meters, sensors, strict=True):
             await _fill_history(api, meter, found)
         await dashboard.show_energy(api, *sensors)
     _say_what_to_look_at(home, "two simulated meters: the grid's, and the one of the panels")
 
 
-async def _fill_history(api: Api, meter: SmlMeter, sensors: dict[str, str]) -> None:
+async def _fill_history(api: Api, meter: Simulated, sensors: dict[str, str]) -> None:
     """Let the meter's sensors know what it counted before they were there."""
     registers = {
         dashboard.IMPORT: lambda time: meter.totals(time).imported,
@@ -189,7 +163,7 @@ async def _fill_history(api: Api, meter: SmlMeter, sensors: dict[str, str]) -> N
         if code in sensors:
             await history.fill(api, sensors[code], register)
     if (power := dashboard.power_of(sensors)) is not None:
-        await history.fill_power(api, power, meter)
+        await history.fill_power(api, power, meter.household)
 
 
 async def _show_real(home: HomeAssistant, port: str) -> None:

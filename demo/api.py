@@ -118,6 +118,16 @@ class Api:
             step = await self._json("GET", path)
         return step
 
+    async def begin_options_flow(self, entry_id: str) -> dict[str, Any]:
+        """Begin to change the options of an entry; return the form."""
+        path = "/api/config/config_entries/options/flow"
+        return await self._json("POST", path, json={"handler": entry_id})
+
+    async def continue_options_flow(self, flow_id: str, form: dict[str, Any]) -> dict[str, Any]:
+        """Fill in the form of the options; return what follows."""
+        path = f"/api/config/config_entries/options/flow/{flow_id}"
+        return await self._json("POST", path, json=form)
+
     async def _json(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         async with self._session.request(method, path, timeout=_brief(), **content) as response:
             if not response.ok:

@@ -1,6 +1,7 @@
 """Meters in Home Assistant: added as a user adds them, and shown in the Energy dashboard."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -31,16 +32,19 @@ async def find_entry(api: Api, meter_id: str = "") -> str | None:
     return None
 
 
-async def add_meter(api: Api, port: str) -> str:
+async def add_meter(api: Api, port: str, protocol: str = "sml") -> str:
     """Add the meter at a port through the integration's own dialog; return its entry.
 
     Raises MeterError with the words with which the dialog refuses.
     """
     step = await api.begin_flow(DOMAIN)
-    form: dict[str, Any] = {"port": port, "protocol": "sml", "line": {}}
+    forms: dict[str, dict[str, Any]] = {
+        "user": {"port": port, "protocol": protocol, "line": {}},
+        "iec62056": {"expert": {}},
+    }
     while step["type"] == "form" and not step.get("errors"):
-        step = await api.continue_flow(step["flow_id"], form)
-        form = {}  # what was heard needs no more than a click
+        # What was found needs no more than a click.
+        step = await api.continue_flow(step["flow_id"], forms.get(step["step_id"], {}))
     if step["type"] == "create_entry":
         entry_id: str = step["result"]["entry_id"]
         return entry_id
@@ -59,6 +63,13 @@ async def rename(api: Api, entry_id: str, name: str) -> None:
             await api.call(
                 "config/device_registry/update", device_id=device["id"], name_by_user=name
             )
+
+
+async def set_options(api: Api, entry_id: str, options: Mapping[str, Any]) -> None:
+    """Choose options of a meter in the integration's own dialog, the others as it offers them."""
+    if options:
+        step = await api.begin_options_flow(entry_id)
+        await api.continue_options_flow(step["flow_id"], dict(options))
 
 
 async def _words(api: Api, problem: str, placeholders: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import time
 from typing import Any, Final
 
-from simulator.sml.meter import SmlMeter
+from simulator.household import Household
 
 from .api import Api
 
@@ -42,7 +42,7 @@ async def fill(api: Api, entity_id: str, register: Callable[[int], int]) -> None
     await _import(api, entity_id, rows, unit_class="energy", unit="kWh", has_sum=True)
 
 
-async def fill_power(api: Api, entity_id: str, meter: SmlMeter) -> None:
+async def fill_power(api: Api, entity_id: str, household: Household) -> None:
     """Give a power sensor the hours that it has not seen: mean, least and most, in watts."""
     hours = _past_hours()
     kept = {row["start"] // 1000 for row in await _rows(api, entity_id, _text(hours[0]), "hour")}
@@ -51,7 +51,7 @@ async def fill_power(api: Api, entity_id: str, meter: SmlMeter) -> None:
         if hour in kept:
             continue
         powers = [
-            sum(meter.household.power(hour + second)) / 10
+            sum(household.power(hour + second)) / 10
             for second in range(0, _HOUR, _HOUR // _SAMPLES_PER_HOUR)
         ]
         mean = sum(powers) / len(powers)

@@ -23,7 +23,7 @@ from simulator.speak import push
 
 ROOT = Path(__file__).parents[1]
 GRID = "1DMO0012345678"
-ROOF = "1DMO0087654321"
+ROOF = "DMO87654321"
 
 
 class Sensors(NamedTuple):
@@ -141,7 +141,10 @@ async def test_demo(tmp_path: Path, port: int) -> None:
             assert zero <= now + 1e-6
             assert len(await hours(api, grid.power)) == DAYS * 24
 
-            # The power is live.
+            # The power is live: the grid's is pushed, that of the panels is asked for.
+            entry_id = await find_entry(api, ROOF)
+            [entry] = [e for e in await api.call("config_entries/get") if e["entry_id"] == entry_id]
+            assert entry["state"] == "loaded"
             while (await states(api))[grid.power] == first[grid.power]:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 

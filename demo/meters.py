@@ -1,0 +1,84 @@
+"""The meters of the demo: what they are, where they speak, and what they have counted."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+import time
+from typing import Any, Final, NamedTuple
+
+from simulator.household import Energy, Household
+from simulator.iec62056 import Iec62056Meter, Registers, serve
+from simulator.line import Line
+from simulator.pty import PtyLine
+from simulator.sml.meter import SmlMeter
+from simulator.speak import push
+
+_SML_BAUDRATE: Final = 9600
+#: Tenths of a watt times seconds in a watt hour, the resolution of the meter of the panels, and
+#: tenths of a watt hour in one.
+_WATT_HOUR: Final = 36_000
+_TENTHS: Final = 10
+
+
+class Simulated(NamedTuple):
+    """A meter that does not exist."""
+
+    #: What its owner calls it.
+    name: str
+    #: What the integration knows it by.
+    unique_id: str
+    protocol: str
+    port: Path
+    baudrate: int
+    household: Household
+    #: What it has counted up to a time, in tenths of a watt hour, as exactly as it tells.
+    totals: Callable[[int], Energy]
+    #: Lets it speak on its line, for ever.
+    speak: Callable[[Line], Coroutine[Any, Any, None]]
+    #: Options that its owner has chosen, all others are as usual.
+    options: Mapping[str, Any]
+
+    def line(self) -> Line:
+        """Make the meter's line."""
+        return PtyLine(self.port, self.baudrate)
+
+
+def simulated_meters(folder: Path) -> Sequence[Simulated]:
+    """Return the meter of a house and the one of the panels on its roof."""
+    # Standard time all year, so that no change of clocks moves what has been counted.
+    offset = -time.timezone
+    house = Household(utc_offset=offset)
+    roof = Household(utc_offset=offset, appliances=False)
+    grid = SmlMeter(household=house)
+    panels = Iec62056Meter(registers=Registers(household=roof), serial="87654321")
+    return [
+        Simulated(
+            name="Grid meter",
+            unique_id=grid.name.replace(" ", ""),
+            protocol="sml",
+            port=folder / "ttyGRID",
+            baudrate=_SML_BAUDRATE,
+            household=house,
+            totals=grid.totals,
+            speak=lambda line: push(line, grid.telegram),
+            options={},
+        ),
+        Simulated(
+            name="Roof meter",
+            unique_id=f"{panels.manufacturer}{panels.serial}",
+            protocol="iec62056",
+            port=folder / "ttyROOF",
+            baudrate=panels.start_baudrate,
+            household=roof,
+            totals=partial(_watt_hours, roof),
+            speak=lambda line: serve(line, panels),
+            # Power every two seconds, as no readout could bring it.
+            options={"live_registers": ["16.7.0"]},
+        ),
+    ]
+
+
+def _watt_hours(household: Household, time: int) -> Energy:
+    """Return what was counted in whole watt hours, as tenths of a watt hour."""
+    imported, exported = household.energy(time)
+    return Energy(imported // _WATT_HOUR * _TENTHS, exported // _WATT_HOUR * _TENTHS)
