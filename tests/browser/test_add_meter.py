@@ -18,6 +18,7 @@ from demo.api import Api
 from demo.dashboard import IMPORT, find_entry, sensors, show_energy
 from demo.homeassistant import HOST, HomeAssistant
 from simulator.household import Household
+from simulator.iec62056 import Iec62056Meter, Registers, serve
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
@@ -124,6 +125,49 @@ async def test_a_meter_from_the_port_to_the_energy_dashboard(
     await page.goto(f"{api.url}/config/energy")
     await expect(page.get_by_role("button", name="Edit grid connection")).to_be_visible()
     await expect(page.locator("ha-alert[alert-type]")).to_have_count(0)
+
+
+async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> None:
+    simulated = Iec62056Meter(registers=Registers(household=Household(), with_power=False))
+    async with (
+        PtyLine(tmp_path / "asked", simulated.start_baudrate) as line,
+        running(serve(line, simulated)),
+    ):
+        await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
+        await page.get_by_role("button", name="OK").click()
+        await page.locator("ha-selector-serial_port").click()
+        await page.get_by_text("Enter manually").click()
+        await page.get_by_role("textbox", name="Port").fill(line.url)
+        await page.locator("ha-selector-select").first.click()
+        await page.get_by_text("IEC 62056-21 (", exact=False).click()
+        await page.get_by_role("button", name="Submit").click()
+
+        await expect(page.get_by_text("Battery meter", exact=True).first).to_be_visible()
+        await expect(page.get_by_text("Device address", exact=True).first).to_be_visible()
+        # What only experts need is out of sight.
+        await expect(page.get_by_text("Password", exact=True).first).to_be_hidden()
+        await page.get_by_role("button", name="Submit").click()
+
+        await expect(page.get_by_text("Meter found")).to_be_visible(timeout=30_000)
+        await expect(page.get_by_text(simulated.serial)).to_be_visible()
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_role("button", name="Skip and finish").click()
+
+        entry_id = await find_entry(api)
+        assert entry_id is not None
+        (device,) = [
+            device
+            for device in await api.call("config/device_registry/list")
+            if device["serial_number"] == simulated.serial
+        ]
+        await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+        for name in ("Energy import", "Energy import T1", "Voltage L1", "Error"):
+            await expect(page.get_by_text(name, exact=True).first).to_be_visible()
+        readouts = simulated.count("readout")
+        await page.get_by_role("button", name="Press").click()
+        async with asyncio.timeout(30):
+            while simulated.count("readout") == readouts:  # noqa: ASYNC110 - a log without events
+                await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
