@@ -9,17 +9,22 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import get_system_health_info
 
-from custom_components.onemeter.const import CONF_MAX_POWER, DOMAIN
+from custom_components.onemeter.const import CONF_MAX_POWER, CONF_POLL_INTERVAL, DOMAIN
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onemeter.masking import mask_readout
 from custom_components.onemeter.meter import Identity, Obis, Reading, Register
+from custom_components.onemeter.meter.checksum import crc16_arc, sum_of, xor_of
 from custom_components.onemeter.meter.errors import PortLostError, PortNotFoundError
+from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
 from custom_components.onemeter.meter.sml import SmlDecoder
 from custom_components.onemeter.meter.sml.masking import mask
+from homeassistant.const import CONF_ADDRESS
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from simulator.sml import encoder as sml
 
+from .polled import PolledMeter
 from .pushed import GENERATED_ID, PushedMeter, energy
 
 ESCAPE = b"\x1b\x1b\x1b\x1b"
@@ -116,6 +121,7 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
     registers = {item["obis"]: item for item in diagnostics.pop("registers")}
     assert registers["1-0:1.8.0*255"] == {
         "obis": "1-0:1.8.0*255",
+        "address": None,
         "value": "12345.6",
         "unit": "Wh",
         "signed_value": None,
@@ -133,6 +139,7 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
     assert diagnostics == {
         "state": "loaded",
         "reason": None,
+        "mode": "pushed",
         "data": {"port": "socket://***@meter.local:3333", "protocol": "sml"},
         "options": {CONF_MAX_POWER: 20_000},
         "available": True,
@@ -169,6 +176,7 @@ async def test_meter_whose_id_is_a_text(hass: HomeAssistant, meter: PushedMeter)
     assert b"amstrup" not in bytes.fromhex(item)
     assert diagnostics["registers"][0] == {
         "obis": None,
+        "address": "C.1",
         "value": "**REDACTED**",
         "unit": None,
         "signed_value": None,
@@ -213,6 +221,7 @@ async def test_entry_that_is_not_set_up(hass: HomeAssistant, meter: PushedMeter)
     assert await async_get_config_entry_diagnostics(hass, meter.entry) == {
         "state": "setup_retry",
         "reason": "port_not_found",
+        "mode": "pushed",
         "data": {"port": "socket://***@meter.local:3333", "protocol": "sml"},
         "options": {},
     }
@@ -255,6 +264,96 @@ def test_id_that_is_sent_with_escapes_is_masked() -> None:
     [seen] = decode(masked)
     assert seen.meter.meter_id is not None
     assert not any(bytes.fromhex(seen.meter.meter_id))
+
+
+NUMBER = "30512345"
+
+
+def readout(*, check: str = "xor", number: str = NUMBER) -> bytes:
+    """Make the readout of a meter that says whose it is in every way that meters know."""
+    lines = [
+        f"C.1.0({number})",
+        f"0.0.0(0000{number})",
+        f"0-0:96.1.0({number.encode().hex().upper()})",
+        "0.0.1(CUSTOMER-7)",
+        f"C.90.1({number[-6:]})",
+        "1.8.0(0012345.678*kWh)",
+        "F.F(00000000)",
+    ]
+    data = ("\r\n".join(lines) + "\r\n!\r\n").encode()
+    if check == "p1":
+        telegram = b"/ISK5ME162\r\n\r\n" + data[:-2]
+        return telegram + f"{crc16_arc(telegram):04X}\r\n".encode()
+    block = data + b"\x03"
+    character = {"xor": xor_of(block), "sum": sum_of(block), "none": 0}[check]
+    return b"/ISK5ME162\r\n\x02" + block + bytes([character])
+
+
+def read(raw: bytes) -> Reading:
+    [seen] = Iec62056Decoder().feed(raw)
+    return seen
+
+
+@pytest.mark.parametrize("check", ["xor", "sum", "p1"])
+@pytest.mark.parametrize("parity", [False, True])
+async def test_no_id_in_a_readout(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, check: str, *, parity: bool
+) -> None:
+    raw = readout(check=check)
+    if parity:
+        raw = bytes(byte | (byte.bit_count() % 2) << 7 for byte in raw)
+    said = read(raw)
+    assert said.meter.unique_id == f"ISK{NUMBER}"
+    meter = PolledMeter(hass, freezer)
+    meter.make_entry(said.meter.unique_id, address=f"00{NUMBER}", password="geheim")
+    await meter.start(said)
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    shown = json.dumps(diagnostics)
+    [item] = diagnostics["telegrams"]
+    told = bytes.fromhex(item)
+    assert len(told) == len(said.raw)
+    for trace in (NUMBER, NUMBER[-6:], NUMBER.encode().hex(), "CUSTOMER", "geheim"):
+        assert trace not in shown
+        assert trace.encode() not in told
+    assert diagnostics["data"][CONF_ADDRESS] == "**REDACTED**"
+    assert b"1.8.0(0012345.678*kWh)" in told
+    seen = read(told + b"\r\n")
+    assert [register.address for register in seen.registers] == [
+        register.address for register in said.registers
+    ]
+
+
+@pytest.mark.parametrize("check", ["xor", "sum", "p1", "none"])
+def test_checksums_of_readouts_betray_nothing(check: str) -> None:
+    """Two readouts that differ in nothing but the meter's number are the same once masked."""
+    first, second = (
+        mask_readout(
+            readout(check=check, number=number),
+            [number.encode(), number[-6:].encode(), number.encode().hex().encode()],
+        )
+        for number in (NUMBER, "30598761")
+    )
+    assert first == second
+
+
+def test_readout_without_checksum_is_masked_too() -> None:
+    assert mask_readout(b"1.8.0(5*kWh)\r\n0.0.0(12345)\r\n!\r\n", [b"12345"]) == (
+        b"1.8.0(5*kWh)\r\n0.0.0(00000)\r\n!\r\n"
+    )
+
+
+async def test_what_is_known_of_a_meter_that_is_asked(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    meter = PolledMeter(hass, freezer)
+    meter.make_entry(options={CONF_POLL_INTERVAL: 300}, address="42")
+    await meter.start()
+    meter.client.duration = 1.75
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["mode"] == "polled"
+    assert diagnostics["poll_interval"] == 300
+    assert diagnostics["readout_duration"] == 1.75
+    assert diagnostics["data"][CONF_ADDRESS] == "42"
 
 
 async def test_system_health(hass: HomeAssistant, meter: PushedMeter) -> None:

@@ -5,16 +5,20 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_PORT
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.const import CONF_ADDRESS, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 
+from .connection import is_polled
+from .const import MODE_POLLED, MODE_PUSHED
 from .coordinator import OneMeterConfigEntry
+from .masking import mask_readout
 from .meaning import interpret
-from .meter import Reading, Register, Value
+from .meter import Protocol, Reading, Register, Value
 from .meter.port import redact
 from .meter.sml.masking import mask
+from .polling import PolledCoordinator
 
 #: Registers whose content may tell one meter or customer from others, and those nobody knows.
 _PRIVATE = {"identification", "message", "public_key", "register"}
@@ -32,7 +36,8 @@ async def async_get_config_entry_diagnostics(
     diagnostics: dict[str, Any] = {
         "state": entry.state.value,
         "reason": entry.error_reason_translation_key,
-        "data": {**entry.data, CONF_PORT: redact(entry.data[CONF_PORT])},
+        "mode": MODE_POLLED if is_polled(entry.data) else MODE_PUSHED,
+        "data": {**entry.data, **_redacted(entry)},
         "options": dict(entry.options),
     }
     if entry.state is not ConfigEntryState.LOADED:
@@ -40,7 +45,9 @@ async def async_get_config_entry_diagnostics(
     coordinator = entry.runtime_data
     newest = coordinator.newest
     readings = list(coordinator.readings)
-    secrets = {secret for reading in readings for secret in _secrets(reading)}
+    if isinstance(coordinator, PolledCoordinator):
+        diagnostics["poll_interval"] = coordinator.interval.total_seconds()
+        diagnostics["readout_duration"] = coordinator.client.duration
     return diagnostics | {
         "available": coordinator.last_update_success,
         "situation": coordinator.situation,
@@ -49,14 +56,38 @@ async def async_get_config_entry_diagnostics(
         "manufacturer": newest.meter.manufacturer,
         "withheld_totals": [str(obis) for obis in coordinator.totals.jumped],
         "registers": [_show(register) for register in readings[-1].registers],
-        "telegrams": [mask(reading.raw, secrets).hex() for reading in readings],
+        "telegrams": [telegram.hex() for telegram in _masked(entry, readings)],
     }
+
+
+def _redacted(entry: ConfigEntry) -> dict[str, str]:
+    """Return what stands in place of the secrets in an entry's data."""
+    redacted = {CONF_PORT: redact(entry.data[CONF_PORT])}
+    if CONF_PASSWORD in entry.data:
+        redacted[CONF_PASSWORD] = REDACTED
+    # Often the device address is the meter's number, or the end of it.
+    address = entry.data.get(CONF_ADDRESS, "")
+    if len(address) >= _SHORTEST and address.lstrip("0") in str(entry.unique_id):
+        redacted[CONF_ADDRESS] = REDACTED
+    return redacted
+
+
+def _masked(entry: ConfigEntry, readings: list[Reading]) -> Iterator[bytes]:
+    """Yield the telegrams of readings without what tells the meter apart in any of them."""
+    if entry.data[CONF_PROTOCOL] == Protocol.SML:
+        secrets = {secret for reading in readings for secret in _secrets(reading)}
+        yield from (mask(reading.raw, secrets) for reading in readings)
+        return
+    texts = {text for reading in readings for text in _secret_texts(reading)}
+    for reading in readings:
+        yield mask_readout(reading.raw, {text.encode() for text in texts})
 
 
 def _show(register: Register) -> dict[str, Any]:
     """Return a register without what tells the meter apart."""
     return {
         "obis": register.obis and str(register.obis),
+        "address": register.address,
         "value": REDACTED if _is_private(register) else _text(register.value),
         "unit": register.unit,
         "signed_value": _text(register.signed_value),
@@ -65,9 +96,10 @@ def _show(register: Register) -> dict[str, Any]:
 
 def _is_private(register: Register) -> bool:
     """Tell whether a register may hold an id: text, or a number that measures nothing."""
-    if register.obis is None:
+    key = register.obis or register.address
+    if key is None:
         return True
-    line, _ = interpret(register.obis, {register.obis: register})
+    line, _ = interpret(key, {key: register})
     return line.key in _PRIVATE and register.unit is None
 
 
@@ -95,6 +127,18 @@ def _secrets(reading: Reading) -> Iterator[bytes]:
                 case int() as value if value >= 1 << 8 * (_SHORTEST - 1):
                     yield value.to_bytes((value.bit_length() + 7) // 8)
                     yield str(value).encode()
+
+
+def _secret_texts(reading: Reading) -> Iterator[str]:
+    """Yield what tells the meter apart, in each form in which a readout may hold it."""
+    texts = [reading.meter.meter_id, reading.meter.device_id, reading.meter.name]
+    texts += [_text(register.value) for register in reading.registers if _is_private(register)]
+    for text in texts:
+        if text is not None and len(text) >= _SHORTEST:
+            yield from (text, text.upper(), text.lower())
+            # Meters fill up their numbers with zeros in one place, and not in another.
+            if len(number := text.lstrip("0 ")) >= _SHORTEST:
+                yield number
 
 
 def _forms(text: str) -> Iterator[bytes]:
