@@ -57,16 +57,29 @@ def test_no_text_is_empty_or_untidy(language: str) -> None:
         assert "  " not in text, key
 
 
-def test_every_situation_and_every_issue_has_a_text() -> None:
-    situations = {"unknown"}
+def situations() -> set[str]:
+    """Return what errors of the library mean, and what else is known of some."""
+    found = {"port_busy_by", "unknown_data_like", "unknown_data_noise"}
     kinds = [MeterError]
     while kinds:
         kinds += (kind := kinds.pop()).__subclasses__()
-        situations.add(kind.situation)
+        found.add(kind.situation)
+    # Only its subclasses are ever raised.
+    return found - {"telegram_invalid"}
+
+
+def test_every_situation_and_every_issue_has_a_text() -> None:
     texts_of = load("translations/en.json")
-    variants = {"port_busy_by", "unknown_data_like", "unknown_data_noise"}
-    assert set(texts_of["exceptions"]) | {"telegram_invalid"} == situations | variants
+    assert set(texts_of["exceptions"]) == situations() | {"slow_readout"}
     assert set(texts_of["issues"]) == {issue.value for issue in Issue}
+
+
+def test_flow_says_of_every_situation_what_to_do() -> None:
+    texts_of = load("translations/en.json")
+    errors = texts_of["config"]["error"]
+    assert situations() - {"unknown", "other_meter"} <= set(errors)
+    for situation in situations() & set(errors):
+        assert len(errors[situation]) > len(texts_of["exceptions"][situation]["message"]), situation
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -82,6 +95,7 @@ def test_every_sensor_has_a_name_and_every_name_a_sensor() -> None:
     names = load("translations/en.json")["entity"]
     assert set(names["sensor"]) == NAMES_OF_SENSORS
     assert set(names["binary_sensor"]) == {ERROR_REGISTER.key}
+    assert set(names["button"]) == {"read_now"}
 
 
 def test_icons_are_those_of_sensors_without_device_class() -> None:
