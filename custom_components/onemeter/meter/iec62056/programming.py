@@ -13,15 +13,21 @@ from .block import BlockCheck, CheckKind, check_character
 from .parity import without_parity
 from .readout import parse_data_sets
 
-_SOH: Final = 0x01
-_STX: Final = 0x02
-_ETX: Final = 0x03
-_EOT: Final = 0x04
+_SOH: Final = b"\x01"
+_STX: Final = b"\x02"
+_ETX: Final = b"\x03"
+_EOT: Final = b"\x04"
 ACK: Final = b"\x06"
 NAK: Final = b"\x15"
 
-#: The longest frame that is read.
-_LIMIT: Final = 65_536
+#: Frames begin with one of these, ...
+_BEGINS: Final = (_SOH, _STX)
+#: ... end with one of these and the check character behind it, ...
+_END: Final = re.compile(rb"[\x03\x04]")
+#: ... or are a single character.
+_MARK: Final = re.compile(rb"[\x01-\x04\x06\x15]")
+#: The longest frame that is read, which holds the load profile of a year.
+LIMIT: Final = 1_048_576
 #: What a meter answers where it knows no such register, or allows nobody to read it (6.4.4).
 _ERROR: Final = re.compile(r"ER(?:ROR)?[0-9A-Z:;]{0,8}")
 
@@ -77,9 +83,9 @@ def encode_command(
     """Return the frame of a command, with the meter's kind of block check character, no parity."""
     block = command.value.encode()
     if data is not None:
-        block += bytes([_STX]) + data.encode("ascii")
-    block += bytes([_ETX])
-    return bytes([_SOH]) + block + bytes([check_character(block, kind)])
+        block += _STX + data.encode("ascii")
+    block += _ETX
+    return _SOH + block + bytes([check_character(block, kind)])
 
 
 class FrameReader:
@@ -88,44 +94,73 @@ class FrameReader:
     def __init__(self, check: BlockCheck) -> None:
         """Take what is known of the meter's block check character."""
         self._check = check
+        #: From the begin of a frame on; nothing between frames.
         self._text = bytearray()
+        self._scan = 0
+
+    @property
+    def rest(self) -> str:
+        """The data of an answer that has not ended."""
+        if not self._text.startswith(_STX):
+            return ""
+        return _END.split(self._text[1:], maxsplit=1)[0].decode("ascii")
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Take the next bytes; yield the frames that end in them."""
-        self._text += without_parity(data)
-        while self._text:
-            match self._text[0]:
-                case 0x06:
-                    frame, length = Frame(FrameKind.ACK), 1
-                case 0x15:
-                    frame, length = Frame(FrameKind.NAK), 1
-                case 0x01 | 0x02:
-                    end = self._end()
-                    if end is None or end + 1 >= len(self._text):
-                        if len(self._text) > _LIMIT:
-                            self._text.clear()
-                        return
-                    frame, length = self._frame(end), end + 2
-                case _:
-                    del self._text[0]
-                    continue
-            del self._text[:length]
-            yield frame
+        position = 0
+        while position < len(data):
+            piece = data[position : position + LIMIT + 1 - len(self._text)]
+            position += len(piece)
+            self._text += without_parity(piece)
+            yield from self._advance()
+            if len(self._text) > LIMIT:
+                self._remove(len(self._text))
 
-    def _end(self) -> int | None:
-        """Return where the ETX or EOT of the frame at the begin stands."""
-        places = [place for end in (_ETX, _EOT) if (place := self._text.find(end, 1)) > 0]
-        return min(places, default=None)
+    def _advance(self) -> Iterator[Frame]:
+        """Go through the buffer as far as its bytes allow."""
+        while (found := _MARK.search(self._text, self._scan)) is not None:
+            place = found.start()
+            has_begun = place > 0 and self._text.startswith(_BEGINS)
+            self._scan = place + 1
+            match found[0]:
+                case b"\x01" | b"\x02":
+                    if not self._is_data_of_command(place):
+                        # Here a frame begins, whether or not the one before has ended.
+                        self._remove(place)
+                        self._scan = 1
+                case b"\x03" | b"\x04" if has_begun:
+                    if place + 1 == len(self._text):
+                        self._scan = place
+                        return
+                    frame = self._frame(place)
+                    self._remove(place + 2)
+                    yield frame
+                case (b"\x06" | b"\x15") as character if not has_begun:
+                    self._remove(place + 1)
+                    yield Frame(FrameKind.ACK if character == ACK else FrameKind.NAK)
+        if self._text.startswith(_BEGINS):
+            self._scan = len(self._text)
+        else:
+            self._remove(len(self._text))
+
+    def _is_data_of_command(self, place: int) -> bool:
+        """Tell whether the STX at a place is that between a command and its data."""
+        is_stx = self._text.startswith(_STX, place)
+        return is_stx and self._text.startswith(_SOH) and self._text.find(_STX) == place
+
+    def _remove(self, end: int) -> None:
+        del self._text[:end]
+        self._scan = 0
 
     def _frame(self, end: int) -> Frame:
         block = bytes(self._text[1 : end + 1])
         if not self._check.accepts(block, self._text[end + 1]):
             return Frame(FrameKind.DAMAGED)
         text = block[:-1].decode("ascii")
-        is_partial = block[-1] == _EOT
-        if self._text[0] == _STX:
+        is_partial = block.endswith(_EOT)
+        if self._text.startswith(_STX):
             return Frame(FrameKind.ANSWER, "", text, is_partial)
-        command, _, data = text.partition(chr(_STX))
+        command, _, data = text.partition("\x02")
         return Frame(FrameKind.COMMAND, command, data, is_partial)
 
 
