@@ -6,6 +6,9 @@ from typing import Final
 
 from ..obis import Obis
 
+#: Groups C of codes that name no quantity, so that digits in them are no number.
+DESCRIPTIVE: Final = frozenset({0, *range(96, 100)})
+
 _ADDRESS: Final = re.compile(
     r"(?:(\d{1,3})-(\d{1,3}):)?"
     r"([0-9]{1,3}|[CFLP])\.([0-9]{1,3}|F)(?:\.(\d{1,3}))?(?:[*&](\d{1,3})|\.(255))?",

@@ -16,17 +16,21 @@ from typing import Final
 from ..errors import ChecksumError, TelegramError
 from ..reading import Event, Interval, Register
 from .block import BlockCheck
-from .codes import parse_address
+from .codes import DESCRIPTIVE, parse_address
 from .parity import without_parity
+from .programming import FrameKind, FrameReader
 from .readout import parse_data_sets
 from .times import SEASONS, parse_digits, standard_offset
 from .values import split_value, unit_of
 
 _OBJECT: Final = re.compile(r"(?:\d-\d:)?(P\.\d{2})(?:\*\d+)?", re.ASCII)
 _TIME_STAMP: Final = re.compile(r"([012]?)(\d{10}|\d{12})", re.ASCII)
+_COUNT: Final = re.compile(r"\d{1,3}", re.ASCII)
+#: In minutes; event logs have none.
+_PERIOD: Final = re.compile(r"\d{0,4}", re.ASCII)
+_PERIOD_MAX: Final = 24 * 60
 _SUMMER: Final = timedelta(hours=1)
 _STX: Final = b"\x02"
-_BLOCK_END: Final = re.compile(rb"[\x03\x04]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +65,32 @@ def decode_profile(text: str, zone: tzinfo | None = None) -> Profile:
     The zone is the one that the meter's clock is set to; without it, no interval has its end_utc.
     Raises TelegramError where there is no header, or one with an impossible time stamp or number.
     """
-    first: Header | None = None
+    sections = list(_sections(text))
+    if not sections:
+        raise TelegramError("no load profile in the answer")
+    first = sections[0][0]
     intervals: list[Interval] = []
     events: list[Event] = []
-    for header, values in _sections(text):
-        first = first or header
+    for place, (header, values) in enumerate(sections, 1):
         if header.object != first.object:
             raise TelegramError(f"{header.object} in the middle of {first.object}")
         width = len(header.channels)
         rows = [
-            tuple(map(_valued, header.channels, values[place : place + width], strict=True))
-            for place in range(0, len(values) - width + 1, width or 1)
+            tuple(map(_valued, header.channels, values[begin : begin + width], strict=True))
+            for begin in range(0, len(values) - width + 1, width or 1)
             if width
         ]
         if header.capture_period is None:
             entries = rows[0] if rows else ()
             events.append(Event(header.time, header.season, header.status, entries))
         else:
-            last = intervals[-1] if intervals else None
-            intervals += _intervals(header, header.capture_period, rows, zone, last)
-    if first is None:
-        raise TelegramError("no load profile in the answer")
+            end_utc = None
+            if zone is not None:
+                before = intervals[-1] if intervals else None
+                after = sections[place][0] if place < len(sections) else None
+                last_end = header.time + header.capture_period * max(len(rows) - 1, 0)
+                end_utc = _end_utc(header, last_end, zone, before, after)
+            intervals += _intervals(header, header.capture_period, rows, end_utc)
     return Profile(first, tuple(intervals), tuple(events))
 
 
@@ -105,9 +114,11 @@ def _section(name: str, groups: list[str]) -> tuple[Header, Sequence[str]] | Non
     if len(groups) < 4:
         return None
     stamp, status, period, count_text = groups[:4]
-    if not count_text.isdecimal() or not (period.isdecimal() or not period):
+    if not _COUNT.fullmatch(count_text) or not _PERIOD.fullmatch(period):
         raise TelegramError(f"{name}: period and number of channels are no numbers")
-    count = int(count_text)
+    minutes, count = int(period or 0), int(count_text)
+    if minutes > _PERIOD_MAX:
+        raise TelegramError(f"{name}: a capture period of more than a day")
     if len(groups) < 4 + 2 * count:
         return None
     channels = [
@@ -116,7 +127,6 @@ def _section(name: str, groups: list[str]) -> tuple[Header, Sequence[str]] | Non
             groups[4 : 4 + 2 * count : 2], groups[5 : 5 + 2 * count : 2], strict=True
         )
     ]
-    minutes = int(period or 0)
     time, season = _time_stamp(name, stamp)
     header = Header(
         name, time, season, status, timedelta(minutes=minutes) if minutes else None, tuple(channels)
@@ -134,19 +144,20 @@ def _time_stamp(name: str, stamp: str) -> tuple[datetime, str | None]:
 
 def _valued(channel: Register, value: str) -> Register:
     """Return the value of a channel: text where it is no number, None where there is none."""
-    number, _ = split_value(value)
-    return replace(channel, value=Decimal(number) if number else value or None)
+    number, unit = split_value(value)
+    is_text = channel.obis is not None and channel.obis.c in DESCRIPTIVE
+    if number and not (is_text and channel.unit is None and unit is None):
+        return replace(channel, value=Decimal(number))
+    return replace(channel, value=value or None)
 
 
 def _intervals(
     header: Header,
     period: timedelta,
     rows: Sequence[tuple[Register, ...]],
-    zone: tzinfo | None,
-    last: Interval | None,
+    end_utc: datetime | None,
 ) -> Iterator[Interval]:
     end = header.time
-    end_utc = None if zone is None else _utc(header, period, zone, last)
     for values in rows:
         yield Interval(end - period, end, header.season, end_utc, header.status, values)
         end += period
@@ -154,29 +165,47 @@ def _intervals(
             end_utc += period
 
 
-def _utc(header: Header, period: timedelta, zone: tzinfo, last: Interval | None) -> datetime:
+def _end_utc(
+    header: Header, last_end: datetime, zone: tzinfo, before: Interval | None, after: Header | None
+) -> datetime:
     """Return the end of a header's first interval in UTC.
 
-    When the clocks change, the local time of a header jumps although no interval is missing: what
-    fits as the next interval is it. The last interval before the change is still told in the old
-    time, which the zone does not know any more.
+    ``last_end`` is that of its last one, as the meter counts; ``before`` and ``after`` is what the
+    header stands between. When the clocks change, the local time of a header jumps although no
+    interval is missing: what fits as the next interval is it. The last interval before the change
+    is still told in the old time, which the zone does not know any more.
     """
-    local = header.time.replace(tzinfo=zone)
-    if header.season == "utc":
-        return header.time.replace(tzinfo=UTC)
+    time = header.time
     if header.season is not None:
-        summer = _SUMMER if header.season == "summer" else timedelta()
-        offset = standard_offset(zone, header.time.year) + summer
-        return (header.time - offset).replace(tzinfo=UTC)
-    if last is not None and last.end_utc is not None:
-        following = last.end_utc + period
-        shown = following.astimezone(zone).replace(tzinfo=None)
-        if header.time in {last.end + period, shown}:
-            return following
-    found = local.astimezone(UTC)
-    if last is not None and last.end_utc is not None and found <= last.end_utc:
-        return local.replace(fold=1).astimezone(UTC)
-    return found
+        standard = timedelta() if header.season == "utc" else standard_offset(zone, time.year)
+        return _in_utc(time, standard + (_SUMMER if header.season == "summer" else timedelta()))
+    earliest = None
+    if before is not None and before.end_utc is not None:
+        earliest = before.end_utc
+        period = before.end - before.start
+        if time in {before.end + period, _shown(earliest + period, zone)}:
+            return earliest + period
+    # In autumn an hour comes twice, and its last moment may be told in the old time, too.
+    old = (time - timedelta.resolution).replace(tzinfo=zone).utcoffset() or timedelta()
+    new = time.replace(tzinfo=zone, fold=1).utcoffset() or timedelta()
+    if old <= new:
+        return time.replace(tzinfo=zone).astimezone(UTC)
+    first, second = _in_utc(time, old), _in_utc(time, new)
+    if earliest is not None and first <= earliest:
+        return second
+    if after is not None and after.time <= last_end:
+        return first
+    # Without another header, the clock has not changed until the last interval.
+    return first if _shown(first + (last_end - time), zone) == last_end else second
+
+
+def _in_utc(time: datetime, offset: timedelta) -> datetime:
+    return (time - offset).replace(tzinfo=UTC)
+
+
+def _shown(time: datetime, zone: tzinfo) -> datetime:
+    """Return what a clock of a zone shows at a time."""
+    return time.astimezone(zone).replace(tzinfo=None)
 
 
 def profile_text(data: bytes) -> str:
@@ -185,17 +214,13 @@ def profile_text(data: bytes) -> str:
     Without STX it is taken as the data sets themselves. A last frame without end is taken as far
     as it goes. Raises ChecksumError where a block check character is wrong.
     """
-    data = without_parity(data)
-    check = BlockCheck()
-    _, *blocks = data.split(_STX)
-    text = "" if blocks else data.decode("ascii")
-    for block in blocks:
-        end = _BLOCK_END.search(block)
-        if end is None:
-            text += block.decode("ascii")
-            continue
-        place = end.end()
-        if place < len(block) and not check.accepts(block[:place], block[place]):
+    if _STX not in without_parity(data):
+        return without_parity(data).decode("ascii")
+    reader = FrameReader(BlockCheck())
+    text = ""
+    for frame in reader.feed(data):
+        if frame.kind is FrameKind.DAMAGED:
             raise ChecksumError("the block check character is wrong")
-        text += block[: place - 1].decode("ascii")
-    return text
+        if frame.kind is FrameKind.ANSWER:
+            text += frame.data
+    return text + reader.rest

@@ -10,7 +10,7 @@ from typing import Final
 from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Identity, Reading, Register
-from .codes import parse_address
+from .codes import DESCRIPTIVE, parse_address
 from .identification import Identification
 from .identity import identity_from_text
 from .times import combine, parse_time
@@ -37,8 +37,6 @@ _SHORTEST_TIME: Final = 10
 
 _ELECTRICITY: Final = 1
 _CURRENT: Final = 255
-#: Groups C of codes that name no quantity, so that digits in them are no number.
-_DESCRIPTIVE: Final = frozenset({0, *range(96, 100)})
 #: A readout that has one of these is that of a heat meter, whose short codes mean heat (EN 1434-3).
 _HEAT: Final = ("6.8", "6.26")
 #: Where the meter's id stands, the best place first: groups C, D and E; electricity or abstract.
@@ -123,7 +121,7 @@ def parse_registers(text: str) -> list[Register]:
 
 def _is_quantity(obis: Obis | None) -> bool:
     """Tell whether a code is that of something measured, so that digits are a number."""
-    return obis is not None and obis[0] == _ELECTRICITY and obis[2] not in _DESCRIPTIVE
+    return obis is not None and obis[0] == _ELECTRICITY and obis[2] not in DESCRIPTIVE
 
 
 def _without_code(register: Register) -> Register:
