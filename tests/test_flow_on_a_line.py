@@ -1,7 +1,7 @@
 """The flows with nothing replaced: real ports, a simulated meter at their other end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -10,8 +10,17 @@ from unittest.mock import AsyncMock, patch
 
 import pytest
 
-from custom_components.onemeter.const import CONF_BAUDRATE, DOMAIN
-from custom_components.onemeter.forms import SECTION_LINE
+from custom_components.onemeter.const import (
+    CONF_BATTERY,
+    CONF_BAUDRATE,
+    CONF_DTR,
+    CONF_LIVE_REGISTERS,
+    CONF_PUBLISH_INTERVAL,
+    DOMAIN,
+    MODE_POLLED,
+    MODE_PUSHED,
+)
+from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE
 from custom_components.onemeter.meter import LineSettings
 from custom_components.onemeter.meter.port import Port
 from homeassistant.config_entries import (
@@ -22,14 +31,17 @@ from homeassistant.config_entries import (
     ConfigFlowContext,
     ConfigFlowResult,
 )
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.const import CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from simulator.household import Household
+from simulator.iec62056 import Iec62056Meter, Mode, serve
 from simulator.line import Line
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
+
+from .meter.iec62056.lines import meter as iec_meter
 
 FLOW = "custom_components.onemeter.config_flow"
 METER = SmlMeter(household=Household())
@@ -194,3 +206,141 @@ async def test_reconfigure_where_another_meter_is(hass: HomeAssistant, tmp_path:
         assert entry.data[CONF_PORT] == line.url
         assert entry.state is ConfigEntryState.LOADED
         await hass.config_entries.async_unload(entry.entry_id)
+
+
+# IEC 62056-21
+
+
+@asynccontextmanager
+async def answering(line: Line, *meters: Iec62056Meter) -> AsyncGenerator[None]:
+    """Have meters at the other end of a line that wait to be asked, or push."""
+    task = asyncio.create_task(serve(line, *meters))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def iec_form(line: Line, baudrate: int = 2400) -> dict[str, Any]:
+    """Fill in the port of a line; its usual 300 baud would take long."""
+    return {
+        CONF_PORT: line.url,
+        CONF_PROTOCOL: "iec62056",
+        SECTION_LINE: {CONF_BAUDRATE: str(baudrate)},
+    }
+
+
+async def submit_iec(
+    hass: HomeAssistant,
+    result: ConfigFlowResult,
+    user_input: dict[str, Any],
+    **details: Any,
+) -> ConfigFlowResult:
+    """Fill in both forms, and follow the flow as the frontend does."""
+    flow = hass.config_entries.flow
+    result = await flow.async_configure(result["flow_id"], user_input)
+    assert result["step_id"] == "iec62056"
+    return await submit(hass, result, {SECTION_EXPERT: {}, **details})
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  simulated meters have no events
+            await asyncio.sleep(0.02)
+
+
+async def test_meter_that_waits_to_be_asked(hass: HomeAssistant, tmp_path: Path) -> None:
+    meter = iec_meter(start_baudrate=2400)
+    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, meter):
+        result = await submit_iec(hass, await start(hass), iec_form(line))
+        entry = await confirm(hass, result)
+        assert entry.data[CONF_MODE] == MODE_POLLED
+        assert entry.unique_id == "DMO12345678"
+        assert meter.count("readout") == 1, "the entry begins with what the flow has read"
+        await hass.services.async_call(
+            "button", "press", {"entity_id": "button.dmo_read_now"}, blocking=True
+        )
+        assert meter.count("readout") == 2
+        assert not line.listened_to
+
+        changed = iec_form(line) | {SECTION_LINE: {CONF_BAUDRATE: "2400", CONF_DTR: "high"}}
+        result = await submit_iec(hass, await start(hass, entry), changed)
+        assert result["reason"] == "reconfigure_successful"
+        await hass.async_block_till_done()
+        assert entry.data[CONF_DTR] is True
+        assert entry.state is ConfigEntryState.LOADED
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_meter_that_pushes(hass: HomeAssistant, tmp_path: Path) -> None:
+    meter = iec_meter(mode=Mode.D, interval=0.5)
+    async with PtyLine(tmp_path / "head", 9600) as line, answering(line, meter):
+        result = await submit_iec(hass, await start(hass), iec_form(line, 9600))
+        entry = await confirm(hass, result)
+        assert entry.data[CONF_MODE] == MODE_PUSHED
+        assert entry.unique_id == "DMO12345678"
+        assert not hass.states.async_entity_ids("button")
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_battery_meter(hass: HomeAssistant, tmp_path: Path) -> None:
+    meter = iec_meter(start_baudrate=2400, battery=True)
+    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, meter):
+        result = await submit_iec(hass, await start(hass), iec_form(line), battery=True)
+        entry = await confirm(hass, result)
+        assert entry.data[CONF_BATTERY] is True
+        assert meter.count("readout") == 1
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path) -> None:
+    meters = [iec_meter(start_baudrate=2400, serial=serial) for serial in ("11111111", "22222222")]
+    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, *meters):
+        entries = []
+        for meter in meters:
+            result = await submit_iec(hass, await start(hass), iec_form(line), address=meter.serial)
+            entries.append(await confirm(hass, result))
+        assert [entry.unique_id for entry in entries] == ["DMO11111111", "DMO22222222"]
+        buttons = ["button.dmo_read_now", "button.dmo_2_read_now"]
+        await hass.services.async_call("button", "press", {"entity_id": buttons}, blocking=True)
+        assert [meter.count("readout") for meter in meters] == [2, 2]
+        for entry in entries:
+            await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_meter_of_another_protocol(hass: HomeAssistant, tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head", 9600) as line, speaking(line):
+        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.5):
+            result = await submit_iec(hass, await start(hass), iec_form(line, 9600))
+        assert result["errors"] == {"base": "unknown_data_like"}
+        assert (result["description_placeholders"] or {})["looks_like"] == "SML"
+
+
+async def test_live_values_and_their_password(hass: HomeAssistant, tmp_path: Path) -> None:
+    meter = iec_meter(start_baudrate=2400, password="00000000")
+    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, meter):
+        result = await submit_iec(
+            hass,
+            await start(hass),
+            iec_form(line),
+            **{SECTION_EXPERT: {CONF_PASSWORD: "11111111"}},
+        )
+        entry = await confirm(hass, result)
+        options = hass.config_entries.options
+        result = await options.async_init(entry.entry_id)
+        entered = {CONF_LIVE_REGISTERS: ["16.7.0"], CONF_PUBLISH_INTERVAL: 1}
+        await options.async_configure(result["flow_id"], entered)
+        await hass.async_block_till_done()
+
+        await until(lambda: bool(hass.config_entries.flow.async_progress()))
+        assert meter.wrong_passwords == 1
+        assert entry.state is ConfigEntryState.LOADED
+        [flow] = hass.config_entries.flow.async_progress()
+        result = await hass.config_entries.flow.async_configure(
+            flow["flow_id"], {CONF_PASSWORD: "00000000"}
+        )
+        assert result["reason"] == "reauth_successful"
+        await until(lambda: sum(entry.detail.startswith("R") for entry in meter.log) > 1)
+        assert not hass.config_entries.flow.async_progress()
+        await hass.config_entries.async_unload(entry.entry_id)
+        assert not line.listened_to

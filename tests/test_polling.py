@@ -28,6 +28,7 @@ from custom_components.onemeter.meter.errors import (
     PortNotFoundError,
     RefusedError,
 )
+from custom_components.onemeter.meter.iec62056.codes import parse_address
 from custom_components.onemeter.polling import async_hand_over
 from custom_components.onemeter.schedule import next_due
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -669,3 +670,37 @@ async def test_what_a_flow_has_read_does_not_replace_the_readout_before_a_sessio
     await meter.start()
     assert meter.client.reads == 1
     assert meter.client.is_watched
+
+
+async def test_live_registers_are_chosen_among_those_of_the_newest_readout(
+    hass: HomeAssistant, meter: PolledMeter
+) -> None:
+    def told(address: str, value: Decimal | str | None, unit: str | None = None) -> Register:
+        return Register(parse_address(address), value, unit, address=address)
+
+    await meter.start(
+        reading(
+            told("0.0.0", "12345678"),
+            told("1.8.0", Decimal("12.345")),
+            told("1.8.0*01", Decimal("11.345"), "kWh"),
+            told("16.7.0", Decimal("0.25"), "kW"),
+            told("1-0:32.7.0*255", Decimal("230.1"), "V"),
+            told("14.7.0", Decimal(50), "Hz"),
+            told("2.7.0", None, "kW"),
+            told("6.8", Decimal("1.5"), "MWh"),
+        )
+    )
+    result = await hass.config_entries.options.async_init(meter.entry.entry_id)
+    assert result["data_schema"] is not None
+    fields = {str(key): field for key, field in result["data_schema"].schema.items()}
+    assert fields[CONF_LIVE_REGISTERS].config["options"] == [
+        {"value": "1.8.0", "label": "1.8.0 (12.345 kWh)"},
+        {"value": "16.7.0", "label": "16.7.0 (0.25 kW)"},
+        {"value": "1-0:32.7.0*255", "label": "1-0:32.7.0*255 (230.1 V)"},
+        {"value": "6.8", "label": "6.8 (1.5 MWh)"},
+    ]
+    entered = {CONF_LIVE_REGISTERS: ["16.7.0", "C.7.1"]}
+    with meter.patched():
+        await hass.config_entries.options.async_configure(result["flow_id"], entered)
+        await hass.async_block_till_done()
+    assert meter.client.watched == [(["16.7.0", "C.7.1"], 2)]

@@ -34,6 +34,8 @@ from .quantities import BY_UNIT
 from .schedule import shortest_poll_interval, usual_poll_interval
 
 _LONGEST_POLL_INTERVAL: Final = 86_400
+#: Group F of what is counting still.
+_CURRENT_PERIOD: Final = 255
 #: What may be sent as the address of a register.
 _ADDRESS: Final = re.compile(r"[0-9A-Za-z.:*&,-]{1,16}")
 #: What may be worth being read every other second.
@@ -107,8 +109,9 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
             return {}
         return {
             register.address: f"{register.address} ({register.value} {register.unit})"
-            for register in self.config_entry.runtime_data.newest.registers.values()
+            for key, register in self.config_entry.runtime_data.newest.registers.items()
             if register.address is not None
+            and (isinstance(key, str) or key.f == _CURRENT_PERIOD)
             and is_number(register.value)
             and (quantity := BY_UNIT.get(register.unit)) is not None
             and quantity.device_class in _LIVELY

@@ -24,8 +24,8 @@ LISTEN_SECONDS = 15
 #: Seconds after which a meter of IEC 62056-21 that does not speak by itself is asked.
 PUSH_SECONDS = 2.5
 
-#: What the bytes of a reading that is yet to end may look like.
-_PROMISING: Final = frozenset({UNKNOWN, "IEC 62056-21"})
+#: What bytes look like that are of the right protocol.
+_IEC62056: Final = "IEC 62056-21"
 
 
 class Probe:
@@ -102,7 +102,7 @@ class Probe:
 def _is_promising(error: MeterError) -> bool:
     """Tell whether what has come without a reading may be the beginning of one."""
     if isinstance(error, UnknownDataError):
-        return error.details["looks_like"] in _PROMISING
+        return error.details["looks_like"] in {_IEC62056, UNKNOWN}
     return isinstance(error, ChecksumError)
 
 
@@ -112,5 +112,5 @@ def _tells(error: MeterError) -> int:
         case MeterSilentError():
             return 0
         case UnknownDataError(details={"looks_like": guess}):
-            return {UNKNOWN: 1, NOISE: 2}.get(guess, 3)
+            return {UNKNOWN: 1, NOISE: 2, _IEC62056: 3}.get(guess, 5)
     return 4
