@@ -203,6 +203,9 @@ class ReadoutFramer:
         if self._framed or self._is_value(place):
             return None
         has_begun = self._has_begun
+        if not has_begun and not self._has_data(place):
+            self._drop(place + 1)
+            return _DONE
         outcome = self._end_data(place, is_end=is_end)
         # What has not begun is no damaged telegram, but the rest of one.
         return outcome if has_begun or not isinstance(outcome, TelegramError) else _DONE
