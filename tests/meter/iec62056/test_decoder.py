@@ -137,6 +137,43 @@ def test_each_of_another_meter_is_held_back() -> None:
     assert counts(decoder) == (2, 0, 4)
 
 
+@pytest.mark.parametrize(
+    "total",
+    [
+        "1.8.0(00023.4*kWh)",
+        "1.8.0(0001123.4*kWh)",
+        "1.8.0(000123.45*kWh)",
+        "1.8.1(000123.4*kWh)",
+        "1.8.0(000123.4*kWh)\r\n1.8.0(000123.4*kWh)",
+        "3.8.0(000123.4*kWh)",
+        "0.2.0(1)",
+    ],
+)
+def test_totals_with_lost_or_doubled_characters_are_held_back(total: str) -> None:
+    damaged = PLAIN.replace(b"1.8.0(000123.4*kWh)", total.encode())
+    assert damaged != PLAIN
+    readings, decoder = read([PLAIN, PLAIN, damaged, PLAIN, PLAIN], is_guarded=True)
+    assert [reading.raw for reading in readings] == [PLAIN.strip()] * 2
+    assert counts(decoder) == (2, 0, 3)
+
+
+def test_totals_may_become_longer() -> None:
+    """They do from 999.9 to 1000.0 in meters that do not pad them with zeros."""
+    short, long = (PLAIN.replace(b"000123.4", value) for value in (b"999.9", b"1000.0"))
+    readings, decoder = read([short, short, long, long], is_guarded=True)
+    assert [reading.registers[1].value for reading in readings] == [Decimal("999.9"), 1000]
+    assert counts(decoder) == (2, 0, 2)
+
+
+def test_other_values_change_their_length_as_they_like() -> None:
+    telegrams = [
+        PLAIN.replace(b"!", f"16.7.0({value}*kW)\r\n0.2.0({value})\r\n!".encode())
+        for value in ("1", "-12.5", "100.25")
+    ]
+    readings, _ = read([telegrams[0], *telegrams], is_guarded=True)
+    assert len(readings) == 3
+
+
 def test_telegrams_with_checksum_need_no_other() -> None:
     readings, decoder = read([P1], is_guarded=True)
     assert len(readings) == 1

@@ -1,12 +1,17 @@
 """From the bytes of an IEC 62056-21 line to readings."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from ..errors import TelegramError
 from ..reading import Identity, Reading
 from .block import BlockCheck
+from .codes import parse_address
 from .framing import ReadoutFramer, Telegram
-from .readout import decode_readout
+from .readout import decode_readout, parse_data_sets
+
+#: Group D of codes that name what was counted.
+_TOTAL: Final = 8
 
 
 class Iec62056Decoder:
@@ -20,7 +25,8 @@ class Iec62056Decoder:
 
         The check is shared with whoever else speaks to this meter. When guarded, a telegram that no
         checksum protects counts only if the one before came from the same meter, identification
-        and id to the last letter.
+        and id to the last letter, and had the same totals with as many digits each: what is lost
+        or doubled on the way shows in them.
         """
         #: Telegrams that gave a reading.
         self.good = 0
@@ -34,7 +40,8 @@ class Iec62056Decoder:
         self.other = 0
         self._is_guarded = is_guarded
         self._framer = ReadoutFramer(check or BlockCheck())
-        self._meter: Identity | None = None
+        #: Who sent the newest telegram without checksum, and how long its totals are.
+        self._shape: tuple[Identity, Sequence[tuple[str, int]]] | None = None
         #: Whether the telegrams of this stream have a begin; None as long as that is not known.
         self._have_begin: bool | None = None
         #: The first one without begin: if others have one, it is only the rest of a telegram.
@@ -95,7 +102,7 @@ class Iec62056Decoder:
             else:
                 self._framer.skipped_data |= "(" in telegram.data
             return ()
-        if self._is_guarded and not telegram.checked and self._is_new(reading.meter):
+        if self._is_guarded and not telegram.checked and self._is_new(reading.meter, telegram):
             self.other += 1
             return ()
         if telegram.has_begin or self._have_begin is False:
@@ -114,10 +121,20 @@ class Iec62056Decoder:
             self.skipped += len(self._rest.raw)
             self._rest = None
 
-    def _is_new(self, meter: Identity) -> bool:
-        before, self._meter = self._meter, meter
-        return meter.ident is None or meter != before
+    def _is_new(self, meter: Identity, telegram: Telegram) -> bool:
+        """Tell whether a telegram is unlike the one before."""
+        before, self._shape = self._shape, (meter, _widths_of_totals(telegram.data))
+        return meter.ident is None or self._shape != before
 
     def _reject(self, error: TelegramError) -> None:
         self.damaged += 1
         self.error = error
+
+
+def _widths_of_totals(text: str) -> Sequence[tuple[str, int]]:
+    """Return address and number of characters of each total, which change once in a long time."""
+    return [
+        (address, len(value))
+        for address, _, value in parse_data_sets(text)
+        if (obis := parse_address(address)) is not None and obis.d == _TOTAL
+    ]
