@@ -275,7 +275,7 @@ async def test_reading_that_is_too_old_is_not_shown_as_if_it_were_of_now(
 ) -> None:
     await meter.start(energy("5000"))
     meter.client.takes = 400
-    await meter.wait(60 + 79)
+    await meter.wait(60 + 74)
     assert meter.value() == "5.000"
     await meter.wait(2)
     assert meter.value() == STATE_UNAVAILABLE
@@ -477,6 +477,18 @@ async def test_what_a_flow_has_read_is_not_read_again(
     assert meter.client.reads == 1
     await hass.config_entries.async_unload(meter.entry.entry_id)
     await meter.start()
+    assert meter.client.reads == 2
+
+
+async def test_slow_meter_that_a_flow_has_read_is_not_given_up_too_early(
+    hass: HomeAssistant, meter: PolledMeter
+) -> None:
+    async_hand_over(hass, str(METER.unique_id), energy("5000"), dt_util.utcnow())
+    await meter.start()
+    meter.client.takes = 400
+    await meter.wait(450, step=10)
+    assert meter.value() == "5.000"
+    await meter.wait(20, step=10)
     assert meter.client.reads == 2
 
 

@@ -12,7 +12,12 @@ from .const import CONF_BATTERY
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
 from .following import PushedCoordinator
 from .issues import Issue, async_clear_issue
-from .meter.errors import PortBusyError
+from .meter.errors import (
+    MeterConnectionError,
+    PortBusyError,
+    PortNotFoundError,
+    PortPermissionError,
+)
 from .polling import PolledCoordinator
 from .port_watch import LONGEST_WAIT_BUSY, LONGEST_WAIT_UNWATCHED, async_wait_for_change
 from .schedule import poll_interval
@@ -21,7 +26,10 @@ from .totals import async_forget
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
 
 #: Situations in which a battery meter was not even woken up.
-_UNDISTURBED = frozenset({"port_not_found", "port_permission", "port_busy", "cannot_connect"})
+_UNDISTURBED = frozenset(
+    kind.situation
+    for kind in (MeterConnectionError, PortBusyError, PortNotFoundError, PortPermissionError)
+)
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:

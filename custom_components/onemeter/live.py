@@ -62,7 +62,7 @@ class LiveRegisters:
                     take(reading)
         except RefusedError:
             _LOGGER.info(
-                "The meter of %s does not let single registers be read: no live values",
+                "%s does not let single registers be read, so there are no live values",
                 self._entry.title,
             )
             self._rest(_PAUSE_REFUSED)

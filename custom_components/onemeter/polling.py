@@ -8,7 +8,7 @@ from datetime import datetime
 import logging
 from typing import Final, override
 
-from homeassistant.core import CoreState, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import UpdateFailed
@@ -32,6 +32,10 @@ _LOGGER = logging.getLogger(__name__)
 #: that does not answer a second time by themselves; more would only empty its battery.
 _PAUSES: Final = (1, 3)
 _PAUSES_ON_BATTERY: Final = ()
+#: A readout that waits for nobody takes at most so many attempts, each twice as long as usual and
+#: so many seconds more.
+_ATTEMPTS: Final = 1 + len(_PAUSES)
+_ATTEMPT_MORE: Final = 5
 #: Seconds between two attempts, to begin with, at a meter that does not answer as it should.
 _SHORTEST_RETRY: Final = 10
 
@@ -88,7 +92,8 @@ class PolledCoordinator(OneMeterCoordinator):
         ended = self._readout_ended
         if self._rest is not None:
             self._asked = True
-            self._async_end_rest()
+            if not self._rest.expired():
+                self._rest.reschedule(self.hass.loop.time())
         await ended.wait()
         if self._failure is not None:
             raise self._failure
@@ -168,13 +173,7 @@ class PolledCoordinator(OneMeterCoordinator):
         """Read the meter, and again if need be; return why that was not possible."""
         self._asked = False
         pauses = self._pauses if self._failure is None else ()
-        # The client ends each attempt in time, but may have to wait for its turn at the line.
-        patience = self.interval.total_seconds() + len(_PAUSES) * (
-            2 * (self.client.duration or 0) + 10
-        )
-        cancel_overdue = async_call_later(
-            self.hass, patience, HassJob(self._async_overdue, cancel_on_shutdown=True)
-        )
+        cancel_overdue = self._async_watch_age()
         try:
             error = await self._async_attempt()
             for pause in pauses:
@@ -186,6 +185,20 @@ class PolledCoordinator(OneMeterCoordinator):
         finally:
             cancel_overdue()
         return error
+
+    @callback
+    def _async_watch_age(self) -> CALLBACK_TYPE:
+        """Notice when the last good reading becomes too old to be shown as if it were of now.
+
+        The client ends each attempt in time, but may have to wait for its turn at the line. Returns
+        what ends the watch.
+        """
+        if (duration := self.client.duration) is None:
+            # Nobody knows how long this meter takes.
+            return lambda: None
+        patience = self.interval.total_seconds() + _ATTEMPTS * (2 * duration + _ATTEMPT_MORE)
+        overdue = HassJob(self._async_overdue, cancel_on_shutdown=True)
+        return async_call_later(self.hass, patience, overdue)
 
     async def _async_attempt(self) -> MeterError | None:
         """Read the meter once; return why that was not possible."""
@@ -240,11 +253,6 @@ class PolledCoordinator(OneMeterCoordinator):
             self._rest = None
 
     @callback
-    def _async_end_rest(self) -> None:
-        if self._rest is not None and not self._rest.expired():
-            self._rest.reschedule(self.hass.loop.time())
-
-    @callback
     def _async_take_live(self, reading: Reading) -> None:
         self._async_take(reading, partial=True)
 
@@ -267,7 +275,7 @@ class PolledCoordinator(OneMeterCoordinator):
 
     @callback
     def _async_overdue(self, _: datetime) -> None:
-        """Notice that the last good reading is too old to be shown as if it were of now."""
+        """Say that there is nothing to be shown of now."""
         if self._first.done() and self._failure is None:
             self._async_fail(self._silence())
 
