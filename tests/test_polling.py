@@ -270,6 +270,15 @@ async def test_what_nobody_expected_is_logged_and_survived(
     assert meter.value() == "5.000"
 
 
+async def test_error_in_what_becomes_of_a_reading_is_survived_too(meter: PolledMeter) -> None:
+    await meter.start()
+    with patch.object(meter.coordinator.totals, "async_review", side_effect=ZeroDivisionError):
+        await meter.wait(65)
+    assert meter.value() == STATE_UNAVAILABLE
+    await meter.wait(10)
+    assert meter.value() == "5.000"
+
+
 async def test_reading_that_is_too_old_is_not_shown_as_if_it_were_of_now(
     meter: PolledMeter,
 ) -> None:

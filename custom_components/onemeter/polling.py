@@ -204,13 +204,13 @@ class PolledCoordinator(OneMeterCoordinator):
         """Read the meter once; return why that was not possible."""
         self._other_meter = None
         try:
-            reading = await self.client.read()
+            is_own = self._async_take(await self.client.read())
         except (MeterError, ConfigEntryNotReady) as err:
             return as_meter_error(err, self.client.url)
         except Exception as err:
             _LOGGER.exception("Unexpected error while reading the %s", self.name)
             return as_meter_error(err, self.client.url)
-        return None if self._async_take(reading) else self._about_other_meter()
+        return None if is_own else self._about_other_meter()
 
     async def _async_rest_until_due(self, started: datetime) -> None:
         """Wait until a meter whose last readout began then is due, or asked for."""
