@@ -77,12 +77,18 @@ def test_what_is_right_either_way_tells_nothing() -> None:
     check = BlockCheck()
     assert check.accepts(block, check_of(block, XOR))
     assert check.kind is None
+    # Nor does it confirm a doubt.
+    check.kind = XOR
+    for _ in range(2):
+        assert not check.accepts(BLOCKS[0], check_of(BLOCKS[0], SUM))
+        assert check.accepts(block, check_of(block, XOR))
 
 
 def test_start() -> None:
     block = BLOCKS[0]
-    assert BlockCheck().accepts(block, check_of(block, XOR) ^ 0x0C, start=0x0C)
-    assert not BlockCheck().accepts(block, check_of(block, XOR), start=0x0C)
+    assert BlockCheck().accepts(block, check_of(block, XOR) ^ 0x0C, starts=(0x0C,))
+    assert BlockCheck().accepts(block, check_of(block, XOR) ^ 0x0C, starts=(0, 0x0C))
+    assert not BlockCheck().accepts(block, check_of(block, XOR), starts=(0x0C,))
 
 
 @given(TEXT)

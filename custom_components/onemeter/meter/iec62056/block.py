@@ -1,5 +1,6 @@
 """The block check character of readouts and frames (IEC 62056-21:2002, 6.3.1 and Annex B)."""
 
+from collections.abc import Container
 from enum import StrEnum
 
 from ..checksum import sum_of, xor_of
@@ -26,19 +27,17 @@ class BlockCheck:
         self.kind: CheckKind | None = None
         self._doubted = False
 
-    def accepts(self, block: bytes, check: int, *, start: int = 0) -> bool:
+    def accepts(self, block: bytes, check: int, *, starts: Container[int] = (0,)) -> bool:
         """Tell whether a check character is that of a block, both without parity bits.
 
-        The block goes from behind its STX or SOH to its ETX or EOT. ``start`` is what the
-        exclusive or begins with.
+        The block goes from behind its STX or SOH to its ETX or EOT. ``starts`` is what the
+        exclusive or may begin with.
         """
-        fits_xor = xor_of(block) ^ start == check
+        fits_xor = xor_of(block) ^ check in starts
         fits_sum = sum_of(block) == check
-        if not fits_xor and not fits_sum:
+        if fits_xor is fits_sum:
             self._doubted = False
-            return False
-        if fits_xor and fits_sum:
-            return True
+            return fits_xor
         kind = CheckKind.XOR if fits_xor else CheckKind.SUM
         if self.kind not in {None, kind} and not self._doubted:
             self._doubted = True

@@ -29,8 +29,8 @@ _CRC: Final = re.compile(rb"[0-9A-Fa-f]{1,4}")
 _NOISE: Final = re.compile(rb"[^ -~]*| *")
 #: Behind the last line without STX, ETX and check character come within so many bytes, if at all.
 _ETX_WITHIN: Final = 6
-#: What the exclusive or begins with in meters that send no STX; EFR's is the first.
-_STARTS_WITHOUT_STX: Final = (0x0C, 0)
+#: What the exclusive or may begin with in meters that send no STX; EFR's is the latter.
+_STARTS_WITHOUT_STX: Final = (0, 0x0C)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class ReadoutFramer:
             return _MORE if may_be else None
         length = line.end() - place
         cut_off = self._cut_off(place)
-        self._identification = Identification.parse(self._text[: length - 1])
+        self._identification = Identification.parse(bytes(self._text[: length - 1]))
         self._scan = self._data = length
         return cut_off or _DONE
 
@@ -278,7 +278,7 @@ class ReadoutFramer:
         """End a telegram that has the ETX at a place, but no STX: its first line begins it."""
         block = bytes(self._text[self._data : place + 1]).lstrip(b"\r\n")
         check = self._text[place + 1]
-        if not any(self._check.accepts(block, check, start=start) for start in _STARTS_WITHOUT_STX):
+        if not self._check.accepts(block, check, starts=_STARTS_WITHOUT_STX):
             return self._damage(place + 2, ChecksumError("the block check character is wrong"))
         return self._deliver(place + 2, block[:-1], checked=True)
 
@@ -311,6 +311,8 @@ class ReadoutFramer:
 
     def _drop(self, end: int) -> None:
         """Drop bytes that belong to no telegram."""
+        if not end:
+            return
         self.skipped += end
         self.skipped_data = self.skipped_data or self._text.find(b"(", 0, end) >= 0
         self._remove(end)
