@@ -1,6 +1,7 @@
 """The identification line, with which a meter introduces itself (IEC 62056-21:2002, 6.3.2)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 import re
 from typing import Final, Self
 
@@ -47,7 +48,8 @@ class Identification:
     ident: str
 
     @classmethod
-    def parse(cls, line: bytes | bytearray) -> Self:
+    @lru_cache(maxsize=64)
+    def parse(cls, line: bytes) -> Self:
         """Read an identification line, with or without its end and parity bits.
 
         Raises ValueError for anything else.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 import re
 from typing import Final
 
@@ -48,6 +49,7 @@ _IDS: Final = ((96, 1), (0, 0))
 _TIME_OF_DAY: Final = (0, 9, 1)
 _DATE: Final = (0, 9, 2)
 _CLOCK: Final = ((0, 1, 0, 0), (1, 0, 9, 4))
+_CLOCK_MAX: Final = 1
 
 
 def data_end(text: str) -> int | None:
@@ -91,11 +93,10 @@ def parse_registers(text: str) -> list[Register]:
     without_unit: list[tuple[int, Obis]] = []
     address, group, obis, is_quantity, is_heat = "", -1, None, False, False
     for name, digits, unit_text, other in _QUICK_GROUP.findall(text):
-        if name := name.strip():
-            address, group = name, 0
-            obis = parse_address(name)
-            is_quantity = _is_quantity(obis)
-            is_heat = is_heat or name in _HEAT
+        if name and not name.isspace():
+            group = 0
+            address, obis, is_quantity = _name(name)
+            is_heat = is_heat or address in _HEAT
         else:
             group += 1
         number, unit = split_value(other) if other else (digits, unit_of(unit_text))
@@ -108,8 +109,8 @@ def parse_registers(text: str) -> list[Register]:
             registers.append(Register(obis, Decimal(number), unit, None, address, group))
         else:
             value = other.strip() or digits
-            is_id = obis is not None and obis[2:4] in _IDS
-            time = None if is_id or len(value) < _SHORTEST_TIME else parse_time(value)
+            may_be_time = len(value) >= _SHORTEST_TIME and (obis is None or obis[2:4] not in _IDS)
+            time = parse_time(value) if may_be_time else None
             registers.append(Register(obis, value, None, None, address, group, time))
     for index, current in without_unit:
         if current in units:
@@ -119,9 +120,16 @@ def parse_registers(text: str) -> list[Register]:
     return registers
 
 
-def _is_quantity(obis: Obis | None) -> bool:
-    """Tell whether a code is that of something measured, so that digits are a number."""
-    return obis is not None and obis[0] == _ELECTRICITY and obis[2] not in DESCRIPTIVE
+@lru_cache(maxsize=4096)
+def _name(text: str) -> tuple[str, Obis | None, bool]:
+    """Return an address, its code, and whether this is that of something measured.
+
+    Then digits are a number.
+    """
+    address = text.strip()
+    obis = parse_address(address)
+    is_quantity = obis is not None and obis.a == _ELECTRICITY and obis.c not in DESCRIPTIVE
+    return address, obis, is_quantity
 
 
 def _without_code(register: Register) -> Register:
@@ -170,7 +178,7 @@ def _meter_id(texts: Sequence[tuple[Register, str]]) -> str | None:
         if obis is None:
             if register.address == _HEAT_ID:
                 return text
-        elif (obis.a == _ELECTRICITY or obis[:2] == (0, 0)) and obis.f == _CURRENT:
+        elif obis.f == _CURRENT and (obis.a == _ELECTRICITY or obis[:2] == (0, 0)):
             found.setdefault(obis[2:5], text)
     return next((found[code] for code in _ID_CODES if code in found), None)
 
@@ -180,7 +188,7 @@ def _clock(texts: Sequence[tuple[Register, str]]) -> datetime | None:
     parts: dict[tuple[int, ...], str] = {}
     for register, text in texts:
         obis = register.obis
-        if obis is None:
+        if obis is None or obis.c > _CLOCK_MAX:
             continue
         if register.time is not None and (obis.a, *obis[2:5]) in _CLOCK:
             return register.time
