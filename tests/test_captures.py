@@ -4,7 +4,9 @@ The captures belong to other people and are not part of this project: $ONEMETER_
 folder that holds them, with the expected results beside them.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import cache
 import itertools
 import json
 import os
@@ -15,8 +17,18 @@ from typing import Any
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.__main__ import as_json
+from custom_components.onemeter.meter.__main__ import _profile_as_json
+from custom_components.onemeter.meter.errors import TelegramError
+from custom_components.onemeter.meter.iec62056 import (
+    Iec62056Decoder,
+    decode_profile,
+    profile_text,
+)
+from custom_components.onemeter.meter.iec62056.block import BlockCheck
+from custom_components.onemeter.meter.iec62056.programming import FrameKind, FrameReader
+from custom_components.onemeter.meter.json_lines import as_json
 from custom_components.onemeter.meter.sml import SmlDecoder, decode_body
+from tests.meter.iec62056.damage import RANDOM, SINGLE, at_most, is_protected, judge
 
 FOLDER = os.environ.get("ONEMETER_CAPTURES")
 
@@ -62,6 +74,7 @@ def check(reading: Reading, expected: dict[str, Any], *, signed: bool) -> None:
     assert len(reading.registers) == len(expected["registers"])
     for register, wanted in zip(got["registers"], expected["registers"], strict=True):
         assert register["obis"] == wanted["obis"]
+        assert register.get("address") == wanted.get("address")
         assert register["unit"] == wanted["unit"]
         assert register["group"] == wanted["group"]
         assert exact(register["value"]) == exact(wanted["value"]), register
@@ -91,3 +104,128 @@ def test_sml_bodies(path: Path) -> None:
     data, expected = load(path)
     (wanted,) = expected["readings"]
     check(decode_body(data), wanted, signed=True)
+
+
+# --- IEC 62056-21 ---------------------------------------------------------------------------------
+
+
+def read_iec62056(pieces: Iterable[bytes]) -> tuple[list[Reading], Iec62056Decoder]:
+    """Feed a stream to its end."""
+    decoder = Iec62056Decoder()
+    readings = [reading for piece in pieces for reading in decoder.feed(piece)]
+    readings += decoder.finish()
+    return readings, decoder
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+@pytest.mark.parametrize("path", expected_in("iec62056"))
+def test_iec62056(path: Path, chunk: int | None) -> None:
+    data, expected = load(path)
+    pieces = map(bytes, itertools.batched(data, chunk or len(data), strict=False))
+    readings, decoder = read_iec62056(pieces)
+    assert decoder.good == len(readings)
+    if expected.get("checksum") == "stale":
+        assert readings == []
+        assert decoder.damaged == len(expected["readings"])
+        return
+    assert decoder.damaged == expected["damaged"]
+    assert len(readings) == len(expected["readings"])
+    for reading, wanted in zip(readings, expected["readings"], strict=True):
+        check(reading, wanted, signed=False)
+
+
+@pytest.mark.parametrize("path", expected_in("iec62056"))
+def test_iec62056_prefixes(path: Path) -> None:
+    """A part of a capture gives errors, or what the whole one gives."""
+    data, expected = load(path)
+    whole = {
+        (register["address"], register["group"], exact(register["value"]))
+        for reading in expected["readings"]
+        for register in reading["registers"]
+    }
+    for end in range(len(data)):
+        readings, decoder = read_iec62056([data[:end]])
+        assert decoder.damaged + decoder.good <= len(expected["readings"]) + expected["damaged"] + 1
+        for reading in readings:
+            for register in reading.registers:
+                if isinstance(register.value, Decimal):
+                    assert (register.address, register.group, register.value) in whole, end
+
+
+@pytest.mark.parametrize("path", expected_in("iec62056/profiles"))
+def test_iec62056_profiles(path: Path) -> None:
+    data, expected = load(path)
+    got = _profile_as_json(decode_profile(profile_text(data)))
+    assert got["object"] == expected["object"]
+    assert got["capture_period_minutes"] == expected["capture_period_minutes"]
+    assert got["channels"] == expected["channels"]
+    rows: Any = got["rows"]
+    assert len(rows) == len(expected["rows"])
+    for row, wanted in zip(rows, expected["rows"], strict=True):
+        for key in wanted.keys() - {"values", "entries"}:
+            assert row[key] == wanted[key]
+        values = [exact(value) for value in row.get("values", ())]
+        assert values == [exact(value) for value in wanted.get("values", ())]
+        for entry, wanted_entry in zip(
+            row.get("entries", ()), wanted.get("entries", ()), strict=True
+        ):
+            assert {key: entry[key] for key in wanted_entry} == wanted_entry
+
+
+@pytest.mark.parametrize("path", expected_in("iec62056/profiles"))
+def test_iec62056_profile_prefixes(path: Path) -> None:
+    data, _ = load(path)
+    whole = decode_profile(profile_text(data))
+    rows = len(whole.intervals) + len(whole.events)
+    for end in range(len(data)):
+        try:
+            profile = decode_profile(profile_text(data[:end]))
+        except TelegramError:
+            continue
+        assert profile.intervals == whole.intervals[: len(profile.intervals)]
+        # The last event may lack its entries.
+        assert profile.events[:-1] == whole.events[: max(len(profile.events) - 1, 0)]
+        assert len(profile.intervals) + len(profile.events) <= rows
+
+
+@pytest.mark.parametrize("name", ["requests", "answers"])
+def test_iec62056_session(name: str) -> None:
+    """Every frame of a session is found, and none in what is cut off."""
+    if FOLDER is None:
+        pytest.skip("no captures")
+    (path,) = Path(FOLDER, "iec62056", "sessions").glob(f"*_{name}.bin")
+    (expected,) = Path(FOLDER, "iec62056", "sessions", "expected").glob(f"*_{name}.json")
+    data = path.read_bytes()
+    frames = list(FrameReader(BlockCheck()).feed(data))
+    sent = [
+        frame
+        for frame in json.loads(expected.read_text("utf-8"))["frames"]
+        if frame.get("end") in {"ETX", "EOT"}
+    ]
+    found = [frame for frame in frames if frame.kind in {FrameKind.COMMAND, FrameKind.ANSWER}]
+    assert len(found) == len(sent)
+    assert all(frame.kind is not FrameKind.DAMAGED for frame in frames)
+    for end in range(len(data)):
+        part = list(FrameReader(BlockCheck()).feed(data[:end]))
+        assert part == frames[: len(part)]
+
+
+@cache
+def protected_readouts() -> list[bytes]:
+    """Return the telegrams of all captures that have a checksum."""
+    found: list[bytes] = []
+    for param in expected_in("iec62056"):
+        data, _ = load(param.values[0])
+        found += [reading.raw for reading in read_iec62056([data])[0]]
+    return [raw for raw in found if is_protected(raw)]
+
+
+@pytest.mark.parametrize("count", [10_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
+def test_iec62056_damage(count: int) -> None:
+    """Changed numbers are accepted no more often than the checksums allow: two in 128."""
+    readouts = protected_readouts()
+    assert len(readouts) > 15
+    tally = judge(readouts, count, "captures", is_known=False)
+    for kinds in (RANDOM, SINGLE):
+        wrong, total = tally.counts(*kinds)
+        assert wrong <= at_most(2 / 128, total), tally

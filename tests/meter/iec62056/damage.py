@@ -206,6 +206,6 @@ def judge(
             r for r in readings if not known.issuperset(_numbers([r], only_totals=only_totals))
         ]
         tally.wrong[kind] += bool(wrong)
-        if is_protected(whole[place].raw):
+        if is_known and is_protected(whole[place].raw):
             assert all(is_protected(reading.raw) for reading in wrong), (kind, data)
     return tally
