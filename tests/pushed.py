@@ -169,6 +169,7 @@ class PushedMeter:
                 await asyncio.sleep(0)
             # Background tasks are not waited for; what they have asked of a thread is.
             await self.hass.async_add_executor_job(int)
+            await self.hass.async_add_import_executor_job(int)
 
     def state(self) -> ConfigEntryState:
         """Return the state of the entry."""

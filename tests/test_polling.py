@@ -457,7 +457,7 @@ async def test_battery_meter_that_cannot_be_set_up_is_left_alone(
         assert meter.client.reads == 2
         meter.client.usual = reading()
         path.touch()
-        await meter.wait(3)
+        await meter.wait(6)
     assert meter.state() is ConfigEntryState.LOADED
 
 

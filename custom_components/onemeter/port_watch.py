@@ -34,15 +34,13 @@ def can_be_watched(url: str) -> bool:
     return url.startswith("/")
 
 
-def find_device(url: str) -> Device | None:
+def find_device(path: str) -> Device | None:
     """Return what tells the device behind a local path from any other; None where there is none.
 
-    Ports with a URL cannot be told apart from here. Not for the event loop.
+    Not for the event loop.
     """
-    if not can_be_watched(url):
-        return None
     try:
-        found = Path(url).stat()
+        found = Path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_rdev, found.st_mode
@@ -53,6 +51,9 @@ async def async_wait_for_change(hass: HomeAssistant, url: str, seconds: float) -
 
     Returns whether there is.
     """
+    if not can_be_watched(url):
+        await asyncio.sleep(seconds)
+        return False
     before = await hass.async_add_executor_job(find_device, url)
     end = hass.loop.time() + seconds
     while (left := end - hass.loop.time()) > 0:
