@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from custom_components.onemeter.meter import Obis, Register
+from custom_components.onemeter.meter import Key, Register
 from custom_components.onemeter.pin_lock import PinLock
 
 from .published import register
@@ -13,8 +13,8 @@ START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LOCKED = (register("1-0:1.8.0*255", 2_324_000, "Wh"), register("1-0:2.8.0*255", 0, "Wh"))
 
 
-def telegram(*registers: Register) -> dict[Obis, Register]:
-    return {item.obis: item for item in registers if item.obis is not None}
+def telegram(*registers: Register) -> dict[Key, Register]:
+    return {item.obis or str(item.address): item for item in registers}
 
 
 def watch(lock: PinLock, *registers: Register, since: datetime = START) -> list[bool | None]:
@@ -48,6 +48,7 @@ def test_four_telegrams_are_not_enough() -> None:
         pytest.param((register("1-0:1.8.0*255", 0, "Wh"),), id="zero is whole anyway"),
         pytest.param((register("1-0:1.8.0*255", None, "Wh"),), id="nothing"),
         pytest.param((register("1-0:96.1.0*255", "DMO"),), id="other things"),
+        pytest.param((Register(None, 12, "kWh", address="6.8"),), id="no code"),
     ],
 )
 def test_not_locked(registers: tuple[Register, ...]) -> None:
