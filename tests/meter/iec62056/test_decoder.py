@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import pairwise
+import time
 
+from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.errors import ChecksumError
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from custom_components.onemeter.meter.iec62056.framing import LIMIT
 from custom_components.onemeter.meter.reading import Identity, Reading
 from simulator.iec62056.encoder import Checksum, data_block, p1_crc, with_even_parity
 
@@ -189,3 +193,108 @@ def test_the_rest_of_a_telegram_does_not_make_the_next_one_another() -> None:
     readings, decoder = read([BARE, PLAIN, PLAIN, BARE, PLAIN], is_guarded=True)
     assert len(readings) == 2
     assert counts(decoder) == (2, 0, 2)
+
+
+# --- any stream -----------------------------------------------------------------------------------
+
+SUM_READOUT = IDENT + data_block(LINES, Checksum.SUM)
+TELEGRAMS = st.sampled_from([READOUT, SUM_READOUT, PLAIN, P1, BARE, READOUT[len(IDENT) :]])
+MARKS = [
+    b"/",
+    b"!",
+    b"\x02",
+    b"\x03",
+    b"(",
+    b")",
+    b"\r\n",
+    b"\r",
+    b"/TST5X\r\n",
+    b"1.8.0(7)",
+    b"\xff",
+]
+NOISE = st.binary(max_size=30) | st.lists(st.sampled_from(MARKS), max_size=12).map(b"".join)
+STREAMS = st.lists(
+    st.one_of(
+        TELEGRAMS,
+        TELEGRAMS.map(with_even_parity),
+        NOISE,
+        st.builds(lambda telegram, end: telegram[:end], TELEGRAMS, st.integers(0, 60)),
+        st.builds(lambda telegram, begin: telegram[begin:], TELEGRAMS, st.integers(0, 60)),
+        st.builds(
+            lambda telegram, place, mark: telegram[:place] + mark + telegram[place + 1 :],
+            TELEGRAMS,
+            st.integers(0, 70),
+            st.sampled_from(MARKS),
+        ),
+    ),
+    max_size=8,
+)
+
+
+def outcome(pieces: Iterable[bytes], *, is_guarded: bool) -> tuple[object, ...]:
+    """Return all that may not depend on chunks."""
+    readings, decoder = read(pieces, is_guarded=is_guarded)
+    return readings, counts(decoder), decoder.skipped, str(decoder.error)
+
+
+@given(STREAMS, st.booleans(), st.data())
+def test_chunks_do_not_matter(pieces: list[bytes], is_guarded: bool, data: st.DataObject) -> None:
+    stream = b"".join(pieces)
+    cuts = data.draw(st.lists(st.integers(0, len(stream))))
+    whole = outcome([stream], is_guarded=is_guarded)
+    places = [0, *sorted(cuts), len(stream)]
+    chunks = [stream[begin:end] for begin, end in pairwise(places)]
+    assert outcome(chunks, is_guarded=is_guarded) == whole
+    assert outcome([bytes([byte]) for byte in stream], is_guarded=is_guarded) == whole
+
+
+@given(STREAMS)
+def test_every_byte_is_in_a_reading_or_skipped(pieces: list[bytes]) -> None:
+    readings, decoder = read(pieces)
+    assert sum(len(reading.raw) for reading in readings) + decoder.skipped == sum(map(len, pieces))
+
+
+@given(STREAMS, st.sampled_from([READOUT, SUM_READOUT, P1]))
+def test_good_telegrams_are_read_whatever_was_before(pieces: list[bytes], telegram: bytes) -> None:
+    """The first one may be needed to learn the kind of its checksum, or to end a damaged one."""
+    decoder = Iec62056Decoder()
+    for piece in pieces:
+        decoder.feed(piece)
+    readings = [reading for _ in range(3) for reading in decoder.feed(telegram)]
+    readings += decoder.finish()
+    assert [reading.raw for reading in readings].count(telegram.strip()) >= 2
+
+
+@given(st.lists(st.binary(max_size=2000), max_size=4))
+def test_any_bytes(pieces: list[bytes]) -> None:
+    decoder = Iec62056Decoder()
+    for piece in pieces:
+        decoder.feed(piece)
+        assert len(decoder._framer._raw) == len(decoder._framer._text) <= LIMIT
+    decoder.finish()
+    assert not decoder._framer._raw
+
+
+@pytest.mark.parametrize("character", [*b"\x00 !()*./0A\r\n\x02\x03\xff"])
+def test_a_flood_of_one_character(character: int) -> None:
+    started = time.process_time()
+    decoder = Iec62056Decoder()
+    for _ in range(3):
+        decoder.feed(bytes([character]) * LIMIT)
+    decoder.feed(IDENT + b"\x02" + bytes([character]) * LIMIT)
+    decoder.finish()
+    (reading,) = decoder.feed(READOUT)
+    assert reading.meter == METER
+    # Bytes are not gone over again and again.
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "value", [" " * 30_000 + "x", "1" * 60_000, "1*" + " " * 30_000 + "x", "-" * 60_000]
+)
+@pytest.mark.parametrize("checksum", [Checksum.XOR, Checksum.NONE])
+def test_a_long_value(value: str, checksum: Checksum) -> None:
+    started = time.process_time()
+    (reading,), _ = read([IDENT + data_block(f"1.8.0({value})\r\n", checksum)])
+    assert len(reading.current()) == 1
+    assert time.process_time() - started < 0.5

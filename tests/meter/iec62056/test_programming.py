@@ -170,8 +170,8 @@ def test_any_bytes_in_any_chunks(data: bytes, cuts: list[int]) -> None:
     frames = [f for begin, end in itertools.pairwise(places) for f in reader.feed(data[begin:end])]
     if places[-2] <= len(data):
         assert frames == whole
-    # Whatever it was, two frames later all is well.
-    assert READ in list(reader.feed(b"\x03\x00" + ANSWER))
+    # Whatever it was, and whichever kind of check character it taught, soon all is well.
+    assert READ in list(reader.feed(b"\x03\x00" + ANSWER * 3))
 
 
 # --- errors in answers ----------------------------------------------------------------------------
