@@ -11,11 +11,11 @@ from pytest_homeassistant_custom_component.common import get_system_health_info
 
 from custom_components.onemeter.const import CONF_MAX_POWER, CONF_POLL_INTERVAL, DOMAIN
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
-from custom_components.onemeter.masking import mask_readout
 from custom_components.onemeter.meter import Identity, Obis, Reading, Register
 from custom_components.onemeter.meter.checksum import crc16_arc, sum_of, xor_of
 from custom_components.onemeter.meter.errors import PortLostError, PortNotFoundError
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from custom_components.onemeter.meter.iec62056.masking import mask_readout
 from custom_components.onemeter.meter.sml import SmlDecoder
 from custom_components.onemeter.meter.sml.masking import mask
 from homeassistant.const import CONF_ADDRESS

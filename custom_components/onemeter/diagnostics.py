@@ -13,9 +13,9 @@ from homeassistant.helpers.redact import REDACTED
 from .connection import is_polled
 from .const import MODE_POLLED, MODE_PUSHED
 from .coordinator import OneMeterConfigEntry
-from .masking import mask_readout
 from .meaning import interpret
 from .meter import Protocol, Reading, Register, Value
+from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
 from .polling import PolledCoordinator

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol as Interface, override
 
 from .client import PushedClient
-from .detect import looks_like
+from .detect import NOISE, looks_like
 from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
 from .line import LineSettings
 from .port import Port, redact
@@ -60,9 +60,14 @@ class StreamClient(PushedClient):
         port = redact(self.url)
         if not self._heard:
             return MeterSilentError(f"nothing comes from {port}", port=port)
-        if self.counters.damaged > self._damaged_before:
-            return ChecksumError(f"telegrams come damaged from {port}", port=port)
         guess = looks_like(self._heard)
+        # In another protocol there is much that looks like a damaged telegram.
+        if self.counters.damaged > self._damaged_before and guess in {
+            self._protocol,
+            NOISE,
+            None,
+        }:
+            return ChecksumError(f"telegrams come damaged from {port}", port=port)
         message = f"no {self._protocol} telegram in what comes from {port}"
         if guess is not None:
             message += f", which looks like {guess}"

@@ -1,0 +1,78 @@
+"""The client for meters that push readouts, at a pseudo-terminal."""
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from custom_components.onemeter.meter import Protocol, Reading
+from custom_components.onemeter.meter.clients import create_pushed_client
+from custom_components.onemeter.meter.errors import MeterSilentError, UnknownDataError
+from simulator.household import Household
+from simulator.iec62056 import Checksum, Iec62056Meter, Mode, serve
+from simulator.pty import PtyLine
+from simulator.sml.meter import SmlMeter
+from simulator.speak import push
+
+
+def pushing(**options: object) -> Iec62056Meter:
+    values = {"mode": Mode.D, "interval": 0.1, "baudrate": 9600, "start_baudrate": 9600} | options
+    return Iec62056Meter(**values)  # type: ignore[arg-type]
+
+
+async def hear(line: PtyLine, count: int) -> list[Reading]:
+    client = create_pushed_client(Protocol.IEC62056, line.url)
+    async with asyncio.timeout(20), aclosing(client.listen()) as readings:
+        return [await anext(readings) for _ in range(count)]
+
+
+@pytest.mark.parametrize("checksum", [Checksum.NONE, Checksum.CRC16])
+@pytest.mark.parametrize("even_parity", [True, False])
+async def test_pushed_readouts(tmp_path: Path, checksum: Checksum, even_parity: bool) -> None:
+    meter = pushing(checksum=checksum, even_parity=even_parity)
+    async with PtyLine(tmp_path / "head", 9600) as line:
+        task = asyncio.create_task(serve(line, meter))
+        for reading in await hear(line, 3):
+            assert reading.meter.meter_id == meter.serial
+            assert reading.meter.manufacturer == "DMO"
+        task.cancel()
+
+
+async def test_another_meter_counts_from_its_second_readout_on(tmp_path: Path) -> None:
+    meter = pushing(checksum=Checksum.NONE)
+    async with PtyLine(tmp_path / "head", 9600) as line:
+        task = asyncio.create_task(serve(line, meter))
+        client = create_pushed_client(Protocol.IEC62056, line.url)
+        async with asyncio.timeout(20), aclosing(client.listen()) as readings:
+            assert (await anext(readings)).meter.meter_id == meter.serial
+            assert client.counters.other == 1
+            meter.serial = "87654321"
+            async for reading in readings:
+                if reading.meter.meter_id == "87654321":
+                    break
+            assert client.counters.other == 2
+        task.cancel()
+
+
+async def test_silence(tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head", 9600) as line:
+        client = create_pushed_client(Protocol.IEC62056, line.url)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5), aclosing(client.listen()) as readings:
+                await anext(readings)
+        assert isinstance(client.diagnose(), MeterSilentError)
+
+
+async def test_another_protocol_is_named_whatever_seemed_damaged(tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head", 9600) as line:
+        telegram = SmlMeter(household=Household()).telegram
+        task = asyncio.create_task(push(line, telegram, interval=0.1))
+        client = create_pushed_client(Protocol.IEC62056, line.url)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(4), aclosing(client.listen()) as readings:
+                await anext(readings)
+        task.cancel()
+        diagnosis = client.diagnose()
+        assert isinstance(diagnosis, UnknownDataError)
+        assert diagnosis.details["looks_like"] == "SML"
