@@ -27,8 +27,9 @@ from .session import Session
 from .settings import SignOn
 from .sign_on import Option
 
-#: How often a meter is signed on to before a readout is given up.
+#: How often a meter is signed on to before a readout is given up; each wakes a battery meter.
 _ATTEMPTS: Final = 3
+_ATTEMPTS_ON_BATTERY: Final = 2
 #: Seconds without a character after which a readout has ended.
 _SILENCE: Final = 5.0
 #: The same where only what some meters leave out is missing (ta, 6.3.14 item 12).
@@ -111,7 +112,7 @@ class Iec62056Client(PolledClient):
         """
         error: MeterError | None = None
         doubted: Identity | None = None
-        for _ in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS_ON_BATTERY if self.settings.wake_up else _ATTEMPTS):
             greeting = await conversation.greet()
             try:
                 begin = await conversation.select(greeting, Option.READOUT)
