@@ -1,4 +1,4 @@
-"""The command line: decode in a process of its own and in this one, listen at a pseudo-terminal."""
+"""The command line: decode in a process of its own and in this one, the rest at a line."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -24,11 +24,15 @@ from custom_components.onemeter.meter import (
     Reading,
     Register,
 )
-from custom_components.onemeter.meter.__main__ import as_json, main
+from custom_components.onemeter.meter.__main__ import main
 from custom_components.onemeter.meter.errors import MeterSilentError, PortLostError
+from custom_components.onemeter.meter.json_lines import as_json
 from custom_components.onemeter.meter.listen import _listen, listen
+from simulator.iec62056.encoder import Checksum, answer, data_block
+from simulator.iec62056.meter import Mode
 from simulator.pty import PtyLine
 from simulator.sml import encoder as sml
+from tests.meter.iec62056.lines import meter, plugged_in
 from tests.meter.telegrams import SERVER_ID, damaged, telegram
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +40,9 @@ COMMAND = [sys.executable, "-m", "meter"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "custom_components" / "onemeter")}
 DECODE = ["decode", "--protocol", "sml"]
 LISTEN = ["listen", "--protocol", "sml", "--port"]
+DECODE_IEC62056 = ["decode", "--protocol", "iec62056"]
+ASK = ["--protocol", "iec62056", "--baud", "2400", "--port"]
+ASK_PROFILE = ["profile", *ASK, "/dev/null"]
 
 READING = {
     "meter_id": SERVER_ID.hex(),
@@ -44,6 +51,25 @@ READING = {
     "registers": [
         {"obis": "1-0:1.8.0*255", "value": "123.4", "unit": "Wh", "group": 0},
         {"obis": "1-0:16.7.0*255", "value": "-500", "unit": "W", "group": 0},
+    ],
+}
+
+IDENT = b"/TST5DEMO-21\r\n"
+LINES = "C.1.0(00000008)\r\n1.8.0(000123,40*kWh)\r\n1.6.1(1.5*kW)(2603151234)\r\n0.2.0,1()\r\n"
+READOUT = IDENT + data_block(LINES, Checksum.XOR)
+READOUT_AS_JSON = {
+    "meter_id": "00000008",
+    "manufacturer": "TST",
+    "ident": "DEMO-21",
+    "registers": [
+        {"obis": obis, "address": address, "value": value, "unit": unit, "group": group}
+        for obis, address, value, unit, group in (
+            ("1-0:96.1.0*255", "C.1.0", "00000008", None, 0),
+            ("1-0:1.8.0*255", "1.8.0", "123.40", "kWh", 0),
+            ("1-0:1.6.1*255", "1.6.1", "1.5", "kW", 0),
+            ("1-0:1.6.1*255", "1.6.1", "2603151234", None, 1),
+            (None, "0.2.0,1", "", None, 0),
+        )
     ],
 }
 
@@ -172,6 +198,149 @@ def test_decode_interrupted() -> None:
     assert process.returncode == 0
 
 
+def test_decode_iec62056_telegrams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "capture.bin"
+    file.write_bytes(b"/?!\r\n" + READOUT + damaged(READOUT) + READOUT + READOUT[:-20])
+    assert main([*DECODE_IEC62056, str(file)]) == 0
+    output = capsys.readouterr()
+    assert readings(output.out) == [READOUT_AS_JSON] * 2
+    assert last_line(output.err) == "good=2 damaged=2 other=0"
+
+
+@pytest.mark.parametrize("checksum", [Checksum.XOR, Checksum.SUM, Checksum.NONE])
+def test_decode_iec62056_from_standard_input(checksum: Checksum) -> None:
+    readout = IDENT + data_block(LINES, checksum)
+    result = run(*DECODE_IEC62056, "-", data=readout * 2)
+    assert readings(result.stdout) == [READOUT_AS_JSON] * 2
+    assert last_line(result.stderr) == "good=2 damaged=0 other=0"
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "counts"),
+    [
+        (b"", "good=0 damaged=0 other=0"),
+        (b"/?!\r\n\xff\x00", "good=0 damaged=0 other=0"),
+        (damaged(telegram()), "good=0 damaged=0 other=0"),
+        (READOUT[:-20], "good=0 damaged=1 other=0"),
+        (LINES.encode(), "good=0 damaged=1 other=0"),
+        (damaged(READOUT), "good=0 damaged=1 other=0"),
+    ],
+    ids=["nothing", "noise", "sml", "cut off", "no begin", "damaged"],
+)
+def test_decode_no_iec62056_telegram(
+    data: bytes, counts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "capture.bin"
+    file.write_bytes(data)
+    assert main([*DECODE_IEC62056, str(file)]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert last_line(output.err) == counts
+
+
+PROFILE = (
+    "P.01(261025023000)(00)(15)(2)(1.5)(kW)(X)()\r\n(0.10)(a)\r\n(0.20)()\r\n"
+    "P.01(261025030000)(28)(15)(2)(1.5)(kW)(X)()\r\n(0,30)(b)\r\n"
+    "P.01(261025021500)(00)(15)(2)(1.5)(kW)(X)()\r\n(0.40)(c)\r\n(0.5"
+)
+CHANNELS = [
+    {"obis": "1-0:1.5.0*255", "address": "1.5", "unit": "kW"},
+    {"obis": None, "address": "X", "unit": None},
+]
+ROWS = [
+    (
+        "2026-10-25T02:15:00",
+        "2026-10-25T02:30:00",
+        "00",
+        ["0.10", "a"],
+        "2026-10-25T00:30:00+00:00",
+    ),
+    (
+        "2026-10-25T02:30:00",
+        "2026-10-25T02:45:00",
+        "00",
+        ["0.20", None],
+        "2026-10-25T00:45:00+00:00",
+    ),
+    (
+        "2026-10-25T02:45:00",
+        "2026-10-25T03:00:00",
+        "28",
+        ["0.30", "b"],
+        "2026-10-25T01:00:00+00:00",
+    ),
+    (
+        "2026-10-25T02:00:00",
+        "2026-10-25T02:15:00",
+        "00",
+        ["0.40", "c"],
+        "2026-10-25T01:15:00+00:00",
+    ),
+]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_decode_profile(
+    zone: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "profile.bin"
+    file.write_bytes(PROFILE.encode())
+    options = [] if zone is None else ["--time-zone", zone]
+    assert main([*DECODE_IEC62056, "--object", "profile", *options, str(file)]) == 0
+    output = capsys.readouterr()
+    (profile,) = readings(output.out)
+    assert profile == {
+        "object": "P.01",
+        "capture_period_minutes": 15,
+        "channels": CHANNELS,
+        "rows": [
+            {"start": start, "end": end, "season": None}
+            | ({} if zone is None else {"end_utc": in_utc})
+            | {"status": status, "values": values}
+            for start, end, status, values, in_utc in ROWS
+        ],
+    }
+    assert last_line(output.err) == "good=1 damaged=0 other=0"
+
+
+def test_decode_event_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "log.bin"
+    file.write_bytes(answer("P.98(1260315123456)(80)()(1)(C.11.0)()(04)\r\n", Checksum.SUM))
+    assert main([*DECODE_IEC62056, "--object", "profile", str(file)]) == 0
+    (profile,) = readings(capsys.readouterr().out)
+    entry = {
+        "obis": "1-0:96.11.0*255",
+        "address": "C.11.0",
+        "value": "04",
+        "unit": None,
+        "group": 0,
+    }
+    assert profile == {
+        "object": "P.98",
+        "capture_period_minutes": None,
+        "channels": [],
+        "rows": [
+            {"time": "2026-03-15T12:34:56", "season": "summer", "status": "80", "entries": [entry]}
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"(ER01)", READOUT, answer(PROFILE, Checksum.XOR)[:-1] + b"x"]
+)
+def test_decode_what_is_no_profile(
+    data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "profile.bin"
+    file.write_bytes(data)
+    assert main([*DECODE_IEC62056, "--object", "profile", str(file)]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("onemeter: ")
+    assert last_line(output.err) == "good=0 damaged=1 other=0"
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -185,6 +354,12 @@ def test_decode_interrupted() -> None:
         ([*LISTEN, "/dev/null", "--count", "0"], "'0' is not a number above 0"),
         ([*LISTEN, "/dev/null", "--seconds", "nan"], "'nan' is not a number above 0"),
         ([*LISTEN, "/dev/null", "--framing", "9N1"], "invalid choice: '9N1'"),
+        ([*DECODE, "--time-zone", "Mars/Olympus", "-"], "'Mars/Olympus' is not a time zone"),
+        ([*DECODE, "--object", "subject", "-"], "invalid choice: 'subject'"),
+        (["read", "--protocol", "sml", "--port", "x"], "invalid choice: 'sml'"),
+        (["read", "--protocol", "iec62056"], "--port"),
+        ([*ASK_PROFILE, "--from", "yesterday", "--to", "2026-11-02"], "'yesterday' is not a date"),
+        ([*ASK_PROFILE, "--from", "2026-11-01"], "--to"),
     ],
 )
 def test_wrong_usage(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -421,3 +596,74 @@ async def test_long_silence_is_explained_while_it_lasts(monkeypatch: pytest.Monk
     heard = Heard()
     await _listen(FakeClient(0), heard.show, heard.complain, count=None, seconds=0.02)
     assert heard.troubles == ["silent"]
+
+
+# --- IEC 62056-21 at a line -----------------------------------------------------------------------
+
+
+async def ask(*arguments: str) -> tuple[list[object], str, int | None]:
+    """Run a command to its end; return what it prints, its counts, and its exit status."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=ENVIRONMENT,
+    )
+    async with asyncio.timeout(60):
+        output, errors = await process.communicate()
+    return readings(output), errors.decode(), process.returncode
+
+
+async def test_read(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, meter(start_baudrate=2400)) as line:
+        (reading,), errors, status = await ask("read", *ASK, line.url)
+    assert isinstance(reading, dict)
+    assert (reading["meter_id"], reading["manufacturer"]) == ("12345678", "DMO")
+    assert 0.5 < reading["duration"] < 5
+    assert (errors, status) == ("good=1 damaged=0 other=0\n", 0)
+
+
+async def test_read_single_registers(tmp_path: Path) -> None:
+    options = ["--register", "1.8.0", "--register", "16.7.0", "--register", "99.9.9"]
+    simulated = meter(start_baudrate=2400, password="1234")
+    async with plugged_in(tmp_path, simulated) as line:
+        wanted = ["read", *ASK, line.url, *options]
+        (reading,), errors, status = await ask(*wanted, "--password", "1234")
+        assert isinstance(reading, dict)
+        assert [register["address"] for register in reading["registers"]] == ["1.8.0", "16.7.0"]
+        assert (errors, status) == ("good=1 damaged=0 other=0\n", 0)
+        found, errors, status = await ask(*wanted, "--password", "4321")
+    assert (found, status) == ([], 1)
+    assert "password" in errors
+    assert "4321" not in errors
+    assert last_line(errors) == "good=0 damaged=0 other=0"
+
+
+async def test_profile(tmp_path: Path) -> None:
+    now = datetime(2026, 10, 26, tzinfo=UTC).timestamp()
+    simulated = meter(start_baudrate=2400, clock=lambda: now)
+    span = ["--from", "2026-10-25T01:00", "--to", "2026-10-25T04:00"]
+    async with plugged_in(tmp_path, simulated) as line:
+        rows, errors, status = await ask(
+            "profile", *ASK, line.url, *span, "--time-zone", "Europe/Berlin"
+        )
+    assert status == 0, errors
+    ends = [row["end_utc"] for row in rows if isinstance(row, dict)]
+    assert len(ends) == 16
+    assert (ends[0], ends[-1]) == ("2026-10-24T23:15:00+00:00", "2026-10-25T03:00:00+00:00")
+    assert ends == sorted(set(ends))
+    assert last_line(errors) == "good=1 damaged=0 other=0"
+
+
+async def test_listen_to_an_iec62056_meter(tmp_path: Path) -> None:
+    simulated = meter(mode=Mode.D, start_baudrate=9600, interval=0.5)
+    options = ["--port", "", "--count", "2"]
+    async with plugged_in(tmp_path, simulated) as line:
+        options[1] = line.url
+        found, errors, status = await ask("listen", "--protocol", "iec62056", *options)
+    assert [reading["ident"] for reading in found if isinstance(reading, dict)] == ["DEMO-21"] * 2
+    assert status == 0
+    # The first one was held back until another one came from the same meter.
+    assert last_line(errors).startswith("good=2 damaged=0 other=")
+    assert not last_line(errors).endswith("other=0")
