@@ -1,6 +1,6 @@
 """The data sets of a readout, and the reading that they make (IEC 62056-21:2002, 6.3.2 and 6.5)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -51,6 +51,9 @@ _DATE: Final = (0, 9, 2)
 _CLOCK: Final = ((0, 1, 0, 0), (1, 0, 9, 4))
 _CLOCK_MAX: Final = 1
 
+#: A register whose value is text, and this.
+type _Text = tuple[Register, str]
+
 
 def data_end(text: str) -> int | None:
     """Return where the first ``!`` outside of values stands, the end of the data; None without."""
@@ -88,36 +91,51 @@ def parse_registers(text: str) -> list[Register]:
     decimals and follows another value; anything else is text. Values of past billing periods
     without a unit have that of the current one.
     """
+    registers, _ = _parse(text)
+    return registers
+
+
+def _parse(text: str) -> tuple[list[Register], list[_Text]]:
+    """Return all registers, and those whose only or first value is text."""
     registers: list[Register] = []
-    units: dict[Obis, str] = {}
-    without_unit: list[tuple[int, Obis]] = []
-    address, group, obis, is_quantity, is_heat = "", -1, None, False, False
+    texts: list[_Text] = []
+    without_unit: list[int] = []
+    address, group, obis, is_quantity = "", -1, None, False
     for name, digits, unit_text, other in _QUICK_GROUP.findall(text):
         if name and not name.isspace():
             group = 0
             address, obis, is_quantity = _name(name)
-            is_heat = is_heat or address in _HEAT
         else:
             group += 1
         number, unit = split_value(other) if other else (digits, unit_of(unit_text))
         if number and (unit is not None or (is_quantity if group == 0 else "." in number)):
-            if group == 0 and obis is not None:
-                if unit is not None:
-                    units.setdefault(obis, unit)
-                elif obis[5] != _CURRENT:
-                    without_unit.append((len(registers), obis._replace(f=_CURRENT)))
+            if unit is None and group == 0:
+                without_unit.append(len(registers))
             registers.append(Register(obis, Decimal(number), unit, None, address, group))
-        else:
-            value = other.strip() or digits
-            may_be_time = len(value) >= _SHORTEST_TIME and (obis is None or obis[2:4] not in _IDS)
-            time = parse_time(value) if may_be_time else None
-            registers.append(Register(obis, value, None, None, address, group, time))
-    for index, current in without_unit:
-        if current in units:
-            registers[index] = replace(registers[index], unit=units[current])
-    if is_heat:
-        return [_without_code(register) for register in registers]
-    return registers
+            continue
+        value = other.strip() or digits
+        may_be_time = len(value) >= _SHORTEST_TIME and (obis is None or obis[2:4] not in _IDS)
+        time = parse_time(value) if may_be_time else None
+        register = Register(obis, value, None, None, address, group, time)
+        registers.append(register)
+        if group == 0:
+            texts.append((register, value))
+    if without_unit:
+        _inherit_units(registers, without_unit)
+    if any(code in text for code in _HEAT) and any(r.address in _HEAT for r in registers):
+        registers = [_without_code(register) for register in registers]
+        texts = [(_without_code(register), value) for register, value in texts]
+    return registers, texts
+
+
+def _inherit_units(registers: list[Register], places: Iterable[int]) -> None:
+    """Give values of past billing periods at some places the unit of the current one."""
+    units = {r.obis: r.unit for r in reversed(registers) if r.group == 0 and r.unit is not None}
+    for place in places:
+        obis = registers[place].obis
+        if obis is not None and obis.f != _CURRENT:
+            unit = units.get(obis._replace(f=_CURRENT))
+            registers[place] = replace(registers[place], unit=unit)
 
 
 @lru_cache(maxsize=4096)
@@ -151,25 +169,22 @@ def decode_readout(
     rest = "" if end is None else data[end + 1 :]
     if not checked and (rest.strip() or not is_well_formed(data[start:end])):
         raise TelegramError("the readout is not well-formed")
-    registers = parse_registers(data[start:end])
+    registers, texts = _parse(data[start:end])
     if not registers:
         raise TelegramError("the readout holds no data")
     if not checked and any(isinstance(r.value, str) and is_garbled(r.value) for r in registers):
         raise TelegramError("the readout holds a garbled number")
-    texts = [(r, r.value) for r in registers if r.group == 0 and isinstance(r.value, str)]
     return Reading(_identity(texts, identification), _clock(texts), tuple(registers), raw)
 
 
-def _identity(
-    texts: Sequence[tuple[Register, str]], identification: Identification | None
-) -> Identity:
+def _identity(texts: Sequence[_Text], identification: Identification | None) -> Identity:
     meter_id = _meter_id(texts)
     if identification is None:
         return identity_from_text(meter_id, None, None)
     return identity_from_text(meter_id, identification.manufacturer, identification.ident)
 
 
-def _meter_id(texts: Sequence[tuple[Register, str]]) -> str | None:
+def _meter_id(texts: Sequence[_Text]) -> str | None:
     found: dict[tuple[int, ...], str] = {}
     for register, text in texts:
         obis = register.obis
@@ -183,7 +198,7 @@ def _meter_id(texts: Sequence[tuple[Register, str]]) -> str | None:
     return next((found[code] for code in _ID_CODES if code in found), None)
 
 
-def _clock(texts: Sequence[tuple[Register, str]]) -> datetime | None:
+def _clock(texts: Sequence[_Text]) -> datetime | None:
     """Return what the meter's clock shows, where the readout tells it."""
     parts: dict[tuple[int, ...], str] = {}
     for register, text in texts:
