@@ -1,0 +1,118 @@
+"""What the benchmarks measure with: CPU time by turns, and the callbacks of an event loop."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+import itertools
+import os
+from threading import Event, Thread
+import time
+import tty
+from unittest.mock import patch
+
+from meter import Protocol
+from meter.clients import create_pushed_client
+
+type Chunks = Sequence[bytes]
+
+ROUNDS = 7
+#: Telegrams that an event loop reads while its callbacks are timed.
+_TELEGRAMS = 3000
+_CALLBACK_TARGET_MS = 2
+
+
+def cut(data: bytes, size: int) -> Chunks:
+    """Cut a stream into chunks."""
+    return [bytes(chunk) for chunk in itertools.batched(data, size, strict=False)]
+
+
+def cpu_seconds(
+    jobs: Mapping[str, Callable[[], object]], *, rounds: int = ROUNDS, times: int = 1
+) -> dict[str, float]:
+    """Return the least CPU time of each job in so many rounds; the jobs take turns.
+
+    A short job is done several times in a row.
+    """
+    best = dict.fromkeys(jobs, float("inf"))
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            begin = time.process_time()
+            for _ in range(times):
+                job()
+            best[name] = min(best[name], (time.process_time() - begin) / times)
+    return best
+
+
+def row(title: str, figures: Mapping[str, float], unit: str) -> str:
+    """Format the figures of all decoders, and how many times ours the others are."""
+    texts = []
+    for name, figure in figures.items():
+        ratio = "" if name == "ours" else f" ({figure / figures['ours']:5.1f} ×)"
+        texts.append(f"{name} {figure:7.1f} {unit}{ratio}")
+    return f"  {title:28} " + "   ".join(texts)
+
+
+def measure_callbacks(protocol: Protocol, data: bytes) -> list[str]:
+    """Print how long we hold an event loop at most that is sent some telegrams again and again.
+
+    Returns the target if it was missed.
+    """
+    times = _callback_times(protocol, data)
+    percentile = times[int(len(times) * 0.999)]
+    print(
+        f"\n{len(times)} callbacks of an event loop that reads {_TELEGRAMS} telegrams from a port"
+    )
+    print(
+        f"  CPU time: median {times[len(times) // 2]:.3f} ms, 99.9 % below {percentile:.3f} ms, "
+        f"longest {times[-1]:.3f} ms"
+    )
+    if percentile < _CALLBACK_TARGET_MS:
+        return []
+    return [f"callback: {percentile:.1f} ms, not {_CALLBACK_TARGET_MS}"]
+
+
+def _callback_times(protocol: Protocol, data: bytes) -> list[float]:
+    """Return the CPU time of each callback of an event loop that listens to a meter, in ms."""
+    times: list[float] = []
+    done = Event()
+    run = asyncio.Handle._run  # noqa: SLF001 - where an event loop runs all callbacks
+
+    def timed(handle: asyncio.Handle) -> None:
+        begin = time.thread_time_ns()
+        run(handle)
+        times.append((time.thread_time_ns() - begin) / 1e6)
+
+    def send(meter: int) -> None:
+        for chunk in itertools.cycle(cut(data, 256)):
+            while not done.is_set():
+                try:
+                    os.write(meter, chunk)
+                except BlockingIOError:
+                    time.sleep(0.001)
+                else:
+                    break
+            else:
+                return
+
+    async def listen(path: str) -> None:
+        readings = 0
+        async with aclosing(create_pushed_client(protocol, path).listen()) as heard:
+            async for _ in heard:
+                readings += 1
+                if readings == _TELEGRAMS:
+                    return
+
+    meter, port = os.openpty()
+    tty.setraw(port)
+    os.set_blocking(meter, False)
+    sender = Thread(target=send, args=[meter])
+    sender.start()
+    try:
+        with patch.object(asyncio.Handle, "_run", timed):
+            asyncio.run(listen(os.ttyname(port)))
+    finally:
+        done.set()
+        sender.join()
+        os.close(meter)
+        os.close(port)
+    return sorted(times)
