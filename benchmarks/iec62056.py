@@ -1,0 +1,213 @@
+"""IEC 62056-21: our decoder beside pwitab's iec62056-21 and dsmr-parser, and readouts at a port.
+
+Ours makes complete readings: checksum, OBIS codes, decimal numbers, units, dates, identity. So does
+dsmr-parser with what its list of codes knows. iec62056-21 checks the checksum and splits the text.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+import logging
+import os
+from pathlib import Path
+import platform
+from random import Random
+import sys
+import time
+
+from dsmr_parser.parsers import TelegramParser
+from dsmr_parser.telegram_specifications import V5
+from iec62056_21.messages import DataBlock, ReadoutDataMessage
+from meter import Protocol
+from meter.iec62056 import Iec62056Decoder
+
+from benchmarks._foreign import check_foreign_client
+from benchmarks._line import measure_live_registers, measure_readouts
+from benchmarks._measure import ROUNDS, Chunks, cpu_seconds, cut, measure_callbacks, row
+from benchmarks._readouts import household_lines, industry_lines, p1_telegram, readout
+from simulator.iec62056 import Iec62056Meter, Mode
+from simulator.iec62056.encoder import with_even_parity
+
+NOON = 1_790_000_000
+TELEGRAMS = 200
+#: Rounds for what takes only microseconds, in which whatever else the machine does shows.
+SHORT_ROUNDS = 50
+SIZES = {"small": 215, "large": 16_601}
+CAPTURES = {"large": "iec62056/amateusz_kohler.bin", "P1": "iec62056/dsmr_v5.bin"}
+
+#: How many times as long as iec62056-21 ours may take.
+READOUT_TARGET = 2
+#: How many times faster than dsmr-parser we want to be.
+P1_TARGET = 4
+GARBAGE_TARGET_NS = 1000
+FEED_TARGET_MS = 2
+
+
+def ours(data: bytes) -> int:
+    """Make a reading; return the number of its registers."""
+    decoder = Iec62056Decoder()
+    readings = decoder.feed(data) or decoder.finish()
+    return sum(len(reading.registers) for reading in readings)
+
+
+def iec62056_21(data: bytes) -> int:
+    """Check the checksum of a readout and split it into data sets; return their number."""
+    return _size(ReadoutDataMessage.from_bytes(data[data.index(b"\x02") :]).data_block)
+
+
+def its_split(data: bytes) -> int:
+    """Only split, which is all that it can do with a recorded readout without its checksum."""
+    block = data.partition(b"\x02")[2].partition(b"!\r\n")[0]
+    return _size(DataBlock.from_bytes(block))
+
+
+def _size(block: DataBlock) -> int:
+    return sum(len(line.data_sets) for line in block.data_lines)
+
+
+def recorded(name: str) -> dict[str, bytes]:
+    """Return a recorded readout, where there is one."""
+    folder = os.environ.get("ONEMETER_CAPTURES")
+    if folder is None or name not in CAPTURES:
+        return {}
+    data = Path(folder, CAPTURES[name]).read_bytes()
+    return {f"recorded, {len(data)} bytes": data}
+
+
+def microseconds(jobs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the least CPU time of each job."""
+    seconds = cpu_seconds(jobs, rounds=SHORT_ROUNDS, times=20)
+    return {name: found * 1e6 for name, found in seconds.items()}
+
+
+def compare_readouts() -> list[str]:
+    """Print the time for a readout; return the targets that were missed."""
+    missed = []
+    for name, size in SIZES.items():
+        lines = household_lines() if name == "small" else industry_lines()
+        simulated = readout(lines, size)
+        print(f"\nA {name} readout: {ours(simulated)} values")
+        readouts = {f"simulated, {len(simulated)} bytes": simulated} | recorded(name)
+        for title, data in readouts.items():
+            readers = (
+                {"ours": ours, "iec62056-21": iec62056_21, "only its split": its_split}
+                if data is simulated
+                else {"ours": ours, "iec62056-21": its_split}
+            )
+            counts = {name: read(data) for name, read in readers.items()}
+            if len(set(counts.values())) != 1:
+                raise RuntimeError(f"values lost: {counts}")
+            figures = microseconds({n: partial(read, data) for n, read in readers.items()})
+            print(row(title, figures, "µs"))
+            if (ratio := figures["ours"] / figures["iec62056-21"]) > READOUT_TARGET:
+                missed.append(f"{title}: {ratio:.1f} × iec62056-21, not {READOUT_TARGET}")
+    return missed
+
+
+def compare_p1() -> list[str]:
+    """Print the time for a P1 telegram; return the targets that were missed."""
+    parser = TelegramParser(V5)
+    missed = []
+    print("\nA P1 telegram")
+    simulated = p1_telegram()
+    for title, data in ({f"simulated, {len(simulated)} bytes": simulated} | recorded("P1")).items():
+        text = data.decode()
+        if not ours(data) or not parser.parse(text, throw_ex=True):
+            raise RuntimeError("the telegram is not read")
+        figures = microseconds(
+            {"ours": partial(ours, data), "dsmr-parser": partial(parser.parse, text)}
+        )
+        print(row(title, figures, "µs"))
+        if (ratio := figures["dsmr-parser"] / figures["ours"]) < P1_TARGET:
+            missed.append(f"{title}: {ratio:.1f} × dsmr-parser, not {P1_TARGET}")
+    return missed
+
+
+def decode(chunks: Chunks) -> None:
+    """Decode a stream."""
+    decoder = Iec62056Decoder()
+    for chunk in chunks:
+        decoder.feed(chunk)
+    decoder.finish()
+
+
+def longest_feed(chunks: Chunks) -> float:
+    """Return the CPU time of the chunk that takes longest, the least of several rounds, in ms."""
+    rounds = []
+    for _ in range(ROUNDS):
+        decoder = Iec62056Decoder()
+        longest = 0.0
+        for chunk in chunks:
+            begin = time.process_time()
+            decoder.feed(chunk)
+            longest = max(longest, time.process_time() - begin)
+        rounds.append(longest)
+    return min(rounds) * 1e3
+
+
+def garbage(size: int) -> dict[str, bytes]:
+    """Return what is no readout, in the ways that are hardest to see."""
+    random = Random(1)
+    good = readout(household_lines(), 1200)
+    parts = {
+        "noise": random.randbytes(size),
+        "printable noise": bytes(random.choices(range(0x20, 0x7F), k=size)),
+        "a start, then noise": good[:100] + random.randbytes(size),
+        "wrong checksum": good[:-1] + bytes([good[-1] ^ 1]),
+        "beginnings without end": good[:60],
+        "identifications": b"/DMO5DEMO-21\r\n",
+        "almost identifications": b"/DMO5" + b"x" * 90,
+        "data sets without end": b"1.8.0(000001.234*kWh)\r\n",
+        "an open bracket, then !": b"(" + b"!" * size,
+        "a closed bracket, then !": b"(1)" + b"!" * size,
+        "line ends with !": b"!\r\n",
+    }
+    parts |= {f"nothing but {c}": c.encode() for c in "/!()"}
+    parts |= {f"nothing but {n}": c for n, c in (("STX", b"\x02"), ("ETX", b"\x03"))}
+    parts |= {f"STX, then {c}": b"\x02" + c.encode() * size for c in "a(!/"}
+    return {title: (part * (size // len(part) + 1))[:size] for title, part in parts.items()}
+
+
+def measure_garbage() -> list[str]:
+    """Print the time for a byte that is no part of a readout; return the targets missed."""
+    missed = []
+    print(
+        "\nWhat is no readout, 64 KiB of it: in chunks of 64, and the longest chunk of 1024 bytes"
+    )
+    for title, data in garbage(1 << 16).items():
+        seconds = cpu_seconds({"ours": partial(decode, cut(data, 64))})["ours"]
+        figure = seconds / len(data) * 1e9
+        longest = longest_feed(cut(data, 1024))
+        print(f"  {title:28} {figure:6.0f} ns/B   {longest:6.3f} ms")
+        if figure > GARBAGE_TARGET_NS:
+            missed.append(f"{title}: {figure:.0f} ns/B, not {GARBAGE_TARGET_NS}")
+        if longest > FEED_TARGET_MS:
+            missed.append(f"{title}: {longest:.1f} ms, not {FEED_TARGET_MS}")
+    return missed
+
+
+def pushed() -> bytes:
+    """Return the telegrams that an event loop is sent."""
+    seconds = iter(range(NOON, NOON + TELEGRAMS))
+    meter = Iec62056Meter(mode=Mode.D, clock=lambda: next(seconds))
+    return with_even_parity(b"".join(meter.pushed() for _ in range(TELEGRAMS)))
+
+
+def main() -> int:
+    """Measure and print everything; return 1 if a target was missed."""
+    logging.disable()
+    print(f"Python {platform.python_version()}, {platform.machine()}; CPU time, least of {ROUNDS}")
+    missed = [
+        *compare_readouts(),
+        *compare_p1(),
+        *measure_garbage(),
+        *measure_callbacks(Protocol.IEC62056, pushed()),
+        *check_foreign_client(),
+        *measure_live_registers(),
+        *measure_readouts(),
+    ]
+    print("\nTargets:", "; ".join(missed) or "all met")
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
