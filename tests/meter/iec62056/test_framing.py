@@ -157,7 +157,9 @@ def test_what_comes_before_is_no_telegram(before: bytes) -> None:
         assert telegrams[0].identification.manufacturer == "TST"
 
 
-@pytest.mark.parametrize("between", [b"\x06050\r\n", b"050\r\n", b"\x00\x7f", b"\xff", b"\r\n"])
+@pytest.mark.parametrize(
+    "between", [b"\x06050\r\n", b"050\r\n", b"\x00\x7f", b"\xff", b"\r\n", b"\x7fx(/5\x03", b"!("]
+)
 def test_what_comes_between_identification_and_data(between: bytes) -> None:
     telegram = one(IDENT + between + BLOCK)
     assert telegram.data == LINES + "!\r\n"
@@ -282,11 +284,12 @@ def test_the_end_of_the_line_is_not_waited_for_again_and_again() -> None:
 
 @pytest.mark.parametrize("start", [0, 0x0C])
 @pytest.mark.parametrize("before", [b"", b"\r\n"])
-def test_block_with_etx_but_without_stx(start: int, before: bytes) -> None:
+@pytest.mark.parametrize("echo", [b"", b"/?!\r\n", b"!\r\n"])
+def test_block_with_etx_but_without_stx(start: int, before: bytes, echo: bytes) -> None:
     body = LINES.encode() + b"!\r\n\x03"
     check = encoder.block_check(bytes([start]) + body, Checksum.XOR)
     data = IDENT + before + body + check
-    telegrams = frames(data * 2 + data[:-1] + b"\x00" + data, errors=1)
+    telegrams = frames(echo + data * 2 + data[:-1] + b"\x00" + echo + data, errors=1)
     assert [telegram.raw for telegram in telegrams] == [data] * 3
     assert all(telegram.checked for telegram in telegrams)
 

@@ -18,6 +18,7 @@ LIMIT: Final = 65_536
 _ETX: Final = b"\x03"
 #: The bytes at which something may begin or end: STX, ETX, and the two below.
 _MARKS: Final = re.compile(rb"[\x02\x03!/]")
+_DATA_SET: Final = re.compile(rb"\([^()\r\n]*+\)")
 #: The end of a line, also where it has none before the next identification.
 _LINE_END: Final = re.compile(rb"[\r\n/]")
 #: A value is no longer than this; the longest ones are texts of 1024 bytes as hexadecimal digits.
@@ -174,7 +175,7 @@ class ReadoutFramer:
         if self._framed or self._identification is None:
             cut_off = self._cut_off(place)
             place = 0
-        elif self._has_data(place):
+        elif _DATA_SET.search(self._text, self._data, place):
             # A damaged character in data that no STX has begun.
             return None
         self._framed = True
@@ -203,7 +204,9 @@ class ReadoutFramer:
         if self._framed or self._is_value(place):
             return None
         has_begun = self._has_begun
-        if not has_begun and not self._has_data(place):
+        if not self._has_data(place):
+            if has_begun:
+                return None
             self._drop(place + 1)
             return _DONE
         outcome = self._end_data(place, is_end=is_end)
