@@ -355,6 +355,8 @@ def test_no_data(data: str) -> None:
         "\x00\x7f\r\n1.8.0(7*kWh)\r\n!",
         "\r\n\x06050\r\n1.8.0(7*kWh)\r\n!",
         "050\r\n1.8.0(7*kWh)\r\n!",
+        "1.8.0(7*kWh)  \r\n  \r\n 2.8.0(8*kWh) !\r\n",
+        "1.8.0(7*kWh)\r\n  !  \r\n",
         "1.7.0(---.-*kW)9.4(088*C&082*C)(*kWh)(12X*kXh)!",
     ],
 )
@@ -377,7 +379,6 @@ def test_well_formed(data: str) -> None:
         "1.8\x00.0(7*kWh)\r\n!",
         "1.8.0(7*kWh)\x00\r\n!",
         "1.8.0(7*kWh)\r\n!x\r\n",
-        "1.8.0(7*kWh)\r\n !\r\n",
         "1.8.0(7*kWh)!2.8.0(8*kWh)",
         # garbled numbers
         "1.8.0(0000X1.23*kWh)\r\n!",

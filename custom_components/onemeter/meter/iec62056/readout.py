@@ -26,7 +26,7 @@ _QUICK_GROUP: Final = re.compile(
     re.ASCII,
 )
 #: What data sets consist of and nothing else, in any order.
-_WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([ -'*-~]*+\)|[\r\n])*+")
+_WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([ -'*-~]*+\)| *+[\r\n])*+ *+")
 #: What may come between identification and data: noise, and what heads send back of the
 #: acknowledgement.
 _PRELUDE: Final = re.compile(r"[\x00\x7f\r\n ]*+(?:\x06?\d{3}[\r\n]++)?+", re.ASCII)
