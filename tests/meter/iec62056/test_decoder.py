@@ -78,6 +78,30 @@ def test_another_stream_may_follow_the_end() -> None:
     assert counts(decoder) == (1, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("data", "is_complete"),
+    [
+        (b"", False),
+        (IDENT, False),
+        (READOUT[:-20], False),
+        (READOUT[:-2], True),
+        (READOUT[:-4], True),
+        (READOUT, False),
+        (PLAIN, True),
+        (PLAIN.strip(), True),
+        (IDENT + b"0.2.0(!", False),
+        (IDENT + b"0.2.0(!)\r\n", False),
+        (IDENT + b"1.8.0(7)\r\n!\r\n1.8.0(", False),
+    ],
+)
+def test_whether_only_what_some_meters_leave_out_is_missing(
+    data: bytes, *, is_complete: bool
+) -> None:
+    decoder = Iec62056Decoder()
+    decoder.feed(data)
+    assert decoder.is_complete is is_complete
+
+
 def test_nothing() -> None:
     assert counts(read([b""])[1]) == (0, 0, 0)
     assert counts(read([b"\x00\xff\xfe/?!\r\n"])[1]) == (0, 0, 0)
@@ -147,13 +171,16 @@ def test_each_of_another_meter_is_held_back() -> None:
         "1.8.0(00023.4*kWh)",
         "1.8.0(0001123.4*kWh)",
         "1.8.0(000123.45*kWh)",
+        "1.8.0(00123.45*kWh)",
+        "1.8.0(000123.4*kXh)",
+        "1.8.0(+00123.4*kWh)",
         "1.8.1(000123.4*kWh)",
         "1.8.0(000123.4*kWh)\r\n1.8.0(000123.4*kWh)",
         "3.8.0(000123.4*kWh)",
         "0.2.0(1)",
     ],
 )
-def test_totals_with_lost_or_doubled_characters_are_held_back(total: str) -> None:
+def test_totals_that_look_different_are_held_back(total: str) -> None:
     damaged = PLAIN.replace(b"1.8.0(000123.4*kWh)", total.encode())
     assert damaged != PLAIN
     readings, decoder = read([PLAIN, PLAIN, damaged, PLAIN, PLAIN], is_guarded=True)

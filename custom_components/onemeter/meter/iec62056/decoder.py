@@ -12,6 +12,7 @@ from .readout import decode_readout, parse_data_sets
 
 #: Group D of codes that name what was counted.
 _TOTAL: Final = 8
+_DIGITS: Final = str.maketrans("123456789", "0" * 9)
 
 
 class Iec62056Decoder:
@@ -25,8 +26,8 @@ class Iec62056Decoder:
 
         The check is shared with whoever else speaks to this meter. When guarded, a telegram that no
         checksum protects counts only if the one before came from the same meter, identification
-        and id to the last letter, and had the same totals with as many digits each: what is lost
-        or doubled on the way shows in them.
+        and id to the last letter, and had the same totals, each with as many digits and the same
+        unit: what is lost or doubled on the way shows in them.
         """
         #: Telegrams that gave a reading.
         self.good = 0
@@ -40,8 +41,8 @@ class Iec62056Decoder:
         self.other = 0
         self._is_guarded = is_guarded
         self._framer = ReadoutFramer(check or BlockCheck())
-        #: Who sent the newest telegram without checksum, and how long its totals are.
-        self._shape: tuple[Identity, Sequence[tuple[str, int]]] | None = None
+        #: Who sent the newest telegram without checksum, and what its totals look like.
+        self._shape: tuple[Identity, Sequence[tuple[str, str]]] | None = None
         #: Whether the telegrams of this stream have a begin; None as long as that is not known.
         self._have_begin: bool | None = None
         #: The first one without begin: if others have one, it is only the rest of a telegram.
@@ -123,7 +124,7 @@ class Iec62056Decoder:
 
     def _is_new(self, meter: Identity, telegram: Telegram) -> bool:
         """Tell whether a telegram is unlike the one before."""
-        before, self._shape = self._shape, (meter, _widths_of_totals(telegram.data))
+        before, self._shape = self._shape, (meter, _shapes_of_totals(telegram.data))
         return meter.ident is None or self._shape != before
 
     def _reject(self, error: TelegramError) -> None:
@@ -131,10 +132,10 @@ class Iec62056Decoder:
         self.error = error
 
 
-def _widths_of_totals(text: str) -> Sequence[tuple[str, int]]:
-    """Return address and number of characters of each total, which change once in a long time."""
+def _shapes_of_totals(text: str) -> Sequence[tuple[str, str]]:
+    """Return address of each total and its value with all digits alike."""
     return [
-        (address, len(value))
+        (address, value.translate(_DIGITS))
         for address, _, value in parse_data_sets(text)
         if (obis := parse_address(address)) is not None and obis.d == _TOTAL
     ]
