@@ -294,6 +294,19 @@ def test_block_with_etx_but_without_stx(start: int, before: bytes, echo: bytes) 
     assert all(telegram.checked for telegram in telegrams)
 
 
+def test_the_rest_of_a_damaged_block_teaches_nothing() -> None:
+    check = BlockCheck()
+    check.kind = CheckKind.XOR
+    begin, end = b"1.8.0(1", b"0.2.0(3)!\r\n\x03"
+    damaged = IDENT + encoder.STX + begin + b"\x03"
+    damaged += encoder.block_check(begin + b"\x03", Checksum.SUM) + b")"
+    damaged += end + encoder.block_check(b")" + end, Checksum.SUM)
+    telegrams, errors, _ = frame(damaged + READOUT, check=check)
+    assert [telegram.raw for telegram in telegrams] == [READOUT]
+    assert len(errors) == 1
+    assert check.kind is CheckKind.XOR
+
+
 def test_etx_without_stx_is_waited_for_again_when_it_comes() -> None:
     body = LINES.encode() + b"!\r\n\x03"
     data = IDENT + body + encoder.block_check(body, Checksum.XOR)
