@@ -1,6 +1,6 @@
 """The data sets of a readout, and the reading that they make (IEC 62056-21:2002, 6.3.2 and 6.5)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -40,19 +40,36 @@ _ELECTRICITY: Final = 1
 _CURRENT: Final = 255
 #: A readout that has one of these is that of a heat meter, whose short codes mean heat (EN 1434-3).
 _HEAT: Final = ("6.8", "6.26")
-#: Where the meter's id stands, the best place first: groups C, D and E; electricity or abstract.
-_ID_CODES: Final = ((96, 1, 0), (0, 0, 0), (96, 1, 1), (96, 1, 255), (0, 0, 1))
-_HEAT_ID: Final = "0.0"
 #: Groups C and D of ids, whose digits are no time.
 _IDS: Final = ((96, 1), (0, 0))
-#: The meter's clock: date and time apart, or in one.
-_TIME_OF_DAY: Final = (0, 9, 1)
-_DATE: Final = (0, 9, 2)
-_CLOCK: Final = ((0, 1, 0, 0), (1, 0, 9, 4))
-_CLOCK_MAX: Final = 1
 
-#: A register whose value is text, and this.
-type _Text = tuple[Register, str]
+#: What a data set tells of the meter itself, by groups C, D and E of electricity or abstract codes:
+#: its id, the best place first, ...
+_ROLES: Final[dict[tuple[int, ...], int]] = {
+    (96, 1, 0): 0,
+    (0, 0, 0): 1,
+    (96, 1, 1): 2,
+    (96, 1, 255): 3,
+    (0, 0, 1): 4,
+}
+_ID_ROLES: Final = range(5)
+#: ... and what its clock shows, as a date and a time or in one.
+_DATE: Final = 5
+_TIME_OF_DAY: Final = 6
+_CLOCK: Final = 7
+_CLOCK_ROLES: Final[dict[tuple[int, ...], int]] = {
+    (1, 0, 9, 2): _DATE,
+    (1, 0, 9, 1): _TIME_OF_DAY,
+    (1, 0, 9, 4): _CLOCK,
+    (0, 0, 9, 2): _DATE,
+    (0, 0, 9, 1): _TIME_OF_DAY,
+    (0, 1, 0, 0): _CLOCK,
+}
+#: The id of a heat meter.
+_HEAT_ID: Final = "0.0"
+
+#: The first registers that are text and have a role, by that.
+type _Told = dict[int, Register]
 
 
 def data_end(text: str) -> int | None:
@@ -95,16 +112,16 @@ def parse_registers(text: str) -> list[Register]:
     return registers
 
 
-def _parse(text: str) -> tuple[list[Register], list[_Text]]:
-    """Return all registers, and those whose only or first value is text."""
+def _parse(text: str) -> tuple[list[Register], _Told]:
+    """Return all registers, and those that tell of the meter itself."""
     registers: list[Register] = []
-    texts: list[_Text] = []
+    told: _Told = {}
     without_unit: list[int] = []
-    address, group, obis, is_quantity = "", -1, None, False
+    address, group, obis, is_quantity, role = "", -1, None, False, None
     for name, digits, unit_text, other in _QUICK_GROUP.findall(text):
         if name and not name.isspace():
             group = 0
-            address, obis, is_quantity = _name(name)
+            address, obis, is_quantity, role = _name(name)
         else:
             group += 1
         number, unit = split_value(other) if other else (digits, unit_of(unit_text))
@@ -118,14 +135,14 @@ def _parse(text: str) -> tuple[list[Register], list[_Text]]:
         time = parse_time(value) if may_be_time else None
         register = Register(obis, value, None, None, address, group, time)
         registers.append(register)
-        if group == 0:
-            texts.append((register, value))
+        if role is not None and group == 0 and value:
+            told.setdefault(role, register)
     if without_unit:
         _inherit_units(registers, without_unit)
     if any(code in text for code in _HEAT) and any(r.address in _HEAT for r in registers):
-        registers = [_without_code(register) for register in registers]
-        texts = [(_without_code(register), value) for register, value in texts]
-    return registers, texts
+        registers = [r if _has_medium(r) else replace(r, obis=None) for r in registers]
+        told = {role: r for role, r in told.items() if _has_medium(r) or r.address == _HEAT_ID}
+    return registers, told
 
 
 def _inherit_units(registers: list[Register], places: Iterable[int]) -> None:
@@ -139,21 +156,26 @@ def _inherit_units(registers: list[Register], places: Iterable[int]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _name(text: str) -> tuple[str, Obis | None, bool]:
-    """Return an address, its code, and whether this is that of something measured.
+def _name(text: str) -> tuple[str, Obis | None, bool, int | None]:
+    """Return an address, its code, whether this is that of something measured, and its role.
 
-    Then digits are a number.
+    Digits of what is measured are a number.
     """
     address = text.strip()
     obis = parse_address(address)
-    is_quantity = obis is not None and obis.a == _ELECTRICITY and obis.c not in DESCRIPTIVE
-    return address, obis, is_quantity
+    if obis is None:
+        return address, None, False, None
+    role = None
+    if obis.f == _CURRENT:
+        role = _CLOCK_ROLES.get((obis.a, *obis[2:5]))
+        if obis.a == _ELECTRICITY or obis[:2] == (0, 0):
+            role = _ROLES.get(obis[2:5], role)
+    return address, obis, obis.a == _ELECTRICITY and obis.c not in DESCRIPTIVE, role
 
 
-def _without_code(register: Register) -> Register:
-    """Take back the code that an address without medium would have as one of electricity."""
-    has_medium = "-" in (register.address or "")
-    return register if has_medium else replace(register, obis=None)
+def _has_medium(register: Register) -> bool:
+    """Tell whether the address of a register says itself what it is a code of."""
+    return "-" in (register.address or "")
 
 
 def decode_readout(
@@ -169,45 +191,25 @@ def decode_readout(
     rest = "" if end is None else data[end + 1 :]
     if not checked and (rest.strip() or not is_well_formed(data[start:end])):
         raise TelegramError("the readout is not well-formed")
-    registers, texts = _parse(data[start:end])
+    registers, told = _parse(data[start:end])
     if not registers:
         raise TelegramError("the readout holds no data")
     if not checked and any(isinstance(r.value, str) and is_garbled(r.value) for r in registers):
         raise TelegramError("the readout holds a garbled number")
-    return Reading(_identity(texts, identification), _clock(texts), tuple(registers), raw)
+    return Reading(_identity(told, identification), _clock(told), tuple(registers), raw)
 
 
-def _identity(texts: Sequence[_Text], identification: Identification | None) -> Identity:
-    meter_id = _meter_id(texts)
+def _identity(told: _Told, identification: Identification | None) -> Identity:
+    meter_id = next((str(told[role].value) for role in _ID_ROLES if role in told), None)
     if identification is None:
         return identity_from_text(meter_id, None, None)
     return identity_from_text(meter_id, identification.manufacturer, identification.ident)
 
 
-def _meter_id(texts: Sequence[_Text]) -> str | None:
-    found: dict[tuple[int, ...], str] = {}
-    for register, text in texts:
-        obis = register.obis
-        if not text:
-            continue
-        if obis is None:
-            if register.address == _HEAT_ID:
-                return text
-        elif obis.f == _CURRENT and (obis.a == _ELECTRICITY or obis[:2] == (0, 0)):
-            found.setdefault(obis[2:5], text)
-    return next((found[code] for code in _ID_CODES if code in found), None)
-
-
-def _clock(texts: Sequence[_Text]) -> datetime | None:
+def _clock(told: _Told) -> datetime | None:
     """Return what the meter's clock shows, where the readout tells it."""
-    parts: dict[tuple[int, ...], str] = {}
-    for register, text in texts:
-        obis = register.obis
-        if obis is None or obis.c > _CLOCK_MAX:
-            continue
-        if register.time is not None and (obis.a, *obis[2:5]) in _CLOCK:
-            return register.time
-        parts.setdefault(obis[2:5], text)
-    if _DATE not in parts or _TIME_OF_DAY not in parts:
+    if (clock := told.get(_CLOCK)) is not None and clock.time is not None:
+        return clock.time
+    if _DATE not in told or _TIME_OF_DAY not in told:
         return None
-    return combine(parts[_DATE], parts[_TIME_OF_DAY])
+    return combine(str(told[_DATE].value), str(told[_TIME_OF_DAY].value))
