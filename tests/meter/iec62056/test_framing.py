@@ -113,6 +113,8 @@ def test_the_check_character_may_be_any(wanted: int, checksum: Checksum) -> None
     data = IDENT + block
     telegrams = frames(data * 2 + b"\r\n" + data)
     assert [telegram.raw for telegram in telegrams] == [data] * 3
+    # Nor is anything waited for behind it.
+    assert len(list(ReadoutFramer(BlockCheck()).feed(data))) == 1
 
 
 def test_streams_of_several_telegrams() -> None:

@@ -46,6 +46,12 @@ class BlockCheck:
         self._doubted = False
         return True
 
+    def fits(self, block: bytes, check: int) -> bool:
+        """Tell whether a check character is that of a block, as far as the kind is known."""
+        if self.kind is None:
+            return check in {xor_of(block), sum_of(block)}
+        return check == check_character(block, self.kind)
+
 
 def check_character(block: bytes, kind: CheckKind | None) -> int:
     """Return the check character of a block; XOR while the meter's kind is not known."""

@@ -16,6 +16,7 @@ from .parity import has_parity_errors, without_parity
 LIMIT: Final = 65_536
 
 _ETX: Final = b"\x03"
+_SLASH: Final = 0x2F
 #: The bytes at which something may begin or end: STX, ETX, and the two below.
 _MARKS: Final = re.compile(rb"[\x02\x03!/]")
 _DATA_SET: Final = re.compile(rb"\([^()\r\n]*+\)")
@@ -193,11 +194,13 @@ class ReadoutFramer:
             return _DONE
         if place + 1 == len(self._text):
             return self._end_block_without_check(place) if is_end else _MORE
-        if IDENTIFICATION_LINE.match(self._text, place + 1):
-            return self._end_block_without_check(place)
-        if IDENTIFICATION_START.match(self._text, place + 1) and not is_end:
-            return _MORE
-        return self._end_block(place)
+        block = bytes(self._text[self._data : place + 1])
+        if self._text[place + 1] == _SLASH and not self._check.fits(block, _SLASH):
+            if IDENTIFICATION_LINE.match(self._text, place + 1):
+                return self._end_block_without_check(place)
+            if IDENTIFICATION_START.match(self._text, place + 1) and not is_end:
+                return _MORE
+        return self._end_block(place, block)
 
     def _exclamation_mark(self, place: int, *, is_end: bool) -> _Outcome:
         """End the data with ``!``, if STX has not begun them and it is not within a value."""
@@ -235,9 +238,8 @@ class ReadoutFramer:
             return self._end_unchecked(place)
         return self._damage(place, TelegramError("the readout is cut off"))
 
-    def _end_block(self, place: int) -> Telegram | TelegramError:
+    def _end_block(self, place: int, block: bytes) -> Telegram | TelegramError:
         """End a telegram with the ETX at a place and the check character behind it."""
-        block = bytes(self._text[self._data : place + 1])
         if not self._check.accepts(block, self._text[place + 1]):
             return self._damage(place + 2, ChecksumError("the block check character is wrong"))
         return self._deliver(place + 2, block[:-1], checked=True)
