@@ -236,6 +236,16 @@ def test_wrong_check_characters_are_told_apart_from_what_is_no_telegram() -> Non
     assert not isinstance(errors[0], ChecksumError)
 
 
+@pytest.mark.parametrize("unit", [b"imp/kWh", b"imp/kvarh"])
+def test_a_unit_is_no_identification(unit: bytes) -> None:
+    readout = IDENT + data_block(
+        f"{LINES}0.3.0(5000*{unit.decode()})\r\n0.2.0(1)\r\n", Checksum.XOR
+    )
+    damaged = readout.replace(unit + b")", unit + b"?")
+    telegrams = frames(readout + damaged + readout, errors=1)
+    assert [telegram.raw for telegram in telegrams] == [readout] * 2
+
+
 def test_stx_in_the_middle_of_a_block_cuts_it_off() -> None:
     assert one(IDENT + b"\x021.8.0(12" + BLOCK, errors=1).identification is None
 

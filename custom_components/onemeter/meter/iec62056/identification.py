@@ -23,8 +23,8 @@ _MODE_B: Final = {"A": 600, "B": 1200, "C": 2400, "D": 4800, "E": 9600, "F": 192
 #: wild is longer than the sixteen characters of the standard, or none at all.
 _LINE: Final = re.compile(r"/([A-Za-z]{3})([^\r\n()])((?:\\[^\r\n()])*)([^\r\n()]*)")
 #: Such a line within a stream, up to its end: at most so long that nothing else is taken for it.
-#: The text has no "/" nor "!" (6.3.14, item 14).
-IDENTIFICATION_LINE: Final = re.compile(rb"/[A-Za-z]{3}[^\r\n()/!]{1,80}[\r\n]")
+#: The text has no "/" nor "!" (6.3.14, item 14), and imp/kWh is a unit.
+IDENTIFICATION_LINE: Final = re.compile(rb"/(?!kWh|kva)[A-Za-z]{3}[^\r\n()/!]{1,80}[\r\n]")
 #: What may become such a line when more bytes come.
 IDENTIFICATION_START: Final = re.compile(rb"/(?:[A-Za-z]{0,2}|[A-Za-z]{3}[^\r\n()/!]{0,80})\Z")
 
