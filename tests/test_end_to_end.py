@@ -1,9 +1,8 @@
 """The whole way, with nothing replaced: a simulated meter, a port, Home Assistant, its recorder."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 import time
@@ -11,23 +10,18 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.components.recorder.common import (
-    async_wait_recording_done,
-    do_adhoc_statistics,
-)
 
 from custom_components.onemeter.const import DOMAIN
-from homeassistant.components.recorder import get_instance
-from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.util import dt as dt_util
 from simulator.household import Household
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
+
+from .at_the_port import rows_of_this_hour, state, until
 
 METER = SmlMeter(household=Household())
 TOTAL = "sensor.dmo_energy_import"
@@ -68,21 +62,6 @@ async def add_meter(hass: HomeAssistant, line: PtyLine) -> ConfigEntry:
     return entry
 
 
-def state(hass: HomeAssistant, entity_id: str) -> str:
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found.state
-
-
-async def until(condition: Callable[[], bool], seconds: float) -> float:
-    """Wait until something is so, at most so long; return how long it took."""
-    start = time.monotonic()
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is looked at does not tell by itself
-            await asyncio.sleep(0.02)
-    return time.monotonic() - start
-
-
 @pytest.mark.usefixtures("recorder_mock")
 async def test_from_the_port_to_long_term_statistics(hass: HomeAssistant, tmp_path: Path) -> None:
     async with PtyLine(tmp_path / "head") as line, speaking(line):
@@ -91,26 +70,10 @@ async def test_from_the_port_to_long_term_statistics(hass: HomeAssistant, tmp_pa
         assert float(state(hass, TOTAL)) == pytest.approx(imported / 10_000, abs=0.01)
         sent = [sum(METER.household.power(int(time.time()) - ago)) / 10 for ago in range(5)]
         assert float(state(hass, POWER)) in sent
-        await async_wait_recording_done(hass)
-        hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
-        # The last five minutes of an hour complete its row, also before they are over.
-        do_adhoc_statistics(hass, start=hour + timedelta(minutes=55))
-        await async_wait_recording_done(hass)
-        rows = await get_instance(hass).async_add_executor_job(
-            statistics_during_period,
-            hass,
-            hour,
-            None,
-            {TOTAL, POWER},
-            "hour",
-            None,
-            {"state", "sum", "mean"},
-        )
-        [total] = rows[TOTAL]
-        assert total["state"] == pytest.approx(imported / 10_000, abs=0.01)
-        assert total["sum"] == pytest.approx(0, abs=0.01)
-        [power] = rows[POWER]
-        assert power["mean"] is not None
+        rows = await rows_of_this_hour(hass, TOTAL, POWER)
+        assert rows[TOTAL]["state"] == pytest.approx(imported / 10_000, abs=0.01)
+        assert rows[TOTAL]["sum"] == pytest.approx(0, abs=0.01)
+        assert rows[POWER]["mean"] is not None
         await hass.config_entries.async_unload(entry.entry_id)
 
 

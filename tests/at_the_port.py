@@ -1,0 +1,51 @@
+"""What tests of the whole way have in common: what Home Assistant shows, and when."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+import time
+
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+    do_adhoc_statistics,
+)
+
+from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.statistics import StatisticsRow, statistics_during_period
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+
+
+def state(hass: HomeAssistant, entity_id: str) -> str:
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found.state
+
+
+async def until(condition: Callable[[], bool], seconds: float) -> float:
+    """Wait until something is so, at most so long; return how long it took."""
+    start = time.monotonic()
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is looked at does not tell by itself
+            await asyncio.sleep(0.02)
+    return time.monotonic() - start
+
+
+async def rows_of_this_hour(hass: HomeAssistant, *entity_ids: str) -> dict[str, StatisticsRow]:
+    """Return what long-term statistics hold of this hour, by sensor."""
+    await async_wait_recording_done(hass)
+    hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
+    # The last five minutes of an hour complete its row, also before they are over.
+    do_adhoc_statistics(hass, start=hour + timedelta(minutes=55))
+    await async_wait_recording_done(hass)
+    rows = await get_instance(hass).async_add_executor_job(
+        statistics_during_period,
+        hass,
+        hour,
+        None,
+        set(entity_ids),
+        "hour",
+        None,
+        {"state", "sum", "mean"},
+    )
+    return {entity_id: row for entity_id, [row] in rows.items()}
