@@ -89,11 +89,7 @@ async def test_a_meter_from_the_port_to_the_energy_dashboard(
 ) -> None:
     simulated, line = meter
 
-    await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
-    await page.get_by_role("button", name="OK").click()
-    await page.locator("ha-selector-serial_port").click()
-    await page.get_by_text("Enter manually").click()
-    await page.get_by_role("textbox", name="Port").fill(line.url)
+    await begin_to_add(page, api, line)
     await page.get_by_role("button", name="Submit").click()
 
     await expect(page.get_by_text("Meter found")).to_be_visible(timeout=30_000)
@@ -133,11 +129,7 @@ async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> No
         PtyLine(tmp_path / "asked", simulated.start_baudrate) as line,
         running(serve(line, simulated)),
     ):
-        await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
-        await page.get_by_role("button", name="OK").click()
-        await page.locator("ha-selector-serial_port").click()
-        await page.get_by_text("Enter manually").click()
-        await page.get_by_role("textbox", name="Port").fill(line.url)
+        await begin_to_add(page, api, line)
         await page.locator("ha-selector-select").first.click()
         await page.get_by_text("IEC 62056-21 (", exact=False).click()
         await page.get_by_role("button", name="Submit").click()
@@ -168,6 +160,15 @@ async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> No
         async with asyncio.timeout(30):
             while simulated.count("readout") == readouts:  # noqa: ASYNC110 - a log without events
                 await asyncio.sleep(0.1)
+
+
+async def begin_to_add(page: Page, api: Api, line: PtyLine) -> None:
+    """Open the dialog and enter the port."""
+    await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
+    await page.get_by_role("button", name="OK").click()
+    await page.locator("ha-selector-serial_port").click()
+    await page.get_by_text("Enter manually").click()
+    await page.get_by_role("textbox", name="Port").fill(line.url)
 
 
 @asynccontextmanager
