@@ -437,12 +437,12 @@ def test_any_bytes(data: bytes) -> None:
 def test_any_damage(data: st.DataObject) -> None:
     damaged = bytearray(b"".join(blocks(Checksum.XOR)))
     for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(2, len(damaged) - 1))
+        place = data.draw(st.integers(0, len(damaged)))
         match data.draw(st.sampled_from(["change", "remove", "insert", "cut"])):
             case "change":
-                damaged[place] = data.draw(st.integers(0, 255))
+                damaged[place : place + 1] = bytes([data.draw(st.integers(0, 255))])
             case "remove":
-                del damaged[place]
+                del damaged[place : place + 1]
             case "insert":
                 damaged.insert(place, data.draw(st.integers(0, 255)))
             case _:
