@@ -161,8 +161,15 @@ def test_each_of_another_meter_is_held_back() -> None:
     other = PLAIN.replace(b"DEMO", b"DEMQ")
     third = PLAIN.replace(b"0008", b"0009")
     readings, decoder = read([PLAIN, PLAIN, other, PLAIN, third, third], is_guarded=True)
-    assert [reading.meter.meter_id for reading in readings] == ["00000008", "00000009"]
-    assert counts(decoder) == (2, 0, 4)
+    assert [reading.meter.meter_id for reading in readings] == ["00000008"] * 2 + ["00000009"]
+    assert counts(decoder) == (3, 0, 3)
+
+
+def test_two_lists_in_turns() -> None:
+    other = PLAIN.replace(b"1.8.0", b"2.8.0")
+    readings, decoder = read([PLAIN, other] * 3, is_guarded=True)
+    assert len(readings) == 4
+    assert counts(decoder) == (4, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +191,8 @@ def test_totals_that_look_different_are_held_back(total: str) -> None:
     damaged = PLAIN.replace(b"1.8.0(000123.4*kWh)", total.encode())
     assert damaged != PLAIN
     readings, decoder = read([PLAIN, PLAIN, damaged, PLAIN, PLAIN], is_guarded=True)
-    assert [reading.raw for reading in readings] == [PLAIN.strip()] * 2
-    assert counts(decoder) == (2, 0, 3)
+    assert [reading.raw for reading in readings] == [PLAIN.strip()] * 3
+    assert counts(decoder) == (3, 0, 2)
 
 
 def test_totals_may_become_longer() -> None:

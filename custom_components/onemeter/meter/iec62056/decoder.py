@@ -1,5 +1,6 @@
 """From the bytes of an IEC 62056-21 line to readings."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -25,9 +26,9 @@ class Iec62056Decoder:
         """Begin before the first byte.
 
         The check is shared with whoever else speaks to this meter. When guarded, a telegram that no
-        checksum protects counts only if the one before came from the same meter, identification
-        and id to the last letter, and had the same totals, each with as many digits and the same
-        unit: what is lost or doubled on the way shows in them.
+        checksum protects counts only if one of the two before came from the same meter,
+        identification and id to the last letter, and had the same totals, each with as many
+        digits and the same unit: what is lost or doubled on the way shows in them.
         """
         #: Telegrams that gave a reading.
         self.good = 0
@@ -41,8 +42,9 @@ class Iec62056Decoder:
         self.other = 0
         self._is_guarded = is_guarded
         self._framer = ReadoutFramer(check or BlockCheck())
-        #: Who sent the newest telegram without checksum, and what its totals look like.
-        self._shape: tuple[Identity, Sequence[tuple[str, str]]] | None = None
+        #: Who sent the newest telegrams without checksum, and what their totals look like: two of
+        #: them, since some meters send two lists in turns.
+        self._shapes: deque[tuple[Identity, Sequence[tuple[str, str]]]] = deque(maxlen=2)
         #: Whether the telegrams of this stream have a begin; None as long as that is not known.
         self._have_begin: bool | None = None
         #: The first one without begin: if others have one, it is only the rest of a telegram.
@@ -123,9 +125,11 @@ class Iec62056Decoder:
             self._rest = None
 
     def _is_new(self, meter: Identity, telegram: Telegram) -> bool:
-        """Tell whether a telegram is unlike the one before."""
-        before, self._shape = self._shape, (meter, _shapes_of_totals(telegram.data))
-        return meter.ident is None or self._shape != before
+        """Tell whether a telegram is unlike the ones before."""
+        shape = (meter, _shapes_of_totals(telegram.data))
+        is_new = meter.ident is None or shape not in self._shapes
+        self._shapes.append(shape)
+        return is_new
 
     def _reject(self, error: TelegramError) -> None:
         self.damaged += 1
