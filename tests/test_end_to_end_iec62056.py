@@ -403,6 +403,7 @@ async def start_without_the_cable(hass: HomeAssistant, path: Path) -> None:
         assert not await hass.config_entries.async_setup(entry.entry_id)
         assert entry.state is ConfigEntryState.SETUP_RETRY
         assert entry.error_reason_translation_key == "port_not_found"
+        await asyncio.sleep(0.5)
         await line.open()
         await until(lambda: is_there(hass, "missing"), 5)
 
