@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -236,6 +236,36 @@ async def test_password(tmp_path: Path) -> None:
         client = client_at(line, 2400, password="12345678")
         async with aclosing(client.watch(["1.8.0"], 0)) as readings:
             assert value(await anext(readings), "1.8.0") is not None
+
+
+async def test_cancelled_while_the_password_is_judged(tmp_path: Path) -> None:
+    simulated = meter(password="12345678", start_baudrate=2400, reaction_time=0.5)
+    async with plugged_in(tmp_path, simulated) as line:
+        client = client_at(line, 2400, password="12345678")
+        watching = asyncio.create_task(anext(client.watch(["1.8.0"], 0)))
+        await until(lambda: simulated.count("password") + simulated.count("wrong password") > 0)
+        watching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watching
+        async with aclosing(client.watch(["1.8.0"], 0)) as readings:
+            assert value(await anext(readings), "1.8.0") is not None
+
+
+async def test_watching_meters_on_one_line(tmp_path: Path) -> None:
+    first = meter(serial="11111111", start_baudrate=4800)
+    second = meter(serial="22222222", start_baudrate=4800)
+    async with plugged_in(tmp_path, first, second) as line:
+
+        async def watch(serial: str) -> int:
+            count = 0
+            watching = client_at(line, 4800, address=serial).watch(["1.8.0"], 0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(12), aclosing(watching) as readings:
+                    async for _ in readings:
+                        count += 1
+            return count
+
+        assert min(await asyncio.gather(watch("11111111"), watch("22222222"))) >= 2
 
 
 async def test_load_profile(tmp_path: Path) -> None:

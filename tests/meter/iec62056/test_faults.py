@@ -4,7 +4,7 @@ A cycle is one call of read(), or of what a caller does anyway after an error: c
 """
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 import time
 
@@ -92,6 +92,21 @@ async def test_answer_at_the_old_speed_once(tmp_path: Path) -> None:
     async with plugged_in(tmp_path, simulated) as line:
         client = client_at(line, 2400)
         assert is_good(await read_within(client, CYCLE), simulated)
+
+
+@pytest.mark.parametrize(("start", "often"), [(4800, 1), (4800, ALWAYS), (2400, 3)])
+async def test_old_speed_that_looks_like_damaged_text(
+    tmp_path: Path, start: int, often: int
+) -> None:
+    """Half the speed garbles least."""
+    simulated = meter(faults=Faults(keep_old_speed=often), start_baudrate=start, baudrate=2 * start)
+    async with plugged_in(tmp_path, simulated) as line:
+        client = client_at(line, start)
+        for _ in range(2):
+            # A cycle may end with an error, but the next one begins by itself.
+            with suppress(ChecksumError):
+                assert is_good(await read_within(client, 2 * CYCLE), simulated)
+        assert is_good(await read_within(client, 2 * CYCLE), simulated)
 
 
 async def test_meter_that_waits_at_another_speed(tmp_path: Path) -> None:

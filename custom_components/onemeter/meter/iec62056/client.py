@@ -18,7 +18,7 @@ from ..line import LineSettings
 from ..port import Port, redact
 from ..reading import Identity, Interval, Reading
 from ..turns import turns_at
-from .conversation import Conversation, WrongSpeedError
+from .conversation import Conversation, WrongSpeedError, is_text
 from .decoder import Iec62056Decoder
 from .link import Link
 from .memory import Memory
@@ -34,6 +34,8 @@ _ATTEMPTS_ON_BATTERY: Final = 2
 _SILENCE: Final = 5.0
 #: The same where only what some meters leave out is missing (ta, 6.3.14 item 12).
 _SILENCE_AT_END: Final = 1.5
+#: Share of what came that is text at least when it came damaged, but at the right speed.
+_TEXT_SHARE: Final = 0.8
 #: How often a session that has broken down is begun anew before it is given up.
 _SESSIONS: Final = 2
 
@@ -61,7 +63,7 @@ class Iec62056Client(PolledClient):
         failures = 0
         while True:
             async with self._turns, self._session() as session:
-                while not self._turns.are_wanted:
+                while True:
                     due = loop.time() + interval
                     try:
                         reading = await self._read_registers(session, addresses)
@@ -77,6 +79,8 @@ class Iec62056Client(PolledClient):
                         break
                     failures = 0
                     yield reading
+                    if self._turns.are_wanted:
+                        break
                     await asyncio.sleep(due - loop.time())
 
     @override
@@ -116,7 +120,7 @@ class Iec62056Client(PolledClient):
             greeting = await conversation.greet()
             try:
                 begin = await conversation.select(greeting, Option.READOUT)
-                reading = await self._receive(conversation.link, greeting.raw + begin)
+                reading = await self._receive(conversation.link, greeting.raw, begin)
             except (ChecksumError, WrongSpeedError) as err:
                 error = self._damaged()
                 self.counters.damaged += 1
@@ -131,19 +135,21 @@ class Iec62056Client(PolledClient):
             return reading
         raise error or self._damaged()
 
-    async def _receive(self, link: Link, data: bytes) -> Reading:
-        """Return the readout that begins with these characters, as soon as it is complete."""
+    async def _receive(self, link: Link, identification: bytes, data: bytes) -> Reading:
+        """Return the readout that begins with these characters, as soon as it is complete.
+
+        Raises ChecksumError, WrongSpeedError where most of it is no text.
+        """
         decoder = self._decoder
-        damaged, received = decoder.damaged, 0
+        damaged, received = decoder.damaged, bytearray()
+        found = [*decoder.feed(identification)]
         try:
             async with asyncio.timeout(self._memory.longest_readout(link)):
                 while data:
-                    received += len(data)
-                    if readings := decoder.feed(data):
-                        self._memory.readout_size = max(self._memory.readout_size, received)
-                        return readings[0]
-                    if decoder.damaged > damaged:
-                        raise self._damaged()
+                    received += data
+                    found += decoder.feed(data)
+                    if found or decoder.damaged > damaged:
+                        break
                     silence = _SILENCE_AT_END if decoder.is_complete else _SILENCE
                     data = await link.receive(silence)
         except TimeoutError:
@@ -151,9 +157,12 @@ class Iec62056Client(PolledClient):
         finally:
             # Whatever comes after this belongs to another readout.
             rest = decoder.finish()
-        if not rest:
-            raise self._damaged()
-        return rest[0]
+        if not found and decoder.damaged == damaged:
+            found += rest
+        if not found:
+            raise self._damaged() if is_text(received, _TEXT_SHARE) else WrongSpeedError
+        self._memory.readout_size = max(self._memory.readout_size, len(received))
+        return found[0]
 
     def _damaged(self) -> ChecksumError:
         port = redact(self.url)

@@ -14,7 +14,7 @@ from ..errors import (
 from ..port import redact
 from .link import Link
 from .memory import OTHER_SPEED, Memory
-from .parity import has_parity_errors, without_parity
+from .parity import with_parity
 from .settings import SignOn
 from .sign_on import Greeting, Option, acknowledge, leave, send_acknowledgement, sign_on
 
@@ -27,7 +27,19 @@ _NO_ANSWER: Final = 5.0
 _SAMPLE: Final = 4
 _SAMPLE_SECONDS: Final = 1.5
 #: What meters send: printable characters, and SOH, STX, ETX, EOT, ACK, NAK, CR, LF.
-_TEXT: Final = frozenset({*range(0x20, 0x7F), 1, 2, 3, 4, 6, 0x15, 0x0D, 0x0A})
+_TEXT: Final = bytes({*range(0x20, 0x7F), 1, 2, 3, 4, 6, 0x15, 0x0D, 0x0A})
+_TEXT_WITH_PARITY: Final = with_parity(_TEXT)
+#: Share of the first characters that are text at least, and of all that bear a parity bit where
+#: characters have one.
+_SAMPLE_SHARE: Final = 0.5
+_PARITY_SHARE: Final = 0.2
+
+
+def is_text(data: bytes | bytearray, share: float) -> bool:
+    """Tell whether more than a share of what came is text, with right parity if it has any."""
+    highest = sum(byte >> 7 for byte in data)
+    text = _TEXT_WITH_PARITY if highest > _PARITY_SHARE * len(data) else _TEXT
+    return not data or len(data) - len(data.translate(None, text)) > share * len(data)
 
 
 class WrongSpeedError(Exception):
@@ -100,7 +112,10 @@ class Conversation:
         memory, link = self._memory, self.link
         if self._was_repeated:
             memory.repeat_after = _REPEAT_AFTER_LONGEST
-        if isinstance(error, WrongSpeedError) and memory.speed != self._old_speed:
+        if not isinstance(error, WrongSpeedError):
+            # Garbage may pass for damaged text. What most meters do is tried again next.
+            memory.follows = True
+        elif memory.speed != self._old_speed:
             # It has not changed its speed, or has changed it this time.
             memory.follows = not memory.follows
             other = {self._old_speed: memory.speed, memory.speed: self._old_speed}
@@ -114,13 +129,7 @@ class Conversation:
             return b""
         while len(data) < _SAMPLE and (more := await self.link.receive(_SAMPLE_SECONDS)):
             data += more
-        text = without_parity(data)
-        readable = sum(
-            character in _TEXT and not has_parity_errors(data[place : place + 1])
-            for place, character in enumerate(text[:64])
-        )
-        # A single acknowledgement or refusal is an answer, too.
-        if readable * 2 <= len(data[:64]):
+        if not is_text(data, _SAMPLE_SHARE):
             raise WrongSpeedError
         return data
 

@@ -1,5 +1,6 @@
 """A session in programming mode: registers and load profiles (IEC 62056-21:2002, 6.4)."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -35,6 +36,8 @@ _REPEATS: Final = 3
 _ANSWER_SECONDS: Final = 2.0
 #: The same for a profile, whose rows the meter may have to look for.
 _PROFILE_SECONDS: Final = 5.0
+#: The longest answer of partial blocks: many times what meters remember.
+_PROFILE_MAX: Final = 1 << 24
 #: Seconds that a meter needs between its answer and the next command.
 _REST: Final = 0.01
 #: Lengths of the time stamps in requests; the odd ones have a season before the digits.
@@ -66,14 +69,22 @@ class Session:
         if password is None:
             return
         if not self._memory.password_rejected:
-            # What is not certain to have been refused is not said again either.
-            self._memory.password_rejected = True
-            await self._send(self._encode(Command.PASSWORD, f"({password})"))
-            answer = await self._next(_ANSWER_SECONDS)
-            self._memory.password_rejected = answer is None or answer.kind is not FrameKind.ACK
+            # Whoever cancels this must not leave it open whether the password was right.
+            giving = asyncio.ensure_future(self._give_password(password))
+            try:
+                await asyncio.shield(giving)
+            finally:
+                await asyncio.wait([giving])
         if self._memory.password_rejected:
             message = f"the meter at {self._port} does not take the password"
             raise MeterAuthenticationError(message, port=self._port)
+
+    async def _give_password(self, password: str) -> None:
+        """Say the password once; what gets no answer is not said again either."""
+        self._memory.password_rejected = True
+        await self._send(self._encode(Command.PASSWORD, f"({password})"))
+        answer = await self._next(_ANSWER_SECONDS)
+        self._memory.password_rejected = answer is None or answer.kind is not FrameKind.ACK
 
     async def end(self) -> None:
         """Let the meter go back to where it answers requests."""
@@ -127,6 +138,8 @@ class Session:
             text += frame.data
             if not frame.is_partial:
                 return text
+            if len(text) > _PROFILE_MAX:
+                raise ChecksumError(f"no end comes from {self._port}", port=self._port)
             message = ACK
 
     async def _ask(self, message: bytes, seconds: float) -> Frame | None:
