@@ -33,8 +33,6 @@ from .forms import (
     PASSWORD_SCHEMA,
     PORT_SCHEMA,
     exact_multiplier,
-    is_address,
-    is_password,
     to_data,
     to_form,
     to_iec62056_data,
@@ -42,6 +40,7 @@ from .forms import (
 )
 from .meter import MeterError, Protocol, Reading
 from .meter.errors import MeterConnectionError, PortBusyError
+from .meter.iec62056.settings import is_address, is_password
 from .options_flow import OneMeterOptionsFlow
 from .polling import async_hand_over
 from .probing import LISTEN_SECONDS, Probe
@@ -166,7 +165,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     def _wrong_details(self) -> dict[str, str]:
         """Return what is wrong in the form of IEC 62056-21."""
         address = self._details.get(CONF_ADDRESS, "")
-        if address and not is_address(address):
+        if not is_address(address):
             return {CONF_ADDRESS: "invalid_address"}
         if self._others and not address:
             return {CONF_ADDRESS: "address_needed"}

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-import re
 from typing import Any, Final
 
 import probatio
@@ -65,10 +64,6 @@ _LINE_CHOICES: dict[str, Mapping[str, int | str]] = {
 }
 #: The same for what stands before the address: tables of VDEW, and what heat meters want.
 _TABLES = {**{table: table for table in ("1", "2", "3", "4")}, "hash": "#"}
-
-#: What may be sent as a device address (IEC 62056-21:2002, 6.3.1), and as a password.
-_ADDRESS: Final = re.compile(r"[0-9A-Za-z ]{1,32}")
-_PASSWORD: Final = re.compile(r"[!-'*-~]{1,32}")
 
 #: The smallest multiplier, of which each is a multiple, and the largest.
 MULTIPLIER_STEP: Final = Decimal("0.000001")
@@ -167,16 +162,6 @@ def exact_multiplier(entered: float) -> str | None:
     # A float's shortest text is the number that was entered.
     multiplier = Decimal(str(entered)).normalize()
     return f"{multiplier:f}" if multiplier.quantize(MULTIPLIER_STEP) == multiplier else None
-
-
-def is_address(text: str) -> bool:
-    """Tell whether a text may be a device address."""
-    return _ADDRESS.fullmatch(text) is not None
-
-
-def is_password(text: str) -> bool:
-    """Tell whether a text may be sent as a password."""
-    return _PASSWORD.fullmatch(text) is not None
 
 
 def to_form(data: Mapping[str, Any]) -> dict[str, Any]:

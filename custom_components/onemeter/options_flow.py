@@ -1,7 +1,6 @@
 """Options flow: what may be changed at any time, without listening to the meter again."""
 
 from collections.abc import Mapping
-import re
 from typing import Any, Final
 
 import probatio
@@ -30,14 +29,13 @@ from .coordinator import OneMeterConfigEntry
 from .forms import MULTIPLIER_SCHEMA, exact_multiplier, select, whole_number
 from .meaning import is_number
 from .meter import Protocol
+from .meter.iec62056.settings import is_register
 from .quantities import BY_UNIT
 from .schedule import shortest_poll_interval, usual_poll_interval
 
 _LONGEST_POLL_INTERVAL: Final = 86_400
 #: Group F of what is counting still.
 _CURRENT_PERIOD: Final = 255
-#: What may be sent as the address of a register.
-_ADDRESS: Final = re.compile(r"[0-9A-Za-z.:*&,-]{1,16}")
 #: What may be worth being read every other second.
 _LIVELY: Final = frozenset(
     {
@@ -83,7 +81,7 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
         errors: dict[str, str] = {}
         if user_input is not None:
             multiplier = exact_multiplier(user_input[CONF_MULTIPLIER])
-            if not all(map(_ADDRESS.fullmatch, user_input.get(CONF_LIVE_REGISTERS, ()))):
+            if not all(map(is_register, user_input.get(CONF_LIVE_REGISTERS, ()))):
                 errors[CONF_LIVE_REGISTERS] = "invalid_register"
             elif multiplier is None:
                 errors[CONF_MULTIPLIER] = "too_many_decimals"

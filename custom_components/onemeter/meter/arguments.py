@@ -8,7 +8,7 @@ import math
 import sys
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .iec62056.settings import SignOn
+from .iec62056.settings import SignOn, is_address, is_password, is_register
 from .line import Framing, LineSettings
 from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
 
@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     _add_polled(read)
     read.add_argument(
         "--register",
+        type=_sendable(is_register),
         action="append",
         default=[],
         metavar="CODE",
@@ -140,10 +141,20 @@ def _add_polled(parser: argparse.ArgumentParser) -> None:
     _add_protocol(parser, *POLLED_LINE)
     _add_port(parser, "iec62056: 300 7E1, from which the meter goes on to its own")
     parser.add_argument(
-        "--address", default="", help="device address, where several meters share the line"
+        "--address",
+        type=_sendable(is_address),
+        default="",
+        help="device address, where several meters share the line",
     )
-    parser.add_argument("--password", help="for registers and profiles of some meters")
-    parser.add_argument("--table", default="", help="readout table, such as 1 (VDEW), or #")
+    parser.add_argument(
+        "--password", type=_sendable(is_password), help="for registers and profiles of some meters"
+    )
+    parser.add_argument(
+        "--table",
+        choices=("1", "2", "3", "4", "#"),
+        default="",
+        help="readout table, such as 1 (VDEW), or #",
+    )
     parser.add_argument(
         "--battery", action="store_true", help="wake the meter up first, as battery meters need it"
     )
@@ -173,6 +184,16 @@ def _file(path: str) -> BufferedReader:
         return open(sys.stdin.fileno() if path == "-" else path, "rb")  # noqa: PTH123
     except OSError as err:
         raise argparse.ArgumentTypeError(f"{path}: {err.strerror}") from err
+
+
+def _sendable(is_allowed: Callable[[str], bool]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        # The text may be a secret.
+        if not is_allowed(text):
+            raise argparse.ArgumentTypeError("it has characters that may not be sent")
+        return text
+
+    return parse
 
 
 def _time(text: str) -> datetime:

@@ -28,6 +28,7 @@ from .programming import (
     error_in,
 )
 from .readout import parse_registers
+from .settings import is_register
 from .times import format_digits
 
 #: How often a frame is asked for again (6.4.4); after silence only once.
@@ -95,7 +96,7 @@ class Session:
 
         Raises RefusedError when the meter ends the session, ChecksumError, MeterSilentError.
         """
-        if address in self._memory.absent:
+        if address in self._memory.absent or not is_register(address):
             return ()
         command = self._encode(Command.READ, f"{address}()")
         frame = await self._ask(command, _ANSWER_SECONDS)
