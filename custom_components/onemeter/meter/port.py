@@ -153,10 +153,18 @@ class Port:
 
         Raises PortLostError and PortBusyError as read() does.
         """
+        # What comes meanwhile is thrown away in another thread. Bytes that are gone when they are
+        # to be read look to serialx like a port that is gone.
+        transport = self._serial.transport
         try:
+            with suppress(NotImplementedError):
+                transport.pause_reading()
             await self._serial.reconfigure_port(baudrate=baudrate)
         except _FAILURES as err:
             raise await self._why_lost(err) from None
+        finally:
+            with suppress(NotImplementedError):
+                transport.resume_reading()
         self.baudrate = baudrate
 
     async def _close(self) -> None:

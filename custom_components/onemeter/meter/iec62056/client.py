@@ -67,14 +67,11 @@ class Iec62056Client(PolledClient):
                     due = loop.time() + interval
                     try:
                         reading = await self._read_registers(session, addresses)
-                    except RefusedError:
-                        # Refused from the start it is for good; later a meter just ends a session.
-                        if not session.has_answered:
-                            raise
-                        break
-                    except ChecksumError, MeterSilentError:
+                    except (ChecksumError, MeterSilentError, RefusedError) as err:
                         failures += 1
-                        if failures == _SESSIONS:
+                        # Refused from the start it is for good; later a meter just ends a session.
+                        for_good = isinstance(err, RefusedError) and not session.has_answered
+                        if for_good or failures == _SESSIONS:
                             raise
                         break
                     failures = 0
@@ -89,7 +86,8 @@ class Iec62056Client(PolledClient):
     ) -> Sequence[Interval]:
         async with self._turns, self._session() as session:
             text = await session.read_profile("P.01", start, end, zone)
-        profile = decode_profile(text, zone)
+        # Two months of it take longer than the event loop may be held up.
+        profile = await asyncio.to_thread(decode_profile, text, zone)
         return [row for row in profile.intervals if start < row.end <= end]
 
     @asynccontextmanager
@@ -153,6 +151,8 @@ class Iec62056Client(PolledClient):
                     silence = _SILENCE_AT_END if decoder.is_complete else _SILENCE
                     data = await link.receive(silence)
         except TimeoutError:
+            # It has grown, perhaps, and gets more time from now on.
+            self._memory.readout_size = max(self._memory.readout_size, len(received))
             raise self._damaged() from None
         finally:
             # Whatever comes after this belongs to another readout.
@@ -174,16 +174,24 @@ class Iec62056Client(PolledClient):
         async with self._open() as conversation:
             session = Session(conversation.link, self._memory)
             try:
-                greeting = await conversation.greet()
-                try:
-                    begin = await conversation.select(greeting, Option.PROGRAMMING)
-                except NoReadoutError:
-                    raise session.refused() from None
+                begin = await self._enter(conversation, session)
                 await session.begin(begin, self.settings.password)
                 yield session
             finally:
                 with suppress(MeterError):
                     await session.end()
+
+    async def _enter(self, conversation: Conversation, session: Session) -> bytes:
+        """Ask for programming mode; return how the meter's answer begins."""
+        for _ in range(_ATTEMPTS):
+            greeting = await conversation.greet()
+            try:
+                return await conversation.select(greeting, Option.PROGRAMMING)
+            except NoReadoutError:
+                raise session.refused() from None
+            except WrongSpeedError as err:
+                await conversation.learn_from(err)
+        raise self._damaged()
 
     async def _read_registers(self, session: Session, addresses: Sequence[str]) -> Reading:
         registers = [register for address in addresses for register in await session.read(address)]

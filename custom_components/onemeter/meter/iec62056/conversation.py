@@ -25,6 +25,8 @@ _FALL_BACK_AFTER: Final = 1.0
 _NO_ANSWER: Final = 5.0
 #: Characters by which the speed is judged, and the seconds in which they have come.
 _SAMPLE: Final = 4
+#: As many are needed to say that it is wrong: some heads send garbage while the speed changes.
+_SAMPLE_WRONG: Final = 16
 _SAMPLE_SECONDS: Final = 1.5
 #: What meters send: printable characters, and SOH, STX, ETX, EOT, ACK, NAK, CR, LF.
 _TEXT: Final = bytes({*range(0x20, 0x7F), 1, 2, 3, 4, 6, 0x15, 0x0D, 0x0A})
@@ -66,8 +68,9 @@ class Conversation:
         """
         memory = self._memory
         first = memory.sign_on_speed
-        is_known = self._settings.wake_up or memory.identification is not None
-        for speed in (first, first) if is_known else (first, first, OTHER_SPEED):
+        # It may wait at another speed by now, or be another meter.
+        others = {self.link.port.line.baudrate, OTHER_SPEED} - {first}
+        for speed in (first, first, *(() if self._settings.wake_up else sorted(others))):
             greeting = await sign_on(self.link, self._settings, speed)
             if greeting is not None:
                 memory.sign_on_speed = speed
@@ -88,7 +91,7 @@ class Conversation:
         self._was_repeated = False
         speed = await acknowledge(link, greeting, self._settings, option, follow=memory.follows)
         if not identification.is_negotiated:
-            return await self._sample(_NO_ANSWER)
+            return b"" if greeting.has_more else await self._sample(_NO_ANSWER)
         memory.speed = speed
         if option is Option.HDLC:
             return b""
@@ -104,6 +107,8 @@ class Conversation:
         await link.set_speed(self._old_speed)
         if data := await self._sample(_NO_ANSWER):
             return data
+        # At the wrong speed, a short answer may look like none.
+        memory.follows = True
         message = f"the meter at {self._port} answers, but sends nothing"
         raise NoReadoutError(message, port=self._port)
 
@@ -127,7 +132,10 @@ class Conversation:
         data = await self.link.receive(seconds)
         if not data:
             return b""
-        while len(data) < _SAMPLE and (more := await self.link.receive(_SAMPLE_SECONDS)):
+        while len(data) < (_SAMPLE if is_text(data, _SAMPLE_SHARE) else _SAMPLE_WRONG):
+            more = await self.link.receive(_SAMPLE_SECONDS)
+            if not more:
+                break
             data += more
         if not is_text(data, _SAMPLE_SHARE):
             raise WrongSpeedError

@@ -19,6 +19,7 @@ from .link import Link
 from .memory import Memory
 from .programming import (
     ACK,
+    LIMIT,
     NAK,
     Command,
     Frame,
@@ -27,11 +28,12 @@ from .programming import (
     encode_command,
     error_in,
 )
-from .readout import parse_registers
+from .readout import parse_data_sets, parse_registers
 from .settings import is_register
 from .times import format_digits
 
-#: How often a frame is asked for again (6.4.4); after silence only once.
+#: How often a frame is asked for again (6.4.4). After silence it is not: the answer may be on its
+#: way still, and would then be taken for that to the next question.
 _REPEATS: Final = 3
 #: Seconds until an answer begins, and between its characters.
 _ANSWER_SECONDS: Final = 2.0
@@ -39,6 +41,8 @@ _ANSWER_SECONDS: Final = 2.0
 _PROFILE_SECONDS: Final = 5.0
 #: The longest answer of partial blocks: many times what meters remember.
 _PROFILE_MAX: Final = 1 << 24
+#: Characters of the longest answer to a question for a register, with what is around it.
+_ANSWER_MAX: Final = 4096
 #: Seconds that a meter needs between its answer and the next command.
 _REST: Final = 0.01
 #: Lengths of the time stamps in requests; the odd ones have a season before the digits.
@@ -65,6 +69,11 @@ class Session:
         """
         self._received += self._frames.feed(first)
         seed = await self._next(_ANSWER_SECONDS)
+        for _ in range(_REPEATS):
+            if seed is None or seed.kind is not FrameKind.DAMAGED:
+                break
+            await self._send(NAK)
+            seed = await self._next(_ANSWER_SECONDS)
         if seed is None or seed.command != Command.SEED:
             raise self.refused()
         if password is None:
@@ -81,11 +90,18 @@ class Session:
             raise MeterAuthenticationError(message, port=self._port)
 
     async def _give_password(self, password: str) -> None:
-        """Say the password once; what gets no answer is not said again either."""
-        self._memory.password_rejected = True
+        """Say the password once.
+
+        What gets no answer is not said again either, unless it was right before.
+        """
+        memory = self._memory
+        memory.password_rejected = not memory.password_accepted
         await self._send(self._encode(Command.PASSWORD, f"({password})"))
         answer = await self._next(_ANSWER_SECONDS)
-        self._memory.password_rejected = answer is None or answer.kind is not FrameKind.ACK
+        if memory.password_accepted and (answer is None or answer.kind is FrameKind.DAMAGED):
+            raise self._silent()
+        memory.password_accepted = answer is not None and answer.kind is FrameKind.ACK
+        memory.password_rejected = not memory.password_accepted
 
     async def end(self) -> None:
         """Let the meter go back to where it answers requests."""
@@ -99,12 +115,14 @@ class Session:
         if address in self._memory.absent or not is_register(address):
             return ()
         command = self._encode(Command.READ, f"{address}()")
-        frame = await self._ask(command, _ANSWER_SECONDS)
+        frame = await self._ask(command, _ANSWER_SECONDS, _ANSWER_MAX, address)
         if frame is None or error_in(frame.data) is not None:
             self._memory.absent.add(address)
             return ()
         self.has_answered = True
-        registers = parse_registers(frame.data)
+        # Whether digits are a number depends on what they are of.
+        text = f"{address}{frame.data}" if frame.data.startswith("(") else frame.data
+        registers = parse_registers(text)
         if len({register.address for register in registers}) > 1:
             return registers
         # Meters answer with a shorter code than they were asked for, or with none.
@@ -133,60 +151,97 @@ class Session:
         text = ""
         message = command
         while True:
-            frame = await self._ask(message, _PROFILE_SECONDS)
+            frame = await self._ask(message, _PROFILE_SECONDS, LIMIT)
             if frame is None:
                 return ""
             text += frame.data
             if not frame.is_partial:
                 return text
             if len(text) > _PROFILE_MAX:
-                raise ChecksumError(f"no end comes from {self._port}", port=self._port)
+                raise self._damaged()
             message = ACK
 
-    async def _ask(self, message: bytes, seconds: float) -> Frame | None:
-        """Return the answer to a message, None where the meter refuses it."""
+    async def _ask(
+        self, message: bytes, seconds: float, most: int, address: str = ""
+    ) -> Frame | None:
+        """Return the answer to a message, None where the meter refuses it.
+
+        It has at most so many characters, and is about this address where it tells one.
+        """
         said = message
-        was_silent = False
         for _ in range(1 + _REPEATS):
+            # What has come before is no answer to this.
+            self._received.clear()
             await self._send(said)
-            match await self._next(seconds):
-                case None if was_silent:
-                    break
+            frame = await self._next(seconds, most)
+            while frame is not None and _is_aside(frame, address):
+                frame = await self._next(seconds, most)
+            match frame:
                 case None:
-                    was_silent, said = True, message
+                    raise self._silent()
                 case Frame(FrameKind.ANSWER) as answer:
                     return answer
                 case Frame(FrameKind.DAMAGED):
                     said = NAK
                 case Frame(FrameKind.NAK):
                     said = message
-                case Frame(FrameKind.COMMAND, Command.BREAK):
+                case Frame(FrameKind.COMMAND):
                     raise self.refused()
                 case _:
                     return None
-        if was_silent:
-            raise MeterSilentError(f"nothing more comes from {self._port}", port=self._port)
         if said is NAK:
-            raise ChecksumError(f"answers come damaged from {self._port}", port=self._port)
+            raise self._damaged()
         return None
 
     async def _send(self, data: bytes) -> None:
         await self._link.wait_since_received(_REST)
         await self._link.send(data)
 
-    async def _next(self, seconds: float) -> Frame | None:
-        """Return the next frame, None after so many seconds of silence."""
-        while not self._received:
-            data = await self._link.receive(seconds)
-            if not data:
-                return None
-            self._received += self._frames.feed(data)
+    async def _next(self, seconds: float, most: int = _ANSWER_MAX) -> Frame | None:
+        """Return the next frame, None after so many seconds of silence.
+
+        Raises ChecksumError when so many characters could have come and made no frame.
+        """
+        try:
+            async with asyncio.timeout(self._link.port.wire_time(most) + seconds):
+                while not self._received:
+                    data = await self._link.receive(seconds)
+                    if not data:
+                        return None
+                    self._received += self._frames.feed(data)
+        except TimeoutError:
+            raise self._damaged() from None
         return self._received.pop(0)
 
     def _encode(self, command: Command, data: str | None = None) -> bytes:
         return encode_command(command, data, self._memory.check.kind)
 
+    def _silent(self) -> MeterSilentError:
+        return MeterSilentError(f"nothing more comes from {self._port}", port=self._port)
+
+    def _damaged(self) -> ChecksumError:
+        return ChecksumError(f"answers come damaged from {self._port}", port=self._port)
+
     def refused(self) -> RefusedError:
         """Return the error of a meter that does not do what it was asked for."""
         message = f"the meter at {self._port} does not let itself be read like this"
         return RefusedError(message, port=self._port)
+
+
+def _is_aside(frame: Frame, address: str) -> bool:
+    """Tell whether a frame is neither an answer nor a refusal: an echo, or a belated answer."""
+    match frame:
+        case Frame(FrameKind.COMMAND, command):
+            return command != Command.BREAK
+        case Frame(FrameKind.ANSWER):
+            found = next((name for name, _, _ in parse_data_sets(frame.data)), "")
+            return bool(address and found) and not _is_same(found, address)
+    return False
+
+
+def _is_same(found: str, wanted: str) -> bool:
+    """Tell whether an address is the one that was asked for; meters answer with shorter ones."""
+    first, second = parse_address(found), parse_address(wanted)
+    if first is None or second is None:
+        return found in wanted or wanted in found
+    return first[2:] == second[2:]

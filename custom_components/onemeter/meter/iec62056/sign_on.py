@@ -49,6 +49,8 @@ class Greeting:
     identification: Identification
     #: As it came, with what has come behind it already.
     raw: bytes
+    #: Whether something has come behind it.
+    has_more: bool = False
 
 
 def request(settings: SignOn) -> bytes:
@@ -88,7 +90,8 @@ async def _receive_identification(link: Link) -> Greeting | None:
         return None
     if has_parity_errors(bytes(received[line.start() : line.end()])):
         return None
-    return Greeting(Identification.parse(line[0]), bytes(received[line.start() :]))
+    has_more = bool(without_parity(received)[line.end() :].strip())
+    return Greeting(Identification.parse(line[0]), bytes(received[line.start() :]), has_more)
 
 
 async def acknowledge(
