@@ -48,7 +48,7 @@ class Iec62056Client(PolledClient):
         super().__init__(url, line)
         self.settings = settings
         self._memory = Memory(line.baudrate)
-        self._decoder = Iec62056Decoder(self._memory.check)
+        self._decoder = Iec62056Decoder(self._memory.check, is_guarded=True)
         self._turns = turns_at(url)
         self._meter: Identity | None = None
 
@@ -110,7 +110,7 @@ class Iec62056Client(PolledClient):
         """Read, again where it came damaged.
 
         Another meter than last time must be there twice, since nothing protects the letters of its
-        manufacturer.
+        manufacturer. Likewise a first readout without checksum.
         """
         error: MeterError | None = None
         doubted: Identity | None = None
@@ -124,6 +124,9 @@ class Iec62056Client(PolledClient):
                 self.counters.damaged += 1
                 await conversation.learn_from(err)
                 continue
+            if reading is None:
+                error = self._damaged()
+                continue
             if self._meter not in {None, reading.meter} and doubted != reading.meter:
                 doubted, error = reading.meter, self._damaged()
                 continue
@@ -133,20 +136,21 @@ class Iec62056Client(PolledClient):
             return reading
         raise error or self._damaged()
 
-    async def _receive(self, link: Link, identification: bytes, data: bytes) -> Reading:
+    async def _receive(self, link: Link, identification: bytes, data: bytes) -> Reading | None:
         """Return the readout that begins with these characters, as soon as it is complete.
 
+        None for one without checksum that is unlike the ones before.
         Raises ChecksumError, WrongSpeedError where most of it is no text.
         """
         decoder = self._decoder
-        damaged, received = decoder.damaged, bytearray()
+        damaged, unlike, received = decoder.damaged, decoder.other, bytearray()
         found = [*decoder.feed(identification)]
         try:
             async with asyncio.timeout(self._memory.longest_readout(link)):
                 while data:
                     received += data
                     found += decoder.feed(data)
-                    if found or decoder.damaged > damaged:
+                    if found or decoder.damaged > damaged or decoder.other > unlike:
                         break
                     silence = _SILENCE_AT_END if decoder.is_complete else _SILENCE
                     data = await link.receive(silence)
@@ -159,6 +163,8 @@ class Iec62056Client(PolledClient):
             rest = decoder.finish()
         if not found and decoder.damaged == damaged:
             found += rest
+        if not found and decoder.other > unlike:
+            return None
         if not found:
             raise self._damaged() if is_text(received, _TEXT_SHARE) else WrongSpeedError
         self._memory.readout_size = max(self._memory.readout_size, len(received))
