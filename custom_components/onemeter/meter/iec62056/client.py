@@ -49,42 +49,41 @@ class Iec62056Client(PolledClient):
         self.settings = settings
         self._memory = Memory(line.baudrate)
         self._decoder = Iec62056Decoder(self._memory.check, is_guarded=True)
-        self._turns = turns_at(url)
         self._meter: Identity | None = None
 
     @override
     async def read(self) -> Reading:
-        async with self._turns, self._open() as conversation:
+        async with turns_at(self.url), self._open() as conversation:
             return await self._read(conversation)
 
     @override
     async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
         loop = asyncio.get_running_loop()
+        turns = turns_at(self.url)
         failures = 0
         while True:
-            async with self._turns, self._session() as session:
-                while True:
-                    due = loop.time() + interval
-                    try:
+            try:
+                async with turns, self._session() as session:
+                    while True:
+                        due = loop.time() + interval
                         reading = await self._read_registers(session, addresses)
-                    except (ChecksumError, MeterSilentError, RefusedError) as err:
-                        failures += 1
-                        # Refused from the start it is for good; later a meter just ends a session.
-                        for_good = isinstance(err, RefusedError) and not session.has_answered
-                        if for_good or failures == _SESSIONS:
-                            raise
-                        break
-                    failures = 0
-                    yield reading
-                    if self._turns.are_wanted:
-                        break
-                    await asyncio.sleep(due - loop.time())
+                        failures = 0
+                        yield reading
+                        if not turns.are_wanted:
+                            await turns.rest(due - loop.time())
+                        if turns.are_wanted:
+                            break
+            except ChecksumError, MeterSilentError, RefusedError:
+                # Meters end sessions; and a single damaged bit looks like a refusal.
+                failures += 1
+                if failures == _SESSIONS:
+                    raise
 
     @override
     async def read_profile(
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
-        async with self._turns, self._session() as session:
+        async with turns_at(self.url), self._session() as session:
             text = await session.read_profile("P.01", start, end, zone)
         # Two months of it take longer than the event loop may be held up.
         profile = await asyncio.to_thread(decode_profile, text, zone)
@@ -96,7 +95,7 @@ class Iec62056Client(PolledClient):
 
         Yields the port at the speed that was agreed on. Raises what read() raises.
         """
-        async with self._turns, self._open() as conversation:
+        async with turns_at(self.url), self._open() as conversation:
             greeting = await conversation.greet()
             await conversation.select(greeting, Option.HDLC)
             yield conversation.link.port

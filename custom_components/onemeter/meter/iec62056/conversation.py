@@ -1,5 +1,6 @@
 """Speaking to a meter until it sends what it was asked for, whatever goes wrong on the way."""
 
+from itertools import cycle
 from typing import Final
 
 from ..detect import looks_like
@@ -12,6 +13,8 @@ from ..errors import (
     UnknownDataError,
 )
 from ..port import redact
+from .block import CheckKind
+from .identification import SPEEDS
 from .link import Link
 from .memory import OTHER_SPEED, Memory
 from .parity import with_parity
@@ -70,14 +73,16 @@ class Conversation:
         first = memory.sign_on_speed
         # It may wait at another speed by now, or be another meter.
         others = {self.link.port.line.baudrate, OTHER_SPEED} - {first}
-        for speed in (first, first, *(() if self._settings.wake_up else sorted(others))):
+        speeds = (first, first, *(() if self._settings.wake_up else sorted(others)))
+        for speed, kind in zip(speeds, cycle(CheckKind), strict=False):
             greeting = await sign_on(self.link, self._settings, speed)
             if greeting is not None:
                 memory.sign_on_speed = speed
                 memory.identification = greeting.identification
                 return greeting
             if not self._settings.wake_up:
-                await leave(self.link, memory.check, memory.speed, first)
+                stuck = (memory.speed,) if memory.identification else SPEEDS
+                await leave(self.link, memory.check.kind or kind, *stuck, first)
         raise self._why_silent()
 
     async def select(self, greeting: Greeting, option: Option) -> bytes:

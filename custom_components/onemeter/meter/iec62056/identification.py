@@ -17,6 +17,8 @@ _MODE_C: Final = {
     "5": 9600,
     "6": 19200,
 }
+#: The usual ones among the speeds that meters propose.
+SPEEDS: Final = (9600, 19200, 4800, 2400)
 _MODE_B: Final = {"A": 600, "B": 1200, "C": 2400, "D": 4800, "E": 9600, "F": 19200}
 
 #: Manufacturer, baud character, escapes such as ``\2`` (6.3.2, item 23), and the text, which in the

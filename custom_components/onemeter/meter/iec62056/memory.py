@@ -41,8 +41,6 @@ class Memory:
     password_rejected: bool = False
     #: It has taken the password, so that an answer that is lost does not mean that it is wrong.
     password_accepted: bool = False
-    #: Registers that it does not have.
-    absent: set[str] = field(default_factory=set)
     #: Characters of a time stamp in its requests for profiles; 0 before the first one.
     time_stamp: int = 0
 

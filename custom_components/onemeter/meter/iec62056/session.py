@@ -39,8 +39,8 @@ _REPEATS: Final = 3
 _ANSWER_SECONDS: Final = 2.0
 #: The same for a profile, whose rows the meter may have to look for.
 _PROFILE_SECONDS: Final = 5.0
-#: The longest answer of partial blocks: many times what meters remember.
-_PROFILE_MAX: Final = 1 << 24
+#: Characters within which a profile shows that it is an error instead.
+_ERROR_WITHIN: Final = 256
 #: Characters of the longest answer to a question for a register, with what is around it.
 _ANSWER_MAX: Final = 4096
 #: Seconds that a meter needs between its answer and the next command.
@@ -59,8 +59,8 @@ class Session:
         self._port = redact(link.port.url)
         self._frames = FrameReader(memory.check)
         self._received: list[Frame] = []
-        #: Whether a register was read.
-        self.has_answered = False
+        #: Registers that the meter does not have.
+        self._absent: set[str] = set()
 
     async def begin(self, first: bytes, password: str | None) -> None:
         """Take the meter's first frame, and give the password where there is one; once.
@@ -82,9 +82,15 @@ class Session:
             # Whoever cancels this must not leave it open whether the password was right.
             giving = asyncio.ensure_future(self._give_password(password))
             try:
-                await asyncio.shield(giving)
-            finally:
                 await asyncio.wait([giving])
+            except asyncio.CancelledError:
+                await asyncio.wait([giving])
+                raise
+            finally:
+                # Cancelled once more, it is not waited for.
+                giving.cancel()
+                giving.add_done_callback(lambda task: task.cancelled() or task.exception())
+            giving.result()
         if self._memory.password_rejected:
             message = f"the meter at {self._port} does not take the password"
             raise MeterAuthenticationError(message, port=self._port)
@@ -112,14 +118,13 @@ class Session:
 
         Raises RefusedError when the meter ends the session, ChecksumError, MeterSilentError.
         """
-        if address in self._memory.absent or not is_register(address):
+        if address in self._absent or not is_register(address):
             return ()
         command = self._encode(Command.READ, f"{address}()")
         frame = await self._ask(command, _ANSWER_SECONDS, _ANSWER_MAX, address)
         if frame is None or error_in(frame.data) is not None:
-            self._memory.absent.add(address)
+            self._absent.add(address)
             return ()
-        self.has_answered = True
         # Whether digits are a number depends on what they are of.
         text = f"{address}{frame.data}" if frame.data.startswith("(") else frame.data
         registers = parse_registers(text)
@@ -141,7 +146,7 @@ class Session:
             span = ";".join(format_digits(time, length, zone) for time in (start, end))
             for command in (Command.READ_PROFILE, Command.READ_PROFILE_PARTIALLY):
                 text = await self._read_blocks(self._encode(command, f"{name}({span})"))
-                if error_in(text) is None:
+                if error_in(text[:_ERROR_WITHIN]) is None:
                     self._memory.time_stamp = length
                     return text
         raise self.refused()
@@ -150,16 +155,16 @@ class Session:
         """Return an answer of one or more blocks; empty where the meter refuses."""
         text = ""
         message = command
-        while True:
-            frame = await self._ask(message, _PROFILE_SECONDS, LIMIT)
-            if frame is None:
-                return ""
-            text += frame.data
-            if not frame.is_partial:
-                return text
-            if len(text) > _PROFILE_MAX:
-                raise self._damaged()
-            message = ACK
+        try:
+            async with asyncio.timeout(self._link.port.wire_time(LIMIT)):
+                while (frame := await self._ask(message, _PROFILE_SECONDS, LIMIT)) is not None:
+                    text += frame.data
+                    if not frame.is_partial:
+                        return text
+                    message = ACK
+        except TimeoutError:
+            raise self._damaged() from None
+        return ""
 
     async def _ask(
         self, message: bytes, seconds: float, most: int, address: str = ""
@@ -180,6 +185,9 @@ class Session:
                 case None:
                     raise self._silent()
                 case Frame(FrameKind.ANSWER) as answer:
+                    if said is NAK:
+                        # What looked damaged may have been noise, and the answer comes once more.
+                        await self._link.drain(_ANSWER_SECONDS, 2 * _ANSWER_SECONDS)
                     return answer
                 case Frame(FrameKind.DAMAGED):
                     said = NAK

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from .block import BlockCheck
+from .block import CheckKind
 from .identification import IDENTIFICATION_LINE, Identification, baud_character
 from .link import Link
 from .parity import has_parity_errors, without_parity
@@ -128,8 +128,10 @@ async def send_acknowledgement(
     await link.send(f"\x06{protocol}{baud}{mode}\r\n".encode("ascii"))
 
 
-async def leave(link: Link, check: BlockCheck, *speeds: int) -> None:
+async def leave(link: Link, kind: CheckKind, *speeds: int) -> None:
     """End a session in which the meter may be stuck, at each speed at which it may listen."""
+    # A meter that is speaking does not hear it.
+    await link.drain(_SILENCE_BEFORE, _ANSWER_SECONDS)
     for speed in dict.fromkeys(speeds):
         await link.set_speed(speed)
-        await link.send(encode_command(Command.BREAK, kind=check.kind))
+        await link.send(encode_command(Command.BREAK, kind=kind))
