@@ -69,7 +69,8 @@ class PolledClient(ABC):
         self.url = url
         self.line = line
         self.counters = Counters()
-        #: Seconds from the first byte sent to the last one received, in the newest readout.
+        #: Seconds from the first byte sent to the last one received, in the newest readout; before
+        #: the first one, in what else was read.
         self.duration: float | None = None
 
     @abstractmethod
@@ -85,11 +86,13 @@ class PolledClient(ABC):
         """Read chosen registers again and again, every so many seconds, in one session.
 
         The addresses are those of Register.address. Each reading holds these registers alone; one
-        that the meter does not know is left out. Begins after a read(); closing the generator ends
-        the session and closes the port: use contextlib.aclosing.
+        that the meter does not know is left out. Begins after a read(), not to be called from
+        within the loop; closing the generator ends the session and closes the port: use
+        contextlib.aclosing. When the session breaks off, only another read() can tell whether it
+        is still the same meter.
 
-        Raises MeterAuthenticationError after a single attempt, RefusedError where the meter does
-        not let itself be read like this, and what read() raises.
+        Raises MeterSilentError then, MeterAuthenticationError after a single attempt, RefusedError
+        where the meter does not let itself be read like this, and what read() raises.
         """
 
     @abstractmethod

@@ -218,14 +218,20 @@ async def test_no_programming_mode(tmp_path: Path, programming: Programming) -> 
         assert isinstance(value(await client.read(), "1.8.0"), Decimal)
 
 
-async def test_session_that_the_meter_ends_is_begun_anew(tmp_path: Path) -> None:
+async def test_no_session_goes_on_with_another_meter(tmp_path: Path) -> None:
+    """The meter ends a session, or is exchanged: only a readout tells which."""
     simulated = meter(session_timeout=1, start_baudrate=2400)
     async with plugged_in(tmp_path, simulated) as line:
         client = client_at(line, 2400)
+        await client.read()
         async with aclosing(client.watch(["1.8.0"], 2)) as readings:
-            for _ in range(3):
-                assert value(await anext(readings), "1.8.0") is not None
-        assert simulated.count("session") == 3
+            assert value(await anext(readings), "1.8.0") is not None
+            simulated.serial = "87654321"
+            with pytest.raises(MeterSilentError):
+                await anext(readings)
+        assert (await client.read()).meter.meter_id == "87654321"
+        async with aclosing(client.watch(["1.8.0"], 0)) as readings:
+            assert (await anext(readings)).meter.meter_id == "87654321"
 
 
 async def test_no_such_registers(tmp_path: Path) -> None:

@@ -61,20 +61,27 @@ class Iec62056Client(PolledClient):
         loop = asyncio.get_running_loop()
         turns = turns_at(self.url)
         failures = 0
+        was_heard = False
         while True:
             try:
                 async with turns, self._session() as session:
                     while True:
                         due = loop.time() + interval
                         reading = await self._read_registers(session, addresses)
-                        failures = 0
+                        was_heard = True
+                        if self.duration is None:
+                            self.duration = session.duration
                         yield reading
                         if not turns.are_wanted:
                             await turns.rest(due - loop.time())
                         if turns.are_wanted:
                             break
-            except ChecksumError, MeterSilentError, RefusedError:
-                # Meters end sessions; and a single damaged bit looks like a refusal.
+            except (ChecksumError, MeterSilentError, RefusedError) as err:
+                if was_heard:
+                    # Another meter may be there by now, which only a readout tells.
+                    port = redact(self.url)
+                    raise MeterSilentError(f"a session ended at {port}", port=port) from err
+                # A single damaged bit looks like a refusal.
                 failures += 1
                 if failures == _SESSIONS:
                     raise

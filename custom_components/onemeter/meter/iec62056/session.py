@@ -62,6 +62,11 @@ class Session:
         #: Registers that the meter does not have.
         self._absent: set[str] = set()
 
+    @property
+    def duration(self) -> float:
+        """Seconds from the first byte of the sign-on to the last one received."""
+        return self._link.duration
+
     async def begin(self, first: bytes, password: str | None) -> None:
         """Take the meter's first frame, and give the password where there is one; once.
 
