@@ -48,6 +48,11 @@ def test_keys_of_the_manifest_are_in_the_order_that_hassfest_wants() -> None:
     assert keys[2:] == sorted(keys[2:])
 
 
+def test_debug_logging_leaves_the_serial_library_silent() -> None:
+    """It writes all that is sent, and so the passwords of meters."""
+    assert "loggers" not in manifest()
+
+
 def test_requirements_leave_the_version_to_home_assistant_and_fit_the_one_installed() -> None:
     for requirement in manifest()["requirements"]:
         name, separator, least = requirement.partition(">=")

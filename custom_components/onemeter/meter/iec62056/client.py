@@ -118,7 +118,6 @@ class Iec62056Client(PolledClient):
         Another meter than last time must be there twice, since nothing protects the letters of its
         manufacturer. Likewise a first readout without checksum.
         """
-        error: MeterError | None = None
         doubted: Identity | None = None
         for _ in range(_ATTEMPTS_ON_BATTERY if self.settings.wake_up else _ATTEMPTS):
             greeting = await conversation.greet()
@@ -126,21 +125,19 @@ class Iec62056Client(PolledClient):
                 begin = await conversation.select(greeting, Option.READOUT)
                 reading = await self._receive(conversation.link, greeting.raw, begin)
             except (ChecksumError, WrongSpeedError) as err:
-                error = self._damaged()
                 self.counters.damaged += 1
                 await conversation.learn_from(err)
                 continue
             if reading is None:
-                error = self._damaged()
                 continue
             if self._meter not in {None, reading.meter} and doubted != reading.meter:
-                doubted, error = reading.meter, self._damaged()
+                doubted = reading.meter
                 continue
             self._meter = reading.meter
             self.duration = conversation.link.duration
             self.counters.good += 1
             return reading
-        raise error or self._damaged()
+        raise self._damaged()
 
     async def _receive(self, link: Link, identification: bytes, data: bytes) -> Reading | None:
         """Return the readout that begins with these characters, as soon as it is complete.
@@ -203,6 +200,8 @@ class Iec62056Client(PolledClient):
                 raise session.refused() from None
             except WrongSpeedError as err:
                 await conversation.learn_from(err)
+                # At the speed at which it is now, it answers no request before that.
+                await session.end()
         raise self._damaged()
 
     async def _read_registers(self, session: Session, addresses: Sequence[str]) -> Reading:

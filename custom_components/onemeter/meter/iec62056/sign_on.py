@@ -88,7 +88,7 @@ async def _receive_identification(link: Link) -> Greeting | None:
                 received += await link.receive(link.port.wire_time(3))
     except TimeoutError:
         return None
-    if has_parity_errors(bytes(received[line.start() : line.end()])):
+    if has_parity_errors(received[line.start() : line.end()]):
         return None
     has_more = bool(without_parity(received)[line.end() :].strip())
     return Greeting(Identification.parse(line[0]), bytes(received[line.start() :]), has_more)

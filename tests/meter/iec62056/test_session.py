@@ -1,0 +1,189 @@
+"""Sessions with meters that answer late, twice, elsewhere or for ever; and whose turn it is."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+import time
+from typing import Any
+
+import pytest
+
+from custom_components.onemeter.meter import Reading
+from custom_components.onemeter.meter.errors import ChecksumError
+from custom_components.onemeter.meter.iec62056 import session
+from simulator.iec62056 import ALWAYS, Checksum, Faults, encoder
+from simulator.iec62056.programming import Command, Session
+
+from .lines import client_at, meter, plugged_in, value
+
+WATCHED = ["1.8.0", "2.8.0", "32.7.0"]
+TOLD = {"1.8.0": "1234.567*kWh", "2.8.0": "7.5*kWh", "32.7.0": "230.1*V"}
+
+type Answer = Callable[[Session, bytes], Coroutine[Any, Any, None]]
+
+
+def values(reading: Reading) -> dict[str | None, str]:
+    return {r.address: f"{r.value!s}*{r.unit}" for r in reading.registers}
+
+
+def let_answer(
+    monkeypatch: pytest.MonkeyPatch, answer: Answer, *, with_address: bool = False
+) -> None:
+    """Let simulated meters answer questions for registers in their own way."""
+    obey = Session._obey
+
+    async def answer_or_obey(self: Session, command: Command) -> bool:
+        if command.name != "R1":
+            return await obey(self, command)
+        address = command.data.partition("(")[0]
+        said = encoder.answer(f"{address if with_address else ''}({TOLD[address]})", Checksum.XOR)
+        self._last = said
+        await answer(self, encoder.with_even_parity(said))
+        return True
+
+    monkeypatch.setattr(Session, "_obey", answer_or_obey)
+
+
+@pytest.mark.parametrize("with_address", [False, True])
+async def test_belated_answer_is_none_to_another_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_address: bool
+) -> None:
+    answers = 0
+
+    async def answer_late_once(self: Session, said: bytes) -> None:
+        nonlocal answers
+        answers += 1
+        await asyncio.sleep(2.3 if answers == 1 else 0.1)
+        await self.link.line.write(said)
+
+    let_answer(monkeypatch, answer_late_once, with_address=with_address)
+    async with plugged_in(tmp_path, meter(start_baudrate=2400)) as line:
+        client = client_at(line, 2400)
+        async with asyncio.timeout(20), aclosing(client.watch(WATCHED, 0)) as readings:
+            for _ in range(2):
+                assert values(await anext(readings)) == TOLD
+
+
+async def test_answer_that_is_said_twice_is_none_to_another_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = 0
+
+    async def answer_behind_a_glitch(self: Session, said: bytes) -> None:
+        nonlocal answers
+        answers += 1
+        await asyncio.sleep(0.1)
+        if answers == 1:
+            # It looks like a damaged frame, so that the answer is asked for once more.
+            await self.link.line.write(b"\x02\x80\x03\x11")
+            await asyncio.sleep(0.1)
+        await self.link.line.write(said)
+
+    let_answer(monkeypatch, answer_behind_a_glitch)
+    async with plugged_in(tmp_path, simulated := meter(start_baudrate=2400)) as line:
+        client = client_at(line, 2400)
+        async with asyncio.timeout(20), aclosing(client.watch(WATCHED, 0)) as readings:
+            for _ in range(2):
+                assert values(await anext(readings)) == TOLD
+        assert simulated.count("repetition") == 1
+
+
+async def test_answer_about_another_register(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer_others_first(self: Session, said: bytes) -> None:
+        other = encoder.answer("1.8.0*01(000001.0*kWh)", Checksum.XOR)
+        await self.link.line.write(encoder.with_even_parity(other))
+        await asyncio.sleep(0.1)
+        await self.link.line.write(said)
+
+    let_answer(monkeypatch, answer_others_first, with_address=True)
+    async with plugged_in(tmp_path, meter(start_baudrate=2400)) as line:
+        client = client_at(line, 2400)
+        async with asyncio.timeout(20), aclosing(client.watch(WATCHED, 0)) as readings:
+            assert values(await anext(readings)) == TOLD
+
+
+async def test_wrong_speed(tmp_path: Path) -> None:
+    simulated = meter(faults=Faults(keep_old_speed=ALWAYS), start_baudrate=2400)
+    async with plugged_in(tmp_path, simulated) as line:
+        client = client_at(line, 2400)
+        async with asyncio.timeout(30), aclosing(client.watch(["1.8.0"], 0)) as readings:
+            assert isinstance(value(await anext(readings), "1.8.0"), Decimal)
+
+
+async def test_partial_blocks_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "LIMIT", 2000)
+
+    async def answer_for_ever(self: Session, *_: object, **__: object) -> None:
+        frame = encoder.answer("(0.1)\r\n", Checksum.XOR, last=False)
+        self._blocks = iter(lambda: frame, None)
+        await self._answer(frame)
+
+    monkeypatch.setattr(Session, "_remembered", answer_for_ever)
+    async with plugged_in(tmp_path, meter(start_baudrate=9600, manufacturer="DMo")) as line:
+        client = client_at(line, 9600)
+        async with asyncio.timeout(30):
+            with pytest.raises(ChecksumError):
+                await client.read_profile(datetime(2026, 1, 1), datetime(2026, 1, 2))  # noqa: DTZ001
+
+
+async def test_readout_that_has_grown(tmp_path: Path) -> None:
+    def table(lines: int) -> str:
+        return "".join(
+            f"1.8.{line % 64}*{line // 64:02}(000123.456*kWh)\r\n" for line in range(lines)
+        )
+
+    simulated = meter(start_baudrate=9600, tables={"1": table(10)})
+    async with plugged_in(tmp_path, simulated) as line:
+        client = client_at(line, 9600, table="1")
+        assert len((await client.read()).registers) == 10
+        # It takes longer than the first one and all that is added to that.
+        simulated.tables = {"1": table(250)}
+        async with asyncio.timeout(40):
+            assert len((await client.read()).registers) == 250
+
+
+async def test_meter_that_waits_at_another_speed_from_now_on(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, meter(start_baudrate=9600)) as line:
+        client = client_at(line)
+        await client.read()
+    async with plugged_in(tmp_path, simulated := meter(start_baudrate=300)):
+        async with asyncio.timeout(30):
+            assert (await client.read()).meter.meter_id == simulated.serial
+
+
+async def test_nobody_waits_for_the_next_live_value(tmp_path: Path) -> None:
+    first = meter(serial="11111111", start_baudrate=2400)
+    second = meter(serial="22222222", start_baudrate=2400)
+    async with plugged_in(tmp_path, first, second) as line:
+        watching = client_at(line, 2400, address="11111111").watch(["1.8.0"], 600)
+
+        async def watch() -> None:
+            async with aclosing(watching) as readings:
+                async for _ in readings:
+                    pass
+
+        task = asyncio.create_task(watch())
+        while not first.count("command"):  # noqa: ASYNC110 - its log has no events
+            await asyncio.sleep(0.05)
+        started = time.monotonic()
+        reading = await client_at(line, 2400, address="22222222").read()
+        assert reading.meter.meter_id == "22222222"
+        assert time.monotonic() - started < 10
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_two_names_of_one_port(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, simulated := meter(start_baudrate=9600)) as line:
+        clients = [client_at(line, 9600), client_at(line, 9600)]
+        other_name = tmp_path / "by-id"
+        other_name.symlink_to(line.path)
+        clients[1].url = str(other_name)
+        readings = await asyncio.gather(*(client.read() for client in clients))
+        assert [reading.meter.meter_id for reading in readings] == [simulated.serial] * 2
