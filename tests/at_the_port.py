@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 import time
+from typing import Any
 
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
     do_adhoc_statistics,
 )
 
+from custom_components.onemeter.const import DOMAIN
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import StatisticsRow, statistics_during_period
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util import dt as dt_util
 
 
@@ -29,6 +33,24 @@ async def until(condition: Callable[[], bool], seconds: float) -> float:
         while not condition():  # noqa: ASYNC110 - what is looked at does not tell by itself
             await asyncio.sleep(0.02)
     return time.monotonic() - start
+
+
+async def add_meter(hass: HomeAssistant, *forms: dict[str, Any]) -> ConfigEntry:
+    """Go through the dialog, as a user does, with these forms before the meter is looked for."""
+    flow = hass.config_entries.flow
+    result = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    for form in forms:
+        result = await flow.async_configure(result["flow_id"], form)
+    while result["type"] is FlowResultType.SHOW_PROGRESS:
+        await asyncio.sleep(0.02)
+        result = await flow.async_configure(result["flow_id"])
+    assert result["step_id"] == "confirm"
+    result = await flow.async_configure(result["flow_id"], {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    entry: ConfigEntry = result["result"]
+    assert entry.state is ConfigEntryState.LOADED
+    return entry
 
 
 async def rows_of_this_hour(hass: HomeAssistant, *entity_ids: str) -> dict[str, StatisticsRow]:

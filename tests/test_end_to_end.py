@@ -11,16 +11,15 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.onemeter.const import DOMAIN
-from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
 from simulator.household import Household
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
+from . import at_the_port
 from .at_the_port import rows_of_this_hour, state, until
 
 METER = SmlMeter(household=Household())
@@ -45,21 +44,9 @@ async def speaking(line: PtyLine, *, interval: float = 0.05) -> AsyncGenerator[N
 
 
 async def add_meter(hass: HomeAssistant, line: PtyLine) -> ConfigEntry:
-    """Go through the dialog, as a user does."""
-    flow = hass.config_entries.flow
-    result = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    form = {CONF_PORT: line.url, CONF_PROTOCOL: "sml", "line": {}}
-    result = await flow.async_configure(result["flow_id"], form)
-    while result["type"] is FlowResultType.SHOW_PROGRESS:
-        await asyncio.sleep(0.02)
-        result = await flow.async_configure(result["flow_id"])
-    assert result["step_id"] == "confirm"
-    result = await flow.async_configure(result["flow_id"], {})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    await hass.async_block_till_done()
-    entry: ConfigEntry = result["result"]
-    assert entry.state is ConfigEntryState.LOADED
-    return entry
+    return await at_the_port.add_meter(
+        hass, {CONF_PORT: line.url, CONF_PROTOCOL: "sml", "line": {}}
+    )
 
 
 @pytest.mark.usefixtures("recorder_mock")

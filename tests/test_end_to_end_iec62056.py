@@ -36,7 +36,6 @@ from homeassistant.components.recorder.tasks import StatisticsTask
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
-    SOURCE_USER,
     ConfigEntry,
     ConfigEntryState,
 )
@@ -67,6 +66,7 @@ from simulator.iec62056 import Faults, Iec62056Meter, Mode, Programming, Registe
 from simulator.iec62056.registers import ZONE
 from simulator.pty import PtyLine
 
+from . import at_the_port
 from .at_the_port import rows_of_this_hour, state, until
 from .meter.iec62056.lines import plugged_in
 
@@ -206,22 +206,8 @@ async def home_assistant(hass: HomeAssistant) -> None:
 
 
 async def add_meter(hass: HomeAssistant, line: PtyLine) -> ConfigEntry:
-    """Go through the dialog, as a user does."""
-    flow = hass.config_entries.flow
-    result = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     form = {CONF_PORT: line.url, CONF_PROTOCOL: "iec62056", SECTION_LINE: {CONF_BAUDRATE: "9600"}}
-    result = await flow.async_configure(result["flow_id"], form)
-    result = await flow.async_configure(result["flow_id"], {SECTION_EXPERT: {}})
-    while result["type"] is FlowResultType.SHOW_PROGRESS:
-        await asyncio.sleep(0.02)
-        result = await flow.async_configure(result["flow_id"])
-    assert result["step_id"] == "confirm"
-    result = await flow.async_configure(result["flow_id"], {})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    await hass.async_block_till_done()
-    entry: ConfigEntry = result["result"]
-    assert entry.state is ConfigEntryState.LOADED
-    return entry
+    return await at_the_port.add_meter(hass, form, {SECTION_EXPERT: {}})
 
 
 async def set_options(hass: HomeAssistant, entry: ConfigEntry, **options: Any) -> None:

@@ -162,14 +162,17 @@ async def test_nobody_waits_for_the_next_live_value(tmp_path: Path) -> None:
     async with plugged_in(tmp_path, first, second) as line:
         watching = client_at(line, 2400, address="11111111").watch(["1.8.0"], 600)
 
+        has_read = asyncio.Event()
+
         async def watch() -> None:
             async with aclosing(watching) as readings:
                 async for _ in readings:
-                    pass
+                    has_read.set()
 
         task = asyncio.create_task(watch())
-        while not first.count("command"):  # noqa: ASYNC110 - its log has no events
-            await asyncio.sleep(0.05)
+        await has_read.wait()
+        # It rests by now.
+        await asyncio.sleep(0.1)
         started = time.monotonic()
         reading = await client_at(line, 2400, address="22222222").read()
         assert reading.meter.meter_id == "22222222"
