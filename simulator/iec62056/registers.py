@@ -97,7 +97,7 @@ class Registers:
 
     def _totals(self, time: int) -> Iterator[DataSet]:
         imported, exported = self.household.energy(time)
-        day = _day_tariff(self.household, time)
+        day = day_tariff(self.household, time)
         yield "1.8.0", (self._energy(imported),)
         yield "1.8.1", (self._energy(day),)
         yield "1.8.2", (self._energy(imported - day),)
@@ -112,7 +112,7 @@ class Registers:
     def _maxima(self, time: int) -> Iterator[DataSet]:
         end = time
         for number, start in enumerate(self._month_starts(time)):
-            maximum = _maximum(self.household, start, end)
+            maximum = maximum_demand(self.household, start, end)
             end = start
             if maximum is None:
                 continue
@@ -168,7 +168,7 @@ def lines(data_sets: list[DataSet]) -> str:
     return "".join(f"{data_set(address, values)}\r\n" for address, values in data_sets)
 
 
-def _day_tariff(household: Household, time: int) -> int:
+def day_tariff(household: Household, time: int) -> int:
     """Return the energy imported in tariff 1, in tenths of a watt times seconds."""
     days, second = divmod(time - _INSTALLED, SECONDS_PER_DAY)
     return _day_tariffs(household, days) + _in_day_tariff(household, days, second)
@@ -187,7 +187,7 @@ def _in_day_tariff(household: Household, day: int, second: int) -> int:
     return household.energy(end).imported - household.energy(start).imported
 
 
-def _maximum(household: Household, start: int, end: int) -> tuple[int, int] | None:
+def maximum_demand(household: Household, start: int, end: int) -> tuple[int, int] | None:
     """Return the largest energy imported in a quarter of an hour, and when that ended.
 
     None when there was no whole quarter of an hour.
