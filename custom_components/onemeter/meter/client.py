@@ -24,6 +24,11 @@ class Counters:
     received: int = 0
     #: Bytes that belong to no good telegram.
     skipped: int = 0
+    #: Encrypted telegrams for which there is no key.
+    needs_key: int = 0
+    #: Telegrams that did not decrypt, or whose tag was wrong.
+    wrong_encryption_key: int = 0
+    wrong_authentication_key: int = 0
 
 
 class PushedClient(ABC):

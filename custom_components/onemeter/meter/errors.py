@@ -97,3 +97,51 @@ class OtherMeterError(MeterError):
     """Telegrams come, but from another meter than the one that is expected."""
 
     situation = "other_meter"
+
+
+class KeyFormatError(MeterError):
+    """What was given as a key is none."""
+
+    situation = "invalid_key"
+
+
+class KeyNeededError(MeterError):
+    """Telegrams come encrypted, and there is no key."""
+
+    situation = "key_needed"
+
+
+class WrongEncryptionKeyError(MeterError):
+    """Telegrams do not decrypt to anything: the encryption key is wrong."""
+
+    situation = "wrong_encryption_key"
+
+
+class WrongAuthenticationKeyError(MeterError):
+    """Telegrams decrypt, but their tag is not that of the authentication key."""
+
+    situation = "wrong_authentication_key"
+
+
+class InvocationCounterError(MeterError):
+    """The meter does not accept the client's invocation counter, nor what it proposed itself."""
+
+    situation = "counter_rejected"
+
+
+class AddressError(MeterError):
+    """The meter refuses the connection, or does not answer at this address."""
+
+    situation = "address_refused"
+
+
+class AssociationError(MeterError):
+    """The meter refuses the association, for another reason than the password."""
+
+    situation = "association_refused"
+
+
+class AccessError(RefusedError):
+    """The meter does not give an object's attribute away."""
+
+    situation = "access_refused"

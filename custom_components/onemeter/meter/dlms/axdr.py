@@ -1,0 +1,365 @@
+"""A-XDR: how COSEM writes data as bytes (IEC 61334-6, IEC 62056-5-3 and 62056-6-2, 4.1.5).
+
+Data become plain values: null-data and don't-care None, structures tuples, arrays and compact
+arrays lists, integers and BCD int, enumerations Enumerated, floating-point numbers Decimal, octet
+strings, dates and times bytes, texts str, bit strings BitString.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+import struct
+from typing import Final
+
+from ..errors import TelegramError
+
+#: Structures in structures; real meters have four.
+_DEPTH_MAX: Final = 16
+
+
+class Enumerated(int):
+    """A value of an enumeration, such as a unit."""
+
+    __slots__ = ()
+
+
+class BitString(str):
+    """Bits as text, such as ``0110``."""
+
+    __slots__ = ()
+
+
+class Delta(int):
+    """The difference from the value in the row before."""
+
+    __slots__ = ()
+
+
+type Data = Decimal | int | str | bytes | bool | tuple[Data, ...] | list[Data] | None
+
+NULL: Final = 0x00
+ARRAY: Final = 0x01
+STRUCTURE: Final = 0x02
+BOOLEAN: Final = 0x03
+BIT_STRING: Final = 0x04
+OCTET_STRING: Final = 0x09
+VISIBLE_STRING: Final = 0x0A
+UTF8_STRING: Final = 0x0C
+BCD: Final = 0x0D
+COMPACT_ARRAY: Final = 0x13
+ENUMERATED: Final = 0x16
+DATE_TIME: Final = 0x19
+DONT_CARE: Final = 0xFF
+
+#: Bytes of the integers, and whether they have a sign.
+_INTEGERS: Final = {
+    0x05: (4, True),
+    0x06: (4, False),
+    0x0F: (1, True),
+    0x10: (2, True),
+    0x11: (1, False),
+    0x12: (2, False),
+    0x14: (8, True),
+    0x15: (8, False),
+}
+_DELTAS: Final = {
+    0x1C: (1, True),
+    0x1D: (2, True),
+    0x1E: (4, True),
+    0x1F: (1, False),
+    0x20: (2, False),
+    0x21: (4, False),
+}
+#: Bytes of what is kept as it is: date-time, date, time.
+_TIMES: Final = {DATE_TIME: 12, 0x1A: 5, 0x1B: 4}
+
+
+def decode(data: bytes, position: int = 0) -> tuple[Data, int]:
+    """Read the value that begins at a position; return it, and where it ends.
+
+    Raises TelegramError for an unknown type, data that end too early, or too deep.
+    """
+    values, position = decode_sequence(data, position, 1)
+    return values[0], position
+
+
+def decode_sequence(data: bytes, position: int, count: int) -> tuple[list[Data], int]:
+    """Read so many values one after the other; return them, and where they end.
+
+    Raises TelegramError as decode() does.
+    """
+    try:
+        return _elements(data, position, count, 0)
+    except IndexError, struct.error:
+        raise TelegramError("data end in the middle of a value") from None
+
+
+def _elements(data: bytes, position: int, count: int, depth: int) -> tuple[list[Data], int]:
+    if depth > _DEPTH_MAX:
+        raise TelegramError("data are nested too deep")
+    if count > len(data) - position:
+        raise IndexError
+    values: list[Data] = []
+    append = values.append
+    for _ in range(count):
+        tag = data[position]
+        position += 1
+        # Most values are integers.
+        if tag in _INTEGERS:
+            size, signed = _INTEGERS[tag]
+            end = position + size
+            append(int.from_bytes(data[position:end], signed=signed))
+            position = end
+        elif (reader := _READERS.get(tag)) is not None:
+            value, position = reader(data, position, depth)
+            append(value)
+        else:
+            raise TelegramError(f"unknown type 0x{tag:02X} of data at byte {position - 1}")
+    if position > len(data):
+        raise IndexError
+    return values, position
+
+
+def decode_length(data: bytes, position: int) -> tuple[int, int]:
+    """Read a length, of one byte or with the number of its bytes before it; return its end too.
+
+    Raises IndexError at the end of the data, TelegramError for lengths beyond 32 bits.
+    """
+    first = data[position]
+    position += 1
+    if first < 0x80:
+        return first, position
+    size = first & 0x7F
+    if not 1 <= size <= 4:
+        raise TelegramError(f"length of {size} bytes at byte {position - 1}")
+    end = position + size
+    if end > len(data):
+        raise IndexError
+    return int.from_bytes(data[position:end]), end
+
+
+#: Reads the content of a value; gets the data, where it begins, and how deep it is nested.
+type _Reader = Callable[[bytes, int, int], tuple[Data, int]]
+
+
+def _array(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+    count, position = decode_length(data, position)
+    return _elements(data, position, count, depth + 1)
+
+
+def _structure(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+    count, position = decode_length(data, position)
+    elements, position = _elements(data, position, count, depth + 1)
+    return tuple(elements), position
+
+
+def _null(_data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    return None, position
+
+
+def _boolean(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    return data[position] != 0, position + 1
+
+
+def _enumerated(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    return Enumerated(data[position]), position + 1
+
+
+def _bcd(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    byte = data[position]
+    return (byte >> 4) * 10 + (byte & 0xF), position + 1
+
+
+def _octet_string(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    size = data[position]
+    position += 1
+    if size > 0x7F:
+        size, position = decode_length(data, position - 1)
+    end = position + size
+    return data[position:end], end
+
+
+def _bit_string(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    bits, position = decode_length(data, position)
+    end = position + (bits + 7) // 8
+    if end > len(data):
+        raise IndexError
+    text = "".join(f"{byte:08b}" for byte in data[position:end])
+    return BitString(text[:bits]), end
+
+
+def _text(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    """Read a text; what is no UTF-8 is kept as octets."""
+    size, position = decode_length(data, position)
+    end = position + size
+    octets = data[position:end]
+    try:
+        return octets.decode(), end
+    except UnicodeDecodeError:
+        return octets, end
+
+
+def _integer_reader(size: int, *, signed: bool, kind: type[int] = int) -> _Reader:
+    def read(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+        end = position + size
+        return kind.from_bytes(data[position:end], signed=signed), end
+
+    return read
+
+
+def _octets_reader(size: int) -> _Reader:
+    def read(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+        end = position + size
+        return data[position:end], end
+
+    return read
+
+
+def _float_reader(layout: struct.Struct, digits_max: int) -> _Reader:
+    """Make a reader of numbers as the shortest decimal that means the same; None for no number."""
+
+    def read(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+        (number,) = layout.unpack_from(data, position)
+        end = position + layout.size
+        if number - number != 0:
+            return None, end
+        content = data[position:end]
+        texts = (f"{number:.{digits}g}" for digits in range(1, digits_max))
+        shortest = (text for text in texts if _packed(layout, text) == content)
+        return Decimal(next(shortest, f"{number:.{digits_max}g}")), end
+
+    return read
+
+
+def _packed(layout: struct.Struct, text: str) -> bytes | None:
+    try:
+        return layout.pack(float(text))
+    except OverflowError:
+        # Rounded up beyond the largest number.
+        return None
+
+
+def _compact_array(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+    """Read an array whose elements are all of one type, which is described once."""
+    reader, position = _described(data, position, depth)
+    size, position = decode_length(data, position)
+    end = position + size
+    if end > len(data):
+        raise IndexError
+    values, position = _repeated(reader, data[:end], position, depth, None)
+    return values, position
+
+
+def _repeated(
+    reader: _Reader, data: bytes, position: int, depth: int, count: int | None
+) -> tuple[list[Data], int]:
+    """Read so many values of one type, None: until the end."""
+    values: list[Data] = []
+    while len(values) != count if count is not None else position < len(data):
+        before = position
+        value, position = reader(data, position, depth)
+        if position == before:
+            raise TelegramError(f"elements without content at byte {before}")
+        values.append(value)
+        if position > len(data):
+            raise IndexError
+    return values, position
+
+
+def _described(data: bytes, position: int, depth: int) -> tuple[_Reader, int]:
+    """Read the description of a type; return what reads its content."""
+    if depth > _DEPTH_MAX:
+        raise TelegramError("data are nested too deep")
+    tag = data[position]
+    position += 1
+    if tag == ARRAY:
+        if position + 2 > len(data):
+            raise IndexError
+        count = int.from_bytes(data[position : position + 2])
+        element, position = _described(data, position + 2, depth + 1)
+        return lambda data, start, depth: _repeated(element, data, start, depth, count), position
+    if tag == STRUCTURE:
+        count, position = decode_length(data, position)
+        if count > len(data) - position:
+            raise IndexError
+        readers: list[_Reader] = []
+        for _ in range(count):
+            reader, position = _described(data, position, depth + 1)
+            readers.append(reader)
+        return _described_structure(readers), position
+    reader_of_tag = _READERS.get(tag)
+    if reader_of_tag is None or tag == COMPACT_ARRAY:
+        raise TelegramError(f"unknown type 0x{tag:02X} of elements at byte {position - 1}")
+    return reader_of_tag, position
+
+
+def _described_structure(readers: Sequence[_Reader]) -> _Reader:
+    def read(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+        values: list[Data] = []
+        for reader in readers:
+            value, position = reader(data, position, depth)
+            values.append(value)
+        return tuple(values), position
+
+    return read
+
+
+_READERS: Final[dict[int, _Reader]] = {
+    NULL: _null,
+    ARRAY: _array,
+    STRUCTURE: _structure,
+    BOOLEAN: _boolean,
+    BIT_STRING: _bit_string,
+    OCTET_STRING: _octet_string,
+    VISIBLE_STRING: _text,
+    UTF8_STRING: _text,
+    BCD: _bcd,
+    COMPACT_ARRAY: _compact_array,
+    ENUMERATED: _enumerated,
+    DONT_CARE: _null,
+    **{tag: _integer_reader(size, signed=signed) for tag, (size, signed) in _INTEGERS.items()},
+    **{
+        tag: _integer_reader(size, signed=signed, kind=Delta)
+        for tag, (size, signed) in _DELTAS.items()
+    },
+    **{tag: _octets_reader(size) for tag, size in _TIMES.items()},
+    0x17: _float_reader(struct.Struct(">f"), 9),
+    0x18: _float_reader(struct.Struct(">d"), 17),
+}
+
+
+def encode_length(length: int) -> bytes:
+    """Write a length."""
+    if length < 0x80:
+        return bytes([length])
+    size = (length.bit_length() + 7) // 8
+    return bytes([0x80 | size]) + length.to_bytes(size)
+
+
+def octet_string(content: bytes) -> bytes:
+    """Write an octet string, with its tag as all of these."""
+    return bytes([OCTET_STRING]) + encode_length(len(content)) + content
+
+
+def long_unsigned(number: int) -> bytes:
+    """Write an unsigned integer of 16 bits."""
+    return b"\x12" + number.to_bytes(2)
+
+
+def double_long_unsigned(number: int) -> bytes:
+    """Write an unsigned integer of 32 bits."""
+    return b"\x06" + number.to_bytes(4)
+
+
+def integer(number: int) -> bytes:
+    """Write a signed integer of 8 bits."""
+    return b"\x0f" + number.to_bytes(1, signed=True)
+
+
+def structure(*elements: bytes) -> bytes:
+    """Write a structure of values that are written already."""
+    return bytes([STRUCTURE]) + encode_length(len(elements)) + b"".join(elements)
+
+
+def array(*elements: bytes) -> bytes:
+    """Write an array of values that are written already."""
+    return bytes([ARRAY]) + encode_length(len(elements)) + b"".join(elements)

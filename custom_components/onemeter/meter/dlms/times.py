@@ -1,0 +1,52 @@
+"""Points in time as COSEM writes them (IEC 62056-6-2, 4.1.6.1)."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+#: Bytes of a date-time: year (2), month, day, day of the week, hour, minute, second, hundredths,
+#: deviation (2), status.
+LENGTH: Final = 12
+_UNSPECIFIED: Final = 0xFF
+_NO_DEVIATION: Final = -0x8000
+#: Minutes; beyond it, it is none.
+_DEVIATION_MAX: Final = 15 * 60
+
+
+def decode_date_time(octets: bytes, *, invert: bool = False) -> datetime | None:
+    """Read a date-time; None where it is not one point in time, or none at all.
+
+    UTC is local time + deviation; ``invert`` is for meters that take it the other way round. With a
+    deviation the result has an offset, without one it is as the meter's clock counts. Seconds that
+    are not specified are 0. What the status says of the clock is left to the reader.
+    """
+    if len(octets) != LENGTH:
+        return None
+    year = octets[0] << 8 | octets[1]
+    month, day, _, hour, minute, second, hundredths = octets[2:9]
+    deviation = int.from_bytes(octets[9:11], signed=True)
+    zone = None
+    if deviation != _NO_DEVIATION:
+        if abs(deviation) > _DEVIATION_MAX:
+            return None
+        zone = timezone(timedelta(minutes=deviation if invert else -deviation))
+    second = 0 if second == _UNSPECIFIED else second
+    hundredths = 0 if hundredths == _UNSPECIFIED else hundredths
+    try:
+        return datetime(year, month, day, hour, minute, second, hundredths * 10_000, zone)
+    except ValueError:
+        return None
+
+
+def encode_date_time(time: datetime, *, invert: bool = False) -> bytes:
+    """Write a date-time; a naive one is as the meter's clock counts, without deviation."""
+    offset = time.utcoffset()
+    deviation = _NO_DEVIATION
+    if offset is not None:
+        minutes = int(offset.total_seconds()) // 60
+        deviation = minutes if invert else -minutes
+    return (
+        time.year.to_bytes(2)
+        + bytes((time.month, time.day, time.isoweekday(), time.hour, time.minute, time.second, 0))
+        + deviation.to_bytes(2, signed=True)
+        + b"\0"
+    )
