@@ -5,9 +5,14 @@ from collections.abc import Callable
 from datetime import datetime
 from io import BufferedReader
 import math
+import os
+from pathlib import Path
 import sys
+from typing import Final, NoReturn, override
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from .dlms.settings import Keys, parse_key
+from .errors import KeyFormatError
 from .iec62056.settings import SignOn, is_address, is_password, is_register
 from .line import Framing, LineSettings
 from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
@@ -22,10 +27,12 @@ examples:
   onemeter read --protocol iec62056 --port /dev/ttyUSB0
   onemeter read --protocol iec62056 --port /dev/ttyUSB0 --register 1.7.0 --register 1.8.0
   onemeter profile --protocol iec62056 --port /dev/ttyUSB0 --from 2026-11-01 --to 2026-11-02
+  onemeter decode --protocol dlms --encryption-key @guek.txt capture.bin
+  onemeter listen --protocol dlms --port /dev/ttyUSB0 --encryption-key @guek.txt
 
 Each reading is one line of JSON on standard output, each row of a load profile too. The last line
 on standard error counts the telegrams that became a reading, that arrived damaged, and that were
-something other than a reading.
+something other than a reading; with dlms, also those that a key is missing or wrong for.
 
 exit status:
   0  at least one reading
@@ -33,11 +40,27 @@ exit status:
   2  wrong usage
 """
 _LEVELS = {"high": True, "low": False}
+#: Where keys are looked for that the arguments do not hold, by their name among the options.
+_KEY_VARIABLES: Final = {
+    "encryption_key": "ONEMETER_ENCRYPTION_KEY",
+    "authentication_key": "ONEMETER_AUTHENTICATION_KEY",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains about arguments without repeating what may be a part of a key."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        head, found, _ = message.partition("unrecognized arguments:")
+        if found:
+            message = f"{head}unrecognized arguments (what has blanks needs quotes)"
+        super().error(message)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    root = argparse.ArgumentParser(
+    root = _Parser(
         prog="onemeter",
         description="Read an electricity meter, or decode what one sent.",
         epilog=_EXAMPLES,
@@ -60,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
         " iec62056: a load profile or event log",
     )
     _add_time_zone(decode)
+    _add_keys(decode)
     decode.add_argument("file", type=_file, metavar="FILE", help="the file; - is standard input")
 
     listen = commands.add_parser(
@@ -69,7 +93,8 @@ def parser() -> argparse.ArgumentParser:
         " reading, until Ctrl-C.",
     )
     _add_protocol(listen, *PUSHED_LINE)
-    _add_port(listen, "sml: 9600 8N1, iec62056: 9600 7E1; P1 ports: 115200")
+    _add_port(listen, "sml: 9600 8N1, iec62056: 9600 7E1, dlms: 2400 8E1; P1 ports: 115200")
+    _add_keys(listen)
     listen.add_argument("--count", type=_above_zero(int), metavar="N", help="end after N readings")
     listen.add_argument(
         "--seconds", type=_above_zero(float), metavar="S", help="end after S seconds"
@@ -179,6 +204,30 @@ def _add_time_zone(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    for name, abbreviation in (("encryption", "GUEK, EK"), ("authentication", "GAK, AK")):
+        parser.add_argument(
+            f"--{name}-key",
+            type=_key,
+            metavar="HEX",
+            help=f"dlms: {name} key ({abbreviation}), 32 or 64 hexadecimal digits, or @ and a file"
+            f" that holds them; otherwise ${_KEY_VARIABLES[f'{name}_key']} is taken",
+        )
+
+
+def _key(text: str) -> bytes:
+    try:
+        if text.startswith("@"):
+            text = Path(text[1:]).read_text("utf-8")
+        return parse_key(text)
+    except KeyFormatError as err:
+        raise argparse.ArgumentTypeError(str(err)) from None
+    except OSError as err:
+        raise argparse.ArgumentTypeError(f"{text[1:]}: {err.strerror}") from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[1:]}: not a text file") from None
+
+
 def _file(path: str) -> BufferedReader:
     try:
         return open(sys.stdin.fileno() if path == "-" else path, "rb")  # noqa: PTH123
@@ -243,3 +292,28 @@ def sign_on_of(options: argparse.Namespace) -> SignOn:
         switch_speed=not options.fixed_speed,
         switch_delay=options.switch_delay,
     )
+
+
+def keys_of(options: argparse.Namespace) -> Keys:
+    """Return the keys among the arguments, otherwise those of the environment.
+
+    Raises SystemExit with status 2 for what cannot be a key there, or two that do not go together.
+    """
+    keys: dict[str, bytes | None] = {}
+    for name, variable in _KEY_VARIABLES.items():
+        key = getattr(options, name)
+        if key is None and (text := os.environ.get(variable)):
+            try:
+                key = _key(text)
+            except argparse.ArgumentTypeError as err:
+                _refuse(f"{variable}: {err}")
+        keys[name.removesuffix("_key")] = key
+    try:
+        return Keys(**keys)
+    except ValueError as err:
+        _refuse(err)
+
+
+def _refuse(trouble: object) -> NoReturn:
+    sys.stderr.write(f"onemeter: {trouble}\n")
+    raise SystemExit(2)
