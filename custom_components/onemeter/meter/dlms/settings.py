@@ -27,6 +27,18 @@ def parse_key(text: str) -> bytes:
     return bytes.fromhex(digits)
 
 
+def parse_password(text: str) -> bytes:
+    """Read a password: text, or octets as hexadecimal digits after ``0x``.
+
+    Raises ValueError, which does not hold the password, for digits that are none.
+    """
+    if text[:2].lower() != "0x":
+        return text.encode()
+    if _HEX.fullmatch(text, 2) is None:
+        raise ValueError("a password that begins with 0x goes on with pairs of hexadecimal digits")
+    return bytes.fromhex(text[2:])
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The global unicast keys of a meter (IEC 62056-5-3, 5.3.5).
