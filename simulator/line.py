@@ -31,6 +31,8 @@ class Line(ABC):
         self.baudrate = baudrate
         #: Whether the reader hears itself, as some optical heads make it.
         self.echo = False
+        #: How often somebody has connected, where that can be told.
+        self.connections = 0
         #: The event loop's time at which the last character that was read had left the wire.
         self.heard_at = 0.0
         self._listening = False

@@ -40,7 +40,7 @@ class TcpLine(Line):
         """Listen; OSError where the port is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Client(self._clients, self.sent_by_reader),
+            lambda: _Client(self._clients, self._connected, self.sent_by_reader),
             self.host,
             self.port,
             reuse_address=True,
@@ -57,6 +57,13 @@ class TcpLine(Line):
             client.abort()
         self.cut()
 
+    def _connected(self) -> None:
+        """Drop what nobody that is still there has sent."""
+        self.connections += 1
+        if not self._clients:
+            self.cut()
+            self.forget()
+
     @override
     def put(self, data: bytes) -> None:
         for client in self._clients:
@@ -69,12 +76,19 @@ class _Client(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, clients: set[asyncio.Transport], received: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        clients: set[asyncio.Transport],
+        connected: Callable[[], None],
+        received: Callable[[bytes], None],
+    ) -> None:
         self._clients = clients
+        self._connected = connected
         self._received = received
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connected()
         self._transport = cast("asyncio.Transport", transport)
         self._clients.add(self._transport)
 

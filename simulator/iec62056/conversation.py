@@ -211,9 +211,15 @@ class _Conversation:
         answer_at = self.link.heard_at + meter.tr
         readout = meter.readout(sign_on.table, chosen.choice)
         await self.link.wait_until(answer_at)
-        if not meter.faults.happens("keep_old_speed"):
-            overruled = meter.lower_speed is LowerSpeed.OVERRULED
-            self.line.baudrate = meter.baudrate if overruled else _SPEEDS[chosen.speed]
+        speed = _SPEEDS[chosen.speed]
+        if meter.faults.happens("keep_old_speed"):
+            speed = self.line.baudrate or speed
+        elif meter.lower_speed is LowerSpeed.OVERRULED:
+            speed = meter.baudrate
+        if chosen.protocol == _HDLC and meter.hdlc is not None:
+            await meter.hdlc(self.link, speed)
+            return
+        self.line.baudrate = speed
         if chosen.protocol == _HDLC:
             await self.listen_to_hdlc()
         elif chosen.choice != _PROGRAMMING:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 import time
@@ -12,6 +12,7 @@ from . import encoder
 from .captured import Captured
 from .encoder import Checksum
 from .faults import Faults
+from .link import Link
 from .profile import Memory, parse_span
 from .registers import Registers, lines
 
@@ -119,6 +120,8 @@ class Iec62056Meter:
     battery: bool = False
     #: Seconds between two readouts in mode D.
     interval: float = 1.0
+    #: What talks on when HDLC is chosen, at a speed; without, the meter only listens to it.
+    hdlc: Callable[[Link, int], Awaitable[None]] | None = None
 
     programming: Programming = Programming.ALLOWED
     #: The password of programming sessions; None where none is needed.

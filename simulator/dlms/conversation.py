@@ -1,0 +1,185 @@
+"""What a polled meter does on a line: it waits for whoever connects, and answers."""
+
+import asyncio
+from typing import Final
+
+from simulator.iec62056 import Iec62056Meter, Mode, Registers as ReadoutRegisters, encoder
+from simulator.iec62056.conversation import serve as wait_for_sign_on
+from simulator.iec62056.link import Link
+from simulator.line import Line
+
+from .hdlc import LLC_RESPONSE, Deframer, Frame
+from .meter import Confirmation, DlmsMeter, Transport
+from .session import Session
+from .station import NOTIFICATION, Station
+from .wrapper import Message, Unwrapper
+
+#: Seconds without a character after which what has begun is given up.
+_GAP: Final = 1.0
+
+
+async def serve(line: Line, meter: DlmsMeter) -> None:
+    """Let a meter answer on a line, for ever."""
+    # The first values take their time, the next ones do not.
+    meter.registers.numbers(int(meter.clock()))
+    match meter.transport:
+        case Transport.HDLC:
+            while True:
+                await _Connection(line, meter).hold()
+        case Transport.MODE_E:
+            await _sign_on(line, meter)
+        case Transport.WRAPPER:
+            await _Wrapped(line, meter).hold()
+
+
+async def _sign_on(line: Line, meter: DlmsMeter) -> None:
+    """Wait for a sign-on to HDLC; a readout may be had as well."""
+
+    async def talk(link: Link, speed: int) -> None:
+        digit = encoder.SPEED_DIGITS[speed]
+        confirmation = encoder.ACK + f"2{digit}2\r\n".encode()
+        if meter.confirmation is Confirmation.BEFORE:
+            await link.send(confirmation)
+        line.baudrate = speed
+        if meter.confirmation is Confirmation.AFTER:
+            await asyncio.sleep(sign_on.tr)
+            await link.send(confirmation)
+        await _Connection(line, meter).hold()
+
+    sign_on = Iec62056Meter(
+        registers=ReadoutRegisters(household=meter.registers.household),
+        clock=meter.clock,
+        mode=Mode.E,
+        serial=meter.serial,
+        baudrate=meter.baudrate,
+        start_baudrate=meter.start_baudrate,
+        hdlc=talk,
+    )
+    await wait_for_sign_on(line, sign_on)
+
+
+class _Heard:
+    """What comes on a line, and whether it goes on."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._connections = line.connections
+        self._heard_at = 0.0
+        line.listen()
+
+    async def read(self, receiver: Deframer | Unwrapper, timeout: float | None) -> bytes | None:  # noqa: ASYNC109  None is no error
+        """Wait for bytes; None when none came in time. The receiver forgets what is over."""
+        try:
+            async with asyncio.timeout(timeout):
+                data = await self._line.read()
+        except TimeoutError:
+            return None
+        now = asyncio.get_running_loop().time()
+        if now - self._heard_at > _GAP:
+            receiver.forget()
+        self._heard_at = now
+        return data
+
+    def connected_anew(self) -> bool:
+        """Whether somebody else has connected."""
+        before, self._connections = self._connections, self._line.connections
+        return before != self._connections
+
+
+class _Connection:
+    """A connection by HDLC, from the first frame until it is ended."""
+
+    def __init__(self, line: Line, meter: DlmsMeter) -> None:
+        self.line = line
+        self.meter = meter
+
+    async def hold(self) -> None:
+        """Answer frames until the connection is ended, or nothing comes any more."""
+        meter = self.meter
+        deframer, station, heard = Deframer(), Station(meter), _Heard(self.line)
+        while not station.ended:
+            data = await heard.read(deframer, meter.inactivity_timeout)
+            if data is None:
+                if station.connected:
+                    meter.note("inactivity")
+                return
+            if heard.connected_anew():
+                deframer.forget()
+            for frame in deframer.feed(data):
+                answers = station.hear(frame)
+                if answers:
+                    await asyncio.sleep(meter.reaction_time)
+                for answer in answers:
+                    await self._send(answer)
+
+    async def _send(self, frame: Frame) -> None:
+        data = bytearray(frame.to_bytes())
+        faults = self.meter.faults
+        if frame.information.startswith(LLC_RESPONSE) and faults.happens("spared_answers"):
+            pass
+        elif not frame.control & 1:
+            if frame.segmented and faults.happens("lose_segments"):
+                self.meter.note("lost segment")
+                return
+            if faults.happens("lose_frames"):
+                self.meter.note("lost frame")
+                return
+            if faults.happens("flip_bits"):
+                data[len(data) // 2] ^= 1
+        await self.line.write(bytes(data))
+
+
+class _Wrapped:
+    """Messages in wrappers, of any number of clients."""
+
+    def __init__(self, line: Line, meter: DlmsMeter) -> None:
+        self.line = line
+        self.meter = meter
+        self.sessions: dict[int, Session] = {}
+
+    async def hold(self) -> None:
+        """Answer messages, for ever."""
+        unwrapper, heard = Unwrapper(), _Heard(self.line)
+        while True:
+            data = await heard.read(unwrapper, self.meter.inactivity_timeout)
+            if data is None:
+                self.sessions.clear()
+                continue
+            if heard.connected_anew():
+                self.meter.note("connect")
+                unwrapper.forget()
+                self.sessions.clear()
+            for message in unwrapper.feed(data):
+                await self._answer(message)
+
+    async def _answer(self, message: Message) -> None:
+        meter, faults = self.meter, self.meter.faults
+        if message.destination != meter.logical_device:
+            meter.note("other address", str(message.destination))
+            return
+        if faults.happens("silences"):
+            meter.note("silence")
+            return
+        session = self.sessions.setdefault(message.source, Session(meter, message.source))
+        if session.midway and faults.happens("disconnect_midway"):
+            self.line.close()
+            await self.line.open()
+            return
+        answer = session.respond(message.apdu)
+        if answer is None:
+            return
+        await asyncio.sleep(meter.reaction_time)
+        if faults.happens("notifications"):
+            await self._send(message, NOTIFICATION)
+        if faults.happens("spared_answers"):
+            pass
+        elif faults.happens("lose_frames"):
+            meter.note("lost frame")
+            return
+        elif faults.happens("flip_bits"):
+            middle = len(answer) // 2
+            answer = answer[:middle] + bytes([answer[middle] ^ 1]) + answer[middle + 1 :]
+        await self._send(message, answer)
+
+    async def _send(self, message: Message, apdu: bytes) -> None:
+        await self.line.write(Message(message.destination, message.source, apdu).to_bytes())

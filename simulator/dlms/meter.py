@@ -1,0 +1,230 @@
+"""A DLMS meter: who it is, what it knows, whom it lets in, and how it is connected."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+import time
+from typing import Final, NamedTuple
+
+from simulator.iec62056.meter import Entry
+
+from . import hdlc
+from .acse import conformance
+from .ciphering import KEY_SIZES, Keys, Mechanism
+from .faults import Faults
+from .objects import CosemObject, objects
+from .profile import Profile
+from .registers import Registers
+from .times import ClockStyle
+
+#: A manufacturer that does not exist.
+MANUFACTURER: Final = "DMO"
+#: The client that may read a little without any right.
+PUBLIC_CLIENT: Final = 16
+
+_CONFORMANCE: Final = conformance(
+    "general-protection",
+    "block-transfer-with-get",
+    "multiple-references",
+    "get",
+    "selective-access",
+    "action",
+)
+_LOG_MAX: Final = 1000
+
+
+class Transport(StrEnum):
+    """What carries the messages."""
+
+    HDLC = "hdlc"
+    #: HDLC after a sign-on at 300 baud (IEC 62056-21, mode E).
+    MODE_E = "mode-e"
+    WRAPPER = "wrapper"
+
+
+class Parameters(StrEnum):
+    """What a meter makes of parameters in an SNRM frame."""
+
+    NEGOTIATED = "negotiated"
+    #: It answers none but those with parameters.
+    REQUIRED = "required"
+    #: It answers none but those without.
+    REFUSED = "refused"
+
+
+class Confirmation(StrEnum):
+    """How a meter confirms that HDLC will follow the sign-on."""
+
+    NONE = "none"
+    #: At the speed of the sign-on.
+    BEFORE = "before"
+    #: At the new speed.
+    AFTER = "after"
+
+
+class WrongKey(StrEnum):
+    """What a meter does with what it cannot decipher."""
+
+    #: It says so: exception-response, deciphering error.
+    EXCEPTION = "exception"
+    #: It refuses an association without telling why.
+    REJECTION = "rejection"
+    SILENCE = "silence"
+
+
+class ReceivedCounter(NamedTuple):
+    """An invocation counter that a client has used, and what for."""
+
+    title: bytes
+    #: "global", "dedicated", or "proof" for the answer to a challenge, made with the global key.
+    key: str
+    counter: int
+
+
+@dataclass(kw_only=True, eq=False)
+class DlmsMeter:
+    """A meter that is asked. Everything may be changed between two connections."""
+
+    registers: Registers = field(default_factory=Registers)
+    profile: Profile = field(default_factory=Profile)
+    #: What the meter's clock shows, in seconds since 1970.
+    clock: Callable[[], float] = time.time
+    clock_style: ClockStyle = ClockStyle.STANDARD
+    serial: str = "12345678"
+    #: The error register 0.0.97.97.0: bits, none of them set while all is well.
+    error: int = 0
+
+    # --- how it is connected
+    transport: Transport = Transport.HDLC
+    #: The speed that it proposes in mode E; else the line has one of its own.
+    baudrate: int = 9600
+    start_baudrate: int = 300
+    confirmation: Confirmation = Confirmation.AFTER
+    logical_device: int = 1
+    physical_device: int = 17
+    #: The sizes of addresses that it answers to.
+    address_sizes: tuple[int, ...] = (1, 2, 4)
+    #: Whether it refuses (DM) what is for another address, instead of being silent.
+    refuses_other_addresses: bool = False
+    parameters: Parameters = Parameters.NEGOTIATED
+    #: Whether its UA frame tells what was agreed on.
+    tells_parameters: bool = True
+    #: Bytes of information in a frame, and frames in a row.
+    max_information: int = 128
+    window: int = 1
+    #: Seconds that it takes before each answer.
+    reaction_time: float = 0.0
+    #: Seconds without a frame after which it is disconnected.
+    inactivity_timeout: float = 60.0
+
+    # --- whom it lets in
+    client: int = 1
+    public_client: int | None = PUBLIC_CLIENT
+    mechanism: Mechanism = Mechanism.NONE
+    #: The password, or the secret of HLS.
+    secret: bytes = field(default=b"", repr=False)
+    #: Whether an association that fails comes with user information.
+    explains_rejection: bool = False
+    #: Whether an association tells the version of its protocol, though it need not.
+    tells_protocol_version: bool = False
+    #: Say nothing of the authentication that is still to come: the diagnostic is 0, not 14.
+    hides_pending_authentication: bool = False
+    #: The application context in answers; None is the one asked for.
+    answered_context: int | None = None
+    #: Whether it answers a release.
+    answers_release: bool = True
+
+    # --- how messages are protected
+    suite: int = 0
+    encryption_key: bytes | None = field(default=None, repr=False)
+    authentication_key: bytes = field(default=b"", repr=False)
+    #: What each message must have: bits of the security control byte, or 0.
+    policy: int = 0
+    wrong_key: WrongKey = WrongKey.EXCEPTION
+    system_title: bytes | None = None
+    #: The highest counter that a client has used.
+    client_counter: int = 0
+    #: The counter of its own next message.
+    server_counter: int = 0
+    #: The title of the client that came last.
+    client_title: bytes = bytes(8)
+    #: All counters that were ever received, in their order, and a file to which they are added.
+    received_counters: list[ReceivedCounter] = field(default_factory=list)
+    counter_file: Path | None = None
+
+    # --- what it can do
+    max_pdu: int = 1024
+    conformance: int = _CONFORMANCE
+    #: Refuse lists of attributes by an exception, though the association allows them.
+    refuses_lists: bool = False
+
+    faults: Faults = field(default_factory=Faults)
+    #: What has happened last, and how often each thing has since the meter was made.
+    log: list[Entry] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Refuse keys that do not fit."""
+        key = self.encryption_key
+        if key is not None and len(key) != KEY_SIZES[self.suite]:
+            raise ValueError(f"suite {self.suite} has keys of {KEY_SIZES[self.suite]} bytes")
+        if key is None and (self.policy or self.mechanism is Mechanism.GMAC):
+            raise ValueError("there is no encryption key")
+
+    @property
+    def logical_device_name(self) -> bytes:
+        """Its name: sixteen bytes, of which the first three are the manufacturer."""
+        return f"{MANUFACTURER}{self.serial:0>13}".encode()
+
+    @property
+    def title(self) -> bytes:
+        """Its system title: eight bytes, of which the first three are the manufacturer."""
+        if self.system_title is not None:
+            return self.system_title
+        return MANUFACTURER.encode() + (int(self.serial) % 2**40).to_bytes(5)
+
+    @property
+    def keys(self) -> Keys | None:
+        """The global keys."""
+        if self.encryption_key is None:
+            return None
+        return Keys(self.encryption_key, self.authentication_key)
+
+    @property
+    def addresses(self) -> set[bytes]:
+        """All that it answers to on HDLC."""
+        return {
+            hdlc.server_address(self.logical_device, self.physical_device, size)
+            for size in self.address_sizes
+        }
+
+    @cached_property
+    def objects(self) -> dict[str, CosemObject]:
+        """All objects but the associations, by their codes; a test may add some."""
+        return objects(self)
+
+    def next_counter(self) -> int:
+        """Return the counter for one more message of its own."""
+        self.server_counter += 1
+        return self.server_counter - 1
+
+    def receive_counter(self, title: bytes, key: str, counter: int) -> None:
+        """Write down a counter that a client has used."""
+        self.received_counters.append(ReceivedCounter(title, key, counter))
+        if self.counter_file is not None:
+            with self.counter_file.open("a") as file:
+                file.write(f"{title.hex()} {key} {counter}\n")
+
+    def note(self, what: str, detail: str = "") -> None:
+        """Write a line into the log."""
+        self.log.append(Entry(asyncio.get_running_loop().time(), what, detail))
+        del self.log[:-_LOG_MAX]
+        self.counts[what] += 1
+
+    def count(self, what: str) -> int:
+        """Return how often something has happened."""
+        return self.counts[what]

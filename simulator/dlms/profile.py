@@ -1,0 +1,153 @@
+"""The load profile: a row for each quarter of an hour, and the part of it that is asked for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from simulator.household import SECONDS_PER_DAY
+
+from . import axdr, times
+from .obis import logical_name
+from .registers import PERIOD, Registers
+from .times import ClockStyle
+
+CLOCK: Final = "0-0:1.0.0*255"
+STATUS: Final = "0-0:96.10.1*255"
+#: Bits of a row's status.
+_POWER_DOWN: Final = 0x80
+
+_BY_RANGE: Final = 1
+_BY_ENTRY: Final = 2
+#: Classes of what is captured.
+_DATA: Final = 1
+_REGISTER: Final = 3
+_CLOCK_CLASS: Final = 8
+
+
+class NoAccessError(ValueError):
+    """A selection that makes no sense, or none that the meter obeys."""
+
+
+@dataclass(kw_only=True)
+class Profile:
+    """A load profile: its columns, how far it goes back, and its quirks.
+
+    Times are in seconds since 1970.
+    """
+
+    #: Registers that are captured, behind clock and status.
+    registers: Sequence[str] = ("1-0:1.8.0*255", "1-0:2.8.0*255")
+    days: int = 60
+    with_status: bool = True
+    #: The clock of each row but the first is sent as null: a period after the one before.
+    null_clock: bool = False
+    #: Times without power: from, to. Quarters of an hour that lie in one have no row.
+    outages: Sequence[tuple[int, int]] = ()
+    #: Whether the meter obeys a selection by range, and by entry.
+    by_range: bool = True
+    by_entry: bool = True
+
+    @property
+    def columns(self) -> list[tuple[int, str]]:
+        """Class and code of what is in each row; it is the second attribute of each."""
+        status = [(_DATA, STATUS)] if self.with_status else []
+        return [
+            (_CLOCK_CLASS, CLOCK),
+            *status,
+            *((_REGISTER, code) for code in self.registers),
+        ]
+
+    def capture_objects(self) -> bytes:
+        """Encode the columns."""
+        return axdr.array(
+            axdr.structure(
+                axdr.u16(class_id), axdr.octets(logical_name(code)), axdr.i8(2), axdr.u16(0)
+            )
+            for class_id, code in self.columns
+        )
+
+    def ends(self, now: int, first: int | None = None, last: int | None = None) -> list[int]:
+        """Return when the rows end that there are, in a span."""
+        oldest = now - self.days * SECONDS_PER_DAY
+        start = oldest if first is None else max(first, oldest)
+        stop = now if last is None else min(last, now)
+        return [
+            end
+            for end in range(-(-start // PERIOD) * PERIOD, stop + 1, PERIOD)
+            if not any(down <= end - PERIOD and end <= up for down, up in self.outages)
+        ]
+
+    def buffer(
+        self, registers: Registers, style: ClockStyle, now: int, selection: bytes | None = None
+    ) -> bytes:
+        """Encode the rows that are selected, or all; NoAccessError where that is not possible.
+
+        A selection is the selector's number and its encoded parameters (Blue Book, 4.3.6).
+        """
+        columns = list(range(len(self.columns)))
+        if selection is None:
+            ends = self.ends(now)
+        elif selection[0] == _BY_RANGE and self.by_range:
+            ends, columns = self._by_range(now, style, selection[1:])
+        elif selection[0] == _BY_ENTRY and self.by_entry:
+            ends, columns = self._by_entry(now, selection[1:])
+        else:
+            raise NoAccessError(f"selector {selection[0]}")
+        return axdr.array(self._rows(registers, style, ends, columns))
+
+    def _by_range(self, now: int, style: ClockStyle, data: bytes) -> tuple[list[int], list[int]]:
+        match axdr.Reader(data).value():
+            case [
+                [int(), bytes(restricting), int(), int()],
+                bytes(first),
+                bytes(last),
+                list(wanted),
+            ] if restricting == logical_name(CLOCK):
+                ends = self.ends(now, times.parse(first, style), times.parse(last, style))
+            case _:
+                raise NoAccessError("range")
+        names = [logical_name(code) for _, code in self.columns]
+        columns = list(range(len(names)))
+        if wanted:
+            try:
+                columns = [names.index(column[1]) for column in wanted]  # type: ignore[index, arg-type]
+            except (ValueError, TypeError) as error:
+                raise NoAccessError("columns") from error
+        return ends, columns
+
+    def _by_entry(self, now: int, data: bytes) -> tuple[list[int], list[int]]:
+        match axdr.Reader(data).value():
+            case [int(first), int(last), int(first_column), int(last_column)] if first > 0:
+                pass
+            case _:
+                raise NoAccessError("entries")
+        columns = range(len(self.columns))
+        return (
+            self.ends(now)[first - 1 : last or None],
+            list(columns[max(first_column, 1) - 1 : last_column or None]),
+        )
+
+    def _rows(
+        self, registers: Registers, style: ClockStyle, ends: list[int], columns: list[int]
+    ) -> Iterator[bytes]:
+        before: int | None = None
+        for end in ends:
+            energies = registers.energies(end)
+            cells = []
+            for place in columns:
+                _, code = self.columns[place]
+                match code:
+                    case _ if code == CLOCK:
+                        follows = self.null_clock and before == end - PERIOD
+                        cell = axdr.NULL if follows else axdr.octets(times.encode(end, style))
+                    case _ if code == STATUS:
+                        cell = axdr.u8(self._status(end))
+                    case _:
+                        cell = axdr.u32(energies[code])
+                cells.append(cell)
+            before = end
+            yield axdr.structure(*cells)
+
+    def _status(self, end: int) -> int:
+        failed = any(down < end and end - PERIOD < up for down, up in self.outages)
+        return _POWER_DOWN if failed else 0

@@ -1,0 +1,220 @@
+"""What a client may ask for in an association: GET and ACTION, in blocks where they are long."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from . import acse, axdr
+from .meter import DlmsMeter
+from .obis import written
+from .objects import CURRENT_ASSOCIATION, LOAD_PROFILE, CosemObject
+from .profile import NoAccessError
+
+GET_REQUEST: Final = 0xC0
+SET_REQUEST: Final = 0xC1
+ACTION_REQUEST: Final = 0xC3
+GET_RESPONSE: Final = 0xC4
+ACTION_RESPONSE: Final = 0xC7
+EXCEPTION: Final = 0xD8
+DATA_NOTIFICATION: Final = 0x0F
+
+_NORMAL: Final = 1
+_NEXT: Final = 2
+_WITH_LIST: Final = 3
+_WITH_BLOCK: Final = 2
+
+#: Results of access to data (clause 9.5).
+READ_WRITE_DENIED: Final = 3
+OBJECT_UNDEFINED: Final = 4
+CLASS_INCONSISTENT: Final = 9
+NO_LONG_GET: Final = 16
+BLOCK_NUMBER_INVALID: Final = 19
+OTHER_REASON: Final = 250
+
+#: What a block takes besides its data, and the length before them.
+_BLOCK_HEAD: Final = 12
+_REPLY_TO_CHALLENGE: Final = 1
+
+
+class RefusedError(Exception):
+    """An exception-response, which stands for an answer (clause 9.3.10)."""
+
+    def __init__(self, state: int, service: int, counter: int | None = None) -> None:
+        """Take the errors, and the counter that is expected with the last one of them."""
+        super().__init__(f"exception {state} {service}")
+        self.apdu = bytes([EXCEPTION, state, service])
+        if counter is not None:
+            self.apdu += counter.to_bytes(4)
+
+
+def not_allowed() -> RefusedError:
+    """Return the exception of a service that is not allowed: operation not possible."""
+    return RefusedError(1, 1)
+
+
+def not_supported() -> RefusedError:
+    """Return the exception of a service that is not supported."""
+    return RefusedError(1, 2)
+
+
+def deciphering_error() -> RefusedError:
+    """Return the exception of what cannot be deciphered."""
+    return RefusedError(1, 5)
+
+
+def counter_error(expected: int) -> RefusedError:
+    """Return the exception of an invocation counter that was used before."""
+    return RefusedError(1, 6, expected)
+
+
+class Services:
+    """The services of one association."""
+
+    def __init__(
+        self,
+        meter: DlmsMeter,
+        visible: Mapping[str, CosemObject],
+        *,
+        conformance: int,
+        max_pdu: int,
+        prove: Callable[[bytes], bytes | None] | None,
+    ) -> None:
+        """Take what its client sees and what was agreed on.
+
+        ``max_pdu`` is the space for an answer without its protection. ``prove`` takes the
+        client's answer to the challenge and gives the meter's, or None where it is wrong; it is
+        None where no challenge is open.
+        """
+        self.meter = meter
+        self.visible = visible
+        self.conformance = conformance
+        self.max_pdu = max_pdu
+        self.prove = prove
+        self._rest = b""
+        self._block = 0
+
+    @property
+    def midway(self) -> bool:
+        """Whether blocks of an answer are still to come."""
+        return bool(self._rest)
+
+    def answer(self, apdu: bytes) -> bytes:
+        """Answer a request; RefusedError where an exception-response is the answer."""
+        try:
+            return self._answer(axdr.Reader(apdu))
+        except (ValueError, IndexError) as error:
+            self.meter.note("not understood", str(error))
+            raise RefusedError(2, 3) from error
+
+    def _answer(self, request: axdr.Reader) -> bytes:
+        tag, kind, invoke = request.number(), request.number(), request.number()
+        if self.prove is not None and (tag, kind) != (ACTION_REQUEST, _NORMAL):
+            raise not_allowed()
+        if self.meter.faults.happens("other_answers"):
+            invoke ^= 0x0F
+        match tag, kind:
+            case 0xC0, 1:
+                name, value = self._get(request)
+                self.meter.note("get", name)
+                return self._fit(invoke, _NORMAL, value)
+            case 0xC0, 2:
+                return self._next(invoke, request.number(4))
+            case 0xC0, 3:
+                if self.meter.refuses_lists or not acse.can(
+                    self.conformance, "multiple-references"
+                ):
+                    raise not_supported()
+                found = [self._get(request) for _ in range(request.length())]
+                self.meter.note("get list", " ".join(name for name, _ in found))
+                return self._fit(
+                    invoke,
+                    _WITH_LIST,
+                    axdr.length(len(found)) + b"".join(value for _, value in found),
+                )
+            case 0xC3, 1:
+                return self._act(invoke, request)
+            case _:
+                raise not_supported()
+
+    def _get(self, request: axdr.Reader) -> tuple[str, bytes]:
+        """Read what one attribute is asked for; return its name and the result."""
+        class_id = request.number(2)
+        code = written(request.take(6))
+        attribute = request.number()
+        selection = None
+        if request.number():
+            start = request.at
+            request.number()
+            request.value()
+            selection = request.data[start : request.at]
+        name = f"{code} {attribute}"
+        value = self._value(class_id, code, attribute, selection)
+        if isinstance(value, int):
+            return name, bytes([1, value])
+        if self.meter.faults.happens("trailing_bytes"):
+            value += value[-len(value) // 2 :]
+        return name, b"\x00" + value
+
+    def _value(
+        self, class_id: int, code: str, attribute: int, selection: bytes | None
+    ) -> bytes | int:
+        """Return the encoded value of an attribute, or why there is none."""
+        found = self.visible.get(code)
+        if found is None:
+            return READ_WRITE_DENIED if code in self.meter.objects else OBJECT_UNDEFINED
+        if found.class_id != class_id:
+            return CLASS_INCONSISTENT
+        now = int(self.meter.clock())
+        if selection is not None:
+            if code != LOAD_PROFILE or attribute != 2:
+                return OTHER_REASON
+            meter = self.meter
+            try:
+                return meter.profile.buffer(meter.registers, meter.clock_style, now, selection)
+            except NoAccessError as error:
+                meter.note("selection refused", str(error))
+                return OTHER_REASON
+        value = found.attribute(attribute, now)
+        return READ_WRITE_DENIED if value is None else value
+
+    def _fit(self, invoke: int, kind: int, result: bytes) -> bytes:
+        """Return a whole answer, or its first block where it is too long."""
+        if len(result) + 3 <= self.max_pdu:
+            return bytes([GET_RESPONSE, kind, invoke]) + result
+        if not acse.can(self.conformance, "block-transfer-with-get"):
+            raise RefusedError(1, 4)
+        # A result of one attribute says in each block that it is data.
+        self._rest = result[1:] if kind == _NORMAL else result
+        self._block = 0
+        return self._next(invoke, 0)
+
+    def _next(self, invoke: int, number: int) -> bytes:
+        head = bytes([GET_RESPONSE, _WITH_BLOCK, invoke])
+        if not self._rest:
+            return head + b"\x01" + number.to_bytes(4) + bytes([1, NO_LONG_GET])
+        if number != self._block:
+            self._rest = b""
+            return head + b"\x01" + number.to_bytes(4) + bytes([1, BLOCK_NUMBER_INVALID])
+        size = self.max_pdu - _BLOCK_HEAD
+        raw, self._rest = self._rest[:size], self._rest[size:]
+        self._block += 1
+        self.meter.note("block", str(self._block))
+        last = bytes([not self._rest])
+        return head + last + self._block.to_bytes(4) + b"\x00" + axdr.sized(raw)
+
+    def _act(self, invoke: int, request: axdr.Reader) -> bytes:
+        """Take the answer to the challenge; there is nothing else to be done here."""
+        class_id, name, method = request.number(2), request.take(6), request.number()
+        self.meter.note("action", f"{written(name)} {method}")
+        head = bytes([ACTION_RESPONSE, _NORMAL, invoke])
+        found = self.visible.get(written(name))
+        if found is None or found.class_id != class_id:
+            return head + bytes([OBJECT_UNDEFINED, 0])
+        prove = self.prove
+        if found.code != CURRENT_ASSOCIATION or method != _REPLY_TO_CHALLENGE or prove is None:
+            return head + bytes([READ_WRITE_DENIED, 0])
+        proof = request.value() if request.number() else None
+        answer = prove(proof) if isinstance(proof, bytes) else None
+        if answer is None:
+            return head + bytes([READ_WRITE_DENIED, 0])
+        self.prove = None
+        return head + b"\x00\x01\x00" + axdr.octets(answer)
