@@ -1,0 +1,133 @@
+"""Clients of other origin read the simulated meter: they and it know nothing of each other."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from math import isclose
+from typing import Final
+
+from benchmarks._dlms_peers import BOTH, Found, Task, dlms_cosem_reads, gurux_reads
+from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
+from simulator.dlms.objects import CURRENT_ASSOCIATION
+from simulator.tcp import TcpLine
+
+_NOW: Final = 1_790_000_000
+_ROWS: Final = 500
+_SECRET: Final = b"12345678"
+#: Encryption keys by the suite.
+_KEYS: Final = {0: bytes(range(16)), 1: bytes(range(16)), 2: bytes(range(32))}
+_AUTHENTICATION_KEYS: Final = {
+    suite: bytes(byte ^ 0xFF for byte in key) for suite, key in _KEYS.items()
+}
+
+type _Reads = Callable[[DlmsMeter, Task], tuple[Found, Sequence[tuple[str, bytes]]]]
+
+
+def check_foreign_clients() -> list[str]:
+    """Print what gurux-dlms and dlms-cosem read from our meter; return where they do not."""
+    missed = []
+    print("\nClients of other origin read our meter")
+    for peer, reads, meters in (
+        ("gurux-dlms", gurux_reads, _gurux_meters()),
+        ("dlms-cosem", dlms_cosem_reads, _dlms_cosem_meters()),
+    ):
+        for meter in meters:
+            title = f"{peer}, {_title(meter)}"
+            said, wrong = asyncio.run(_be_read(meter, reads))
+            print(f"  {title:36} {'failed: ' + wrong if wrong else 'ok: ' + said}")
+            if wrong:
+                missed.append(title)
+    return missed
+
+
+def _gurux_meters() -> Iterable[DlmsMeter]:
+    for transport in (Transport.WRAPPER, Transport.HDLC):
+        for mechanism in (
+            Mechanism.NONE,
+            Mechanism.LLS,
+            Mechanism.MD5,
+            Mechanism.SHA1,
+            Mechanism.SHA256,
+        ):
+            yield _meter(transport, mechanism)
+        for suite in _KEYS:
+            yield _meter(transport, Mechanism.GMAC, suite)
+
+
+def _dlms_cosem_meters() -> Iterable[DlmsMeter]:
+    for mechanism in (Mechanism.NONE, Mechanism.LLS, Mechanism.GMAC):
+        yield _meter(Transport.WRAPPER, mechanism)
+
+
+def _meter(transport: Transport, mechanism: Mechanism, suite: int = 0) -> DlmsMeter:
+    with_keys = mechanism is Mechanism.GMAC
+    return DlmsMeter(
+        clock=lambda: _NOW,
+        transport=transport,
+        mechanism=mechanism,
+        secret=b"" if with_keys or mechanism is Mechanism.NONE else _SECRET,
+        suite=suite,
+        encryption_key=_KEYS[suite] if with_keys else None,
+        authentication_key=_AUTHENTICATION_KEYS[suite] if with_keys else b"",
+        policy=BOTH if with_keys else 0,
+        # dlms-cosem takes no message with a counter of 0.
+        server_counter=1,
+    )
+
+
+def _title(meter: DlmsMeter) -> str:
+    suite = f" suite {meter.suite}" if meter.mechanism is Mechanism.GMAC else ""
+    return f"{meter.transport}, {meter.mechanism.name}{suite}"
+
+
+async def _be_read(meter: DlmsMeter, reads: _Reads) -> tuple[str, str]:
+    """Let a meter be read; return how much was read, and what went wrong."""
+    ends = meter.profile.ends(_NOW)[:_ROWS]
+    async with TcpLine() as line:
+        task = asyncio.ensure_future(serve(line, meter))
+        wanted = Task(
+            host=line.host,
+            port=line.port,
+            registers=list(meter.registers.quantities),
+            start=datetime.fromtimestamp(ends[0], UTC),
+            end=datetime.fromtimestamp(ends[-1], UTC),
+        )
+        try:
+            found, _ = await asyncio.to_thread(reads, meter, wanted)
+        except Exception as error:  # noqa: BLE001  peers raise whatever they like
+            return "", "\n".join([repr(error), *error.__notes__])
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    said = (
+        f"{len(found.registers)} registers, clock, {len(found.objects)} objects, "
+        f"{len(found.rows)} rows by range, {len(found.entries) or 'none'} by entry"
+    )
+    return said, "; ".join(_differences(meter, ends, found))
+
+
+def _differences(meter: DlmsMeter, ends: Sequence[int], found: Found) -> Iterable[str]:
+    """Say what was read otherwise than the meter said it."""
+    registers = {code: meter.registers.value(code, _NOW) for code in meter.registers.quantities}
+    if found.registers.keys() != registers.keys() or not all(
+        isclose(value, registers[code]) for code, value in found.registers.items()
+    ):
+        yield f"registers: {found.registers}"
+    if found.clock != datetime.fromtimestamp(_NOW, UTC):
+        yield f"clock: {found.clock}"
+    objects = {(entry.class_id, entry.code) for entry in meter.objects.values()}
+    if set(found.objects) - {(15, CURRENT_ASSOCIATION)} != objects:
+        yield f"objects: {set(found.objects) ^ objects}"
+    rows = [
+        (
+            datetime.fromtimestamp(end, UTC),
+            [0, *(meter.registers.energies(end)[code] for code in meter.profile.registers)],
+        )
+        for end in ends
+    ]
+    if found.rows != rows:
+        yield f"{len(found.rows)} rows by range, the first {found.rows[:1]}, not {rows[:1]}"
+    if found.entries and found.entries != rows:
+        yield f"{len(found.entries)} rows by entry, the first {found.entries[:1]}"
