@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 import time
@@ -11,6 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
+from custom_components.onemeter.cadence import PATIENCE
+from custom_components.onemeter.meter import Protocol
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -106,7 +109,8 @@ async def test_nothing_but(
     """The entry is unavailable for the right reason, until the meter speaks again."""
     random = Random(0)
     async with PtyLine(tmp_path / "head") as line:
-        with patch("custom_components.onemeter.following.LONGEST_SILENCE", 0.5):
+        impatient = replace(PATIENCE[Protocol.SML], silence=0.5, unknown_silence=0.5)
+        with patch.dict(PATIENCE, {Protocol.SML: impatient}):
             async with speaking(line):
                 entry = await add_meter(hass, line)
                 following: Any = entry.runtime_data
@@ -141,7 +145,8 @@ async def test_noise_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         noise = asyncio.create_task(crackle())
-        with patch("custom_components.onemeter.following.FIRST_TELEGRAM", 0.5):
+        impatient = replace(PATIENCE[Protocol.SML], first_running=0.5)
+        with patch.dict(PATIENCE, {Protocol.SML: impatient}):
             assert not await hass.config_entries.async_setup(entry.entry_id)
         noise.cancel()
         assert entry.state is ConfigEntryState.SETUP_RETRY

@@ -29,7 +29,7 @@ from custom_components.onemeter.meter.errors import (
     RefusedError,
 )
 from custom_components.onemeter.meter.iec62056.codes import parse_address
-from custom_components.onemeter.polling import async_hand_over
+from custom_components.onemeter.coordinator import async_hand_over
 from custom_components.onemeter.schedule import next_due
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE

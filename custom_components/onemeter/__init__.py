@@ -8,9 +8,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 
 from .connection import is_polled
-from .const import CONF_BATTERY
+from .const import CONF_BATTERY, CONF_SYSTEM_TITLE
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
 from .following import PushedCoordinator
+from .invocation_counter import async_forget_counters
 from .issues import Issue, async_clear_issue
 from .meter.errors import (
     MeterConnectionError,
@@ -59,6 +60,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     for issue in Issue:
         async_clear_issue(hass, entry, issue)
     await async_forget(hass, entry.entry_id)
+    if CONF_SYSTEM_TITLE in entry.data:
+        await async_forget_counters(hass, entry.data[CONF_SYSTEM_TITLE])
 
 
 def _longest_wait(entry: OneMeterConfigEntry, situation: str | None) -> float:

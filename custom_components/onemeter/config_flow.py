@@ -17,7 +17,6 @@ from homeassistant.components.usb import (
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntry,
-    ConfigFlow,
     ConfigFlowResult,
 )
 from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
@@ -27,6 +26,9 @@ from homeassistant.util import dt as dt_util
 
 from .connection import expected_meter, is_polled, others_at
 from .const import CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DOMAIN, GENERATED, MODE_PUSHED
+from .coordinator import async_hand_over
+from .dlms_flow import DlmsSteps
+from .dlms_forms import POLLED_ONLY
 from .forms import (
     IEC62056_SCHEMA,
     MULTIPLIER_SCHEMA,
@@ -42,8 +44,7 @@ from .meter import MeterError, Protocol, Reading
 from .meter.errors import MeterConnectionError, PortBusyError
 from .meter.iec62056.settings import is_address, is_password
 from .options_flow import OneMeterOptionsFlow
-from .polling import async_hand_over
-from .probing import LISTEN_SECONDS, Probe
+from .probing import Probe
 from .situations import text_key
 from .summary import NOTHING, found, title, transformer_ratio
 
@@ -70,7 +71,7 @@ async def _async_users(hass: HomeAssistant, port: str) -> str:
     )
 
 
-class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
+class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
     """Reads a meter before anything is set up, so that no entry starts with a silent one.
 
     The form of the first step comes back with what was entered and what was heard instead, until
@@ -80,6 +81,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     VERSION = 1
     MINOR_VERSION = 1
 
+    _port_data: dict[str, Any]
     _data: dict[str, Any]
     _others: list[ConfigEntry]
     _probe: Probe
@@ -90,11 +92,8 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def __init__(self) -> None:
         """Start with empty forms and nothing to complain about."""
+        super().__init__()
         self._form: Mapping[str, Any] | None = None
-        #: The part of the entry data that the protocol's own form asks for.
-        self._details: Mapping[str, Any] = {}
-        self._errors: dict[str, str] = {}
-        self._placeholders: dict[str, str] = {}
 
     @staticmethod
     @callback
@@ -132,17 +131,22 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
                 description_placeholders=self._placeholders,
             )
         self._form = user_input
+        self._choice = ""
+        self._complain({})
         port = await self._async_stable(user_input[CONF_PORT])
-        self._data = to_data(user_input, port)
+        self._port_data = to_data(user_input, port)
         self._others = others_at(self.hass, port, besides=self.context.get("entry_id"))
-        is_iec = self._data[CONF_PROTOCOL] == Protocol.IEC62056
+        protocol = self._port_data[CONF_PROTOCOL]
+        is_iec = protocol == Protocol.IEC62056
         # Such a port is held by the other entry and would only be found busy. Only meters that
         # speak when they are called by their address can share one.
         if any(not (is_iec and _has_address(other)) for other in self._others):
             return self.async_abort(reason="already_configured")
         if is_iec:
             return await self.async_step_iec62056()
-        return self._async_begin()
+        if protocol == Protocol.DLMS:
+            return await self.async_step_dlms()
+        return self._async_begin({})
 
     async def async_step_iec62056(
         self, user_input: dict[str, Any] | None = None
@@ -152,8 +156,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             self._details = to_iec62056_data(user_input, self._details)
             if not (errors := self._wrong_details()):
-                self._data |= self._details
-                return self._async_begin()
+                return self._async_begin(self._details)
         return self.async_show_form(
             step_id="iec62056",
             data_schema=self.add_suggested_values_to_schema(
@@ -177,9 +180,11 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         return {}
 
     @callback
-    def _async_begin(self) -> ConfigFlowResult:
-        """Begin to look for the meter."""
-        self._probe = Probe(self._data, is_shared=bool(self._others))
+    @override
+    def _async_begin(self, details: Mapping[str, Any]) -> ConfigFlowResult:
+        """Begin to look for the meter, with this besides the port in the entry's data."""
+        self._data = {**self._port_data, **details}
+        self._probe = Probe(self.hass, self._data, is_shared=bool(self._others))
         self._probing = self.hass.async_create_background_task(
             self._async_look(), "look for a meter"
         )
@@ -211,7 +216,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         """Return what can be said of the search, as the key of a text and its placeholders."""
         port = self._data[CONF_PORT]
         if self._probe.mode == MODE_PUSHED:
-            return "listen", {"port": port, "seconds": str(LISTEN_SECONDS)}
+            return "listen", {"port": port, "seconds": str(self._probe.longest)}
         return "read", {"port": port, "received": str(self._probe.received)}
 
     @callback
@@ -229,6 +234,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         """Go on to what was found, or back to the form with the reason why nothing was."""
         if not self._progress.done():
             return self._async_show_progress()
+        step_id = None
         try:
             self._reading = self._probing.result()
         except ConfigEntryNotReady as error:
@@ -236,9 +242,10 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
             self._placeholders = {"port": self._data[CONF_PORT], "reason": str(error)}
         except MeterError as error:
             await self._async_explain(error)
+            step_id = self._step_to_mend(error)
         else:
-            return self.async_show_progress_done(next_step_id=self._following())
-        return self.async_show_progress_done(next_step_id=self._form_step)
+            step_id = self._following()
+        return self.async_show_progress_done(next_step_id=step_id or self._form_step)
 
     def _following(self) -> str:
         """Return the step that comes after a reading."""
@@ -277,14 +284,18 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         """Wait for a reading, and keep who spoke first."""
         reading = await self._probe.async_read()
         self._taken = dt_util.utcnow()
-        if self._data[CONF_PROTOCOL] == Protocol.IEC62056:
+        protocol = self._data[CONF_PROTOCOL]
+        if protocol != Protocol.SML:
             self._data[CONF_MODE] = self._probe.mode
+        if protocol == Protocol.DLMS and not is_polled(self._data):
+            for key in POLLED_ONLY & self._data.keys():
+                del self._data[key]
         return reading
 
     @callback
     def _async_hand_over(self, reading: Reading, unique_id: str) -> None:
-        """Let the entry begin with what was read for it."""
-        if is_polled(self._data):
+        """Let the entry begin with what was read for it, where the next may take long."""
+        if is_polled(self._data) or self._data[CONF_PROTOCOL] == Protocol.DLMS:
             async_hand_over(self.hass, unique_id, reading, self._taken)
 
     async def async_step_confirm(
@@ -323,7 +334,7 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id=step_id,
             data_schema=schema,
             errors=errors,
-            description_placeholders={"meter": self._title(), **found(self._reading)},
+            description_placeholders={"meter": self._title(), **found(self._reading, self._data)},
         )
 
     def _title(self) -> str:
@@ -348,7 +359,9 @@ class OneMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_reauth(self, _: Mapping[str, Any]) -> ConfigFlowResult:
-        """Begin to ask for another password, since the meter has rejected the one that is kept."""
+        """Begin to ask for another password or key, since the meter rejects what is kept."""
+        if self._get_reauth_entry().data[CONF_PROTOCOL] == Protocol.DLMS:
+            return await self.async_step_reauth_dlms()
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(

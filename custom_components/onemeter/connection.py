@@ -1,6 +1,6 @@
 """How an entry's meter is reached: from what the entry keeps to the client that reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -8,18 +8,33 @@ from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_POR
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    CONF_ADDRESS_LENGTH,
+    CONF_AUTHENTICATION,
+    CONF_AUTHENTICATION_KEY,
     CONF_BATTERY,
     CONF_BAUDRATE,
+    CONF_CLIENT,
+    CONF_COUNTER_INSTANCE,
+    CONF_DEDICATED_KEY,
     CONF_DTR,
+    CONF_ENCRYPTION_KEY,
     CONF_FRAMING,
+    CONF_INVERT_DEVIATION,
+    CONF_LOGICAL_DEVICE,
+    CONF_PHYSICAL_DEVICE,
+    CONF_PROTECTION,
     CONF_RTS,
+    CONF_SUITE,
     CONF_SWITCH_DELAY,
     CONF_SWITCH_SPEED,
+    CONF_SYSTEM_TITLE,
     CONF_TABLE,
+    CONF_TRANSPORT,
     DOMAIN,
     GENERATED,
     MODE_POLLED,
 )
+from .invocation_counter import StoredCounter
 from .meter import (
     POLLED_LINE,
     PUSHED_LINE,
@@ -30,12 +45,25 @@ from .meter import (
     PushedClient,
 )
 from .meter.clients import create_polled_client, create_pushed_client
+from .meter.dlms.settings import (
+    Authentication,
+    DlmsSettings,
+    Keys,
+    Protection,
+    Transport,
+    parse_password,
+)
 from .meter.iec62056.settings import SignOn
 
 
 def is_polled(data: Mapping[str, Any]) -> bool:
     """Tell whether the entry's meter speaks only when it is asked."""
     return bool(data.get(CONF_MODE) == MODE_POLLED)
+
+
+def writes_units(data: Mapping[str, Any]) -> bool:
+    """Tell whether a number without unit has none; else its code may imply one."""
+    return is_polled(data) and data[CONF_PROTOCOL] == Protocol.DLMS
 
 
 def expected_meter(entry: ConfigEntry) -> str | None:
@@ -66,18 +94,65 @@ def sign_on(data: Mapping[str, Any]) -> SignOn:
     )
 
 
+def keys(data: Mapping[str, Any]) -> Keys:
+    """Return the keys that the entry's meter encrypts and authenticates with."""
+    return Keys(_octets(data, CONF_ENCRYPTION_KEY), _octets(data, CONF_AUTHENTICATION_KEY))
+
+
+def dlms_settings(data: Mapping[str, Any]) -> DlmsSettings:
+    """Return how the entry's DLMS meter wants to be spoken to."""
+    password = data.get(CONF_PASSWORD)
+    return DlmsSettings(
+        transport=_choice(data, CONF_TRANSPORT, Transport),
+        client=data.get(CONF_CLIENT, DlmsSettings().client),
+        logical_device=data.get(CONF_LOGICAL_DEVICE),
+        physical_device=data.get(CONF_PHYSICAL_DEVICE),
+        address_length=data.get(CONF_ADDRESS_LENGTH),
+        authentication=_choice(data, CONF_AUTHENTICATION, Authentication) or Authentication.NONE,
+        password=None if password is None else parse_password(password),
+        keys=keys(data),
+        protection=_choice(data, CONF_PROTECTION, Protection),
+        dedicated_key=data.get(CONF_DEDICATED_KEY, False),
+        suite=data.get(CONF_SUITE),
+        system_title=_octets(data, CONF_SYSTEM_TITLE),
+        counter_instance=data.get(CONF_COUNTER_INSTANCE, 0),
+        invert_deviation=data.get(CONF_INVERT_DEVIATION, False),
+        sign_on_address=data.get(CONF_ADDRESS, ""),
+    )
+
+
 def make_pushed_client(data: Mapping[str, Any]) -> PushedClient:
     """Make the client that listens to the entry's meter."""
     protocol = Protocol(data[CONF_PROTOCOL])
     line = line_settings(data, PUSHED_LINE[protocol])
+    if protocol is Protocol.DLMS:
+        return create_pushed_client(protocol, data[CONF_PORT], line, keys(data))
     return create_pushed_client(protocol, data[CONF_PORT], line)
 
 
-def make_polled_client(data: Mapping[str, Any]) -> PolledClient:
+def make_polled_client(hass: HomeAssistant, data: Mapping[str, Any]) -> PolledClient:
     """Make the client that asks the entry's meter."""
     protocol = Protocol(data[CONF_PROTOCOL])
     line = line_settings(data, POLLED_LINE[protocol])
+    if protocol is Protocol.DLMS:
+        settings, counter = dlms_settings(data), _counter(hass, data)
+        return create_polled_client(protocol, data[CONF_PORT], line, settings, counter)
     return create_polled_client(protocol, data[CONF_PORT], line, sign_on(data))
+
+
+def _counter(hass: HomeAssistant, data: Mapping[str, Any]) -> StoredCounter | None:
+    """Return where the numbers of an entry's client come from, if it needs any."""
+    if CONF_SYSTEM_TITLE not in data or CONF_ENCRYPTION_KEY not in data:
+        return None
+    return StoredCounter(hass, data[CONF_SYSTEM_TITLE], data[CONF_ENCRYPTION_KEY])
+
+
+def _octets(data: Mapping[str, Any], key: str) -> bytes | None:
+    return bytes.fromhex(data[key]) if key in data else None
+
+
+def _choice[T](data: Mapping[str, Any], key: str, kind: Callable[[str], T]) -> T | None:
+    return kind(data[key]) if key in data else None
 
 
 def others_at(hass: HomeAssistant, port: str, besides: str | None = None) -> list[ConfigEntry]:

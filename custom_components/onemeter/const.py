@@ -26,6 +26,29 @@ CONF_SWITCH_SPEED: Final = "switch_speed"
 #: float, s
 CONF_SWITCH_DELAY: Final = "switch_delay"
 
+# Entry data of DLMS meters. The numbers are int; keys and the system title hexadecimal digits.
+#: str, a value of Transport; CONF_ADDRESS is the device address of its sign-on
+CONF_TRANSPORT: Final = "transport"
+CONF_CLIENT: Final = "client"
+CONF_LOGICAL_DEVICE: Final = "logical_device"
+CONF_PHYSICAL_DEVICE: Final = "physical_device"
+#: int, bytes
+CONF_ADDRESS_LENGTH: Final = "address_length"
+#: str, a value of Authentication
+CONF_AUTHENTICATION: Final = "authentication"
+CONF_ENCRYPTION_KEY: Final = "encryption_key"
+CONF_AUTHENTICATION_KEY: Final = "authentication_key"
+#: This client's own, made up for each entry
+CONF_SYSTEM_TITLE: Final = "system_title"
+#: str, a value of Protection
+CONF_PROTECTION: Final = "protection"
+CONF_SUITE: Final = "suite"
+#: bool
+CONF_DEDICATED_KEY: Final = "dedicated_key"
+CONF_COUNTER_INSTANCE: Final = "counter_instance"
+#: bool, True where the meter counts its deviation from UTC the other way round
+CONF_INVERT_DEVIATION: Final = "invert_deviation"
+
 # CONF_MODE, in protocols that know both: who speaks first.
 MODE_PUSHED: Final = "pushed"
 MODE_POLLED: Final = "polled"

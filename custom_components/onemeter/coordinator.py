@@ -12,25 +12,39 @@ from typing import override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
-from .connection import expected_meter
+from .connection import expected_meter, writes_units
 from .const import DOMAIN
 from .issues import Issue, async_clear_issue, async_raise_issue
 from .meaning import completed
 from .meter import Identity, Key, PolledClient, PushedClient, Reading, Register
 from .meter.errors import OtherMeterError
 from .meter.port import redact
-from .situations import as_meter_error, update_failed
+from .situations import Failure, as_meter_error, update_failed
 from .totals import Totals
 
 _LOGGER = logging.getLogger(__name__)
 
 _READINGS_KEPT = 5
 
+#: What flows have just read, by the unique id of the entry that each has set up, with the time.
+_HANDED_OVER: HassKey[dict[str, tuple[Reading, datetime]]] = HassKey(f"{DOMAIN}_handed_over")
+
 type OneMeterConfigEntry = ConfigEntry[OneMeterCoordinator]
+
+
+@callback
+def async_hand_over(hass: HomeAssistant, unique_id: str, reading: Reading, taken: datetime) -> None:
+    """Spare a meter that was just read the reading with which setting it up begins.
+
+    That may take minutes, during which the user's dialog stays open, and some of a battery.
+    """
+    hass.data.setdefault(_HANDED_OVER, {})[unique_id] = (reading, taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +97,11 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         self._publish_interval = publish_interval
         self._expected = expected_meter(entry)
+        self._writes_units = writes_units(entry.data)
 
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._newest: MeterData
-        self._failure: UpdateFailed | None = None
+        self._failure: Failure | None = None
         self._accepted_at = monotonic()
         self._published_at = self._accepted_at
         self._cancel_publishing: CALLBACK_TYPE | None = None
@@ -139,7 +154,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         try:
             await self._async_wait_for_first()
-        except UpdateFailed:
+        except UpdateFailed, ConfigEntryAuthFailed:
             # Setting up again must find the port closed.
             follower.cancel()
             await asyncio.wait([follower])
@@ -151,11 +166,21 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @abstractmethod
     async def _async_wait_for_first(self) -> None:
-        """Wait for the first reading, but not for too long; raise UpdateFailed without one."""
+        """Wait for the first reading, but not for too long; raise what prevents it."""
 
     @abstractmethod
     def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
         """Add to the data of a reading what still holds of earlier ones."""
+
+    @callback
+    def _async_handed_over(self) -> tuple[Reading, datetime] | None:
+        """Return what a flow has just read for this entry, and when; once."""
+        handed_over = self.hass.data.get(_HANDED_OVER, {})
+        return handed_over.pop(str(self.config_entry.unique_id), None)
+
+    def _is_own(self, meter: Identity) -> bool:
+        """Tell whether a reading is one of the entry's own meter."""
+        return self._expected is None or meter.unique_id == self._expected
 
     @callback
     def _async_take(self, reading: Reading, *, partial: bool = False) -> bool:
@@ -165,12 +190,14 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         """
         if self._shutdown_requested:
             return False
-        if self._expected is not None and reading.meter.unique_id != self._expected:
+        if not self._is_own(reading.meter):
             if reading.meter.unique_id is not None:
                 self._async_meet(reading.meter.unique_id)
             return False
         now = self._accepted_at = monotonic()
-        registers = {key: completed(key, item) for key, item in reading.current().items()}
+        registers = reading.current()
+        if not self._writes_units:
+            registers = {key: completed(key, item) for key, item in registers.items()}
         withheld = self.totals.async_review(registers)
         data = MeterData(reading.meter, registers, dt_util.utcnow(), reading.time, withheld)
         self._newest = self._complete(reading, data, partial=partial)
@@ -220,6 +247,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._async_cancel_publishing()
         self._failure = self._explain(error)
         self.async_set_update_error(self._failure)
+        if isinstance(self._failure, ConfigEntryAuthFailed):
+            self.config_entry.async_start_reauth(self.hass)
 
     @callback
     def _async_meet(self, other: str) -> None:
@@ -235,7 +264,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         port = redact(self.client.url)
         return OtherMeterError(f"another meter is at {port}", port=port)
 
-    def _explain(self, error: Exception) -> UpdateFailed:
+    def _explain(self, error: Exception) -> Failure:
         """Keep the situation that an error means, and return it in the user's words."""
         meter_error = as_meter_error(error, self.client.url)
         self.situation = meter_error.situation

@@ -8,29 +8,22 @@ from time import monotonic
 from typing import override
 
 from homeassistant.const import CONF_PROTOCOL
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CoreState, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.util import dt as dt_util
 
+from .cadence import PATIENCE, Cadence
 from .connection import make_pushed_client
 from .const import CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
 from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .issues import Issue, async_clear_issue, async_raise_issue
-from .meter import Key, MeterError, Protocol, PushedClient, Reading
+from .meter import Identity, Key, MeterError, Protocol, PushedClient, Reading
 from .meter.errors import MeterConnectionError
 from .pin_lock import PinLock
 from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Seconds that setting up, and with it the start of Home Assistant, waits for the first telegram;
-#: meters push every one to five seconds, and one that takes longer is tried again.
-FIRST_TELEGRAM = 8
-#: The same in IEC 62056-21: a telegram without checksum is heard twice before it is believed, and
-#: those with one come every ten seconds from some meters.
-FIRST_IEC_TELEGRAM = 20
-#: Seconds without a telegram after which a meter counts as silent and its port is opened anew;
-#: meters push every one to five seconds.
-LONGEST_SILENCE = 30
 #: Seconds without the entry's own meter after which another one's telegrams are not just crosstalk.
 OTHER_METER_PATIENCE = 10
 
@@ -47,18 +40,35 @@ class PushedCoordinator(OneMeterCoordinator):
         """Make the client; nothing is opened yet."""
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL)
         super().__init__(hass, entry, make_pushed_client(entry.data), interval)
+        self._protocol = Protocol(entry.data[CONF_PROTOCOL])
+        self._patience = PATIENCE[self._protocol]
+        self._cadence = Cadence(self._patience)
+        #: When the last telegram of this meter came, since the port was opened.
+        self._heard_at: float | None = None
         self._seen: dict[Key, float] = {}
+        #: Whether it was this meter that has last told its id since the port was opened.
+        self._is_named = False
         self._pin_lock = PinLock()
         self._locked: bool | None = None
 
     @override
     async def _async_wait_for_first(self) -> None:
-        is_sml = self.config_entry.data[CONF_PROTOCOL] == Protocol.SML
+        self._async_take_handed_over()
+        is_running = self.hass.state is CoreState.running
+        patience = self._patience.first_running if is_running else self._patience.first
         try:
-            async with asyncio.timeout(FIRST_TELEGRAM if is_sml else FIRST_IEC_TELEGRAM):
+            async with asyncio.timeout(patience):
                 await self._first
         except TimeoutError:
             raise self._explain(self._diagnose()) from None
+
+    @callback
+    def _async_take_handed_over(self) -> None:
+        """Take what a flow has just heard, of a meter that may not speak again for a while."""
+        if handed_over := self._async_handed_over():
+            reading, taken = handed_over
+            if (dt_util.utcnow() - taken).total_seconds() < self._cadence.silence:
+                self._async_take(reading)
 
     @override
     async def _async_follow(self) -> None:
@@ -70,6 +80,9 @@ class PushedCoordinator(OneMeterCoordinator):
                 self._first.set_exception(self._explain(error))
                 return
             lost = isinstance(error, MeterConnectionError)
+            if lost:
+                # The gap until then is none that the meter has made.
+                self._heard_at = None
             if not lost or self._failure is None:
                 wait = SHORTEST_WAIT
             self._async_fail(error)
@@ -82,14 +95,16 @@ class PushedCoordinator(OneMeterCoordinator):
     async def _async_listen(self) -> Exception:
         """Take readings until the port is lost or no more come; return why it ended."""
         self._other_meter = None
+        self._is_named = False
         try:
             async with (
-                asyncio.timeout(LONGEST_SILENCE) as deadline,
+                asyncio.timeout(self._cadence.silence) as deadline,
                 aclosing(self.client.listen()) as readings,
             ):
                 async for reading in readings:
                     if self._async_take(reading):
-                        deadline.reschedule(self.hass.loop.time() + LONGEST_SILENCE)
+                        self._async_learn()
+                        deadline.reschedule(self.hass.loop.time() + self._cadence.silence)
         except TimeoutError:
             return self._diagnose()
         except (MeterError, ConfigEntryNotReady) as err:
@@ -99,6 +114,29 @@ class PushedCoordinator(OneMeterCoordinator):
             return err
         return self._diagnose()
 
+    @callback
+    def _async_learn(self) -> None:
+        """Learn how often the meter speaks; a gap that has ended in silence counts too."""
+        now = monotonic()
+        if self._heard_at is not None:
+            self._cadence.add(now - self._heard_at)
+        self._heard_at = now
+
+    @override
+    def _is_own(self, meter: Identity) -> bool:
+        """Tell whether a telegram is one of the entry's own meter.
+
+        DLMS meters tell their id in some of their lists only. Wired as they are, a list without one
+        is of the meter that has last told its id at this port.
+        """
+        is_own = super()._is_own(meter)
+        if self._protocol is not Protocol.DLMS:
+            return is_own
+        if meter.unique_id is None:
+            return is_own or self._is_named
+        self._is_named = is_own
+        return is_own
+
     @override
     def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
         """Add what earlier telegrams told not too long ago, for meters that send in turns."""
@@ -107,15 +145,17 @@ class PushedCoordinator(OneMeterCoordinator):
         self._seen.update(dict.fromkeys(fresh, now))
         if len(self._seen) != len(fresh):
             self._seen = {
-                key: seen for key, seen in self._seen.items() if now - seen < LONGEST_SILENCE
+                key: seen for key, seen in self._seen.items() if now - seen < self._patience.kept
             }
             earlier = self._newest
             registers = {
                 key: fresh[key] if key in fresh else earlier.registers[key] for key in self._seen
             }
             withheld = data.withheld | (earlier.withheld - fresh.keys())
-            data = replace(data, registers=registers, withheld=withheld)
-        self._async_watch_lock(data)
+            meter = earlier.meter if data.meter.unique_id is None else data.meter
+            data = replace(data, meter=meter, registers=registers, withheld=withheld)
+        if self._protocol is not Protocol.DLMS:
+            self._async_watch_lock(data)
         return data
 
     @callback

@@ -77,19 +77,16 @@ def select(key: str, options: list[str]) -> SelectSelector:
     )
 
 
-def whole_number(least: int, most: int, unit: str) -> probatio.All[Any]:
+def whole_number(least: int, most: int, unit: str | None = None) -> probatio.All[Any]:
     """Make a field for a whole number."""
-    return probatio.All(
-        NumberSelector(
-            NumberSelectorConfig(
-                min=least, max=most, mode=NumberSelectorMode.BOX, unit_of_measurement=unit
-            )
-        ),
-        probatio.Coerce(int),
-    )
+    config = NumberSelectorConfig(min=least, max=most, mode=NumberSelectorMode.BOX)
+    if unit is not None:
+        config["unit_of_measurement"] = unit
+    return probatio.All(NumberSelector(config), probatio.Coerce(int))
 
 
-def _password() -> TextSelector:
+def hidden_text() -> TextSelector:
+    """Make a field whose content the browser shows only when it is asked to."""
     return TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 
 
@@ -120,7 +117,7 @@ IEC62056_SCHEMA = probatio.Schema(
         probatio.Required(SECTION_EXPERT): section(
             probatio.Schema(
                 {
-                    probatio.Optional(probatio.Secret(CONF_PASSWORD)): _password(),
+                    probatio.Optional(probatio.Secret(CONF_PASSWORD)): hidden_text(),
                     probatio.Required(CONF_TABLE, default=USUAL): select(
                         CONF_TABLE, [USUAL, *_TABLES]
                     ),
@@ -141,7 +138,9 @@ IEC62056_SCHEMA = probatio.Schema(
     }
 )
 
-PASSWORD_SCHEMA = probatio.Schema({probatio.Required(probatio.Secret(CONF_PASSWORD)): _password()})
+PASSWORD_SCHEMA = probatio.Schema(
+    {probatio.Required(probatio.Secret(CONF_PASSWORD)): hidden_text()}
+)
 
 MULTIPLIER_SCHEMA = probatio.Schema(
     {
@@ -170,7 +169,7 @@ def to_form(data: Mapping[str, Any]) -> dict[str, Any]:
         CONF_PORT: data[CONF_PORT],
         CONF_PROTOCOL: data[CONF_PROTOCOL],
         SECTION_LINE: {
-            key: _name(choices, data.get(key)) for key, choices in _LINE_CHOICES.items()
+            key: name_of(choices, data.get(key)) for key, choices in _LINE_CHOICES.items()
         },
     }
 
@@ -192,7 +191,7 @@ def to_iec62056_form(data: Mapping[str, Any]) -> dict[str, Any]:
         CONF_ADDRESS: data.get(CONF_ADDRESS, ""),
         SECTION_EXPERT: {
             CONF_PASSWORD: UNCHANGED if CONF_PASSWORD in data else "",
-            CONF_TABLE: _name(_TABLES, data.get(CONF_TABLE)),
+            CONF_TABLE: name_of(_TABLES, data.get(CONF_TABLE)),
             CONF_FIXED_SPEED: not data.get(CONF_SWITCH_SPEED, True),
             CONF_SWITCH_DELAY: data.get(CONF_SWITCH_DELAY, 0.0),
         },
@@ -217,6 +216,6 @@ def to_iec62056_data(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict
     return {key: value for key, value in data.items() if value} | speed
 
 
-def _name(choices: Mapping[str, int | str], kept: object) -> str:
+def name_of(choices: Mapping[str, int | str], kept: object) -> str:
     """Return the option for what an entry keeps of a setting."""
     return next((name for name, value in choices.items() if value == kept), USUAL)

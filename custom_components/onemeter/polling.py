@@ -9,14 +9,13 @@ import logging
 from typing import Final, override
 
 from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import UpdateFailed
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 
 from .connection import make_polled_client
-from .const import CONF_BATTERY, DOMAIN
+from .const import CONF_BATTERY
 from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .live import LiveRegisters
 from .meter import Key, MeterError, PolledClient, Reading, Register
@@ -24,7 +23,7 @@ from .meter.errors import MeterConnectionError, MeterSilentError, OtherMeterErro
 from .meter.port import redact
 from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
 from .schedule import next_due, poll_interval
-from .situations import as_meter_error, slow_readout
+from .situations import Failure, as_meter_error, is_about_credentials, slow_readout
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,18 +43,6 @@ FIRST_READOUT: Final = 20
 #: ... and all in all where bytes have come by then.
 LONGEST_FIRST_READOUT: Final = 60
 
-#: What flows have just read, by the unique id of the entry that each has set up, with the time.
-_HANDED_OVER: HassKey[dict[str, tuple[Reading, datetime]]] = HassKey(f"{DOMAIN}_handed_over")
-
-
-@callback
-def async_hand_over(hass: HomeAssistant, unique_id: str, reading: Reading, taken: datetime) -> None:
-    """Spare a meter that was just read the readout with which setting it up begins.
-
-    That may take minutes, during which the user's dialog stays open, and some of a battery.
-    """
-    hass.data.setdefault(_HANDED_OVER, {})[unique_id] = (reading, taken)
-
 
 class PolledCoordinator(OneMeterCoordinator):
     """Follows a meter by asking.
@@ -69,7 +56,7 @@ class PolledCoordinator(OneMeterCoordinator):
 
     def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
         """Make the client; nothing is opened yet."""
-        super().__init__(hass, entry, make_polled_client(entry.data), publish_interval=0)
+        super().__init__(hass, entry, make_polled_client(hass, entry.data), publish_interval=0)
         #: Time between two readouts.
         self.interval = poll_interval(entry)
         self._on_battery: bool = entry.data.get(CONF_BATTERY, False)
@@ -87,7 +74,7 @@ class PolledCoordinator(OneMeterCoordinator):
     async def async_read_now(self) -> None:
         """Read the meter; a readout in progress is taken for the one that is asked for.
 
-        Raises UpdateFailed with the reason when the meter cannot be read.
+        Raises UpdateFailed or ConfigEntryAuthFailed with the reason when the meter cannot be read.
         """
         ended = self._readout_ended
         if self._rest is not None:
@@ -104,7 +91,7 @@ class PolledCoordinator(OneMeterCoordinator):
 
         The base class would read it once more for a second entity.
         """
-        with suppress(UpdateFailed):
+        with suppress(UpdateFailed, ConfigEntryAuthFailed):
             await self.async_read_now()
 
     @override
@@ -124,7 +111,7 @@ class PolledCoordinator(OneMeterCoordinator):
                 raise self._why_none_yet()
         await self._first
 
-    def _why_none_yet(self) -> UpdateFailed:
+    def _why_none_yet(self) -> Failure:
         if self._attempt_failed is None and self.client.counters.received:
             return slow_readout(self.client.url)
         return self._explain(self._attempt_failed or self._silence())
@@ -158,14 +145,11 @@ class PolledCoordinator(OneMeterCoordinator):
     @callback
     def _async_take_handed_over(self) -> datetime | None:
         """Take what a flow has just read; return when, if that will do instead of a readout."""
-        handed_over = self.hass.data.get(_HANDED_OVER, {})
-        reading, taken = handed_over.pop(str(self.config_entry.unique_id), (None, dt_util.utcnow()))
+        if (handed_over := self._async_handed_over()) is None:
+            return None
+        reading, taken = handed_over
         # Watching begins after a readout.
-        if (
-            reading is None
-            or self._live.pause == 0
-            or next_due(taken, self.interval) < dt_util.utcnow()
-        ):
+        if self._live.pause == 0 or next_due(taken, self.interval) < dt_util.utcnow():
             return None
         return taken if self._async_take(reading) else None
 
@@ -177,7 +161,7 @@ class PolledCoordinator(OneMeterCoordinator):
         try:
             error = await self._async_attempt()
             for pause in pauses:
-                if error is None or isinstance(error, OtherMeterError):
+                if error is None or _is_final(error):
                     break
                 self._attempt_failed = error
                 await asyncio.sleep(pause)
@@ -228,6 +212,10 @@ class PolledCoordinator(OneMeterCoordinator):
 
     async def _async_rest_until_retry(self, error: MeterError, wait: float) -> float:
         """Wait before a meter that could not be read is tried again; return the next wait."""
+        if is_about_credentials(error):
+            # Meters that are given wrong ones lock themselves; new ones set the entry up anew.
+            await self._async_rest(None, asyncio.Event().wait())
+            return SHORTEST_WAIT
         url = self.client.url
         closed = isinstance(error, MeterConnectionError)
         if closed and not (self._on_battery and isinstance(error, PortLostError)):
@@ -282,3 +270,8 @@ class PolledCoordinator(OneMeterCoordinator):
     def _silence(self) -> MeterSilentError:
         port = redact(self.client.url)
         return MeterSilentError(f"nothing has come from {port} for too long", port=port)
+
+
+def _is_final(error: MeterError) -> bool:
+    """Tell whether a second attempt could only end like the first one."""
+    return isinstance(error, OtherMeterError) or is_about_credentials(error)

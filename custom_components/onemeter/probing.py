@@ -1,19 +1,21 @@
 """Finding the meter that the data of an entry describe, by listening and by asking."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Final
 
-from homeassistant.const import CONF_PROTOCOL
+from homeassistant.const import CONF_MODE, CONF_PROTOCOL
+from homeassistant.core import HomeAssistant, callback
 
 from .connection import make_polled_client, make_pushed_client
 from .const import CONF_BATTERY, MODE_POLLED, MODE_PUSHED
-from .meter import MeterError, PolledClient, Protocol, PushedClient, Reading
+from .meter import Counters, MeterError, PolledClient, Protocol, PushedClient, Reading
 from .meter.detect import NOISE
 from .meter.errors import (
     UNKNOWN,
+    AddressError,
     ChecksumError,
     MeterSilentError,
     UnknownDataError,
@@ -21,25 +23,42 @@ from .meter.errors import (
 
 #: Seconds until the first reading must have been pushed; most meters send every 1 to 4 s.
 LISTEN_SECONDS = 15
+#: The same in DLMS, where many meters send once a minute.
+DLMS_LISTEN_SECONDS = 75
 #: Seconds after which a meter of IEC 62056-21 that does not speak by itself is asked.
 PUSH_SECONDS = 2.5
+#: The same in DLMS.
+DLMS_PUSH_SECONDS = 12
+#: Seconds until a DLMS meter must have told its id, where what it sends first does not.
+NAME_SECONDS = 12
+#: Seconds between two looks at whether it is the keys that are wrong.
+_LOOK_SECONDS: Final = 0.5
 
 #: What bytes look like that are of the right protocol.
-_IEC62056: Final = "IEC 62056-21"
+_LOOKS: Final = {Protocol.SML: "SML", Protocol.IEC62056: "IEC 62056-21", Protocol.DLMS: "DLMS"}
 
 
 class Probe:
     """Takes a meter's first reading, and finds out who speaks first."""
 
-    def __init__(self, data: Mapping[str, Any], *, is_shared: bool) -> None:
+    def __init__(self, hass: HomeAssistant, data: Mapping[str, Any], *, is_shared: bool) -> None:
         """Take the data of an entry, and whether other meters are asked at the same port."""
+        self._hass = hass
         self._data = data
-        self._is_asked = data[CONF_PROTOCOL] == Protocol.IEC62056
+        self._protocol = Protocol(data[CONF_PROTOCOL])
+        self._is_dlms = self._protocol is Protocol.DLMS
+        chosen = data.get(CONF_MODE)
+        self._is_asked = self._protocol is not Protocol.SML and chosen != MODE_PUSHED
         # Where others are asked nobody pushes, and a meter on a battery sleeps.
-        self._is_heard = not is_shared and not data.get(CONF_BATTERY)
+        self._is_heard = not (is_shared or data.get(CONF_BATTERY) or chosen == MODE_POLLED)
         self._clients: list[PushedClient | PolledClient] = []
         #: Whether the meter is listened to at present, or asked.
         self.mode = MODE_PUSHED if self._is_heard else MODE_POLLED
+
+    @property
+    def longest(self) -> float:
+        """Seconds for which the meter is listened to at the most, once."""
+        return DLMS_LISTEN_SECONDS if self._is_dlms else LISTEN_SECONDS
 
     @property
     def received(self) -> int:
@@ -52,25 +71,26 @@ class Probe:
         Raises MeterError, the one that says most, and ConfigEntryNotReady for a port of an
         integration that is not there yet.
         """
-        listen = partial(self._async_listen, LISTEN_SECONDS)
+        listen = partial(self._async_listen, self.longest)
         if not self._is_asked:
             return await listen()
         attempts: list[Callable[[], Awaitable[Reading]]] = [self._async_ask]
         if self._is_heard:
             # Some meters push so rarely that they are only heard in the end.
-            attempts = [partial(self._async_listen, PUSH_SECONDS), self._async_ask, listen]
+            at_first = DLMS_PUSH_SECONDS if self._is_dlms else PUSH_SECONDS
+            attempts = [partial(self._async_listen, at_first), self._async_ask, listen]
         errors: list[MeterError] = []
         for attempt in attempts:
             try:
                 return await attempt()
-            except (MeterSilentError, UnknownDataError, ChecksumError) as err:
+            except (MeterSilentError, UnknownDataError, ChecksumError, AddressError) as err:
                 errors.append(err)
-        raise max(errors, key=_tells)
+        raise max(errors, key=self._tells)
 
     async def _async_ask(self) -> Reading:
         """Return the readout of a meter that answers."""
         self.mode = MODE_POLLED
-        client = make_polled_client(self._data)
+        client = make_polled_client(self._hass, self._data)
         self._clients.append(client)
         return await client.read()
 
@@ -82,35 +102,67 @@ class Probe:
         loop = asyncio.get_running_loop()
         try:
             async with (
-                asyncio.timeout(LISTEN_SECONDS) as deadline,
+                asyncio.timeout(self.longest) as deadline,
                 aclosing(client.listen()) as readings,
             ):
-
-                def lose_patience() -> None:
-                    if not deadline.expired() and not _is_promising(client.diagnose()):
-                        deadline.reschedule(loop.time())
-
-                judgement = loop.call_later(patience, lose_patience)
+                end = loop.time() + patience
+                self._looking = loop.call_later(
+                    min(patience, _LOOK_SECONDS), self._look, deadline, client, end
+                )
                 try:
-                    return await anext(readings)
+                    reading = await anext(readings)
                 finally:
-                    judgement.cancel()
+                    self._looking.cancel()
+                deadline.reschedule(None)
+                return await self._async_with_name(reading, readings)
         except TimeoutError:
             raise client.diagnose() from None
 
+    @callback
+    def _look(self, deadline: asyncio.Timeout, client: PushedClient, end: float) -> None:
+        """End listening where there is nothing to be hoped for."""
+        if deadline.expired():
+            return
+        loop = asyncio.get_running_loop()
+        lost_patience = loop.time() >= end and not self._is_promising(client.diagnose())
+        if lost_patience or _lacks_keys(client.counters):
+            deadline.reschedule(loop.time())
+            return
+        self._looking = loop.call_later(_LOOK_SECONDS, self._look, deadline, client, end)
 
-def _is_promising(error: MeterError) -> bool:
-    """Tell whether what has come without a reading may be the beginning of one."""
-    if isinstance(error, UnknownDataError):
-        return error.details["looks_like"] in {_IEC62056, UNKNOWN}
-    return isinstance(error, ChecksumError)
+    async def _async_with_name(
+        self, reading: Reading, readings: AsyncGenerator[Reading]
+    ) -> Reading:
+        """Return the first reading that tells the meter's id, or else the one that is there.
+
+        DLMS meters push several lists in turns, of which the most frequent may hold power alone.
+        """
+        if self._is_dlms and reading.meter.unique_id is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NAME_SECONDS):
+                    async for later in readings:
+                        if later.meter.unique_id is not None:
+                            return later
+        return reading
+
+    def _is_promising(self, error: MeterError) -> bool:
+        """Tell whether what has come without a reading may be the beginning of one."""
+        if isinstance(error, UnknownDataError):
+            return error.details["looks_like"] in {_LOOKS[self._protocol], UNKNOWN}
+        return isinstance(error, ChecksumError)
+
+    def _tells(self, error: MeterError) -> int:
+        """Return how much an error tells the user, compared to others."""
+        match error:
+            case MeterSilentError():
+                return 0
+            case UnknownDataError(details={"looks_like": guess}):
+                return {UNKNOWN: 1, NOISE: 2, _LOOKS[self._protocol]: 3}.get(guess, 5)
+        return 4
 
 
-def _tells(error: MeterError) -> int:
-    """Return how much an error tells the user, compared to others."""
-    match error:
-        case MeterSilentError():
-            return 0
-        case UnknownDataError(details={"looks_like": guess}):
-            return {UNKNOWN: 1, NOISE: 2, _IEC62056: 3}.get(guess, 5)
-    return 4
+def _lacks_keys(counters: Counters) -> bool:
+    """Tell whether telegrams have come in order, and cannot be read without another key."""
+    return bool(
+        counters.needs_key or counters.wrong_encryption_key or counters.wrong_authentication_key
+    )

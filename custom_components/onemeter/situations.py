@@ -1,13 +1,41 @@
 """Errors in the user's words: which text tells the situation that an error means."""
 
-from homeassistant.exceptions import ConfigEntryNotReady
+from typing import Final
+
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers.update_coordinator import UpdateFailed
 
 from .const import DOMAIN
 from .meter import MeterError
 from .meter.detect import NOISE
-from .meter.errors import UNKNOWN, MeterConnectionError, PortBusyError, UnknownDataError
+from .meter.errors import (
+    UNKNOWN,
+    KeyNeededError,
+    MeterAuthenticationError,
+    MeterConnectionError,
+    PortBusyError,
+    UnknownDataError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
 from .meter.port import redact
+
+#: What another password or key can mend.
+_CREDENTIALS: Final = (
+    KeyNeededError,
+    MeterAuthenticationError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
+CREDENTIALS: Final = frozenset(kind.situation for kind in _CREDENTIALS)
+
+#: What Home Assistant shows of an error; the latter asks for another password or key.
+type Failure = UpdateFailed | ConfigEntryAuthFailed
+
+
+def is_about_credentials(error: MeterError) -> bool:
+    """Tell whether another password or key can mend what an error tells."""
+    return isinstance(error, _CREDENTIALS)
 
 
 def text_key(error: MeterError) -> str:
@@ -32,9 +60,10 @@ def as_meter_error(error: Exception, url: str) -> MeterError:
     return MeterError("unexpected", reason=type(error).__name__)
 
 
-def update_failed(error: MeterError) -> UpdateFailed:
+def update_failed(error: MeterError) -> Failure:
     """Return what Home Assistant shows of an error."""
-    return UpdateFailed(
+    kind = ConfigEntryAuthFailed if is_about_credentials(error) else UpdateFailed
+    return kind(
         translation_domain=DOMAIN,
         translation_key=text_key(error),
         translation_placeholders=error.details,

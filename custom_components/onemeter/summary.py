@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from itertools import chain, count
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 
+from .connection import writes_units
 from .const import DOMAIN
 from .forms import HIGHEST_MULTIPLIER, MULTIPLIER_STEP
 from .meaning import completed, is_number
@@ -18,7 +19,11 @@ from .meter.flag import manufacturer_name
 NOTHING: Final = "–"
 
 #: What meters are called whose manufacturer is not known.
-_NAMELESS: Final = {Protocol.SML: "SML meter", Protocol.IEC62056: "IEC 62056-21 meter"}
+_NAMELESS: Final = {
+    Protocol.SML: "SML meter",
+    Protocol.IEC62056: "IEC 62056-21 meter",
+    Protocol.DLMS: "DLMS meter",
+}
 #: What is shown of the registers: placeholder -> OBIS codes, the first that the meter has.
 _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "energy_import": ("1.8.0",),
@@ -46,26 +51,27 @@ def title(hass: HomeAssistant, identity: Identity, protocol: str) -> str:
     return next(title for title in chain([name], numbered) if title not in taken)
 
 
-def found(reading: Reading) -> dict[str, str]:
-    """Return what the confirmation says of a meter's first reading."""
+def found(reading: Reading, data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the confirmation says of the first reading of a meter with this entry data."""
     meter = reading.meter
+    as_told = writes_units(data)
     ratio = transformer_ratio(reading)
     return {
         "manufacturer": manufacturer_name(meter.manufacturer or NOTHING),
         "id": meter.name or NOTHING,
         "count": str(len(reading.registers)),
-        **{name: _amount(reading, codes) for name, codes in _SHOWN.items()},
+        **{name: _amount(reading, codes, as_told=as_told) for name, codes in _SHOWN.items()},
         **({} if ratio is None else {"ratio": f"{ratio:f}"}),
     }
 
 
-def _amount(reading: Reading, codes: tuple[str, ...]) -> str:
+def _amount(reading: Reading, codes: tuple[str, ...], *, as_told: bool) -> str:
     """Return the first of these registers that holds a number, with its unit, energy in kWh."""
     for code in codes:
         for told in reading.registers:
             if told.obis is None or told.obis.short != code:
                 continue
-            register = completed(told.obis, told)
+            register = told if as_told else completed(told.obis, told)
             value = register.value if register.signed_value is None else register.signed_value
             if is_number(value):
                 if register.unit == "Wh":
