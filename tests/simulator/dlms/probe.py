@@ -168,9 +168,9 @@ class Probe:
             await self.frame(self.numbers(), piece, segmented=more)
             self.sent = (self.sent + 1) % 8
             if more:
-                answer = await self.hear()
-                assert answer is not None
-                assert answer.control == self.sent << 5 | hdlc.POLL | hdlc.RR
+                ready = await self.hear()
+                assert ready is not None
+                assert ready.control == self.sent << 5 | hdlc.POLL | hdlc.RR
         answer = b""
         while True:
             frame = await self.hear()
