@@ -7,20 +7,13 @@ from datetime import UTC, datetime
 from math import isclose
 from typing import Final
 
-from benchmarks._dlms_peers import BOTH, Found, Task, dlms_cosem_reads, gurux_reads
+from benchmarks._dlms_meter import NOW, SUITES, simulated_meter
+from benchmarks._dlms_peers import Found, Task, dlms_cosem_reads, gurux_reads
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
 from simulator.dlms.objects import CURRENT_ASSOCIATION
 from simulator.tcp import TcpLine
 
-_NOW: Final = 1_790_000_000
 _ROWS: Final = 500
-_SECRET: Final = b"12345678"
-#: Encryption keys by the suite.
-_KEYS: Final = {0: bytes(range(16)), 1: bytes(range(16)), 2: bytes(range(32))}
-_AUTHENTICATION_KEYS: Final = {
-    suite: bytes(byte ^ 0xFF for byte in key) for suite, key in _KEYS.items()
-}
-
 type _Reads = Callable[[DlmsMeter, Task], tuple[Found, Sequence[tuple[str, bytes]]]]
 
 
@@ -50,30 +43,14 @@ def _gurux_meters() -> Iterable[DlmsMeter]:
             Mechanism.SHA1,
             Mechanism.SHA256,
         ):
-            yield _meter(transport, mechanism)
-        for suite in _KEYS:
-            yield _meter(transport, Mechanism.GMAC, suite)
+            yield simulated_meter(transport, mechanism)
+        for suite in SUITES:
+            yield simulated_meter(transport, Mechanism.GMAC, suite)
 
 
 def _dlms_cosem_meters() -> Iterable[DlmsMeter]:
     for mechanism in (Mechanism.NONE, Mechanism.LLS, Mechanism.GMAC):
-        yield _meter(Transport.WRAPPER, mechanism)
-
-
-def _meter(transport: Transport, mechanism: Mechanism, suite: int = 0) -> DlmsMeter:
-    with_keys = mechanism is Mechanism.GMAC
-    return DlmsMeter(
-        clock=lambda: _NOW,
-        transport=transport,
-        mechanism=mechanism,
-        secret=b"" if with_keys or mechanism is Mechanism.NONE else _SECRET,
-        suite=suite,
-        encryption_key=_KEYS[suite] if with_keys else None,
-        authentication_key=_AUTHENTICATION_KEYS[suite] if with_keys else b"",
-        policy=BOTH if with_keys else 0,
-        # dlms-cosem takes no message with a counter of 0.
-        server_counter=1,
-    )
+        yield simulated_meter(Transport.WRAPPER, mechanism)
 
 
 def _title(meter: DlmsMeter) -> str:
@@ -83,7 +60,7 @@ def _title(meter: DlmsMeter) -> str:
 
 async def _be_read(meter: DlmsMeter, reads: _Reads) -> tuple[str, str]:
     """Let a meter be read; return how much was read, and what went wrong."""
-    ends = meter.profile.ends(_NOW)[:_ROWS]
+    ends = meter.profile.ends(NOW)[:_ROWS]
     async with TcpLine() as line:
         task = asyncio.ensure_future(serve(line, meter))
         wanted = Task(
@@ -110,12 +87,12 @@ async def _be_read(meter: DlmsMeter, reads: _Reads) -> tuple[str, str]:
 
 def _differences(meter: DlmsMeter, ends: Sequence[int], found: Found) -> Iterable[str]:
     """Say what was read otherwise than the meter said it."""
-    registers = {code: meter.registers.value(code, _NOW) for code in meter.registers.quantities}
+    registers = {code: meter.registers.value(code, NOW) for code in meter.registers.quantities}
     if found.registers.keys() != registers.keys() or not all(
         isclose(value, registers[code]) for code, value in found.registers.items()
     ):
         yield f"registers: {found.registers}"
-    if found.clock != datetime.fromtimestamp(_NOW, UTC):
+    if found.clock != datetime.fromtimestamp(NOW, UTC):
         yield f"clock: {found.clock}"
     objects = {(entry.class_id, entry.code) for entry in meter.objects.values()}
     if set(found.objects) - {(15, CURRENT_ASSOCIATION)} != objects:

@@ -31,7 +31,7 @@ from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 import structlog
 
-from simulator.dlms import AUTHENTICATED, ENCRYPTED, DlmsMeter, Keys, Mechanism, Transport
+from simulator.dlms import DlmsMeter, Keys, Mechanism, Transport
 from simulator.dlms.obis import logical_name, written
 
 TITLE: Final = b"PEER\0\0\0\1"
@@ -43,7 +43,6 @@ _CHUNK: Final = 4096
 LOAD_PROFILE: Final = "1-0:99.1.0*255"
 CLOCK: Final = "0-0:1.0.0*255"
 _ASSOCIATION: Final = "0-0:40.0.0*255"
-_RANGE_COLUMNS: Final = 2
 
 
 def be_quiet() -> None:
@@ -380,6 +379,3 @@ DECODERS: Final[Mapping[str, Callable[[Keys | None], Decode]]] = {
     "gurux": gurux_decoder,
     "dlms-cosem": dlms_cosem_decoder,
 }
-
-#: What every message of an association with keys is protected by.
-BOTH: Final = AUTHENTICATED | ENCRYPTED
