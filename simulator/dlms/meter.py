@@ -149,7 +149,7 @@ class DlmsMeter:
     #: The highest counter that a client has used.
     client_counter: int = 0
     #: The counter of its own next message.
-    server_counter: int = 0
+    server_counter: int = 1
     #: The title of the client that came last.
     client_title: bytes = bytes(8)
     #: All counters that were ever received, in their order, and a file to which they are added.
