@@ -45,7 +45,7 @@ from .meter.errors import MeterConnectionError, PortBusyError
 from .meter.iec62056.settings import is_address, is_password
 from .options_flow import OneMeterOptionsFlow
 from .probing import Probe
-from .situations import text_key
+from .situations import text_key, with_details
 from .summary import NOTHING, found, title, transformer_ratio
 
 #: Seconds that listening lasts at least. The frontend begins to look for its end when the dialog is
@@ -238,8 +238,8 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
         try:
             self._reading = self._probing.result()
         except ConfigEntryNotReady as error:
-            self._errors = {"base": MeterConnectionError.situation}
-            self._placeholders = {"port": self._data[CONF_PORT], "reason": str(error)}
+            details = {"port": self._data[CONF_PORT], "reason": str(error)}
+            self._complain({"base": MeterConnectionError.situation}, details)
         except MeterError as error:
             await self._async_explain(error)
             step_id = self._step_to_mend(error)
@@ -259,8 +259,8 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
             # Home Assistant knows its own entries and apps by the names that users gave them.
             by = await _async_users(self.hass, self._data[CONF_PORT])
             error.details["by"] = by or error.details["by"]
-        self._errors = {"base": text_key(error)}
-        self._placeholders = error.details
+        error = with_details(error, self._data[CONF_PORT])
+        self._complain({"base": text_key(error)}, error.details)
 
     async def _async_look(self) -> Reading:
         """Wait for a reading; when reconfiguring, in place of the entry."""

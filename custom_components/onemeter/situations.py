@@ -10,10 +10,12 @@ from .meter import MeterError
 from .meter.detect import NOISE
 from .meter.errors import (
     UNKNOWN,
+    AssociationError,
     KeyNeededError,
     MeterAuthenticationError,
     MeterConnectionError,
     PortBusyError,
+    RefusedError,
     UnknownDataError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
@@ -48,11 +50,19 @@ def text_key(error: MeterError) -> str:
     return error.situation
 
 
+def with_details(error: MeterError, url: str) -> MeterError:
+    """Return an error at a port with all that the texts may speak of."""
+    if isinstance(error, AssociationError | RefusedError):
+        error.details.setdefault("reason", UNKNOWN)
+    error.details.setdefault("port", redact(url))
+    return error
+
+
 def as_meter_error(error: Exception, url: str) -> MeterError:
     """Return what an error at a port means, whoever has raised it."""
     match error:
         case MeterError():
-            return error
+            return with_details(error, url)
         case ConfigEntryNotReady():
             # A port of another integration that is not there yet.
             reason = str(error)
