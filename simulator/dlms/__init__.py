@@ -3,6 +3,8 @@
 from .ciphering import AUTHENTICATED, ENCRYPTED, Keys, Mechanism
 from .conversation import serve
 from .faults import ALWAYS, Faults
+from .framings import Framing
+from .layouts import Expected, Layout
 from .meter import (
     PUBLIC_CLIENT,
     Confirmation,
@@ -13,6 +15,7 @@ from .meter import (
     WrongKey,
 )
 from .profile import Profile
+from .push import Envelope, PushMeter, TimeForm
 from .registers import Registers
 from .times import ClockStyle
 
@@ -24,13 +27,19 @@ __all__ = [
     "ClockStyle",
     "Confirmation",
     "DlmsMeter",
+    "Envelope",
+    "Expected",
     "Faults",
+    "Framing",
     "Keys",
+    "Layout",
     "Mechanism",
     "Parameters",
     "Profile",
+    "PushMeter",
     "ReceivedCounter",
     "Registers",
+    "TimeForm",
     "Transport",
     "WrongKey",
     "serve",
