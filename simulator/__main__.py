@@ -1,4 +1,4 @@
-"""The simulator's command line: ``python -m simulator sml | iec62056 | replay``."""
+"""The simulator's command line: ``python -m simulator sml | iec62056 | dlms | replay``."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ import sys
 import time
 
 from . import arguments
+from .dlms import command as dlms_command
 from .household import Household
 from .iec62056 import command
 from .line import Line
@@ -26,6 +27,7 @@ examples:
   %(prog)s sml --pty /tmp/meter                        a meter at a serial port
   %(prog)s sml --tcp 127.0.0.1:5000 --lose 0.001       ... behind a bridge, with a bad probe
   %(prog)s iec62056 --pty /tmp/meter                   a meter that has to be asked
+  %(prog)s dlms --pty /tmp/meter --authentication lls --password 12345678
   %(prog)s replay telegrams.bin --pty /tmp/meter       what a real meter once said
 
 "%(prog)s sml --help" and the like list all options. Ctrl-C ends the simulator.
@@ -112,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="sml | iec62056 | replay")
+    commands = parser.add_subparsers(required=True, metavar="sml | iec62056 | dlms | replay")
 
     port = argparse.ArgumentParser(add_help=False)
     group = port.add_argument_group("port")
@@ -219,6 +221,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     iec62056.set_defaults(run=command.run, speed=command.first_speed)
     command.add_options(iec62056)
+
+    dlms = commands.add_parser(
+        "dlms",
+        parents=[port],
+        help="a meter that speaks DLMS/COSEM",
+        description="A meter that is asked by DLMS/COSEM, or pushes its values by itself, in\n"
+        "front of a household with solar panels, with keys or without. The same seed is the same\n"
+        "household, and its totals go on when the simulator is started again.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    dlms.set_defaults(run=dlms_command.run, speed=dlms_command.first_speed)
+    dlms_command.add_options(dlms)
 
     again = commands.add_parser(
         "replay",

@@ -19,6 +19,13 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """Read a whole number, possibly zero."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"not a whole number: {text}")
+    return int(text)
+
+
 def serial(text: str) -> int:
     """Read the number of an SML meter."""
     if not text.isdecimal() or len(text) > 8:
