@@ -1,14 +1,28 @@
-"""The DLMS client: asks a meter for its objects."""
+"""The DLMS client: asks a meter for its registers, its load profile, and all of its objects."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, tzinfo
-from typing import override
+from typing import Final, override
 
 from ..client import PolledClient
+from ..errors import MeterSilentError
 from ..line import LineSettings
+from ..port import redact
 from ..reading import Interval, Reading
+from ..turns import Turns, turns_at
+from .access import Access
+from .connection import Connector
 from .counters import InvocationCounter
+from .memory import Memory
+from .objects import ObjectValue, read_objects
+from .profile import ProfileReader
+from .registers import Reader
+from .session import Session
 from .settings import DlmsSettings
+
+#: Seconds after which a meter hears that we are still there, before it hangs up.
+_STAY_SECONDS: Final = 8.0
 
 
 class DlmsClient(PolledClient):
@@ -21,20 +35,99 @@ class DlmsClient(PolledClient):
         settings: DlmsSettings,
         counter: InvocationCounter | None,
     ) -> None:
-        """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet."""
+        """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet.
+
+        The counter is where invocation counters come from, needed where anything is ciphered.
+        Raises ValueError where it, a key, a password or a system title is missing.
+        """
         super().__init__(url, line)
         self.settings = settings
+        self._memory = Memory()
+        connector = Connector(url, line, settings, self._memory, self.counters)
+        self._access = Access(connector, settings, self._memory, counter, url)
+
+    @property
+    def memory(self) -> Memory:
+        """What was found out about the meter."""
+        return self._memory
 
     @override
     async def read(self) -> Reading:
-        raise NotImplementedError
+        async with turns_at(self.url), self._access.session() as session:
+            reading = await self._reader(session).read()
+            self.duration = session.link.line.duration
+        self.counters.good += 1
+        return reading
 
     @override
-    def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
-        raise NotImplementedError
+    async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
+        loop = asyncio.get_running_loop()
+        turns = turns_at(self.url)
+        was_heard = False
+        while True:
+            try:
+                async with turns, self._access.session() as session:
+                    reader = self._reader(session)
+                    while True:
+                        due = loop.time() + interval
+                        meter = self._memory.meter
+                        reading = await reader.read(addresses)
+                        if was_heard and reading.meter != meter:
+                            raise self._ended()
+                        was_heard = True
+                        if self.duration is None:
+                            self.duration = session.link.line.duration
+                        self.counters.good += 1
+                        yield reading
+                        await self._rest(session, turns, due)
+                        if turns.are_wanted:
+                            break
+            except MeterSilentError as err:
+                if not was_heard:
+                    raise
+                # Another meter may be there by now, which only a whole reading tells.
+                raise self._ended() from err
+
+    async def _rest(self, session: Session, turns: Turns, due: float) -> None:
+        """Keep the meter waiting until it is time, or until somebody else waits for the port."""
+        loop = asyncio.get_running_loop()
+        while not turns.are_wanted and (rest := due - loop.time()) > 0:
+            await turns.rest(min(rest, _STAY_SECONDS))
+            if rest > _STAY_SECONDS and not turns.are_wanted:
+                await session.link.stay()
 
     @override
     async def read_profile(
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
-        raise NotImplementedError
+        async with turns_at(self.url), self._access.session() as session:
+            reader = ProfileReader(
+                session,
+                self._reader(session),
+                self._memory,
+                zone,
+                invert_deviation=self.settings.invert_deviation,
+            )
+            return await reader.read(start, end)
+
+    async def objects(self) -> Sequence[ObjectValue]:
+        """Read all objects that the meter has, with their values where it gives them away.
+
+        Raises what read() raises.
+        """
+        async with turns_at(self.url), self._access.session() as session:
+            self._memory.forget_objects()
+            inverted = self.settings.invert_deviation
+            found = await read_objects(
+                session, self._reader(session), self._memory, invert_deviation=inverted
+            )
+        self.counters.good += 1
+        return found
+
+    def _reader(self, session: Session) -> Reader:
+        inverted = self.settings.invert_deviation
+        return Reader(session, self._memory, invert_deviation=inverted)
+
+    def _ended(self) -> MeterSilentError:
+        port = redact(self.url)
+        return MeterSilentError(f"a session ended at {port}", port=port)

@@ -100,9 +100,10 @@ class Iec62056Client(PolledClient):
     async def hand_over(self) -> AsyncGenerator[Port]:
         """Sign on and let the meter go on with HDLC (mode E, Annex E).
 
-        Yields the port at the speed that was agreed on. Raises what read() raises.
+        Yields the port at the speed that was agreed on. Raises what read() raises. Whoever calls
+        this has the turn at the port.
         """
-        async with turns_at(self.url), self._open() as conversation:
+        async with self._open() as conversation:
             greeting = await conversation.greet()
             await conversation.select(greeting, Option.HDLC)
             yield conversation.link.port

@@ -1,0 +1,208 @@
+"""Being let in: the invocation counter, the association, and which of the secrets is wrong."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Final
+
+from ..errors import (
+    AssociationError,
+    InvocationCounterError,
+    MeterAuthenticationError,
+    MeterConnectionError,
+    MeterError,
+    MeterSilentError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
+from ..obis import Obis
+from ..port import redact
+from .association import NUMBERS_AT_ONCE, Association
+from .cipher import Numbers, protection_of
+from .connection import PUBLIC_CLIENT, Connector, Link
+from .cosem import VALUE, ObjectClass
+from .counters import InvocationCounter
+from .memory import Memory
+from .results import COUNTER_ERROR, DECIPHERING_ERROR, ExceptionError
+from .session import Session
+from .settings import Authentication, DlmsSettings, Keys, Protection, Transport
+from .xdlms import descriptor
+
+#: Invocation counters that are set apart at a time: storing them takes longer than using them.
+_NUMBERS: Final = 100
+#: A meter's counter beyond it is not believed, since ours would have no room left.
+_NUMBER_MAX: Final = 0xFFFF_0000
+#: Seconds that meters need after a connection over a network before they take the next one.
+_NETWORK_PAUSE: Final = 0.5
+#: With the client's instance as value group E.
+_COUNTER: Final = Obis(0, 0, 43, 1, 0, 255)
+
+
+class Access:
+    """Lets a client in, one session after the other."""
+
+    def __init__(
+        self,
+        connector: Connector,
+        settings: DlmsSettings,
+        memory: Memory,
+        counter: InvocationCounter | None,
+        url: str,
+    ) -> None:
+        """Take how the meter is reached and spoken to, and where invocation counters come from.
+
+        Raises ValueError where the counter, a key, a password or a system title is missing.
+        """
+        self._connector = connector
+        self._settings = settings
+        self._memory = memory
+        self._counter = counter
+        self._port = redact(url)
+        self._numbers = Numbers()
+        #: No invocation counter may be below.
+        self._at_least = 0
+        self._knows_counter = not Association(settings).uses_numbers
+        if counter is None and not self._knows_counter:
+            raise ValueError("what is ciphered needs an invocation counter")
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[Session]:
+        """Associate, and release again; what breaks off is disconnected without farewell.
+
+        Raises MeterAuthenticationError, WrongEncryptionKeyError, WrongAuthenticationKeyError,
+        InvocationCounterError, AssociationError, and what Connector.connected() raises.
+        """
+        if self._memory.password_rejected:
+            raise self._password_rejected()
+        if not self._knows_counter:
+            await self._learn_counter()
+            self._knows_counter = True
+        async with self._connector.connected(self._settings.client) as link:
+            session = await self._associated(link)
+            try:
+                yield session
+            except ExceptionError as err:
+                if err.service == COUNTER_ERROR:
+                    self._take_hint(err.counter)
+                    raise self._counter_rejected() from err
+                if err.service == DECIPHERING_ERROR:
+                    raise self._wrong_keys() from err
+                raise
+            with suppress(MeterError):
+                await session.run(session.association.release())
+
+    async def _associated(self, link: Link) -> Session:
+        """Associate, once more with the invocation counter that the meter proposes."""
+        for has_hint in (False, True):
+            session = self._new_session(link, self._settings)
+            try:
+                await session.run(session.association.associate())
+            except ExceptionError as err:
+                if err.service == DECIPHERING_ERROR:
+                    raise await self._which_key(link) from err
+                if err.service != COUNTER_ERROR:
+                    message = f"the meter refuses the association: {err.details['reason']}"
+                    raise AssociationError(message, **err.details) from err
+                if has_hint or not self._take_hint(err.counter):
+                    break
+            except MeterAuthenticationError as err:
+                self._memory.password_rejected = True
+                raise self._password_rejected() from err
+            else:
+                return session
+        raise self._counter_rejected()
+
+    def _new_session(self, link: Link, settings: DlmsSettings) -> Session:
+        association = Association(settings, self._numbers)
+        return Session(link, association, self._memory, self._supply)
+
+    async def _which_key(self, link: Link) -> MeterError:
+        """Find out which key is wrong, with a message that only the encryption key has to do with.
+
+        Whatever the meter makes of it, unless it cannot decipher that either, the key is right.
+        """
+        if protection_of(self._settings) is not Protection.BOTH:
+            return self._wrong_keys()
+        settings = replace(self._settings, protection=Protection.ENCRYPTED)
+        session = self._new_session(link, settings)
+        try:
+            await session.run(session.association.associate())
+        except ExceptionError, MeterSilentError:
+            return self._wrong_keys()
+        except MeterError:
+            if not session.association.is_agreed:
+                return self._wrong_keys()
+        message = f"the meter at {self._port} does not take the authentication key"
+        return WrongAuthenticationKeyError(message, port=self._port)
+
+    # --- invocation counter
+
+    async def _supply(self) -> None:
+        """Set invocation counters apart where they run out."""
+        numbers = self._numbers
+        if numbers.left >= NUMBERS_AT_ONCE and numbers.next >= self._at_least:
+            return
+        if self._counter is None:
+            raise ValueError("what is ciphered needs an invocation counter")
+        at_least = max(numbers.next, self._at_least)
+        try:
+            first = await self._counter.reserve(_NUMBERS, at_least=at_least)
+        except OverflowError, OSError, ValueError:
+            message = (
+                "no invocation counters can be set apart: they are used up, or not to be stored"
+            )
+            raise InvocationCounterError(message, port=self._port) from None
+        numbers.refill(first, _NUMBERS)
+
+    async def _learn_counter(self) -> None:
+        """Ask, as the public client, for the last counter that the meter has taken.
+
+        Where it does not tell, what is stored has to do.
+        """
+        settings = replace(
+            self._settings,
+            client=PUBLIC_CLIENT,
+            authentication=Authentication.NONE,
+            keys=Keys(),
+            protection=None,
+            dedicated_key=False,
+        )
+        obis = _COUNTER._replace(e=self._settings.counter_instance)
+        try:
+            async with self._connector.connected(PUBLIC_CLIENT) as link:
+                session = self._new_session(link, settings)
+                await session.run(session.association.associate())
+                found = await session.get(descriptor(ObjectClass.DATA, obis, VALUE))
+                await session.run(session.association.release())
+        except MeterConnectionError:
+            raise
+        except MeterError:
+            # Who lets no public client in may let this one in.
+            return
+        finally:
+            if self._memory.transport is Transport.WRAPPER:
+                await asyncio.sleep(_NETWORK_PAUSE)
+        if isinstance(found, int) and 0 <= found < _NUMBER_MAX:
+            self._at_least = max(self._at_least, found + 1)
+
+    def _take_hint(self, counter: int | None) -> bool:
+        """Take the counter that a meter would accept; whether it makes a difference."""
+        if counter is None or not self._numbers.next <= counter < _NUMBER_MAX:
+            return False
+        self._at_least = counter
+        return True
+
+    # --- errors
+
+    def _password_rejected(self) -> MeterAuthenticationError:
+        message = f"the meter at {self._port} does not take the password"
+        return MeterAuthenticationError(message, port=self._port)
+
+    def _wrong_keys(self) -> WrongEncryptionKeyError:
+        message = f"the meter at {self._port} cannot decipher what it is sent"
+        return WrongEncryptionKeyError(message, port=self._port)
+
+    def _counter_rejected(self) -> InvocationCounterError:
+        message = f"the meter at {self._port} does not take the invocation counter"
+        return InvocationCounterError(message, port=self._port)

@@ -1,0 +1,217 @@
+"""How a meter is reached: over which transport, and at which address."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from urllib.parse import urlparse
+
+from ..client import Counters
+from ..errors import (
+    AddressError,
+    MeterConnectionError,
+    MeterError,
+    MeterSilentError,
+    PortLostError,
+    UnknownDataError,
+)
+from ..iec62056.client import Iec62056Client
+from ..iec62056.settings import SignOn
+from ..line import Framing, LineSettings
+from ..port import Port
+from .association import Association
+from .hdlc import server_address
+from .hdlc_link import ANSWER_SECONDS, PROBE_SECONDS, Connected, HdlcLink, address_error
+from .line import Line
+from .memory import Memory
+from .settings import DlmsSettings, Transport
+from .wrapper_link import WrapperLink
+
+#: The client that any meter lets in (IEC 62056-5-3, 4.2.2).
+PUBLIC_CLIENT: Final = 16
+_WRAPPER_PORT: Final = 4059
+_NETWORK: Final = ("socket", "tcp")
+#: The logical device of management, which is what a meter has if it has one.
+_LOGICAL_DEVICE: Final = 1
+#: Physical devices that are usual, with the logical device, by the bytes of an address.
+_USUAL: Final = (
+    (1, 1, None),
+    (2, 1, 16),
+    (2, 1, 17),
+    (2, 16, 1),
+    (2, 1, 1),
+    (4, 1, 16),
+    (4, 1, 17),
+    (4, 1, 1),
+)
+#: Seconds between the sign-on and the first frame, in which meters change their speed.
+_SETTLE: Final = 0.3
+#: Seconds that the wrapper gets to answer while it is not known to be there.
+_WRAPPER_PROBE_SECONDS: Final = 2.0
+#: A network has no speed: nothing waits for the time on a wire.
+_NETWORK_SPEED: Final = 10_000_000
+_SIGN_ON_SPEED: Final = 300
+
+type Link = HdlcLink | WrapperLink
+
+
+class Connector:
+    """Opens the port and connects, however the meter wants it."""
+
+    def __init__(
+        self,
+        url: str,
+        line: LineSettings,
+        settings: DlmsSettings,
+        memory: Memory,
+        counters: Counters,
+    ) -> None:
+        """Take the port, how to open it, what is known of the meter, and where to count."""
+        self._url = url
+        self._line = line
+        self._settings = settings
+        self._memory = memory
+        self._counters = counters
+        parity = LineSettings(_SIGN_ON_SPEED, Framing.SEVEN_EVEN, line.dtr, line.rts)
+        self._signer = Iec62056Client(url, parity, SignOn(address=settings.sign_on_address))
+
+    @asynccontextmanager
+    async def connected(self, client: int) -> AsyncGenerator[Link]:
+        """Connect as a client (SAP); the connection is ended in any case.
+
+        Raises AddressError, MeterSilentError, UnknownDataError, MeterConnectionError.
+        """
+        transport = self._memory.transport or self._settings.transport
+        if transport is None:
+            transport = await self._find_out(client)
+        try:
+            async with self._open(transport) as line, self._linked(transport, line, client) as link:
+                self._memory.transport = transport
+                yield link
+        except AddressError, MeterSilentError, UnknownDataError:
+            # Perhaps it is another meter by now, which is found out next time.
+            self._memory.transport = self._memory.address = None
+            raise
+
+    @asynccontextmanager
+    async def _open(self, transport: Transport) -> AsyncGenerator[Line]:
+        match transport:
+            case Transport.MODE_E:
+                async with self._signer.hand_over() as port:
+                    await asyncio.sleep(_SETTLE)
+                    yield Line(port, self._counters)
+            case Transport.WRAPPER:
+                line = LineSettings(_NETWORK_SPEED, dtr=self._line.dtr, rts=self._line.rts)
+                async with Port(self._url, line) as port:
+                    yield Line(port, self._counters)
+            case Transport.HDLC:
+                async with Port(self._url, self._line) as port:
+                    yield Line(port, self._counters)
+
+    @asynccontextmanager
+    async def _linked(self, transport: Transport, line: Line, client: int) -> AsyncGenerator[Link]:
+        if transport is Transport.WRAPPER:
+            yield self._wrapper(line, client)
+            return
+        link = await self._connect(line, client, signed_on=transport is Transport.MODE_E)
+        try:
+            yield link
+        finally:
+            with suppress(MeterError):
+                await link.disconnect()
+
+    def _wrapper(self, line: Line, client: int) -> WrapperLink:
+        device = self._settings.logical_device
+        return WrapperLink(line, client, _LOGICAL_DEVICE if device is None else device)
+
+    async def _connect(self, line: Line, client: int, *, signed_on: bool) -> HdlcLink:
+        """Connect at the address that is known, or else at one that the meter answers to."""
+        memory = self._memory
+        addresses = [memory.address] if memory.address else list(_addresses(self._settings))
+        is_known = len(addresses) == 1
+        was_refused = False
+        for address in addresses:
+            link = HdlcLink(line, client, address)
+            outcome = await link.connect(
+                seconds=ANSWER_SECONDS if is_known else PROBE_SECONDS, attempts=1 + is_known
+            )
+            if outcome is Connected.YES:
+                memory.address = address
+                return link
+            was_refused |= outcome is Connected.REFUSED
+        if was_refused or signed_on:
+            # It has answered the sign-on, so that it is there.
+            raise address_error(line.name)
+        raise line.why_silent()
+
+    async def _find_out(self, client: int) -> Transport:
+        """Return what the meter answers to, or might."""
+        if not _is_network(self._url):
+            return Transport.HDLC if await self._answers_hdlc(client) else Transport.MODE_E
+        if urlparse(self._url).port == _WRAPPER_PORT and await self._answers_wrapper():
+            return Transport.WRAPPER
+        return Transport.HDLC if await self._answers_hdlc(client) else Transport.WRAPPER
+
+    async def _answers_hdlc(self, client: int) -> bool:
+        """Whether there is HDLC, if only to refuse."""
+        was_refused = False
+        async with self._open(Transport.HDLC) as line:
+            try:
+                for address in _addresses(self._settings):
+                    link = HdlcLink(line, client, address)
+                    outcome = await link.connect(seconds=PROBE_SECONDS, attempts=1)
+                    if outcome is Connected.YES:
+                        self._memory.address = address
+                        await link.disconnect()
+                        return True
+                    was_refused |= outcome is Connected.REFUSED
+            except PortLostError:
+                # Who speaks another protocol may hang up.
+                if _is_network(self._url):
+                    return False
+                raise
+        return was_refused
+
+    async def _answers_wrapper(self) -> bool:
+        """Whether anything comes when the public client asks to be let in."""
+        try:
+            async with self._open(Transport.WRAPPER) as line:
+                link = self._wrapper(line, PUBLIC_CLIENT)
+                link.seconds = _WRAPPER_PROBE_SECONDS
+                request = next(Association(DlmsSettings()).associate())
+                await link.request(request)
+        except MeterConnectionError:
+            raise
+        except MeterError:
+            return False
+        return True
+
+
+def _is_network(url: str) -> bool:
+    """Tell whether a port is at the other end of a network."""
+    return urlparse(url).scheme in _NETWORK
+
+
+def _addresses(settings: DlmsSettings) -> Iterator[bytes]:
+    """Yield the addresses that the meter may have by what is known of them."""
+    logical, physical, length = (
+        settings.logical_device,
+        settings.physical_device,
+        settings.address_length,
+    )
+    if logical is not None and (physical is not None or length == 1):
+        yield server_address(logical, physical, length)
+        if length is None:
+            yield server_address(logical, physical, 4)
+        return
+    tried: set[bytes] = set()
+    for size, usual_logical, usual_physical in _USUAL:
+        if length not in {None, size}:
+            continue
+        found = usual_logical if logical is None else logical
+        device = usual_physical if physical is None or size == 1 else physical
+        with suppress(ValueError):
+            address = server_address(found, device, size)
+            if address not in tried:
+                tried.add(address)
+                yield address

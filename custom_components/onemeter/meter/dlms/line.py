@@ -1,0 +1,77 @@
+"""The line while a meter is asked: what is sent, what comes, and how long to wait for it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ..client import Counters
+from ..detect import looks_like
+from ..errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
+from ..port import Port, redact
+
+#: Bytes kept to say what they look like.
+_HEARD_MAX: Final = 512
+#: Seconds beyond the time on the wire after which a message that began must have ended.
+_LATE: Final = 2.0
+
+
+class Line:
+    """A port that is open, and the messages that come through it."""
+
+    def __init__(self, port: Port, counters: Counters) -> None:
+        """Take the open port, and where to count what is received."""
+        self.port = port
+        self.counters = counters
+        self.name = redact(port.url)
+        #: The newest bytes received, for saying what they look like.
+        self.heard = b""
+        self._loop = asyncio.get_running_loop()
+        #: When the first byte was sent, and the last one received.
+        self._first_sent: float | None = None
+        self._last_received = 0.0
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first byte sent to the last one received."""
+        return self._last_received - (self._first_sent or self._last_received)
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes, and return once their last bit is on the wire."""
+        if self._first_sent is None:
+            self._first_sent = self._loop.time()
+        await self.port.write(data)
+
+    async def receive[T](
+        self, feed: Callable[[bytes], Sequence[T]], seconds: float, most: int
+    ) -> Sequence[T]:
+        """Return the messages that a reader finds next; none after so many seconds of silence.
+
+        They have at most so many bytes: also when the line is never silent, this ends.
+        """
+        end = self._loop.time() + seconds + self.port.wire_time(most) + _LATE
+        while True:
+            now = self._loop.time()
+            try:
+                async with asyncio.timeout_at(min(now + seconds, end)):
+                    data = await self.port.read()
+            except TimeoutError:
+                return ()
+            self._last_received = self._loop.time()
+            self.counters.received += len(data)
+            self.heard = (self.heard + data)[-_HEARD_MAX:]
+            if found := feed(data):
+                return found
+
+    def why_silent(self, *, was_damaged: bool = False) -> MeterError:
+        """Return the error of a meter that did not answer so that it could be understood."""
+        if was_damaged:
+            return ChecksumError(f"answers come damaged from {self.name}", port=self.name)
+        if not self.heard:
+            return MeterSilentError(f"nothing comes from {self.name}", port=self.name)
+        guess = looks_like(self.heard)
+        if guess == "DLMS":
+            return MeterSilentError(f"nothing more comes from {self.name}", port=self.name)
+        message = f"no DLMS answer in what comes from {self.name}"
+        if guess is not None:
+            message += f", which looks like {guess}"
+        return UnknownDataError(message, port=self.name, looks_like=guess or UNKNOWN)

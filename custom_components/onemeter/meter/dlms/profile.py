@@ -1,0 +1,357 @@
+"""Load profiles: which rows to ask for, and what is in them (IEC 62056-6-2, class 7)."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from ..errors import AccessError, RefusedError, TelegramError
+from ..iec62056.times import standard_offset
+from ..obis import Obis
+from ..reading import Interval, Register
+from . import axdr
+from .axdr import Data, Delta
+from .cosem import (
+    CAPTURE_OBJECTS,
+    CAPTURE_PERIOD,
+    CAPTURE_TIME,
+    LAST_AVERAGE,
+    OBIS_LENGTH,
+    SCALER_UNIT,
+    VALUE,
+    CosemObject,
+    ObjectClass,
+    ScalerUnit,
+    plain_value,
+    register_value,
+    time_of,
+)
+from .memory import Memory
+from .registers import Reader
+from .results import ExceptionError, access_error
+from .session import Session
+from .times import encode_date_time
+from .wanted import CLOCK, LOAD_PROFILE
+from .xdlms import NO_SELECTION, AccessResult, descriptor, parse_result
+
+_SORT_METHOD: Final = 5
+_IN_USE: Final = 7
+_LAST_IN_FIRST_OUT: Final = 2
+#: Seconds of the longest capture period of a load profile; longer ones are of billing periods.
+_PERIOD_MAX: Final = 3600
+_PROFILES: Final = 99
+#: More is asked for than is wanted: in autumn an hour comes twice.
+_MARGIN: Final = timedelta(hours=1)
+#: Bytes from which on decoding would hold up the event loop.
+_LONG: Final = 2048
+_BY_RANGE: Final = b"\x01\x01"
+_BY_ENTRY: Final = b"\x01\x02"
+#: Of a clock's status: daylight saving, and that nothing is told.
+_DAYLIGHT_SAVING: Final = 0x80
+_UNTOLD: Final = 0xFF
+_STATUS_CLASS: Final = 63
+_STATUS_GROUP: Final = (96, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What one column of a profile captures."""
+
+    class_id: int
+    obis: Obis
+    attribute: int
+    index: int = 0
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether it is the time stamp of the row."""
+        return self.class_id == ObjectClass.CLOCK
+
+    @property
+    def is_status(self) -> bool:
+        """Whether it is the status word of the row."""
+        return self.class_id == _STATUS_CLASS or (
+            self.class_id == ObjectClass.DATA and (self.obis.c, self.obis.d) == _STATUS_GROUP
+        )
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether a scaler belongs to its values."""
+        return self.class_id in SCALER_UNIT and (
+            self.attribute == VALUE
+            or (self.class_id == ObjectClass.DEMAND_REGISTER and self.attribute == LAST_AVERAGE)
+        )
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are points in time."""
+        times = {int(number): attribute for number, attribute in CAPTURE_TIME.items()}
+        return times.get(self.class_id) == self.attribute
+
+    def encoded(self) -> bytes:
+        """Write it as selections name it."""
+        return axdr.structure(
+            axdr.long_unsigned(self.class_id),
+            axdr.octet_string(bytes(self.obis)),
+            axdr.integer(self.attribute),
+            axdr.long_unsigned(self.index),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a profile's rows are made of."""
+
+    columns: tuple[Column, ...]
+    period: timedelta
+    scalers: dict[Obis, ScalerUnit | None]
+    #: The zone of the meter's clock, where it is known.
+    zone: tzinfo | None = None
+    invert_deviation: bool = False
+
+
+class ProfileReader:
+    """Reads a meter's load profile."""
+
+    def __init__(
+        self,
+        session: Session,
+        reader: Reader,
+        memory: Memory,
+        zone: tzinfo | None,
+        *,
+        invert_deviation: bool,
+    ) -> None:
+        """Take the session, what reads registers, what is known, and how the meter counts."""
+        self._session = session
+        self._reader = reader
+        self._memory = memory
+        self._zone = zone
+        self._invert = invert_deviation
+
+    async def read(self, start: datetime, end: datetime) -> Sequence[Interval]:
+        """Return the intervals that end after the start, up to the end.
+
+        Raises RefusedError where the meter has no load profile.
+        """
+        obis, period = await self._find()
+        captured = await self._session.get(_of(obis, CAPTURE_OBJECTS))
+        columns = parse_columns(captured)
+        scaled = [column for column in columns if column.is_scaled]
+        entries = [CosemObject(column.class_id, 0, column.obis) for column in scaled]
+        await self._reader.learn_scalers(dict.fromkeys(entries), None)
+        layout = Layout(columns, period, self._memory.scalers, self._zone, self._invert)
+        content = await self._rows(obis, layout, start, end)
+        if len(content) < _LONG:
+            rows = decode_rows(content, layout)
+        else:
+            rows = await asyncio.to_thread(decode_rows, content, layout)
+        return [row for row in rows if start < row.end <= end]
+
+    async def _find(self) -> tuple[Obis, timedelta]:
+        """Return the load profile and its capture period."""
+        objects = await self._reader.discover()
+        found = [entry.obis for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
+        if LOAD_PROFILE in found:
+            found = [LOAD_PROFILE]
+        found.sort(key=lambda obis: obis.c != _PROFILES)
+        periods = await self._session.get_all([_of(obis, CAPTURE_PERIOD) for obis in found])
+        for obis in found:
+            period = periods.get(_of(obis, CAPTURE_PERIOD))
+            if isinstance(period, AccessResult) or not isinstance(period, int):
+                continue
+            if 0 < period <= _PERIOD_MAX:
+                return obis, timedelta(seconds=period)
+        port = self._session.link.line.name
+        raise RefusedError(f"the meter at {port} has no load profile", port=port)
+
+    async def _rows(self, obis: Obis, layout: Layout, start: datetime, end: datetime) -> bytes:
+        """Return the encoded rows: by range, or else by entry, or else all of them."""
+        selections = [
+            by_range(layout.columns, start - _MARGIN, end + _MARGIN),
+            await self._by_entry(obis, layout.period, start),
+            NO_SELECTION,
+        ]
+        buffer = _of(obis, VALUE)
+        refusal: RefusedError | None = None
+        for selection in filter(None, selections):
+            operation = self._session.association.get_encoded(buffer, selection)
+            try:
+                content = await self._session.run(operation)
+            except ExceptionError as err:
+                if err.is_about_ciphering:
+                    raise
+                refusal = err
+                continue
+            if content[:1] == b"\0":
+                return content
+            result = parse_result(content)
+            refusal = access_error(result) if isinstance(result, AccessResult) else None
+        raise refusal or AccessError("the meter does not give its load profile away")
+
+    async def _by_entry(self, obis: Obis, period: timedelta, start: datetime) -> bytes | None:
+        """Select the newest rows by their number; None where the meter tells too little."""
+        clock = descriptor(ObjectClass.CLOCK, CLOCK, VALUE)
+        in_use, sort_method = _of(obis, _IN_USE), _of(obis, _SORT_METHOD)
+        results = await self._session.get_all([clock, in_use, sort_method])
+        count, shown = results.get(in_use), results.get(clock)
+        if isinstance(count, AccessResult) or not isinstance(count, int):
+            return None
+        if isinstance(shown, AccessResult):
+            return None
+        now = time_of(shown, invert=self._invert)
+        if now is None:
+            return None
+        wanted = (now.replace(tzinfo=None) - start + 2 * _MARGIN) // period + 1
+        wanted = max(min(wanted, count), 1)
+        if results.get(sort_method) == _LAST_IN_FIRST_OUT:
+            return by_entry(1, wanted)
+        return by_entry(max(count - wanted, 0) + 1, 0)
+
+
+def _of(obis: Obis, attribute: int) -> bytes:
+    return descriptor(ObjectClass.PROFILE_GENERIC, obis, attribute)
+
+
+def by_range(columns: Sequence[Column], start: datetime, end: datetime) -> bytes | None:
+    """Select the rows between two points in time; None where rows have no time stamp."""
+    clock = next((column for column in columns if column.is_clock), None)
+    if clock is None:
+        return None
+    times = [axdr.octet_string(encode_date_time(time)) for time in (start, end)]
+    return _BY_RANGE + axdr.structure(clock.encoded(), *times, axdr.array())
+
+
+def by_entry(first: int, last: int) -> bytes:
+    """Select rows by their numbers, from 1 on; 0 is the last one."""
+    rows = (axdr.double_long_unsigned(number) for number in (first, last))
+    return _BY_ENTRY + axdr.structure(*rows, axdr.long_unsigned(1), axdr.long_unsigned(0))
+
+
+def parse_columns(data: Data) -> tuple[Column, ...]:
+    """Read the capture objects of a profile. Raises TelegramError."""
+    if not isinstance(data, list):
+        raise TelegramError("capture objects that are no array")
+    columns: list[Column] = []
+    for element in data:
+        match element:
+            case (int(class_id), bytes(name), int(attribute), int(index), *_) if (
+                len(name) == OBIS_LENGTH
+            ):
+                columns.append(Column(class_id, Obis.from_bytes(name), attribute, index))
+            case _:
+                raise TelegramError("capture objects with something else among them")
+    return tuple(columns)
+
+
+def decode_rows(content: bytes, layout: Layout) -> list[Interval]:
+    """Read the rows of a profile's buffer as it was answered; those without time are left out.
+
+    Raises TelegramError for what are no rows of this layout.
+    """
+    rows = parse_result(content)
+    if not isinstance(rows, list):
+        raise TelegramError("a profile that is no array")
+    return list(_intervals(rows, layout))
+
+
+def _intervals(rows: Sequence[Data], layout: Layout) -> Iterator[Interval]:
+    columns = layout.columns
+    before: list[Data] = [None] * len(columns)
+    stamp: datetime | None = None
+    season: str | None = None
+    end_utc: datetime | None = None
+    for row in rows:
+        if not isinstance(row, tuple) or len(row) != len(columns):
+            raise TelegramError("a row of a profile with other columns")
+        cells = [_continued(cell, last) for cell, last in zip(row, before, strict=True)]
+        place = next((i for i, column in enumerate(columns) if column.is_clock), None)
+        clock = None if place is None else row[place]
+        if clock is None:
+            stamp = None if stamp is None else stamp + layout.period
+            end_utc = None if end_utc is None else end_utc + layout.period
+        else:
+            shown = time_of(clock, invert=layout.invert_deviation)
+            season = _season(clock)
+            stamp = None if shown is None else shown.replace(tzinfo=None)
+            end_utc = None if shown is None else _utc(shown, season, layout.zone, end_utc)
+        before = cells
+        if stamp is None:
+            continue
+        status = "".join(
+            _hexadecimal(cell)
+            for column, cell in zip(columns, cells, strict=True)
+            if column.is_status
+        )
+        values = tuple(
+            _value(column, cell, layout)
+            for column, cell in zip(columns, cells, strict=True)
+            if not column.is_clock and not column.is_status
+        )
+        yield Interval(stamp - layout.period, stamp, season, end_utc, status, values)
+
+
+def _continued(cell: Data, last: Data) -> Data:
+    """Return a cell that may be told by what is above it only."""
+    if cell is None:
+        return last
+    if isinstance(cell, Delta):
+        if not isinstance(last, int):
+            raise TelegramError("a difference from nothing in a profile")
+        return int(last) + int(cell)
+    return cell
+
+
+def _season(clock: Data) -> str | None:
+    if isinstance(clock, int):
+        return "utc"
+    if not isinstance(clock, bytes) or not clock or clock[-1] == _UNTOLD:
+        return None
+    return "summer" if clock[-1] & _DAYLIGHT_SAVING else "winter"
+
+
+def _utc(
+    shown: datetime, season: str | None, zone: tzinfo | None, last: datetime | None
+) -> datetime | None:
+    """Return the time stamp of a row in UTC, by its own deviation or by the zone."""
+    if shown.tzinfo is not None:
+        return shown.astimezone(UTC)
+    if zone is None:
+        return None
+    if season is not None:
+        offset = standard_offset(zone, shown.year)
+        offset += timedelta(hours=1) if season == "summer" else timedelta()
+        return (shown - offset).replace(tzinfo=UTC)
+    first = shown.replace(tzinfo=zone).astimezone(UTC)
+    # In autumn an hour comes twice.
+    if last is not None and first <= last:
+        return shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    return first
+
+
+def _hexadecimal(cell: Data) -> str:
+    match cell:
+        case bytes():
+            return cell.hex().upper()
+        case str() if cell and not cell.strip("01"):
+            return f"{int(cell, 2):0{-(-len(cell) // 4)}X}"
+        case int():
+            digits = f"{int(cell):X}"
+            return digits.zfill(len(digits) + len(digits) % 2)
+    return ""
+
+
+def _value(column: Column, cell: Data, layout: Layout) -> Register:
+    address = str(column.obis)
+    if column.is_time:
+        time = time_of(cell, invert=layout.invert_deviation)
+        return Register(column.obis, time, address=address)
+    if not column.is_scaled:
+        return Register(column.obis, plain_value(cell), address=address)
+    scaler_unit = layout.scalers.get(column.obis)
+    if scaler_unit is None:
+        return Register(column.obis, None, address=address)
+    return Register(
+        column.obis, register_value(cell, scaler_unit), scaler_unit.unit, address=address
+    )

@@ -1,0 +1,238 @@
+"""From a meter's objects to the registers of a reading."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+import re
+from typing import Final
+
+from ..errors import AccessError, TelegramError
+from ..identity import identity_from_bytes
+from ..reading import Identity, Reading, Register
+from .association import CURRENT_ASSOCIATION
+from .axdr import Data
+from .cosem import (
+    CAPTURE_TIME,
+    LAST_AVERAGE,
+    SCALER_UNIT,
+    VALUE,
+    CosemObject,
+    ObjectClass,
+    ScalerUnit,
+    parse_object_list,
+    parse_scaler_unit,
+    plain_value,
+    register_value,
+    text_of,
+    time_of,
+)
+from .memory import Memory
+from .results import ExceptionError, ServiceError, access_error
+from .session import Session
+from .wanted import CLOCK, LOGICAL_DEVICE_NAME, METER_ID, usual_objects, wanted
+from .xdlms import AccessResult, descriptor
+
+_OBJECT_LIST: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
+_CLOCK_TIME: Final = descriptor(ObjectClass.CLOCK, CLOCK, VALUE)
+_ID: Final = descriptor(ObjectClass.DATA, METER_ID, VALUE)
+_NAME: Final = descriptor(ObjectClass.DATA, LOGICAL_DEVICE_NAME, VALUE)
+#: What tells which meter it is.
+_WHO: Final = (_NAME, _ID)
+_FLAG: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_DEVICE_ID: Final = re.compile(r"[0-9A-F][A-Z]{3}[0-9A-F]{2}\d{8}", re.ASCII)
+#: A clock outside of these years was never set.
+_YEARS: Final = range(2010, 2100)
+#: Bits of a clock's status: invalid, and that nothing is told.
+_INVALID: Final = 0x01
+_UNTOLD: Final = 0xFF
+
+type Results = Mapping[bytes, Data | AccessResult]
+
+
+class Reader:
+    """Reads the registers of a meter, and remembers what does not change."""
+
+    def __init__(self, session: Session, memory: Memory, *, invert_deviation: bool) -> None:
+        """Take the session, what is known of the meter, and how it counts its deviation."""
+        self._session = session
+        self._memory = memory
+        self._invert = invert_deviation
+
+    async def discover(self) -> Sequence[CosemObject]:
+        """Return what the meter has, asked once."""
+        if self._memory.objects is None:
+            self._memory.objects = await self._object_list()
+        return self._memory.objects
+
+    async def read(self, addresses: Sequence[str] | None = None) -> Reading:
+        """Read the registers of these addresses, or all that make a reading.
+
+        Raises AccessError where the meter gives none of them away.
+        """
+        memory = self._memory
+        known = memory.meter
+        found = await self._read(addresses)
+        if known is not None and found.meter.unique_id != known.unique_id:
+            # It is another meter, which may have others.
+            memory.forget_objects()
+            found = await self._read(addresses)
+        memory.meter = found.meter
+        return found
+
+    async def _read(self, addresses: Sequence[str] | None) -> Reading:
+        objects = wanted(await self.discover())
+        if addresses is not None:
+            by_address = {str(entry.obis): entry for entry in objects}
+            objects = tuple(by_address[address] for address in addresses if address in by_address)
+        attributes = dict.fromkeys(_WHO)
+        if addresses is None:
+            attributes[_CLOCK_TIME] = None
+        attributes |= dict.fromkeys(
+            attribute for entry in objects for attribute in _attributes(entry)
+        )
+        results = await self._session.get_all(list(attributes))
+        meter = identity(
+            results.get(_ID), results.get(_NAME), self._session.association.meter_title
+        )
+        await self.learn_scalers(objects, results)
+        registers = tuple(
+            register for entry in objects for register in self._registers(entry, results)
+        )
+        if not registers:
+            refusals = [result for result in results.values() if isinstance(result, AccessResult)]
+            raise access_error(refusals[0] if refusals else 4)
+        return Reading(meter, self._time(results), registers, b"")
+
+    async def learn_scalers(self, objects: Iterable[CosemObject], results: Results | None) -> None:
+        """Ask for scalers and units that are not known yet, of registers that have a value."""
+        scalers = self._memory.scalers
+        attributes = {
+            descriptor(entry.class_id, entry.obis, SCALER_UNIT[ObjectClass(entry.class_id)]): entry
+            for entry in objects
+            if entry.class_id in SCALER_UNIT
+            and entry.obis not in scalers
+            and (results is None or _is_value(results.get(_value_of(entry))))
+        }
+        if not attributes:
+            return
+        found = await self._session.get_all(list(attributes))
+        for attribute, entry in attributes.items():
+            result = found.get(attribute)
+            if not isinstance(result, AccessResult):
+                scalers[entry.obis] = parse_scaler_unit(result)
+            elif attribute in self._memory.refused:
+                scalers[entry.obis] = None
+
+    def _registers(self, entry: CosemObject, results: Results) -> Iterator[Register]:
+        """Yield what an object adds to the reading; nothing where the meter refuses it."""
+        value = results.get(_value_of(entry), _REFUSED)
+        if isinstance(value, AccessResult):
+            return
+        address = str(entry.obis)
+        if entry.class_id == ObjectClass.DATA:
+            if not isinstance(value, list | tuple):
+                yield Register(entry.obis, plain_value(value), address=address)
+            return
+        scaler_unit = self._memory.scalers.get(entry.obis)
+        if scaler_unit is None:
+            # Without its scaler a number may mean anything.
+            return
+        time = None
+        if (number := CAPTURE_TIME.get(ObjectClass(entry.class_id))) is not None:
+            captured = results.get(descriptor(entry.class_id, entry.obis, number))
+            time = None if isinstance(captured, AccessResult) else self._moment(captured)
+        yield self._register(entry, value, scaler_unit, 0, time)
+        if entry.class_id == ObjectClass.DEMAND_REGISTER:
+            last = results.get(descriptor(entry.class_id, entry.obis, LAST_AVERAGE), _REFUSED)
+            if not isinstance(last, AccessResult):
+                yield self._register(entry, last, scaler_unit, 1, None)
+
+    def _register(
+        self,
+        entry: CosemObject,
+        data: Data,
+        scaler_unit: ScalerUnit,
+        group: int,
+        time: datetime | None,
+    ) -> Register:
+        value = register_value(data, scaler_unit)
+        return Register(
+            entry.obis, value, scaler_unit.unit, address=str(entry.obis), group=group, time=time
+        )
+
+    def _moment(self, data: Data) -> datetime | None:
+        return time_of(data, invert=self._invert)
+
+    def _time(self, results: Results) -> datetime | None:
+        """Return what the meter's clock shows, unless the meter itself doubts it."""
+        data = results.get(_CLOCK_TIME)
+        if not isinstance(data, bytes) or not data or _is_doubted(data[-1]):
+            return None
+        time = self._moment(data)
+        return time if time is not None and time.year in _YEARS else None
+
+    async def _object_list(self) -> tuple[CosemObject, ...]:
+        """Return the objects that the meter tells, or what meters usually have."""
+        try:
+            return parse_object_list(await self._session.get(_OBJECT_LIST))
+        except AccessError, ServiceError, TelegramError:
+            return usual_objects()
+        except ExceptionError as err:
+            if err.is_about_ciphering:
+                raise
+            return usual_objects()
+
+
+_REFUSED: Final = AccessResult(4)
+
+
+def _is_value(result: Data | AccessResult) -> bool:
+    return result is not None and not isinstance(result, AccessResult)
+
+
+def _value_of(entry: CosemObject) -> bytes:
+    return descriptor(entry.class_id, entry.obis, VALUE)
+
+
+def _attributes(entry: CosemObject) -> Iterator[bytes]:
+    """Yield what is read of an object each time."""
+    yield _value_of(entry)
+    if entry.class_id == ObjectClass.DEMAND_REGISTER:
+        yield descriptor(entry.class_id, entry.obis, LAST_AVERAGE)
+    number = CAPTURE_TIME.get(entry.class_id)  # type: ignore[call-overload]
+    if number is not None:
+        yield descriptor(entry.class_id, entry.obis, number)
+
+
+def _is_doubted(status: int) -> bool:
+    return status != _UNTOLD and bool(status & _INVALID)
+
+
+def identity(meter_id: Data, name: Data, title: bytes) -> Identity:
+    """Return who a meter is, by its id, its logical device name and its system title."""
+    found = _text(meter_id) or _text(name)
+    if isinstance(found, bytes):
+        binary = identity_from_bytes(found)
+        if binary.manufacturer is not None:
+            return binary
+        found = found.hex()
+    letters = None
+    for source in (name, title):
+        text = bytes(source[:3]).decode("latin-1") if isinstance(source, bytes) else str(source)[:3]
+        if _FLAG.fullmatch(text):
+            letters = text
+            break
+    device_id = found if found is not None and _DEVICE_ID.fullmatch(found) else None
+    return Identity(found, letters, device_id=device_id)
+
+
+def _text(data: Data) -> str | bytes | None:
+    match data:
+        case AccessResult() | None | bool():
+            return None
+        case bytes():
+            return text_of(data) or None
+        case str():
+            return str(data).strip("\0 ") or None
+        case int():
+            return str(int(data))
+    return None

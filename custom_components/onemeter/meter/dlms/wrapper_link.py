@@ -1,0 +1,72 @@
+"""Messages over TCP, each behind the header of the wrapper (IEC 62056-47)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..errors import TelegramError
+from .line import Line
+from .wrapper import LIMIT, Packet, packet_at
+
+#: Seconds until an answer begins.
+_ANSWER_SECONDS: Final = 5.0
+
+
+class WrapperLink:
+    """Asks a logical device over the wrapper."""
+
+    def __init__(self, line: Line, client: int, logical_device: int) -> None:
+        """Take the line, and who asks whom."""
+        self.line = line
+        self._ports = client.to_bytes(2) + logical_device.to_bytes(2)
+        self._client = client
+        self._server = logical_device
+        self._buffer = bytearray()
+        self._received: list[bytes] = []
+        self.seconds = _ANSWER_SECONDS
+
+    async def request(self, apdu: bytes) -> bytes:
+        """Send a message and return the answer; an empty one just waits for another answer.
+
+        Raises MeterSilentError, UnknownDataError, PortLostError.
+        """
+        if apdu:
+            # What has come before is no answer to this.
+            self._received.clear()
+            header = b"\0\x01" + self._ports + len(apdu).to_bytes(2)
+            await self.line.send(header + apdu)
+        while not self._received:
+            found = await self.line.receive(self._feed, self.seconds, LIMIT)
+            if not found:
+                raise self.line.why_silent()
+            self._received += [packet.content for packet in found if self._is_ours(packet)]
+        return self._received.pop(0)
+
+    async def disconnect(self) -> None:
+        """Nothing is to be done: the connection ends with the port."""
+
+    async def stay(self) -> None:
+        """Nothing is to be done: the connection stays."""
+
+    def _is_ours(self, packet: Packet) -> bool:
+        return packet.source == self._server and packet.destination == self._client
+
+    def _feed(self, data: bytes) -> Sequence[Packet]:
+        """Find packets; what is none is passed over."""
+        buffer = self._buffer
+        buffer += data
+        packets: list[Packet] = []
+        position = 0
+        while position < len(buffer):
+            try:
+                found = packet_at(buffer, position)
+            except TelegramError:
+                position = buffer.find(b"\0", position + 1)
+                if position < 0:
+                    position = len(buffer)
+                continue
+            if found is None:
+                break
+            packet, position = found
+            packets.append(packet)
+        del buffer[:position]
+        return packets

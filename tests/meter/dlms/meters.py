@@ -1,0 +1,102 @@
+"""Simulated meters at a pseudo-terminal or a TCP port, and clients that read them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from custom_components.onemeter.meter import LineSettings, Obis, Reading
+from custom_components.onemeter.meter.dlms.client import DlmsClient
+from custom_components.onemeter.meter.dlms.settings import Authentication, DlmsSettings, Keys
+from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
+from simulator.line import Line
+from simulator.pty import PtyLine
+from simulator.tcp import TcpLine
+
+SPEED = 115_200
+TITLE = b"ONM12345"
+PASSWORD = b"correct horse"
+ENCRYPTION_KEY = bytes(range(16))
+AUTHENTICATION_KEY = bytes(range(16, 32))
+KEYS = Keys(ENCRYPTION_KEY, AUTHENTICATION_KEY)
+
+MECHANISMS = {
+    Authentication.NONE: Mechanism.NONE,
+    Authentication.LLS: Mechanism.LLS,
+    Authentication.HLS_MANUFACTURER: Mechanism.HLS,
+    Authentication.HLS_MD5: Mechanism.MD5,
+    Authentication.HLS_SHA1: Mechanism.SHA1,
+    Authentication.HLS_GMAC: Mechanism.GMAC,
+    Authentication.HLS_SHA256: Mechanism.SHA256,
+}
+
+
+class MemoryCounter:
+    """Sets numbers apart, and remembers how it was asked."""
+
+    def __init__(self, first: int = 0) -> None:
+        self.mark = first
+        self.reserved: list[tuple[int, int]] = []
+
+    async def reserve(self, count: int, *, at_least: int = 0) -> int:
+        first = max(self.mark, at_least)
+        self.mark = first + count
+        self.reserved.append((first, count))
+        return first
+
+
+def ciphered(**options: Any) -> DlmsMeter:
+    """Return a meter with GMAC and keys."""
+    return DlmsMeter(
+        **{
+            "mechanism": Mechanism.GMAC,
+            "encryption_key": ENCRYPTION_KEY,
+            "authentication_key": AUTHENTICATION_KEY,
+        }
+        | options
+    )
+
+
+@asynccontextmanager
+async def plugged_in(path: Path, meter: DlmsMeter) -> AsyncGenerator[Line]:
+    """Put up a meter at a line of its kind."""
+    line: Line
+    if meter.transport is Transport.WRAPPER:
+        line = TcpLine()
+    else:
+        speed = SPEED if meter.transport is Transport.HDLC else meter.start_baudrate
+        line = PtyLine(path / "head", speed)
+    async with line:
+        task = asyncio.create_task(serve(line, meter))
+        try:
+            yield line
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def client_at(line: Line, counter: MemoryCounter | None = None, **settings: Any) -> DlmsClient:
+    """Return a client for the meter at a line, which it knows the address of."""
+    usual: dict[str, Any] = {"client": 1, "logical_device": 1, "address_length": 1}
+    return DlmsClient(
+        line.url, LineSettings(SPEED), DlmsSettings(**usual | settings), counter or MemoryCounter()
+    )
+
+
+def gmac_client(line: Line, counter: MemoryCounter | None = None, **settings: Any) -> DlmsClient:
+    """Return a client with the right keys."""
+    usual: dict[str, Any] = {
+        "authentication": Authentication.HLS_GMAC,
+        "keys": KEYS,
+        "system_title": TITLE,
+    }
+    return client_at(line, counter, **usual | settings)
+
+
+def value(reading: Reading, code: str) -> object:
+    """Return the current value of a code."""
+    register = reading.get(Obis.parse(code))
+    assert register is not None
+    return register.value
