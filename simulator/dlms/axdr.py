@@ -29,6 +29,7 @@ _NUMBERS: Final = {
     0x16: (1, False),
 }
 _FIXED_STRINGS: Final = {DATE_TIME: 12, 0x1A: 5, 0x1B: 4}
+_BITS: Final = 0x04
 _SEQUENCES: Final = (ARRAY, STRUCTURE)
 _STRINGS: Final = (OCTETS, VISIBLE, 0x0C)
 _LONG: Final = 0x80
@@ -180,6 +181,8 @@ class Reader:
             return [self.value() for _ in range(self.length())]
         if tag in _STRINGS:
             return self.sized()
+        if tag == _BITS:
+            return self.take((self.length() + 7) // 8)
         if tag:
             raise ValueError(f"data of kind {tag:02x} at {self.at - 1}")
         return None

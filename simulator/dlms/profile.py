@@ -68,7 +68,7 @@ class Profile:
 
     def ends(self, now: int, first: int | None = None, last: int | None = None) -> list[int]:
         """Return when the rows end that there are, in a span."""
-        oldest = now - self.days * SECONDS_PER_DAY
+        oldest = now - self.days * SECONDS_PER_DAY + 1
         start = oldest if first is None else max(first, oldest)
         stop = now if last is None else min(last, now)
         return [
