@@ -100,13 +100,14 @@ class PushedMeter:
         *,
         port: str = PORT,
         options: dict[str, Any] | None = None,
+        **data: Any,
     ) -> MockConfigEntry:
         """Make another entry for the client instead of the usual one."""
         self.entry = MockConfigEntry(
             domain=DOMAIN,
             title="Meter",
             unique_id=unique_id,
-            data={CONF_PORT: port, CONF_PROTOCOL: Protocol.SML.value},
+            data={CONF_PORT: port, CONF_PROTOCOL: Protocol.SML.value, **data},
             options=options or {},
         )
         return self.entry

@@ -48,6 +48,7 @@ class PushedCoordinator(OneMeterCoordinator):
         self._seen: dict[Key, float] = {}
         #: Whether it was this meter that has last told its id since the port was opened.
         self._is_named = False
+        self._identity = Identity()
         self._pin_lock = PinLock()
         self._locked: bool | None = None
 
@@ -135,6 +136,8 @@ class PushedCoordinator(OneMeterCoordinator):
         if meter.unique_id is None:
             return is_own or self._is_named
         self._is_named = is_own
+        if is_own:
+            self._identity = meter
         return is_own
 
     @override
@@ -152,10 +155,11 @@ class PushedCoordinator(OneMeterCoordinator):
                 key: fresh[key] if key in fresh else earlier.registers[key] for key in self._seen
             }
             withheld = data.withheld | (earlier.withheld - fresh.keys())
-            meter = earlier.meter if data.meter.unique_id is None else data.meter
-            data = replace(data, meter=meter, registers=registers, withheld=withheld)
+            data = replace(data, registers=registers, withheld=withheld)
         if self._protocol is not Protocol.DLMS:
             self._async_watch_lock(data)
+        elif data.meter.unique_id is None:
+            data = replace(data, meter=self._identity)
         return data
 
     @callback

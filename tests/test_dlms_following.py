@@ -1,0 +1,281 @@
+"""DLMS meters in Home Assistant: lists in turns, slow cadences, keys that do not fit any more."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.onemeter.cadence import PATIENCE, Cadence
+from custom_components.onemeter.coordinator import async_hand_over
+from custom_components.onemeter.meter import Identity, MeterError, Protocol, Reading
+from custom_components.onemeter.meter.errors import (
+    AddressError,
+    AssociationError,
+    InvocationCounterError,
+    KeyNeededError,
+    MeterAuthenticationError,
+    MeterSilentError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
+
+from .polled import PolledMeter
+from .published import register
+from .pushed import METER, OTHER_METER, PushedMeter, reading
+
+NAMELESS = Identity()
+timeout = asyncio.timeout
+EK = "000102030405060708090a0b0c0d0e0f"
+CREDENTIALS = [
+    (KeyNeededError(""), "key_needed"),
+    (WrongEncryptionKeyError(""), "wrong_encryption_key"),
+    (WrongAuthenticationKeyError(""), "wrong_authentication_key"),
+]
+
+
+def power(watt: str, meter: Identity = METER) -> Reading:
+    """Return the list that comes every few seconds."""
+    return reading(register("1-0:1.7.0*255", watt, "W"), meter=meter)
+
+
+def hourly(watt_hours: str) -> Reading:
+    """Return the list that comes every hour."""
+    return reading(register("1-0:1.7.0*255", "7", "W"), register("1-0:1.8.0*255", watt_hours, "Wh"))
+
+
+@pytest.fixture
+def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMeter:
+    meter = PushedMeter(hass, freezer)
+    meter.make_entry(protocol="dlms", mode="pushed", encryption_key=EK)
+    return meter
+
+
+@pytest.fixture
+def polled(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PolledMeter:
+    meter = PolledMeter(hass, freezer)
+    meter.make_entry(protocol="dlms", encryption_key=EK)
+    return meter
+
+
+def flows(hass: HomeAssistant) -> list[str]:
+    return [
+        flow["step_id"]
+        for flow in hass.config_entries.flow.async_progress()
+        if flow["context"]["source"] == SOURCE_REAUTH
+    ]
+
+
+async def test_totals_of_the_hourly_list_appear_and_stay(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(power("100"))
+    assert hass.states.get("sensor.meter_energy_import") is None
+    assert meter.value("power_import") == "100"
+    await meter.say(hourly("5000"), after=10)
+    assert meter.value() == "5.000"
+    for _ in range(70):
+        meter.freezer.tick(60)
+        await meter.say(power("200"))
+    assert meter.value() == "5.000"
+    assert meter.value("power_import") == "200"
+    for _ in range(120):
+        meter.freezer.tick(60)
+        await meter.say(power("300"))
+    assert meter.value() == "unknown"
+
+
+async def test_list_without_id_is_of_the_meter_that_has_told_it(meter: PushedMeter) -> None:
+    await meter.start(power("1", NAMELESS), power("2"))
+    assert meter.value("power_import") == "2"
+    await meter.say(power("3", NAMELESS), after=10)
+    assert meter.value("power_import") == "3"
+    assert meter.coordinator.data.meter == METER
+    await meter.say(power("4", OTHER_METER), power("5", NAMELESS), after=11)
+    assert meter.value("power_import") == STATE_UNAVAILABLE
+    await meter.say(power("6"), after=1)
+    assert meter.value("power_import") == "6"
+    await meter.say(power("7", NAMELESS), after=11)
+    assert meter.value("power_import") == "7"
+
+
+async def test_slow_meter_is_not_taken_for_silent(meter: PushedMeter) -> None:
+    await meter.start(power("1"))
+    for seconds in (61, 60, 62):
+        await meter.wait(seconds, step=10)
+        assert meter.coordinator.last_update_success
+        await meter.say(power("1"))
+    await meter.wait(180, step=10)
+    assert meter.coordinator.last_update_success
+    await meter.wait(20, step=10)
+    assert not meter.coordinator.last_update_success
+
+
+@pytest.mark.parametrize(
+    ("gaps", "silence"),
+    [
+        ([], 300),
+        ([2.5], 300),
+        ([2.5] * 3, 30),
+        ([60] * 3, 180),
+        ([60] * 3 + [2.5] * 59, 180),
+        ([60] * 3 + [2.5] * 60, 30),
+        ([900], 2700),
+        ([900] * 3, 2700),
+        ([3600] * 3, 3600),
+    ],
+)
+def test_silence_follows_from_the_cadence(gaps: list[float], silence: float) -> None:
+    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    for gap in gaps:
+        cadence.add(gap)
+    assert cadence.silence == silence
+
+
+@pytest.mark.parametrize("protocol", [Protocol.SML, Protocol.IEC62056])
+def test_silence_of_other_protocols_is_always_the_same(protocol: Protocol) -> None:
+    cadence = Cadence(PATIENCE[protocol])
+    for gap in (0.01, 1, 1000):
+        assert cadence.silence == 30
+        cadence.add(gap)
+
+
+async def test_what_the_flow_has_heard_is_there_at_once(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    async_hand_over(hass, str(METER.unique_id), power("42"), dt_util.utcnow())
+    assert await meter.set_up()
+    assert meter.value("power_import") == "42"
+
+
+async def test_what_the_flow_has_heard_long_ago_is_not(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    long_ago = dt_util.utcnow() - timedelta(minutes=10)
+    async_hand_over(hass, str(METER.unique_id), power("42"), long_ago)
+    await meter.start(power("43"))
+    assert meter.value("power_import") == "43"
+
+
+@pytest.mark.parametrize(("state", "seconds"), [(CoreState.running, 75), (CoreState.starting, 20)])
+async def test_start_does_not_wait_for_a_slow_meter(
+    hass: HomeAssistant, meter: PushedMeter, state: CoreState, seconds: int
+) -> None:
+    hass.set_state(state)
+    waited: list[float] = []
+
+    def see(delay: float | None) -> asyncio.Timeout:
+        if delay == seconds:
+            waited.append(delay)
+            return timeout(0)
+        return timeout(delay)
+
+    with patch("custom_components.onemeter.following.asyncio.timeout", see):
+        assert not await meter.set_up()
+    assert waited == [seconds]
+    assert meter.state() is ConfigEntryState.SETUP_RETRY
+    hass.set_state(CoreState.running)
+
+
+@pytest.mark.parametrize(("error", "situation"), CREDENTIALS)
+async def test_key_that_does_not_fit_is_asked_for(
+    hass: HomeAssistant, meter: PushedMeter, error: MeterError, situation: str
+) -> None:
+    meter.client.diagnosis = error
+    with patch("custom_components.onemeter.following.asyncio.timeout", lambda _: timeout(0)):
+        assert not await meter.set_up()
+    assert meter.state() is ConfigEntryState.SETUP_ERROR
+    assert meter.entry.error_reason_translation_key == situation
+    assert flows(hass) == ["reauth_dlms_pushed"]
+
+
+@pytest.mark.parametrize(("error", "situation"), CREDENTIALS)
+async def test_key_that_was_changed_is_asked_for(
+    hass: HomeAssistant, meter: PushedMeter, error: MeterError, situation: str
+) -> None:
+    await meter.start(power("1"))
+    meter.client.diagnosis = error
+    await meter.wait(301, step=20)
+    assert meter.coordinator.situation == situation
+    assert meter.value("power_import") == STATE_UNAVAILABLE
+    assert flows(hass) == ["reauth_dlms_pushed"]
+    await meter.say(power("2"), after=2)
+    assert meter.value("power_import") == "2"
+
+
+@pytest.mark.parametrize(
+    ("error", "situation"), [*CREDENTIALS, (MeterAuthenticationError(""), "password_rejected")]
+)
+async def test_meter_that_rejects_keys_is_tried_no_more(
+    hass: HomeAssistant, polled: PolledMeter, error: MeterError, situation: str
+) -> None:
+    await polled.start()
+    polled.client.usual = error
+    await polled.until_due()
+    assert polled.coordinator.situation == situation
+    assert flows(hass) == ["reauth_dlms"]
+    reads = polled.client.reads
+    for _ in range(5):
+        await polled.until_due()
+    assert polled.client.reads == reads, "meters lock themselves"
+    with pytest.raises(HomeAssistantError) as refused:
+        await hass.services.async_call(
+            "button", "press", {"entity_id": "button.meter_read_now"}, blocking=True
+        )
+    assert refused.value.translation_key == situation
+    await polled.coordinator.async_request_refresh()
+    assert polled.client.reads == reads + 2
+    polled.client.usual = reading()
+    await polled.coordinator.async_request_refresh()
+    assert polled.value() == "5.000"
+
+
+@pytest.mark.parametrize(
+    ("error", "situation"), [*CREDENTIALS, (MeterAuthenticationError(""), "password_rejected")]
+)
+async def test_meter_that_rejects_keys_is_not_set_up(
+    hass: HomeAssistant, polled: PolledMeter, error: MeterError, situation: str
+) -> None:
+    assert not await polled.start(error)
+    assert polled.state() is ConfigEntryState.SETUP_ERROR
+    assert polled.entry.error_reason_translation_key == situation
+    assert polled.client.reads == 1
+    assert flows(hass) == ["reauth_dlms"]
+
+
+@pytest.mark.parametrize(
+    ("error", "situation"),
+    [
+        (InvocationCounterError(""), "counter_rejected"),
+        (AddressError(""), "address_refused"),
+        (AssociationError(""), "association_refused"),
+        (MeterSilentError(""), "meter_silent"),
+    ],
+)
+async def test_other_trouble_is_tried_again(
+    hass: HomeAssistant, polled: PolledMeter, error: MeterError, situation: str
+) -> None:
+    await polled.start()
+    polled.client.usual = error
+    await polled.until_due()
+    await polled.wait(5)
+    assert polled.coordinator.situation == situation
+    assert not flows(hass)
+    polled.client.usual = reading()
+    await polled.until_due()
+    assert polled.value() == "5.000"
+
+
+async def test_number_without_unit_has_none_in_an_object_of_its_own(polled: PolledMeter) -> None:
+    energy = replace(register("1-0:1.8.0*255", 5), address="1-0:1.8.0*255")
+    total = reading(energy)
+    await polled.start(total)
+    [told] = polled.coordinator.data.registers.values()
+    assert told.unit is None
