@@ -34,6 +34,7 @@ class DlmsClient(PolledClient):
         line: LineSettings,
         settings: DlmsSettings,
         counter: InvocationCounter | None,
+        memory: Memory | None = None,
     ) -> None:
         """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet.
 
@@ -42,13 +43,13 @@ class DlmsClient(PolledClient):
         """
         super().__init__(url, line)
         self.settings = settings
-        self._memory = Memory()
+        self._memory = Memory() if memory is None else memory
         connector = Connector(url, line, settings, self._memory, self.counters)
         self._access = Access(connector, settings, self._memory, counter, url)
 
     @property
     def memory(self) -> Memory:
-        """What was found out about the meter."""
+        """What was found out about the meter, for a later client."""
         return self._memory
 
     @override

@@ -1,0 +1,294 @@
+"""The polled client at simulated meters: transports, addresses, authentications, round trips."""
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+import json
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from custom_components.onemeter.meter import Obis
+from custom_components.onemeter.meter.dlms.client import DlmsClient
+from custom_components.onemeter.meter.dlms.memory import Memory
+from custom_components.onemeter.meter.dlms.settings import (
+    Authentication,
+    Keys,
+    Protection,
+    Transport,
+)
+from custom_components.onemeter.meter.errors import MeterSilentError, RefusedError
+from simulator import dlms
+from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, Parameters, Profile
+from simulator.dlms.ciphering import AUTHENTICATED, ENCRYPTED
+
+from .meters import (
+    AUTHENTICATION_KEY,
+    MECHANISMS,
+    PASSWORD,
+    TITLE,
+    ciphered,
+    client_at,
+    gmac_client,
+    plugged_in,
+    value,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+UNKNOWN_ADDRESS: dict[str, Any] = {"logical_device": None, "address_length": None}
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+
+async def test_reading(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        reading = await client.read()
+    assert reading.meter.meter_id == "12345678"
+    assert reading.meter.manufacturer == "DMO"
+    assert reading.time is not None
+    assert abs(reading.time - datetime.now(UTC)) < timedelta(seconds=10)
+    total = reading.get(Obis.parse("1-0:1.8.0"))
+    assert total is not None
+    assert (total.unit, total.address) == ("Wh", "1-0:1.8.0*255")
+    assert isinstance(total.value, int)
+    assert isinstance(value(reading, "1-0:32.7.0"), Decimal)
+    maximum = reading.get(Obis.parse("1-0:1.6.0"))
+    assert maximum is not None
+    assert maximum.time is not None
+    assert value(reading, "1-0:0.2.0") == "1.00-DEMO"
+    assert client.counters.good == 1
+    assert client.duration is not None
+
+
+@pytest.mark.parametrize("authentication", MECHANISMS)
+@pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
+async def test_authentications(
+    tmp_path: Path, authentication: Authentication, transport: dlms.Transport
+) -> None:
+    options: dict[str, Any] = {"transport": transport}
+    settings: dict[str, Any] = {"transport": Transport(transport.value)}
+    if authentication is Authentication.HLS_GMAC:
+        meter = ciphered(**options)
+    else:
+        meter = DlmsMeter(mechanism=MECHANISMS[authentication], secret=PASSWORD, **options)
+        settings |= {"authentication": authentication, "password": PASSWORD, "system_title": TITLE}
+    async with plugged_in(tmp_path, meter) as line:
+        is_gmac = authentication is Authentication.HLS_GMAC
+        client = (gmac_client if is_gmac else client_at)(line, **settings)
+        for _ in range(2):
+            assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+
+
+@pytest.mark.parametrize(
+    ("protection", "policy"),
+    [
+        (Protection.AUTHENTICATED, AUTHENTICATED),
+        (Protection.ENCRYPTED, ENCRYPTED),
+        (Protection.BOTH, AUTHENTICATED | ENCRYPTED),
+        (Protection.NONE, 0),
+    ],
+)
+@pytest.mark.parametrize("dedicated_key", [False, True])
+@pytest.mark.parametrize("suite", [0, 1, 2])
+async def test_protections(
+    tmp_path: Path, protection: Protection, policy: int, dedicated_key: bool, suite: int
+) -> None:
+    keys = Keys(bytes(range(32)), bytes(range(32, 64))) if suite == 2 else None
+    options: dict[str, Any] = {"suite": suite, "policy": policy}
+    settings: dict[str, Any] = {
+        "suite": suite,
+        "protection": protection,
+        "dedicated_key": dedicated_key,
+    }
+    if keys is not None:
+        options |= {"encryption_key": keys.encryption, "authentication_key": keys.authentication}
+        settings |= {"keys": keys}
+    meter = ciphered(**options)
+    async with plugged_in(tmp_path, meter) as line:
+        assert isinstance(value(await gmac_client(line, **settings).read(), "1-0:1.8.0"), int)
+    used = [(entry.key, entry.counter) for entry in meter.received_counters]
+    assert len(used) == len(set(used))
+
+
+@pytest.mark.parametrize("parameters", Parameters)
+@pytest.mark.parametrize("size", [1, 2, 4])
+async def test_addresses_are_found_out(tmp_path: Path, parameters: Parameters, size: int) -> None:
+    meter = DlmsMeter(address_sizes=(size,), parameters=parameters, physical_device=16)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, **UNKNOWN_ADDRESS)
+        assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+        started = asyncio.get_running_loop().time()
+        await client.read()
+        assert asyncio.get_running_loop().time() - started < 1
+
+
+@pytest.mark.parametrize("confirmation", Confirmation)
+async def test_mode_e(tmp_path: Path, confirmation: Confirmation) -> None:
+    meter = DlmsMeter(transport=dlms.Transport.MODE_E, confirmation=confirmation)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, transport=Transport.MODE_E)
+        for _ in range(2):
+            assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+
+
+@pytest.mark.parametrize("transport", dlms.Transport)
+async def test_transports_are_found_out(tmp_path: Path, transport: dlms.Transport) -> None:
+    meter = DlmsMeter(transport=transport)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+        assert client.memory.transport == transport.value.replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tells_parameters": False},
+        {"max_information": 32},
+        {"tells_protocol_version": True},
+        {"hides_pending_authentication": True},
+        {"answered_context": 3},
+        {"answers_release": False},
+        {"refuses_lists": True},
+        {"max_pdu": 64},
+        {"conformance": dlms.acse.conformance("get", "block-transfer-with-get", "action")},
+        {"faults": dlms.Faults(zero_numbers=10**6)},
+        {"faults": dlms.Faults(notifications=5)},
+        {"faults": dlms.Faults(trailing_bytes=50)},
+        {"faults": dlms.Faults(busy=2, spared_answers=1)},
+    ],
+)
+async def test_tolerance(tmp_path: Path, options: dict[str, Any]) -> None:
+    meter = DlmsMeter(mechanism=dlms.Mechanism.SHA1, secret=PASSWORD, **options)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, authentication=Authentication.HLS_SHA1, password=PASSWORD)
+        for _ in range(2):
+            reading = await client.read()
+            assert isinstance(value(reading, "1-0:1.8.0"), int)
+            assert len(reading.registers) > 25
+
+
+async def test_echo(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, DlmsMeter()) as line:
+        line.echo = True
+        assert isinstance(value(await client_at(line).read(), "1-0:1.8.0"), int)
+
+
+async def test_later_polls_take_few_round_trips(tmp_path: Path) -> None:
+    meter = DlmsMeter(max_information=1024)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        await client.read()
+        before = meter.count("get")
+        registers = (await client.read()).registers
+        gets = meter.count("get") - before
+    # Asked naively it is a value and a scaler each.
+    assert gets * 5 <= 2 * len(registers)
+
+
+async def test_memory_survives(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        first = await client.read()
+        kept = Memory.from_json(json.loads(json.dumps(client.memory.as_json())))
+        assert kept == client.memory
+        other = DlmsClient(line.url, client.line, client.settings, None, kept)
+        reading = await other.read()
+    assert [r.obis for r in reading.registers] == [r.obis for r in first.registers]
+
+
+async def test_another_meter_is_looked_at_anew(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        await client.read()
+        meter.serial = "87654321"
+        del meter.objects["1-0:2.8.0*255"]
+        reading = await client.read()
+    assert reading.meter.meter_id == "87654321"
+    assert reading.get(Obis.parse("1-0:2.8.0")) is None
+
+
+async def test_watched_registers(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        own = (await client.read()).meter
+        wanted = ["1-0:1.8.0*255", "1-0:16.7.0*255", "1-0:99.99.99*255"]
+        async with aclosing(client.watch(wanted, 0)) as readings:
+            for _ in range(4):
+                reading = await anext(readings)
+                assert [r.address for r in reading.registers] == wanted[:2]
+                assert reading.meter == own
+        with pytest.raises(RefusedError):
+            await anext(client.watch(["1-0:99.99.99*255"], 0))
+
+
+async def test_no_session_goes_on_with_another_meter(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        await client.read()
+        async with aclosing(client.watch(["1-0:1.8.0*255"], 0)) as readings:
+            await anext(readings)
+            meter.serial = "87654321"
+            with pytest.raises(MeterSilentError):
+                await anext(readings)
+        assert (await client.read()).meter.meter_id == "87654321"
+
+
+@pytest.mark.parametrize(("by_range", "by_entry"), [(True, True), (False, True), (False, False)])
+@pytest.mark.parametrize("null_clock", [False, True])
+@pytest.mark.parametrize("style", ClockStyle)
+async def test_load_profile(
+    tmp_path: Path, by_range: bool, by_entry: bool, null_clock: bool, style: ClockStyle
+) -> None:
+    profile = Profile(by_range=by_range, by_entry=by_entry, null_clock=null_clock, days=2)
+    meter = DlmsMeter(profile=profile, max_information=1024, clock_style=style)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, invert_deviation=style is ClockStyle.INVERTED)
+        now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+        start = now - timedelta(hours=6)
+        rows = await client.read_profile(start, now, BERLIN)
+    assert len(rows) == 24
+    assert rows[0].start == start
+    assert rows[-1].end == now
+    assert rows[-1].end_utc == now.replace(tzinfo=BERLIN).astimezone(UTC)
+    assert rows[-1].status == "00"
+    assert {register.unit for row in rows for register in row.values} == {"Wh"}
+    assert [str(register.obis) for register in rows[0].values] == list(profile.registers)
+
+
+async def test_no_load_profile(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    del meter.objects["1-0:99.1.0*255"]
+    async with plugged_in(tmp_path, meter) as line:
+        with pytest.raises(RefusedError):
+            await client_at(line).read_profile(datetime(2026, 1, 1), datetime(2026, 1, 2))  # noqa: DTZ001
+
+
+async def test_objects(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        found = {str(entry.obis): entry for entry in await client_at(line).objects()}
+    assert set(meter.objects) <= set(found)
+    assert found["1-0:1.8.0*255"].unit == "Wh"
+    assert found["0-0:1.0.0*255"].class_id == 8
+    assert isinstance(found["0-0:1.0.0*255"].value, datetime)
+
+
+def test_what_is_missing_is_told_at_once() -> None:
+    line = type("Nowhere", (), {"url": "/dev/null"})()
+    for settings in (
+        {"authentication": Authentication.LLS},
+        {"authentication": Authentication.HLS_GMAC, "system_title": TITLE},
+        {"keys": Keys(AUTHENTICATION_KEY)},
+    ):
+        with pytest.raises(ValueError, match="needs"):
+            client_at(line, **settings)

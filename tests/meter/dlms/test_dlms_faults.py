@@ -1,0 +1,218 @@
+"""What goes wrong between a meter and its reader: a clear error, and the next poll works."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custom_components.onemeter.meter.dlms.client import DlmsClient
+from custom_components.onemeter.meter.dlms.settings import Authentication, Keys
+from custom_components.onemeter.meter.errors import (
+    AddressError,
+    AssociationError,
+    InvocationCounterError,
+    MeterAuthenticationError,
+    MeterConnectionError,
+    MeterError,
+    MeterSilentError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
+from simulator.dlms import (
+    ALWAYS,
+    AUTHENTICATED,
+    ENCRYPTED,
+    DlmsMeter,
+    Faults,
+    Mechanism,
+    Transport,
+    WrongKey,
+)
+
+from .meters import (
+    AUTHENTICATION_KEY,
+    ENCRYPTION_KEY,
+    PASSWORD,
+    MemoryCounter,
+    ciphered,
+    client_at,
+    gmac_client,
+    plugged_in,
+    value,
+)
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+WRONG_KEY = bytes(range(100, 116))
+
+
+async def works(client: DlmsClient) -> None:
+    assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+
+
+@pytest.mark.parametrize("explains", [False, True])
+@pytest.mark.parametrize(
+    ("mechanism", "authentication"),
+    [
+        (Mechanism.LLS, Authentication.LLS),
+        (Mechanism.MD5, Authentication.HLS_MD5),
+        (Mechanism.SHA1, Authentication.HLS_SHA1),
+    ],
+)
+async def test_wrong_password(
+    tmp_path: Path, mechanism: Mechanism, authentication: Authentication, explains: bool
+) -> None:
+    meter = DlmsMeter(mechanism=mechanism, secret=PASSWORD, explains_rejection=explains)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, authentication=authentication, password=b"wrong")
+        for _ in range(3):
+            with pytest.raises(MeterAuthenticationError) as caught:
+                await client.read()
+            assert "wrong" not in str(caught.value)
+        # It was said only once.
+        assert meter.count("association rejected") + meter.count("wrong proof") <= 1
+        await works(client_at(line, authentication=authentication, password=PASSWORD))
+
+
+@pytest.mark.parametrize("behaviour", WrongKey)
+@pytest.mark.parametrize("policy", [0, AUTHENTICATED | ENCRYPTED])
+async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy: int) -> None:
+    meter = ciphered(wrong_key=behaviour, policy=policy)
+    errors: dict[WrongKey, type[MeterError]] = {
+        WrongKey.EXCEPTION: WrongEncryptionKeyError,
+        WrongKey.REJECTION: AssociationError,
+        WrongKey.SILENCE: MeterSilentError,
+    }
+    async with plugged_in(tmp_path, meter) as line:
+        counter = MemoryCounter()
+        client = gmac_client(line, counter, keys=Keys(WRONG_KEY, AUTHENTICATION_KEY))
+        with pytest.raises(errors[behaviour]):
+            await client.read()
+        await works(gmac_client(line, counter))
+
+
+async def test_wrong_authentication_key(tmp_path: Path) -> None:
+    meter = ciphered()
+    async with plugged_in(tmp_path, meter) as line:
+        counter = MemoryCounter()
+        client = gmac_client(line, counter, keys=Keys(ENCRYPTION_KEY, WRONG_KEY))
+        with pytest.raises(WrongAuthenticationKeyError):
+            await client.read()
+        await works(gmac_client(line, counter))
+
+
+async def test_stale_counter(tmp_path: Path) -> None:
+    # The meter tells no counter, but knows one that is far ahead.
+    meter = ciphered(client_counter=5000, public_client=None)
+    async with plugged_in(tmp_path, meter) as line:
+        await works(gmac_client(line))
+
+
+async def test_counter_that_is_never_taken(tmp_path: Path) -> None:
+    meter = ciphered(faults=Faults(stale_counters=ALWAYS))
+    async with plugged_in(tmp_path, meter) as line:
+        client = gmac_client(line)
+        with pytest.raises(InvocationCounterError):
+            await client.read()
+        meter.faults = Faults()
+        await works(client)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_address(tmp_path: Path, refuses: bool) -> None:
+    meter = DlmsMeter(refuses_other_addresses=refuses)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, logical_device=5)
+        with pytest.raises(AddressError if refuses else MeterSilentError):
+            await client.read()
+        await works(client_at(line))
+
+
+async def test_address_after_the_sign_on(tmp_path: Path) -> None:
+    meter = DlmsMeter(transport=Transport.MODE_E)
+    async with plugged_in(tmp_path, meter) as line:
+        with pytest.raises(AddressError):
+            await client_at(line, logical_device=5).read()
+
+
+async def test_other_mechanism(tmp_path: Path) -> None:
+    meter = DlmsMeter(mechanism=Mechanism.SHA1, secret=PASSWORD)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        for _ in range(2):
+            with pytest.raises(AssociationError, match="authentication"):
+                await client.read()
+
+
+@pytest.mark.parametrize(
+    ("faults", "error"),
+    [
+        ({"disc_midway": 1}, MeterSilentError),
+        ({"disconnect_midway": 1}, MeterSilentError),
+        ({"silences": ALWAYS}, MeterSilentError),
+        ({"refuse_connection": ALWAYS}, AddressError),
+        ({"lose_frames": 1}, None),
+        ({"lose_frames": 1, "spared_answers": 2}, None),
+        ({"lose_segments": 1}, None),
+        ({"lose_segments": 3, "spared_answers": 1}, MeterError),
+        ({"flip_bits": 1, "spared_answers": 2}, None),
+        ({"flip_bits": 2}, None),
+        ({"silences": 1}, None),
+        ({"refuse_connection": 1}, None),
+        ({"busy": ALWAYS}, MeterSilentError),
+        ({"other_answers": 1}, MeterSilentError),
+    ],
+)
+@pytest.mark.parametrize("keys", [False, True])
+async def test_faults(
+    tmp_path: Path, faults: dict[str, int], error: type[MeterError] | None, keys: bool
+) -> None:
+    meter = ciphered() if keys else DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        client = (gmac_client if keys else client_at)(line)
+        await works(client)
+        meter.faults = Faults(**faults)
+        if error is None:
+            await works(client)
+        else:
+            with pytest.raises(error):
+                await client.read()
+        meter.faults = Faults()
+        await works(client)
+    used = [(entry.key, entry.counter) for entry in meter.received_counters]
+    assert len(used) == len(set(used))
+
+
+@pytest.mark.parametrize("transport", [Transport.HDLC, Transport.WRAPPER])
+async def test_unplugged(tmp_path: Path, transport: Transport) -> None:
+    meter = DlmsMeter(transport=transport, reaction_time=0.05)
+    async with plugged_in(tmp_path, meter) as line:
+        settings: dict[str, Any] = {"transport": transport.value}
+        client = client_at(line, **settings)
+        await works(client)
+        reading = asyncio.create_task(client.read())
+        await asyncio.sleep(0.1)
+        line.close()
+        with pytest.raises(MeterConnectionError):
+            await reading
+        with pytest.raises(MeterConnectionError):
+            await client.read()
+        await line.open()
+        await works(client)
+
+
+async def test_cancelled(tmp_path: Path) -> None:
+    meter = ciphered(reaction_time=0.02)
+    async with plugged_in(tmp_path, meter) as line:
+        client = gmac_client(line)
+        for delay in (0.01, 0.05, 0.1, 0.15, 0.2, 0.3):
+            reading = asyncio.create_task(client.read())
+            await asyncio.sleep(delay)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            assert not line.listened_to
+        await works(client)
+    used = [(entry.key, entry.counter) for entry in meter.received_counters]
+    assert len(used) == len(set(used))
