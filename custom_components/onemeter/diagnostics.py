@@ -11,15 +11,27 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 
 from .connection import is_polled
-from .const import MODE_POLLED, MODE_PUSHED
+from .const import (
+    CONF_AUTHENTICATION_KEY,
+    CONF_ENCRYPTION_KEY,
+    CONF_PHYSICAL_DEVICE,
+    CONF_SYSTEM_TITLE,
+    MODE_POLLED,
+    MODE_PUSHED,
+)
 from .coordinator import OneMeterConfigEntry
 from .meaning import interpret
 from .meter import Protocol, Reading, Register, Value
+from .meter.dlms.client import DlmsClient
 from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
 from .polling import PolledCoordinator
 
+#: Entry data that nobody else may know.
+_SECRETS = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, CONF_SYSTEM_TITLE)
+#: Physical devices from this on are made of the meter's number.
+_NUMBERED = 1000
 #: Registers whose content may tell one meter or customer from others, and those nobody knows.
 _PRIVATE = {"identification", "message", "public_key", "register"}
 #: Bytes of the shortest content that may tell meters apart.
@@ -48,6 +60,8 @@ async def async_get_config_entry_diagnostics(
     if isinstance(coordinator, PolledCoordinator):
         diagnostics["poll_interval"] = coordinator.interval.total_seconds()
         diagnostics["readout_duration"] = coordinator.client.duration
+        if isinstance(coordinator.client, DlmsClient):
+            diagnostics["association"] = _association(coordinator.client)
     return diagnostics | {
         "available": coordinator.last_update_success,
         "situation": coordinator.situation,
@@ -60,11 +74,31 @@ async def async_get_config_entry_diagnostics(
     }
 
 
+def _association(client: DlmsClient) -> dict[str, Any]:
+    """Return how a DLMS meter is spoken to, and what was found out about it."""
+    settings, memory = client.settings, client.memory
+    return {
+        "transport": memory.transport,
+        "client": settings.client,
+        "address_length": memory.address and len(memory.address),
+        "authentication": settings.authentication,
+        "protection": settings.protection,
+        "suite": settings.suite,
+        "has_encryption_key": settings.keys.encryption is not None,
+        "has_authentication_key": settings.keys.authentication is not None,
+        "objects": len(memory.objects or ()),
+        "refused": len(memory.refused),
+        "takes_lists": memory.takes_lists,
+        "list_size": memory.list_size,
+    }
+
+
 def _redacted(entry: ConfigEntry) -> dict[str, str]:
     """Return what stands in place of the secrets in an entry's data."""
     redacted = {CONF_PORT: redact(entry.data[CONF_PORT])}
-    if CONF_PASSWORD in entry.data:
-        redacted[CONF_PASSWORD] = REDACTED
+    redacted |= {key: REDACTED for key in _SECRETS if key in entry.data}
+    if entry.data.get(CONF_PHYSICAL_DEVICE, 0) >= _NUMBERED:
+        redacted[CONF_PHYSICAL_DEVICE] = REDACTED
     # Often the device address is the meter's number, or the end of it.
     address = entry.data.get(CONF_ADDRESS, "")
     if len(address) >= _SHORTEST and address.lstrip("0") in str(entry.unique_id):
