@@ -295,9 +295,9 @@ def dlms_cosem_reads(meter: DlmsMeter, task: Task) -> tuple[Found, Sequence[tupl
     return found, client.transport.io.traffic
 
 
-def attribute(class_id: CosemInterface, code: str, number: int) -> Any:
+def attribute(class_id: int, code: str, number: int) -> Any:
     """Return how dlms-cosem names an attribute."""
-    return CosemAttribute(class_id, Obis(*logical_name(code)), number)
+    return CosemAttribute(CosemInterface(class_id), Obis(*logical_name(code)), number)
 
 
 def _dlms_cosem_read(client: Any, task: Task) -> Found:
@@ -315,7 +315,7 @@ def _dlms_cosem_read(client: Any, task: Task) -> Found:
         scaler, _unit = read(CosemInterface.REGISTER, code, 3)
         found.registers[code] = read(CosemInterface.REGISTER, code, 2) * 10.0**scaler
     columns = [
-        attribute(CosemInterface(class_id), written(bytes(name)), number)
+        attribute(class_id, written(bytes(name)), number)
         for class_id, name, number, _ in read(CosemInterface.PROFILE_GENERIC, LOAD_PROFILE, 3)
     ]
     selection = RangeDescriptor(

@@ -1,0 +1,268 @@
+"""Clients ask a meter in another process: what an answer costs them, in CPU time of their own."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from itertools import count
+from statistics import median
+import time
+from typing import Any, Final
+
+from dlms_cosem.utils import parse_as_dlms_data
+from gurux_dlms.objects import GXDLMSRegister
+from meter import PolledClient, Protocol
+from meter.client import Counters
+from meter.clients import create_polled_client
+from meter.dlms.association import Association, Operation
+from meter.dlms.cipher import Numbers
+from meter.dlms.connection import Link
+from meter.dlms.hdlc import server_address
+from meter.dlms.hdlc_link import HdlcLink
+from meter.dlms.line import Line
+from meter.dlms.settings import Authentication, DlmsSettings, Keys, Transport as OurTransport
+from meter.dlms.wrapper_link import WrapperLink
+from meter.dlms.xdlms import descriptor
+from meter.line import LineSettings
+from meter.obis import Obis
+from meter.port import Port
+
+from benchmarks._dlms_meter import running, simulated_meter
+from benchmarks._dlms_peers import GuruxClient, attribute, dlms_cosem_client
+from benchmarks._measure import row
+from simulator.dlms import DlmsMeter, Mechanism, Transport
+from simulator.dlms.obis import logical_name
+
+_HOST: Final = "127.0.0.1"
+_ROUNDS: Final = 7
+_GETS: Final = 300
+_POLLS: Final = 60
+#: Nothing waits for a line: this is a network.
+_SPEED: Final = 1_000_000_000
+_TITLE: Final = b"ONM\0\0\0\0\1"
+_REGISTER: Final = 3
+_CODES: Final = (
+    *("1-0:1.8.0*255", "1-0:2.8.0*255", "1-0:16.7.0*255"),
+    *(f"1-0:{quantity}.7.0*255" for quantity in (32, 52, 72, 31, 51, 71, 14)),
+)
+#: Counters rise for ever in one process; each client gets a span of its own.
+_counters = count(10_000, 10_000)
+
+#: How many times less CPU time than a peer a GET shall take, plain and with GMAC.
+TARGETS: Final = {
+    (Mechanism.LLS, "gurux"): 1.5,
+    (Mechanism.LLS, "dlms-cosem"): 1.5,
+    (Mechanism.GMAC, "gurux"): 10,
+    (Mechanism.GMAC, "dlms-cosem"): 1.3,
+}
+_AUTHENTICATIONS: Final = {
+    Mechanism.LLS: Authentication.LLS,
+    Mechanism.GMAC: Authentication.HLS_GMAC,
+}
+_TRANSPORTS: Final = {Transport.WRAPPER: OurTransport.WRAPPER, Transport.HDLC: OurTransport.HDLC}
+
+
+def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
+    """Return the CPU time of a GET in µs by transport and mechanism, for each client."""
+    print(
+        f"\nGET of a register's value: CPU time of the client, median of {_ROUNDS} rounds by turns"
+    )
+    found = {}
+    for transport in (Transport.WRAPPER, Transport.HDLC):
+        for mechanism in (Mechanism.LLS, Mechanism.GMAC):
+            clients = {"ours": _ours, "gurux": _gurux, "a bare socket": _bare_socket}
+            # It looks for flags, and dies of the first that is in a checksum.
+            if transport is Transport.WRAPPER:
+                clients["dlms-cosem"] = _dlms_cosem
+            meter = simulated_meter(transport, mechanism)
+            with running(transport, mechanism) as port:
+                rounds = [
+                    {name: client(meter, port) for name, client in clients.items()}
+                    for _ in range(_ROUNDS)
+                ]
+            figures = {name: median(each[name] for each in rounds) * 1e6 for name in clients}
+            print(row(f"{transport}, {mechanism.name}", figures, "µs"))
+            found[transport, mechanism] = figures
+    return found
+
+
+def _ours(meter: DlmsMeter, port: int) -> float:
+    return asyncio.run(_our_gets(meter, port))
+
+
+async def _our_gets(meter: DlmsMeter, port: int) -> float:
+    obis = Obis(*logical_name(_CODES[0]))
+    async with _connected(meter, port) as (link, association):
+        wanted = descriptor(_REGISTER, obis, 2)
+        await _drive(link, association.get(wanted))
+        begin = time.process_time()
+        for _ in range(_GETS):
+            await _drive(link, association.get(wanted))
+        return (time.process_time() - begin) / _GETS
+
+
+@asynccontextmanager
+async def _connected(meter: DlmsMeter, port: int) -> AsyncGenerator[tuple[Link, Association]]:
+    """Associate as our client does."""
+    async with Port(f"socket://{_HOST}:{port}", LineSettings(_SPEED)) as opened:
+        line = Line(opened, Counters())
+        link: Link
+        if meter.transport is Transport.WRAPPER:
+            link = WrapperLink(line, meter.client, meter.logical_device)
+        else:
+            address = server_address(meter.logical_device, meter.physical_device)
+            link = HdlcLink(line, meter.client, address)
+            await link.connect()
+        association = Association(_settings(meter), Numbers(next(_counters), 10_000))
+        await _drive(link, association.associate())
+        yield link, association
+        await _drive(link, association.release())
+        await link.disconnect()
+
+
+async def _drive[T](link: Link, operation: Operation[T]) -> T:
+    answer: bytes | None = None
+    try:
+        while True:
+            answer = await link.request(operation.send(answer))  # type: ignore[arg-type]
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _settings(meter: DlmsMeter) -> DlmsSettings:
+    keys = meter.keys
+    return DlmsSettings(
+        transport=_TRANSPORTS[meter.transport],
+        client=meter.client,
+        logical_device=meter.logical_device,
+        physical_device=None if meter.transport is Transport.WRAPPER else meter.physical_device,
+        authentication=_AUTHENTICATIONS[meter.mechanism],
+        password=meter.secret or None,
+        keys=Keys(keys.encryption, keys.authentication) if keys else Keys(),
+        system_title=_TITLE,
+    )
+
+
+def _gurux(meter: DlmsMeter, port: int) -> float:
+    client = _opened_gurux(meter, port)
+    register = _gurux_register(_CODES[0])
+    client.attribute(register, 3)
+    begin = time.process_time()
+    for _ in range(_GETS):
+        client.attribute(register, 2)
+    seconds = time.process_time() - begin
+    client.close()
+    return seconds / _GETS
+
+
+def _opened_gurux(meter: DlmsMeter, port: int) -> GuruxClient:
+    client = GuruxClient(meter)
+    client.client.ciphering.invocationCounter = next(_counters)
+    client.open(_HOST, port)
+    return client
+
+
+def _gurux_register(code: str) -> Any:
+    return GXDLMSRegister(".".join(str(group) for group in logical_name(code)))
+
+
+def _bare_socket(meter: DlmsMeter, port: int) -> float:
+    """Only send a question and take its answer, again and again, as the peers do."""
+    client = _opened_gurux(meter, port)
+    connection = client.connection
+    assert connection is not None  # noqa: S101  it is open
+    client.client.settings.resetFrameSequence()
+    (request,) = client.client.read(_gurux_register(_CODES[0]), 2)
+    begin = time.process_time()
+    for _ in range(_GETS):
+        connection.sendall(request)
+        connection.recv(4096)
+    seconds = time.process_time() - begin
+    connection.close()
+    return seconds / _GETS
+
+
+def _dlms_cosem(meter: DlmsMeter, port: int) -> float:
+    client = dlms_cosem_client(meter, _HOST, port)
+    client.client_invocation_counter = next(_counters)
+    client.connect()
+    client.associate()
+    wanted = attribute(_REGISTER, _CODES[0], 2)
+    begin = time.process_time()
+    for _ in range(_GETS):
+        parse_as_dlms_data(client.get(wanted))
+    seconds = time.process_time() - begin
+    client.release_association()
+    client.disconnect()
+    return seconds / _GETS
+
+
+def measure_polls() -> tuple[float, Mapping[str, float]]:
+    """Print what it costs to poll ten registers; return the share of gurux' round trips, and µs."""
+    print(f"\nPolling {len(_CODES)} registers with their units over HDLC with GMAC")
+    meter = simulated_meter(Transport.HDLC, Mechanism.GMAC)
+    with running(Transport.HDLC, Mechanism.GMAC) as port:
+        ours, our_trips = asyncio.run(_our_polls(meter, port))
+        gurux, gurux_trips = _gurux_polls(meter, port)
+    figures = {"ours": ours * 1e6, "gurux": gurux * 1e6}
+    print(f"  round trips after the first poll: ours {our_trips:g}, gurux {gurux_trips:g}")
+    print(row("CPU time of a poll", figures, "µs"))
+    return our_trips / gurux_trips, figures
+
+
+class _Counter:
+    """Invocation counters that nobody has to remember."""
+
+    async def reserve(self, count: int, *, at_least: int = 0) -> int:
+        """Set so many numbers apart and return the first of them."""
+        del count
+        return max(next(_counters), at_least)
+
+
+async def _our_polls(meter: DlmsMeter, port: int) -> tuple[float, float]:
+    """Return CPU time and round trips of a poll."""
+    trips = 0
+    request = HdlcLink._exchange  # noqa: SLF001  where each frame goes that wants an answer
+
+    async def counted(link: HdlcLink, *arguments: Any) -> Any:
+        nonlocal trips
+        trips += 1
+        return await request(link, *arguments)
+
+    client: PolledClient = create_polled_client(
+        Protocol.DLMS,
+        f"socket://{_HOST}:{port}",
+        LineSettings(_SPEED),
+        _settings(meter),
+        _Counter(),
+    )
+    await client.read()
+    HdlcLink._exchange = counted  # type: ignore[assignment, method-assign]  # noqa: SLF001
+    try:
+        async with aclosing(client.watch(_CODES, 0)) as readings:
+            reading = await anext(readings)
+            if len(reading.registers) != len(_CODES):
+                raise RuntimeError(f"{len(reading.registers)} registers of {len(_CODES)}")
+            trips = 0
+            begin = time.process_time()
+            for _ in range(_POLLS):
+                await anext(readings)
+            return (time.process_time() - begin) / _POLLS, trips / _POLLS
+    finally:
+        HdlcLink._exchange = request  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def _gurux_polls(meter: DlmsMeter, port: int) -> tuple[float, float]:
+    """Return CPU time and round trips of a poll as in its examples: scaler, then value, of each."""
+    client = _opened_gurux(meter, port)
+    registers: Sequence[Any] = [_gurux_register(code) for code in _CODES]
+    client.traffic.clear()
+    begin = time.process_time()
+    for _ in range(_POLLS // 10):
+        for register in registers:
+            client.attribute(register, 3)
+            client.attribute(register, 2)
+    seconds = (time.process_time() - begin) / (_POLLS // 10)
+    trips = sum(way == ">" for way, _ in client.traffic) / (_POLLS // 10)
+    client.close()
+    return seconds, trips

@@ -1,0 +1,164 @@
+"""DLMS: our decoder and client beside gurux-dlms and dlms-cosem, in CPU time, in one run.
+
+Of a pushed telegram the peers make a tree of values, ours a complete reading: whose it is, when,
+registers with exact values and units. Clients of other origin also read the simulated meter.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+import logging
+import platform
+from statistics import median
+import subprocess
+import sys
+import time
+from typing import Final
+
+from meter import Protocol
+from meter.dlms.decoder import DlmsDecoder
+from meter.dlms.settings import Keys as OurKeys
+
+from benchmarks._dlms_foreign import check_foreign_clients
+from benchmarks._dlms_gets import TARGETS as GET_TARGETS, measure_gets, measure_polls
+from benchmarks._dlms_peers import DECODERS, be_quiet
+from benchmarks._dlms_telegrams import KEYS, TELEGRAMS, Telegram
+from benchmarks._measure import measure_callbacks, row
+
+_ROUNDS: Final = 9
+_TIMES: Final = 40
+_STREAM: Final = 200
+
+#: How many times less CPU time than a peer a telegram shall take.
+_PUSH_TARGETS: Final[Mapping[str, Mapping[str, float]]] = {
+    "Aidon": {"gurux": 5, "dlms-cosem": 8},
+    "Kaifa": {"gurux": 5, "dlms-cosem": 8},
+    "Kamstrup": {"gurux": 30, "dlms-cosem": 8},
+    "E450": {"gurux": 15},
+}
+_IMPORT_TARGET: Final = 4
+_TRIPS_TARGET: Final = 0.2
+_IMPORTS: Final = {
+    "ours": "meter.dlms.decoder, meter.dlms.client",
+    "gurux": "gurux_dlms, gurux_dlms.secure",
+    "dlms-cosem": "dlms_cosem.client, dlms_cosem.io",
+}
+
+
+def compare_pushes() -> list[str]:
+    """Print the time for a pushed telegram; return the targets that were missed."""
+    missed = []
+    print(f"\nPushed telegrams: median of {_ROUNDS} rounds by turns")
+    for make in TELEGRAMS:
+        telegram = make()
+        title = f"{telegram.title}, {len(telegram.data)} B"
+        decoders, failures = _decoders(telegram)
+        figures = _cpu_microseconds(
+            {name: partial(decode, telegram.data) for name, decode in decoders.items()}
+        )
+        print(row(title, figures, "µs"))
+        for name, failure in failures.items():
+            print(f"    {name} reads nothing: {failure}")
+        wanted = _PUSH_TARGETS[telegram.title.split(",")[0]]
+        missed += _judged(title, figures, wanted)
+    return missed
+
+
+def _decoders(
+    telegram: Telegram,
+) -> tuple[dict[str, Callable[[bytes], object]], dict[str, str]]:
+    """Return what decodes a telegram, by name, and why the others do not."""
+    keys = OurKeys(KEYS.encryption, KEYS.authentication) if telegram.is_encrypted else OurKeys()
+    decoder = DlmsDecoder(keys)
+    (reading,) = decoder.feed(telegram.data)
+    if len(reading.registers) != telegram.registers:
+        raise RuntimeError(f"{len(reading.registers)} registers of {telegram.registers}")
+    decoders: dict[str, Callable[[bytes], object]] = {"ours": decoder.feed}
+    failures = {}
+    for name, make in DECODERS.items():
+        decode = make(KEYS if telegram.is_encrypted else None)
+        try:
+            tree = decode(telegram.data)
+        except Exception as error:  # noqa: BLE001  peers raise whatever they like
+            failures[name] = str(error)
+            continue
+        if tree is None:
+            failures[name] = f"no value of {telegram.data.hex()}"
+        else:
+            decoders[name] = decode
+    return decoders, failures
+
+
+def _cpu_microseconds(jobs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the median CPU time of each job; they take turns."""
+    found: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(_ROUNDS):
+        for name, job in jobs.items():
+            begin = time.process_time()
+            for _ in range(_TIMES):
+                job()
+            found[name].append((time.process_time() - begin) / _TIMES * 1e6)
+    return {name: median(times) for name, times in found.items()}
+
+
+def _judged(title: str, figures: Mapping[str, float], targets: Mapping[str, float]) -> list[str]:
+    """Print each ratio beside its target; return those that were missed."""
+    missed = []
+    for name, target in targets.items():
+        if name not in figures:
+            continue
+        ratio = figures[name] / figures["ours"]
+        verdict = "pass" if ratio >= target else "FAIL"
+        print(f"    {ratio:6.1f} × {name}, target {target:g} ×: {verdict}")
+        if ratio < target:
+            missed.append(f"{title}: {ratio:.1f} × {name}, not {target:g}")
+    return missed
+
+
+def compare_gets() -> list[str]:
+    """Print what a question and its answer cost; return the targets that were missed."""
+    missed = []
+    for (transport, mechanism), figures in measure_gets().items():
+        targets = {name: t for (wanted, name), t in GET_TARGETS.items() if wanted is mechanism}
+        missed += _judged(f"GET, {transport}, {mechanism.name}", figures, targets)
+    share, _ = measure_polls()
+    verdict = "pass" if share <= _TRIPS_TARGET else "FAIL"
+    print(f"    {share:.2f} of gurux’ round trips, target {_TRIPS_TARGET}: {verdict}")
+    if share > _TRIPS_TARGET:
+        missed.append(f"a poll: {share:.2f} of gurux’ round trips, not {_TRIPS_TARGET}")
+    return missed
+
+
+def compare_imports() -> list[str]:
+    """Print how long imports take, beyond an empty interpreter; return the target if missed."""
+    jobs = {"empty": "sys"} | _IMPORTS
+    found: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(_ROUNDS):
+        for name, modules in jobs.items():
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)  # noqa: S603
+            found[name].append((time.perf_counter() - begin) * 1e3)
+    empty = min(found.pop("empty"))
+    figures = {name: min(times) - empty for name, times in found.items()}
+    print("\nImport")
+    print(row("least of all rounds", figures, "ms"))
+    return _judged("import", figures, {"gurux": _IMPORT_TARGET})
+
+
+def main() -> int:
+    """Measure and print everything; return 1 if a target was missed."""
+    logging.disable()
+    be_quiet()
+    print(f"Python {platform.python_version()}, {platform.machine()}; CPU time")
+    missed = [
+        *compare_pushes(),
+        *compare_gets(),
+        *compare_imports(),
+        *measure_callbacks(Protocol.DLMS, TELEGRAMS[0]().data * _STREAM),
+        *check_foreign_clients(),
+    ]
+    print("\nTargets:", "; ".join(missed) or "all met")
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
