@@ -1,0 +1,184 @@
+"""The whole way, with nothing replaced, for DLMS meters: encrypted and not, asked and pushing."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.onemeter.const import (
+    CONF_AUTHENTICATION,
+    CONF_AUTHENTICATION_KEY,
+    CONF_CLIENT,
+    CONF_ENCRYPTION_KEY,
+    CONF_SYSTEM_TITLE,
+    CONF_TRANSPORT,
+    DOMAIN,
+)
+from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntryState
+from homeassistant.const import CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ConfigEntryAuthFailed
+from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
+from simulator.line import Line
+from simulator.pty import PtyLine
+from simulator.tcp import TcpLine
+
+from . import at_the_port
+from .at_the_port import state
+
+EK = bytes(range(16))
+AK = bytes(range(0xD0, 0xE0))
+TOTAL = "sensor.dmo_energy_import"
+
+
+@pytest.fixture(autouse=True)
+def dialog(hass: HomeAssistant) -> Generator[None]:
+    """Do not wait for a dialog that nobody opens, nor look for the machine's devices."""
+    hass.config.components.add("usb")
+    with patch("custom_components.onemeter.config_flow.SHORTEST_PROGRESS", 0):
+        yield
+
+
+def port_form(line: Line, **settings: str) -> dict[str, Any]:
+    return {CONF_PORT: line.url, CONF_PROTOCOL: "dlms", SECTION_LINE: settings}
+
+
+def address_form(transport: str = "default", client: int = 1) -> dict[str, Any]:
+    return {CONF_TRANSPORT: transport, CONF_CLIENT: client, SECTION_EXPERT: {}}
+
+
+def keys_form(encryption_key: bytes = EK, authentication_key: bytes = AK) -> dict[str, str]:
+    return {
+        CONF_AUTHENTICATION: "gmac",
+        CONF_ENCRYPTION_KEY: encryption_key.hex(),
+        CONF_AUTHENTICATION_KEY: authentication_key.hex(),
+    }
+
+
+ASKED = {"next_step_id": "dlms_polled"}
+
+
+@asynccontextmanager
+async def answering(line: Line, meter: DlmsMeter) -> AsyncGenerator[None]:
+    """Have a meter at the other end of a line."""
+    async with line:
+        task = asyncio.create_task(serve(line, meter))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def encrypted(**settings: Any) -> DlmsMeter:
+    return DlmsMeter(
+        mechanism=Mechanism.GMAC,
+        encryption_key=EK,
+        authentication_key=AK,
+        policy=0x30,
+        transport=Transport.WRAPPER,
+        **settings,
+    )
+
+
+async def look(hass: HomeAssistant, *forms: dict[str, Any]) -> Any:
+    """Go through the dialog; return what comes of it."""
+    flow = hass.config_entries.flow
+    result: Any = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    for form in forms:
+        result = await flow.async_configure(result["flow_id"], form)
+    while result["type"] is FlowResultType.SHOW_PROGRESS:
+        await asyncio.sleep(0.02)
+        result = await flow.async_configure(result["flow_id"])
+    return result
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_encrypted_meter_in_the_network(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    meter, line = encrypted(), TcpLine()
+    async with answering(line, meter):
+        entry = await at_the_port.add_meter(
+            hass, port_form(line), ASKED, address_form("wrapper"), keys_form()
+        )
+        assert float(state(hass, TOTAL)) > 0
+        await entry.runtime_data.async_read_now()  # type: ignore[attr-defined]
+        counters = [received.counter for received in meter.received_counters]
+        assert len(counters) == len(set(counters))
+        title = entry.data[CONF_SYSTEM_TITLE]
+        assert {received.title.hex() for received in meter.received_counters} == {title}
+        [marks] = hass_storage[f"{DOMAIN}.invocation_counters"]["data"].values()
+        assert min(marks.values()) > max(counters)
+
+        shown = json.dumps(await async_get_config_entry_diagnostics(hass, entry)).lower()
+        name = meter.logical_device_name
+        for secret in (EK.hex(), AK.hex(), title, meter.title.hex(), name.hex(), name.decode()):
+            assert secret.lower() not in shown
+        assert meter.serial not in shown
+        assert '"transport": "wrapper"' in shown
+
+        await hass.config_entries.async_remove(entry.entry_id)
+        assert hass_storage[f"{DOMAIN}.invocation_counters"]["data"] == {}
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize(
+    "keys", [keys_form(encryption_key=AK), keys_form(authentication_key=EK)], ids=["EK", "AK"]
+)
+async def test_wrong_key_is_told_and_mended(hass: HomeAssistant, keys: dict[str, str]) -> None:
+    """Which of both it is, such a meter tells nobody."""
+    line = TcpLine()
+    async with answering(line, encrypted()):
+        result = await look(hass, port_form(line), ASKED, address_form("wrapper"), keys)
+        assert result["errors"] == {"base": "wrong_encryption_key"}
+        assert result["step_id"] == "dlms_keys"
+        flow = hass.config_entries.flow
+        result = await flow.async_configure(result["flow_id"], keys_form())
+        while result["type"] is FlowResultType.SHOW_PROGRESS:
+            await asyncio.sleep(0.02)
+            result = await flow.async_configure(result["flow_id"])
+        assert result["step_id"] == "confirm"
+
+
+async def test_meter_with_a_password_behind_an_optical_head(
+    hass: HomeAssistant, tmp_path: Path
+) -> None:
+    meter = DlmsMeter(mechanism=Mechanism.LLS, secret=b"12345678")
+    line = PtyLine(tmp_path / "head")
+    lls = {CONF_AUTHENTICATION: "lls", CONF_PASSWORD: "12345678"}
+    async with answering(line, meter):
+        result = await look(
+            hass,
+            port_form(line),
+            ASKED,
+            address_form("hdlc"),
+            {**lls, CONF_PASSWORD: "87654321"},
+        )
+        assert result["errors"] == {"base": "password_rejected"}
+        assert result["step_id"] == "dlms_keys"
+        hass.config_entries.flow.async_abort(result["flow_id"])
+
+        entry = await at_the_port.add_meter(hass, port_form(line), ASKED, address_form(), lls)
+        assert float(state(hass, TOTAL)) > 0
+
+        meter.secret = b"changed"
+        with pytest.raises(ConfigEntryAuthFailed):
+            await entry.runtime_data.async_read_now()  # type: ignore[attr-defined]
+        await hass.async_block_till_done()
+        [reauth] = hass.config_entries.flow.async_progress()
+        assert reauth["context"]["source"] == SOURCE_REAUTH
+        changed = {**lls, CONF_PASSWORD: "changed"}
+        result = await hass.config_entries.flow.async_configure(reauth["flow_id"], changed)
+        assert result["reason"] == "reauth_successful"
+        await hass.async_block_till_done()
+        assert entry.state is ConfigEntryState.LOADED
+        assert float(state(hass, TOTAL)) > 0
+        await hass.config_entries.async_unload(entry.entry_id)
