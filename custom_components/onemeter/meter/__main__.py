@@ -8,8 +8,8 @@ import json
 import os
 import sys
 
-from .arguments import line_of, parser, sign_on_of
-from .client import Counters
+from .arguments import dlms_of, line_of, parser, refuse, sign_on_of
+from .client import Counters, PolledClient
 from .errors import TelegramError
 from .iec62056 import Iec62056Decoder, Profile, decode_profile, profile_text
 from .json_lines import as_json, channels_as_json, event_as_json, interval_as_json
@@ -130,11 +130,8 @@ def _listen(options: argparse.Namespace, output: _Output) -> Counters:
 
 def _read(options: argparse.Namespace, output: _Output) -> Counters:
     from .ask import read  # noqa: PLC0415
-    from .clients import create_polled_client  # noqa: PLC0415
 
-    protocol = Protocol(options.protocol)
-    line = line_of(options, POLLED_LINE[protocol])
-    client = create_polled_client(protocol, options.port, line, sign_on_of(options))
+    client = _polled_client(options)
 
     def show(reading: Reading, duration: float | None) -> None:
         seconds = {} if duration is None else {"duration": round(duration, 3)}
@@ -146,11 +143,8 @@ def _read(options: argparse.Namespace, output: _Output) -> Counters:
 
 def _profile(options: argparse.Namespace, output: _Output) -> Counters:
     from .ask import read_profile  # noqa: PLC0415
-    from .clients import create_polled_client  # noqa: PLC0415
 
-    protocol = Protocol(options.protocol)
-    line = line_of(options, POLLED_LINE[protocol])
-    client = create_polled_client(protocol, options.port, line, sign_on_of(options))
+    client = _polled_client(options)
 
     def show(interval: Interval) -> None:
         output.write(interval_as_json(interval))
@@ -160,7 +154,39 @@ def _profile(options: argparse.Namespace, output: _Output) -> Counters:
     return Counters(good=int(output.lines > 0), damaged=client.counters.damaged)
 
 
-_COMMANDS = {"decode": _decode, "listen": _listen, "read": _read, "profile": _profile}
+def _objects(options: argparse.Namespace, output: _Output) -> Counters:
+    from .ask import read_objects  # noqa: PLC0415
+    from .dlms.client import DlmsClient  # noqa: PLC0415
+    from .dlms.json_lines import object_as_json  # noqa: PLC0415
+
+    client = _polled_client(options)
+    if isinstance(client, DlmsClient):
+        read_objects(client, lambda found: output.write(object_as_json(found)), _complain)
+    return Counters(good=client.counters.good, damaged=client.counters.damaged)
+
+
+def _polled_client(options: argparse.Namespace) -> PolledClient:
+    """Make the client that was asked for; SystemExit where its keys or passwords do not do."""
+    from .clients import create_polled_client  # noqa: PLC0415
+
+    protocol = Protocol(options.protocol)
+    line = line_of(options, POLLED_LINE[protocol])
+    if protocol is not Protocol.DLMS:
+        return create_polled_client(protocol, options.port, line, sign_on_of(options))
+    settings, counter = dlms_of(options)
+    try:
+        return create_polled_client(protocol, options.port, line, settings, counter)
+    except ValueError as err:
+        refuse(err)
+
+
+_COMMANDS = {
+    "decode": _decode,
+    "listen": _listen,
+    "read": _read,
+    "profile": _profile,
+    "objects": _objects,
+}
 
 
 def _complain(trouble: object) -> None:

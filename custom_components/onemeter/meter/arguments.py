@@ -11,7 +11,9 @@ import sys
 from typing import Final, NoReturn, override
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .dlms.settings import Keys, parse_key
+from .dlms.arguments import add_dlms, counter_of, dlms_settings_of
+from .dlms.counters import InvocationCounter
+from .dlms.settings import DlmsSettings, Keys, parse_key
 from .errors import KeyFormatError
 from .iec62056.settings import SignOn, is_address, is_password, is_register
 from .line import Framing, LineSettings
@@ -29,6 +31,8 @@ examples:
   onemeter profile --protocol iec62056 --port /dev/ttyUSB0 --from 2026-11-01 --to 2026-11-02
   onemeter decode --protocol dlms --encryption-key @guek.txt capture.bin
   onemeter listen --protocol dlms --port /dev/ttyUSB0 --encryption-key @guek.txt
+  onemeter read --protocol dlms --port /dev/ttyUSB0 --client 1 --password @password.txt
+  onemeter objects --protocol dlms --port socket://192.168.1.20:4059
 
 Each reading is one line of JSON on standard output, each row of a load profile too. The last line
 on standard error counts the telegrams that became a reading, that arrived damaged, and that were
@@ -112,7 +116,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="CODE",
-        help="read just this register, in programming mode, such as 1.8.0; may be given again",
+        help="read just this register, such as 1.8.0 (iec62056, in programming mode) or"
+        " 1-0:1.8.0*255 (dlms); may be given again",
     )
 
     profile = commands.add_parser(
@@ -131,6 +136,14 @@ def parser() -> argparse.ArgumentParser:
             help="2026-11-01 or 2026-11-01T12:15, as the meter's clock counts",
         )
     _add_time_zone(profile)
+
+    objects = commands.add_parser(
+        "objects",
+        help="ask a DLMS meter for all that it has",
+        description="Ask a DLMS meter for all objects that it has, with their values: one line of"
+        " JSON for each.",
+    )
+    _add_asked(objects, Protocol.DLMS)
     return root
 
 
@@ -163,17 +176,7 @@ def _add_port(parser: argparse.ArgumentParser, usual: str) -> None:
 
 
 def _add_polled(parser: argparse.ArgumentParser) -> None:
-    _add_protocol(parser, *POLLED_LINE)
-    _add_port(parser, "iec62056: 300 7E1, from which the meter goes on to its own")
-    parser.add_argument(
-        "--address",
-        type=_sendable(is_address),
-        default="",
-        help="device address, where several meters share the line",
-    )
-    parser.add_argument(
-        "--password", type=_sendable(is_password), help="for registers and profiles of some meters"
-    )
+    _add_asked(parser, *POLLED_LINE)
     parser.add_argument(
         "--table",
         choices=("1", "2", "3", "4", "#"),
@@ -193,6 +196,27 @@ def _add_polled(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds before the change of speed, for slow reading heads",
     )
+
+
+def _add_asked(parser: argparse.ArgumentParser, *protocols: Protocol) -> None:
+    _add_protocol(parser, *protocols)
+    _add_port(
+        parser,
+        "iec62056: 300 7E1, from which the meter goes on to its own; dlms: 9600 8N1",
+    )
+    parser.add_argument(
+        "--address",
+        type=_sendable(is_address),
+        default="",
+        help="device address, where several meters share the line",
+    )
+    parser.add_argument(
+        "--password",
+        help="iec62056: for registers and profiles of some meters; dlms: text, or hexadecimal"
+        " digits after 0x, or @ and a file that holds it; otherwise $ONEMETER_PASSWORD is taken",
+    )
+    add_dlms(parser)
+    _add_keys(parser)
 
 
 def _add_time_zone(parser: argparse.ArgumentParser) -> None:
@@ -283,7 +307,12 @@ def line_of(options: argparse.Namespace, usual: LineSettings) -> LineSettings:
 
 
 def sign_on_of(options: argparse.Namespace) -> SignOn:
-    """Return how the meter is to be spoken to."""
+    """Return how the meter is to be spoken to.
+
+    Raises SystemExit with status 2 for a password that cannot be sent.
+    """
+    if options.password is not None and not is_password(options.password):
+        refuse("the password has characters that may not be sent")
     return SignOn(
         address=options.address,
         table=options.table,
@@ -306,14 +335,27 @@ def keys_of(options: argparse.Namespace) -> Keys:
             try:
                 key = _key(text)
             except argparse.ArgumentTypeError as err:
-                _refuse(f"{variable}: {err}")
+                refuse(f"{variable}: {err}")
         keys[name.removesuffix("_key")] = key
     try:
         return Keys(**keys)
     except ValueError as err:
-        _refuse(err)
+        refuse(err)
 
 
-def _refuse(trouble: object) -> NoReturn:
+def dlms_of(options: argparse.Namespace) -> tuple[DlmsSettings, InvocationCounter | None]:
+    """Return how the meter is to be spoken to, and where invocation counters come from.
+
+    Raises SystemExit with status 2 for secrets or titles that cannot be used.
+    """
+    try:
+        settings = dlms_settings_of(options, keys_of(options))
+    except (OSError, ValueError) as err:
+        refuse(getattr(err, "strerror", None) or err)
+    return settings, counter_of(settings)
+
+
+def refuse(trouble: object) -> NoReturn:
+    """Complain about the arguments, and end with status 2."""
     sys.stderr.write(f"onemeter: {trouble}\n")
     raise SystemExit(2)

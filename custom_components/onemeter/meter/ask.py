@@ -6,6 +6,8 @@ from contextlib import aclosing, suppress
 from datetime import datetime, tzinfo
 
 from .client import PolledClient
+from .dlms.client import DlmsClient
+from .dlms.objects import ObjectValue
 from .errors import MeterError
 from .reading import Interval, Reading
 
@@ -57,3 +59,19 @@ def read_profile(
             return
         for interval in intervals:
             show(interval)
+
+
+def read_objects(
+    client: DlmsClient,
+    show: Callable[[ObjectValue], None],
+    complain: Callable[[MeterError], None],
+) -> None:
+    """Show each object that a meter has. Complains when the meter cannot be read."""
+    with suppress(BrokenPipeError, KeyboardInterrupt):
+        try:
+            objects = asyncio.run(client.objects())
+        except MeterError as err:
+            complain(err)
+            return
+        for found in objects:
+            show(found)

@@ -24,13 +24,14 @@ def _register(register: Register) -> dict[str, object]:
     result: dict[str, object] = {"obis": None if register.obis is None else str(register.obis)}
     if register.address is not None:
         result["address"] = register.address
-    result |= {"value": _text(register.value), "unit": register.unit, "group": register.group}
+    result |= {"value": as_text(register.value), "unit": register.unit, "group": register.group}
     if register.signed_value is not None:
-        result["signed_value"] = _text(register.signed_value)
+        result["signed_value"] = as_text(register.signed_value)
     return result
 
 
-def _text(value: Value) -> str | None:
+def as_text(value: Value) -> str | None:
+    """Return a value as the command line prints it."""
     match value:
         case bool():
             return str(value).lower()
@@ -55,7 +56,7 @@ def interval_as_json(interval: Interval) -> dict[str, object]:
     }
     if interval.end_utc is not None:
         result["end_utc"] = interval.end_utc.isoformat()
-    values = [_text(register.value) for register in interval.values]
+    values = [as_text(register.value) for register in interval.values]
     return result | {"status": interval.status, "values": values}
 
 

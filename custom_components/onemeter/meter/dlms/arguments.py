@@ -1,0 +1,193 @@
+"""The arguments of the command line for DLMS meters that are asked."""
+
+import argparse
+from collections.abc import Callable
+from enum import StrEnum
+from hashlib import sha256
+import json
+import os
+from pathlib import Path
+from secrets import token_bytes
+from typing import Final
+
+from .counters import FileCounter
+from .settings import (
+    Authentication,
+    DlmsSettings,
+    Keys,
+    Protection,
+    Transport,
+    parse_password,
+)
+
+#: Where the password is looked for that the arguments do not hold.
+_VARIABLE: Final = "ONEMETER_PASSWORD"
+_TITLE_LENGTH: Final = 8
+#: How the system titles of this program begin.
+_MANUFACTURER: Final = b"ONM"
+_ADDRESS_MAX: Final = 0x3FFF
+_MANAGEMENT_CLIENT: Final = 1
+_PUBLIC_CLIENT: Final = 16
+
+
+def add_dlms(parser: argparse.ArgumentParser) -> None:
+    """Add what only DLMS meters need to know; the keys are added elsewhere."""
+    group = parser.add_argument_group("dlms")
+
+    def choice(name: str, kinds: type[StrEnum], help_text: str) -> None:
+        group.add_argument(name, type=kinds, choices=list(kinds), help=help_text)
+
+    choice("--transport", Transport, "what carries the messages; usually found out")
+    group.add_argument(
+        "--client",
+        type=_number(0x7F),
+        metavar="N",
+        help="client address (SAP), which stands for what it may read; usually 16, the public"
+        " client, or 1 with a password or keys",
+    )
+    group.add_argument(
+        "--server",
+        type=_server,
+        default=(None, None),
+        metavar="N[/N]",
+        help="logical device, and physical device; usually found out",
+    )
+    group.add_argument(
+        "--address-length",
+        type=int,
+        choices=(1, 2, 4),
+        help="bytes of the server address; usually found out",
+    )
+    choice("--authentication", Authentication, "usually gmac with both keys, lls with a password")
+    choice("--security", Protection, "how messages are protected; usually by all keys given")
+    group.add_argument("--suite", type=int, choices=(0, 1, 2), help="security suite")
+    group.add_argument(
+        "--dedicated-key", action="store_true", help="cipher with a key made for each association"
+    )
+    group.add_argument(
+        "--system-title",
+        type=_title,
+        metavar="HEX",
+        help="the client's own system title, 16 hexadecimal digits; usually made at random once",
+    )
+    group.add_argument(
+        "--counter-instance",
+        type=_number(255),
+        default=0,
+        metavar="E",
+        help="value group E of the meter's invocation counter 0-0:43.1.E*255; usually 0",
+    )
+    group.add_argument(
+        "--invert-deviation",
+        action="store_true",
+        help="the meter's clock counts its deviation from UTC the other way round",
+    )
+
+
+def dlms_settings_of(options: argparse.Namespace, keys: Keys) -> DlmsSettings:
+    """Return how the meter is to be spoken to.
+
+    Raises ValueError or OSError, which hold no secret, for a password or a state that is no use.
+    """
+    password = _password(options.password)
+    authentication = options.authentication or _usual(password, keys)
+    is_trusted = authentication is not Authentication.NONE or keys.encryption is not None
+    usual_client = _MANAGEMENT_CLIENT if is_trusted else _PUBLIC_CLIENT
+    logical_device, physical_device = options.server
+    return DlmsSettings(
+        transport=options.transport,
+        client=usual_client if options.client is None else options.client,
+        logical_device=logical_device,
+        physical_device=physical_device,
+        address_length=options.address_length,
+        authentication=authentication,
+        password=password,
+        keys=keys,
+        protection=options.security,
+        dedicated_key=options.dedicated_key,
+        suite=options.suite,
+        system_title=options.system_title or (_own_title() if is_trusted else None),
+        counter_instance=options.counter_instance,
+        invert_deviation=options.invert_deviation,
+        sign_on_address=options.address,
+    )
+
+
+def counter_of(settings: DlmsSettings) -> FileCounter | None:
+    """Return where the invocation counters of these keys are kept; None without keys."""
+    if settings.keys.encryption is None:
+        return None
+    title = settings.system_title or b""
+    return FileCounter(_folder() / "invocation_counters.json", _name(title, settings.keys))
+
+
+def _name(title: bytes, keys: Keys) -> str:
+    """Name a counter so that nobody learns the key from it."""
+    digest = sha256(b"onemeter" + title + (keys.encryption or b"")).hexdigest()
+    return f"{title.hex()}-{digest[:16]}"
+
+
+def _usual(password: bytes | None, keys: Keys) -> Authentication:
+    if password is not None:
+        return Authentication.LLS
+    has_both = keys.encryption is not None and keys.authentication is not None
+    return Authentication.HLS_GMAC if has_both else Authentication.NONE
+
+
+def _password(text: str | None) -> bytes | None:
+    """Return the password of the arguments, of a file, or of the environment."""
+    if text is None:
+        text = os.environ.get(_VARIABLE)
+    if text is None:
+        return None
+    if text.startswith("@"):
+        text = Path(text[1:]).read_text("utf-8").rstrip("\r\n")
+    return parse_password(text)
+
+
+def _folder() -> Path:
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "onemeter"
+
+
+def _own_title() -> bytes:
+    """Return the system title of this computer, made when it is needed first."""
+    path = _folder() / "system_title.json"
+    try:
+        return bytes.fromhex(json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    title = _MANUFACTURER + token_bytes(_TITLE_LENGTH - len(_MANUFACTURER))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(title.hex(), file)
+    except FileExistsError:
+        # Another process was first.
+        return bytes.fromhex(json.loads(path.read_text("utf-8")))
+    return title
+
+
+def _number(largest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not 0 <= int(text) <= largest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {largest}")
+        return int(text)
+
+    return parse
+
+
+def _server(text: str) -> tuple[int, int | None]:
+    logical, _, physical = text.partition("/")
+    parse = _number(_ADDRESS_MAX)
+    return parse(logical), parse(physical) if physical else None
+
+
+def _title(text: str) -> bytes:
+    try:
+        title = bytes.fromhex(text)
+    except ValueError:
+        title = b""
+    if len(title) != _TITLE_LENGTH:
+        raise argparse.ArgumentTypeError("a system title has 16 hexadecimal digits")
+    return title
