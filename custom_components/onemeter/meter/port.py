@@ -64,6 +64,8 @@ class Port:
         #: Whether the speed can be changed from here.
         self.has_speed = not url.startswith(_FIXED_SPEED)
         self._name = redact(url)
+        #: Whether more bytes may have come than were read.
+        self._has_more = True
         self._serial = async_serial_for_url(
             url,
             baudrate=line.baudrate,
@@ -116,14 +118,17 @@ class Port:
         Raises PortLostError when the port went away, PortBusyError when another program reads
         from it too: the bytes that it takes away are missing here, and that looks alike.
         """
-        # Reading what is buffered already does not suspend.
-        await asyncio.sleep(0)
+        # Reading what is buffered already does not suspend, and more is only buffered where as much
+        # was read before as one read takes.
+        if self._has_more:
+            await asyncio.sleep(0)
         try:
             data = await self._serial.read(_READ_MAX)
         except _FAILURES as err:
             raise await self._why_lost(err) from None
         if not data:
             raise PortLostError(f"{self._name} was closed by the other side", port=self._name)
+        self._has_more = len(data) == _READ_MAX
         return data
 
     async def write(self, data: bytes) -> None:
@@ -142,7 +147,9 @@ class Port:
                 await self._serial.flush()
         except _FAILURES as err:
             raise await self._why_lost(err) from None
-        await asyncio.sleep(sent - loop.time())
+        # On a network nothing is left to wait for, not even for a turn of the event loop.
+        if (rest := sent - loop.time()) > 0:
+            await asyncio.sleep(rest)
 
     def wire_time(self, characters: int) -> float:
         """Return how many seconds so many characters take at the present speed."""

@@ -171,9 +171,15 @@ class FrameReader:
         """Take the next bytes; return the frames that end in them."""
         buffer = self._buffer
         buffer += data
+        size = len(buffer)
         frames: list[Frame] = []
         start = buffer.find(FLAG)
         while start >= 0:
+            # The flag that closed the frame before, and the one that opens this one.
+            while start + 1 < size and buffer[start + 1] == FLAG:
+                start += 1
+            if start + 1 == size:
+                break
             try:
                 found = frame_at(buffer, start)
             except FrameError:
