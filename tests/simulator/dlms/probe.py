@@ -109,6 +109,12 @@ class Probe:
     frames: list[Frame] = field(default_factory=list)
     counter: int = 1
 
+    async def received(self) -> bytes:
+        """Return what comes next; EOFError when the meter has cut the connection."""
+        if not (data := await self.reader.read(4096)):
+            raise EOFError
+        return data
+
     # --- frames
 
     async def frame(
@@ -125,7 +131,7 @@ class Probe:
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while not self.frames:
-                    self.frames += self.deframer.feed(await self.reader.read(4096))
+                    self.frames += self.deframer.feed(await self.received())
         return self.frames.pop(0) if self.frames else None
 
     async def frame_and_hear(self, control: int, information: bytes = b"") -> Frame | None:
@@ -154,7 +160,7 @@ class Probe:
         self.writer.write(Message(self.client, self.server, apdu).to_bytes())
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while not (messages := self.unwrapper.feed(await self.reader.read(4096))):
+                while not (messages := self.unwrapper.feed(await self.received())):
                     pass
                 (message,) = messages
                 assert (message.source, message.destination) == (self.server, self.client)
