@@ -32,19 +32,26 @@ async def find_entry(api: Api, meter_id: str = "") -> str | None:
     return None
 
 
-async def add_meter(api: Api, port: str, protocol: str = "sml") -> str:
+async def add_meter(
+    api: Api,
+    port: str,
+    protocol: str = "sml",
+    entered: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
     """Add the meter at a port through the integration's own dialog; return its entry.
 
+    What is entered besides, or chosen from a menu, is given by step.
     Raises MeterError with the words with which the dialog refuses.
     """
     step = await api.begin_flow(DOMAIN)
-    forms: dict[str, dict[str, Any]] = {
+    forms: dict[str, Mapping[str, Any]] = {
         "user": {"port": port, "protocol": protocol, "line": {}},
         "iec62056": {"expert": {}},
+        **(entered or {}),
     }
-    while step["type"] == "form" and not step.get("errors"):
+    while step["type"] in {"form", "menu"} and not step.get("errors"):
         # What was found needs no more than a click.
-        step = await api.continue_flow(step["flow_id"], forms.get(step["step_id"], {}))
+        step = await api.continue_flow(step["flow_id"], dict(forms.get(step["step_id"], {})))
     if step["type"] == "create_entry":
         entry_id: str = step["result"]["entry_id"]
         return entry_id
@@ -102,24 +109,21 @@ async def sensors(api: Api, entry_id: str) -> dict[str, str]:
     )
 
 
-async def show_energy(api: Api, grid: dict[str, str], roof: dict[str, str] | None = None) -> None:
+async def show_energy(
+    api: Api,
+    grid: dict[str, str],
+    roof: dict[str, str] | None = None,
+    flat: dict[str, str] | None = None,
+) -> None:
     """Configure the Energy dashboard, unless somebody has done so.
 
-    ``grid`` and ``roof`` are the sensors of the grid's meter and of that of the panels.
+    Takes the sensors of the grid's meter, of that of the panels, and of the flat's, which is at the
+    grid by itself.
     """
     with suppress(ApiError):  # there are no preferences yet
         if (await api.call("energy/get_prefs"))["energy_sources"]:
             return
-    source: dict[str, Any] = {
-        "type": "grid",
-        "name": "Grid",
-        "stat_energy_from": grid.get(IMPORT),
-        "stat_energy_to": grid.get(EXPORT),
-        "cost_adjustment_day": 0,
-    }
-    if (power := power_of(grid)) is not None:
-        source["power_config"] = {"stat_rate": power}
-    sources = [source]
+    sources = [_at_the_grid("Grid", grid)]
     if roof is not None:
         sources.append(
             {
@@ -129,7 +133,23 @@ async def show_energy(api: Api, grid: dict[str, str], roof: dict[str, str] | Non
                 "stat_rate": power_of(roof),
             }
         )
+    if flat is not None:
+        sources.append(_at_the_grid("Flat", flat))
     await api.call("energy/save_prefs", energy_sources=sources)
+
+
+def _at_the_grid(name: str, meter: dict[str, str]) -> dict[str, Any]:
+    """Return what the Energy dashboard shows of a meter at the grid."""
+    source: dict[str, Any] = {
+        "type": "grid",
+        "name": name,
+        "stat_energy_from": meter.get(IMPORT),
+        "stat_energy_to": meter.get(EXPORT),
+        "cost_adjustment_day": 0,
+    }
+    if (power := power_of(meter)) is not None:
+        source["power_config"] = {"stat_rate": power}
+    return source
 
 
 def power_of(meter: dict[str, str]) -> str | None:

@@ -6,6 +6,14 @@ from pathlib import Path
 import time
 from typing import Any, Final, NamedTuple
 
+from simulator.dlms import (
+    AUTHENTICATED,
+    ENCRYPTED,
+    DlmsMeter,
+    Mechanism,
+    Registers as DlmsRegisters,
+    serve as serve_dlms,
+)
 from simulator.household import Energy, Household
 from simulator.iec62056 import Iec62056Meter, Registers, serve
 from simulator.line import Line
@@ -14,6 +22,11 @@ from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
 _SML_BAUDRATE: Final = 9600
+_DLMS_BAUDRATE: Final = 9600
+#: Keys that protect nothing: everybody can read them here.
+_ENCRYPTION_KEY: Final = bytes.fromhex("000102030405060708090A0B0C0D0E0F")
+_AUTHENTICATION_KEY: Final = bytes.fromhex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
+_FLAT_SEED: Final = 4
 #: Tenths of a watt times seconds in a watt hour, the resolution of the meter of the panels, and
 #: tenths of a watt hour in one.
 _WATT_HOUR: Final = 36_000
@@ -37,6 +50,8 @@ class Simulated(NamedTuple):
     speak: Callable[[Line], Coroutine[Any, Any, None]]
     #: Options that its owner has chosen, all others are as usual.
     options: Mapping[str, Any]
+    #: What is chosen and entered in the dialog besides port and protocol, by step.
+    forms: Mapping[str, Mapping[str, Any]] = {}
 
     def line(self) -> Line:
         """Make the meter's line."""
@@ -44,13 +59,22 @@ class Simulated(NamedTuple):
 
 
 def simulated_meters(folder: Path) -> Sequence[Simulated]:
-    """Return the meter of a house and the one of the panels on its roof."""
+    """Return the meters of a house, of the panels on its roof, and of the flat in it."""
     # Standard time all year, so that no change of clocks moves what has been counted.
     offset = -time.timezone
     house = Household(utc_offset=offset)
     roof = Household(utc_offset=offset, appliances=False)
+    flat = Household(utc_offset=offset, seed=_FLAT_SEED, solar=False)
     grid = SmlMeter(household=house)
     panels = Iec62056Meter(registers=Registers(household=roof), serial="87654321")
+    encrypted = DlmsMeter(
+        registers=DlmsRegisters(household=flat),
+        serial="11223344",
+        mechanism=Mechanism.GMAC,
+        encryption_key=_ENCRYPTION_KEY,
+        authentication_key=_AUTHENTICATION_KEY,
+        policy=AUTHENTICATED | ENCRYPTED,
+    )
     return [
         Simulated(
             name="Grid meter",
@@ -74,6 +98,26 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
             speak=lambda line: serve(line, panels),
             # Power every two seconds, as no readout could bring it.
             options={"live_registers": ["16.7.0"]},
+        ),
+        Simulated(
+            name="Flat meter",
+            unique_id=encrypted.serial,
+            protocol="dlms",
+            port=folder / "ttyFLAT",
+            baudrate=_DLMS_BAUDRATE,
+            household=flat,
+            totals=partial(_watt_hours, flat),
+            speak=lambda line: serve_dlms(line, encrypted),
+            options={"live_registers": ["1-0:16.7.0*255"]},
+            forms={
+                "dlms": {"next_step_id": "dlms_polled"},
+                "dlms_polled": {"transport": "hdlc", "expert": {}},
+                "dlms_keys": {
+                    "authentication": "gmac",
+                    "encryption_key": _ENCRYPTION_KEY.hex(),
+                    "authentication_key": _AUTHENTICATION_KEY.hex(),
+                },
+            },
         ),
     ]
 

@@ -24,6 +24,7 @@ from simulator.speak import push
 ROOT = Path(__file__).parents[1]
 GRID = "1DMO0012345678"
 ROOF = "DMO87654321"
+FLAT = "11223344"
 
 
 class Sensors(NamedTuple):
@@ -123,10 +124,11 @@ async def test_demo(tmp_path: Path, port: int) -> None:
                 assert page.status == HTTPStatus.NOT_FOUND
 
         async with Api(f"http://127.0.0.1:{port}") as api:
-            grid, roof = await sensors(api, GRID), await sensors(api, ROOF)
+            grid, roof, flat = [await sensors(api, meter) for meter in (GRID, ROOF, FLAT)]
             assert shown(await api.call("energy/get_prefs")) == [
                 ("grid", grid.energy_import, grid.energy_export, grid.power),
                 ("solar", roof.energy_import, None, roof.power),
+                ("grid", flat.energy_import, flat.energy_export, flat.power),
             ]
 
             rows = await hours(api, roof.energy_import)

@@ -329,17 +329,18 @@ async def test_invalid_key_is_counted_and_not_repeated(hass: HomeAssistant, line
         (
             LLS,
             LLS,
-            DlmsSettings(authentication=Authentication.LLS, password=b"s3cret"),
+            DlmsSettings(client=1, authentication=Authentication.LLS, password=b"s3cret"),
         ),
         (
             {CONF_AUTHENTICATION: "md5", CONF_PASSWORD: "0x00ff"},
             {CONF_AUTHENTICATION: "md5", CONF_PASSWORD: "0x00ff"},
-            DlmsSettings(authentication=Authentication.HLS_MD5, password=b"\0\xff"),
+            DlmsSettings(client=1, authentication=Authentication.HLS_MD5, password=b"\0\xff"),
         ),
         (
             {**GMAC, CONF_PASSWORD: "not needed"},
             {**GMAC, CONF_SYSTEM_TITLE: TITLE},
             DlmsSettings(
+                client=1,
                 authentication=Authentication.HLS_GMAC,
                 keys=Keys(bytes.fromhex(EK), bytes.fromhex(AK)),
                 system_title=bytes.fromhex(TITLE),
@@ -353,6 +354,7 @@ async def test_invalid_key_is_counted_and_not_repeated(hass: HomeAssistant, line
                 CONF_SYSTEM_TITLE: TITLE,
             },
             DlmsSettings(
+                client=1,
                 authentication=Authentication.HLS_SHA256,
                 password=b"secret",
                 system_title=bytes.fromhex(TITLE),

@@ -13,7 +13,6 @@ import pytest
 from custom_components.onemeter.const import (
     CONF_AUTHENTICATION,
     CONF_AUTHENTICATION_KEY,
-    CONF_CLIENT,
     CONF_ENCRYPTION_KEY,
     CONF_SYSTEM_TITLE,
     CONF_TRANSPORT,
@@ -51,8 +50,8 @@ def port_form(line: Line, **settings: str) -> dict[str, Any]:
     return {CONF_PORT: line.url, CONF_PROTOCOL: "dlms", SECTION_LINE: settings}
 
 
-def address_form(transport: str = "default", client: int = 1) -> dict[str, Any]:
-    return {CONF_TRANSPORT: transport, CONF_CLIENT: client, SECTION_EXPERT: {}}
+def address_form(transport: str = "default") -> dict[str, Any]:
+    return {CONF_TRANSPORT: transport, SECTION_EXPERT: {}}
 
 
 def keys_form(encryption_key: bytes = EK, authentication_key: bytes = AK) -> dict[str, str]:
@@ -110,7 +109,7 @@ async def test_encrypted_meter_in_the_network(
             hass, port_form(line), ASKED, address_form("wrapper"), keys_form()
         )
         assert float(state(hass, TOTAL)) > 0
-        await entry.runtime_data.async_read_now()  # type: ignore[attr-defined]
+        await entry.runtime_data.async_read_now()
         counters = [received.counter for received in meter.received_counters]
         assert len(counters) == len(set(counters))
         title = entry.data[CONF_SYSTEM_TITLE]
@@ -171,7 +170,7 @@ async def test_meter_with_a_password_behind_an_optical_head(
 
         meter.secret = b"changed"
         with pytest.raises(ConfigEntryAuthFailed):
-            await entry.runtime_data.async_read_now()  # type: ignore[attr-defined]
+            await entry.runtime_data.async_read_now()
         await hass.async_block_till_done()
         [reauth] = hass.config_entries.flow.async_progress()
         assert reauth["context"]["source"] == SOURCE_REAUTH

@@ -1,7 +1,7 @@
 """How an entry's meter is reached: from what the entry keeps to the client that reads it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
@@ -55,6 +55,11 @@ from .meter.dlms.settings import (
 )
 from .meter.iec62056.settings import SignOn
 
+#: The addresses of a client that may read a little without any right, and, with most meters, of
+#: one that shows who it is.
+_PUBLIC_CLIENT: Final = 16
+_KNOWN_CLIENT: Final = 1
+
 
 def is_polled(data: Mapping[str, Any]) -> bool:
     """Tell whether the entry's meter speaks only when it is asked."""
@@ -102,9 +107,10 @@ def keys(data: Mapping[str, Any]) -> Keys:
 def dlms_settings(data: Mapping[str, Any]) -> DlmsSettings:
     """Return how the entry's DLMS meter wants to be spoken to."""
     password = data.get(CONF_PASSWORD)
+    is_known = CONF_AUTHENTICATION in data or CONF_ENCRYPTION_KEY in data
     return DlmsSettings(
         transport=_choice(data, CONF_TRANSPORT, Transport),
-        client=data.get(CONF_CLIENT, DlmsSettings().client),
+        client=data.get(CONF_CLIENT, _KNOWN_CLIENT if is_known else _PUBLIC_CLIENT),
         logical_device=data.get(CONF_LOGICAL_DEVICE),
         physical_device=data.get(CONF_PHYSICAL_DEVICE),
         address_length=data.get(CONF_ADDRESS_LENGTH),

@@ -29,7 +29,6 @@ from .const import (
 from .forms import SECTION_EXPERT, UNCHANGED, USUAL, hidden_text, name_of, select, whole_number
 from .meter.dlms.settings import (
     Authentication,
-    DlmsSettings,
     Protection,
     Transport,
     parse_key,
@@ -42,7 +41,6 @@ from .meter.iec62056.settings import is_address
 _TITLE: Final = b"ONM".hex()
 _TITLE_RANDOM_BYTES: Final = 5
 
-_PUBLIC_CLIENT: Final = DlmsSettings().client
 _HIGHEST_ADDRESS: Final = 0xFFFF
 _HIGHEST_HDLC_ADDRESS: Final = 0x3FFF
 _HIGHEST_GROUP: Final = 255
@@ -84,7 +82,7 @@ POLLED_SCHEMA = probatio.Schema(
         probatio.Required(CONF_TRANSPORT, default=USUAL): select(
             CONF_TRANSPORT, [USUAL, *_TRANSPORTS]
         ),
-        probatio.Required(CONF_CLIENT, default=_PUBLIC_CLIENT): whole_number(1, _HIGHEST_ADDRESS),
+        probatio.Optional(CONF_CLIENT): whole_number(1, _HIGHEST_ADDRESS),
         probatio.Required(SECTION_EXPERT): section(
             probatio.Schema(
                 {
@@ -139,14 +137,11 @@ class FormError(Exception):
 
 def to_polled_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the form of meters that are asked which lead to this entry data."""
-    optional = {
-        key: data[key] for key in (CONF_LOGICAL_DEVICE, CONF_PHYSICAL_DEVICE) if key in data
-    }
     return {
         CONF_TRANSPORT: name_of(_TRANSPORTS, data.get(CONF_TRANSPORT)),
-        CONF_CLIENT: data.get(CONF_CLIENT, _PUBLIC_CLIENT),
+        **_those(data, CONF_CLIENT),
         SECTION_EXPERT: {
-            **optional,
+            **_those(data, CONF_LOGICAL_DEVICE, CONF_PHYSICAL_DEVICE),
             CONF_ADDRESS_LENGTH: name_of(_LENGTHS, data.get(CONF_ADDRESS_LENGTH)),
             CONF_ADDRESS: data.get(CONF_ADDRESS, ""),
             CONF_PROTECTION: name_of(_PROTECTIONS, data.get(CONF_PROTECTION)),
@@ -167,10 +162,9 @@ def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
     address = expert.get(CONF_ADDRESS, "")
     if not is_address(address):
         raise FormError("base", "invalid_address")
-    client = form[CONF_CLIENT]
     data = {
         CONF_TRANSPORT: _TRANSPORTS.get(form[CONF_TRANSPORT]),
-        CONF_CLIENT: None if client == _PUBLIC_CLIENT else client,
+        CONF_CLIENT: form.get(CONF_CLIENT),
         CONF_LOGICAL_DEVICE: expert.get(CONF_LOGICAL_DEVICE),
         CONF_PHYSICAL_DEVICE: expert.get(CONF_PHYSICAL_DEVICE),
         CONF_ADDRESS_LENGTH: _LENGTHS.get(expert[CONF_ADDRESS_LENGTH]),
@@ -257,6 +251,11 @@ def needs_system_title(data: Mapping[str, Any]) -> bool:
 def new_system_title() -> str:
     """Make up a system title that no other client has."""
     return _TITLE + token_hex(_TITLE_RANDOM_BYTES)
+
+
+def _those(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return those of the data that are there."""
+    return {key: data[key] for key in keys if key in data}
 
 
 def _missing_key(
