@@ -48,14 +48,12 @@ class MemoryCounter:
 
 def ciphered(**options: Any) -> DlmsMeter:
     """Return a meter with GMAC and keys."""
-    return DlmsMeter(
-        **{
-            "mechanism": Mechanism.GMAC,
-            "encryption_key": ENCRYPTION_KEY,
-            "authentication_key": AUTHENTICATION_KEY,
-        }
-        | options
-    )
+    usual: dict[str, Any] = {
+        "mechanism": Mechanism.GMAC,
+        "encryption_key": ENCRYPTION_KEY,
+        "authentication_key": AUTHENTICATION_KEY,
+    }
+    return DlmsMeter(**usual | options)
 
 
 @asynccontextmanager

@@ -2,10 +2,10 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from custom_components.onemeter.meter.dlms import settings
 from custom_components.onemeter.meter.dlms.client import DlmsClient
 from custom_components.onemeter.meter.dlms.settings import Authentication, Keys
 from custom_components.onemeter.meter.errors import (
@@ -65,11 +65,11 @@ async def test_wrong_password(
 ) -> None:
     meter = DlmsMeter(mechanism=mechanism, secret=PASSWORD, explains_rejection=explains)
     async with plugged_in(tmp_path, meter) as line:
-        client = client_at(line, authentication=authentication, password=b"wrong")
+        client = client_at(line, authentication=authentication, password=b"mistaken")
         for _ in range(3):
             with pytest.raises(MeterAuthenticationError) as caught:
                 await client.read()
-            assert "wrong" not in str(caught.value)
+            assert "mistaken" not in str(caught.value)
         # It was said only once.
         assert meter.count("association rejected") + meter.count("wrong proof") <= 1
         await works(client_at(line, authentication=authentication, password=PASSWORD))
@@ -160,7 +160,7 @@ async def test_other_mechanism(tmp_path: Path) -> None:
         ({"flip_bits": 2}, None),
         ({"silences": 1}, None),
         ({"refuse_connection": 1}, None),
-        ({"busy": ALWAYS}, MeterSilentError),
+        ({"busy": ALWAYS}, None),
         ({"other_answers": 1}, MeterSilentError),
     ],
 )
@@ -188,8 +188,7 @@ async def test_faults(
 async def test_unplugged(tmp_path: Path, transport: Transport) -> None:
     meter = DlmsMeter(transport=transport, reaction_time=0.05)
     async with plugged_in(tmp_path, meter) as line:
-        settings: dict[str, Any] = {"transport": transport.value}
-        client = client_at(line, **settings)
+        client = client_at(line, transport=settings.Transport(transport.value))
         await works(client)
         reading = asyncio.create_task(client.read())
         await asyncio.sleep(0.1)
