@@ -144,10 +144,39 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
         "options": {CONF_MAX_POWER: 20_000},
         "available": True,
         "situation": None,
-        "counters": {"good": 1, "damaged": 0, "other": 0, "received": 0, "skipped": 0},
+        "counters": {
+            "good": 1,
+            "damaged": 0,
+            "other": 0,
+            "received": 0,
+            "skipped": 0,
+            "needs_key": 0,
+            "wrong_encryption_key": 0,
+            "wrong_authentication_key": 0,
+        },
         "manufacturer": "DMO",
         "withheld_totals": [],
     }
+
+
+@pytest.mark.parametrize(("device", "shown"), [(17, 17), (6678, "**REDACTED**")])
+async def test_no_key_password_or_title(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: int, shown: int | str
+) -> None:
+    secrets = {
+        "password": "s3cret",
+        "encryption_key": "000102030405060708090a0b0c0d0e0f",
+        "authentication_key": "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf",
+        "system_title": "4f4e4d0102030405",
+    }
+    meter = PolledMeter(hass, freezer)
+    meter.make_entry(protocol="dlms", authentication="lls", physical_device=device, **secrets)
+    await meter.start()
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["data"]["physical_device"] == shown
+    for key, secret in secrets.items():
+        assert diagnostics["data"][key] == "**REDACTED**"
+        assert secret not in str(diagnostics)
 
 
 async def test_last_telegram_need_not_be_published(hass: HomeAssistant, meter: PushedMeter) -> None:
