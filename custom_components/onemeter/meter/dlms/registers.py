@@ -1,5 +1,6 @@
 """From a meter's objects to the registers of a reading."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 import re
@@ -29,7 +30,7 @@ from .memory import Memory
 from .results import ExceptionError, ServiceError, access_error
 from .session import Session
 from .wanted import CLOCK, LOGICAL_DEVICE_NAME, METER_ID, usual_objects, wanted
-from .xdlms import AccessResult, descriptor
+from .xdlms import AccessResult, descriptor, parse_result
 
 _OBJECT_LIST: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
 _CLOCK_TIME: Final = descriptor(ObjectClass.CLOCK, CLOCK, VALUE)
@@ -44,6 +45,9 @@ _YEARS: Final = range(2010, 2100)
 #: Bits of a clock's status: invalid, and that nothing is told.
 _INVALID: Final = 0x01
 _UNTOLD: Final = 0xFF
+
+#: Bytes of an object list from which on decoding would hold up the event loop.
+_LONG: Final = 2048
 
 type Results = Mapping[bytes, Data | AccessResult]
 
@@ -173,7 +177,11 @@ class Reader:
     async def _object_list(self) -> tuple[CosemObject, ...]:
         """Return the objects that the meter tells, or what meters usually have."""
         try:
-            return parse_object_list(await self._session.get(_OBJECT_LIST))
+            operation = self._session.association.get_encoded(_OBJECT_LIST)
+            content = await self._session.run(operation)
+            if len(content) < _LONG:
+                return _objects_in(content)
+            return await asyncio.to_thread(_objects_in, content)
         except AccessError, ServiceError, TelegramError:
             return usual_objects()
         except ExceptionError as err:
@@ -183,6 +191,13 @@ class Reader:
 
 
 _REFUSED: Final = AccessResult(4)
+
+
+def _objects_in(content: bytes) -> tuple[CosemObject, ...]:
+    result = parse_result(content)
+    if isinstance(result, AccessResult):
+        raise access_error(result)
+    return parse_object_list(result)
 
 
 def _is_value(result: Data | AccessResult) -> bool:

@@ -1,0 +1,110 @@
+"""Objects and the values of their attributes."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.onemeter.meter import Obis
+from custom_components.onemeter.meter.dlms.axdr import BitString, Data, Enumerated
+from custom_components.onemeter.meter.dlms.cosem import (
+    CosemObject,
+    ScalerUnit,
+    parse_object_list,
+    parse_scaler_unit,
+    plain_value,
+    register_value,
+    scaled,
+    time_of,
+)
+from custom_components.onemeter.meter.dlms.registers import identity
+from custom_components.onemeter.meter.dlms.wanted import usual_objects, wanted
+from custom_components.onemeter.meter.errors import TelegramError
+
+TOTAL = bytes((1, 0, 1, 8, 0, 255))
+
+
+@given(st.integers(-(2**63), 2**64 - 1), st.integers(-20, 20))
+def test_scaling_is_exact(number: int, scaler: int) -> None:
+    value = scaled(number, scaler)
+    assert isinstance(value, int) == (scaler >= 0)
+    assert Decimal(value).as_tuple().exponent == min(scaler, 0)
+    with_all_digits = Decimal((number < 0, tuple(map(int, str(abs(number)))), scaler))
+    assert with_all_digits == value
+
+
+def test_scaler_and_unit() -> None:
+    assert parse_scaler_unit((-1, Enumerated(35))) == ScalerUnit(-1, "V")
+    assert parse_scaler_unit((0, Enumerated(255))) == ScalerUnit(0, None)
+    assert parse_scaler_unit(None) is None
+    assert parse_scaler_unit((100, Enumerated(35))) is None
+
+
+def test_register_values() -> None:
+    assert str(register_value(2301, ScalerUnit(-1, "V"))) == "230.1"
+    assert register_value(7, ScalerUnit(3, "Wh")) == 7000
+    assert register_value(Decimal("1.5"), ScalerUnit(0, "A")) == Decimal("1.5")
+    assert register_value(None, ScalerUnit(0, "A")) is None
+
+
+def test_plain_values() -> None:
+    assert plain_value(b"12345678\0\0") == "12345678"
+    assert plain_value(b"\x01\xff") == b"\x01\xff"
+    assert type(plain_value(Enumerated(3))) is int
+    assert type(plain_value(BitString("01"))) is str
+    assert plain_value(True) is True
+    assert plain_value([1]) is None
+
+
+def test_object_list() -> None:
+    rights: Data = ([(1, Enumerated(1), None), (2, Enumerated(1), None)], [])
+    hidden: Data = ([(1, Enumerated(1), None), (2, Enumerated(0), None)], [])
+    found = parse_object_list([(3, 0, TOTAL, rights), (1, 0, TOTAL, hidden), (8, 0, TOTAL)])
+    obis = Obis.parse("1-0:1.8.0")
+    assert found == (CosemObject(3, 0, obis), CosemObject(8, 0, obis))
+    broken: list[Data] = [None, [1], [(3, 0, b"short", rights)]]
+    for data in broken:
+        with pytest.raises(TelegramError):
+            parse_object_list(data)
+
+
+def test_what_is_read_of_many_objects() -> None:
+    objects = [
+        CosemObject(3, 0, Obis.parse("1-0:1.8.0")),
+        CosemObject(3, 0, Obis.parse("1-0:1.8.0*12")),
+        CosemObject(7, 1, Obis.parse("1-0:99.1.0")),
+        CosemObject(1, 0, Obis.parse("0-0:96.1.0")),
+        CosemObject(1, 0, Obis.parse("0-0:43.1.0")),
+    ]
+    assert [str(entry.obis) for entry in wanted(objects)] == ["1-0:1.8.0*255", "0-0:96.1.0*255"]
+    assert len(wanted(usual_objects())) == len(set(wanted(usual_objects())))
+
+
+def test_times() -> None:
+    moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    assert time_of(int(moment.timestamp())) == moment
+    assert time_of(bytes.fromhex("07ea0301070c000000000000")) == moment
+    for data in (None, True, b"short", "text", 0):
+        assert time_of(data) is None
+
+
+@pytest.mark.parametrize(
+    ("meter_id", "name", "title", "expected"),
+    [
+        (b"12345678", b"DMO0000012345678", b"", ("12345678", "DMO", None)),
+        (None, b"DMO0000012345678", b"", ("DMO0000012345678", "DMO", None)),
+        (b"87654321", None, b"XYZ\0\0\0\0\1", ("87654321", "XYZ", None)),
+        (b"1EMH0012784289", None, b"", ("1EMH0012784289", None, "1EMH0012784289")),
+        (bytes.fromhex("0a01454d480000c31401"), None, b"", (None, "EMH", "1EMH0012784641")),
+        (12345, None, b"", ("12345", None, None)),
+        (None, None, b"", (None, None, None)),
+    ],
+)
+def test_identities(
+    meter_id: bytes | int | None, name: bytes | None, title: bytes, expected: tuple[str | None, ...]
+) -> None:
+    found = identity(meter_id, name, title)
+    if expected[0] is not None:
+        assert found.meter_id == expected[0]
+    assert (found.manufacturer, found.device_id) == expected[1:]
