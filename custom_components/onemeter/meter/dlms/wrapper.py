@@ -1,11 +1,13 @@
 """The wrapper that carries DLMS over TCP and UDP (IEC 62056-47, 3.3.3)."""
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final
 
 from ..errors import TelegramError
 
 _VERSION: Final = b"\x00\x01"
+_HEADER: Final = Struct(">4H")
 HEADER_LENGTH: Final = 8
 #: The longest message that is read; the length field would allow no more either.
 LIMIT: Final = 0xFFFF
@@ -37,9 +39,7 @@ def packet_at(data: bytes | bytearray, start: int) -> tuple[Packet, int] | None:
         raise TelegramError("not a wrapper header")
     if len(data) < start + HEADER_LENGTH:
         return None
-    source, destination, length = (
-        int.from_bytes(data[place : place + 2]) for place in range(start + 2, start + 8, 2)
-    )
+    _, source, destination, length = _HEADER.unpack_from(data, start)
     end = start + HEADER_LENGTH + length
     if len(data) < end:
         return None
