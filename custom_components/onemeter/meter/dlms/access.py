@@ -75,6 +75,16 @@ class Access:
         """
         if self._memory.password_rejected:
             raise self._password_rejected()
+        try:
+            async with self._session() as session:
+                yield session
+        except MeterError as err:
+            # What was found out without a port lacks it.
+            err.details.setdefault("port", self._port)
+            raise
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncGenerator[Session]:
         if not self._knows_counter:
             await self._learn_counter()
             self._knows_counter = True
