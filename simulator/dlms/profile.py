@@ -132,7 +132,6 @@ class Profile:
     ) -> Iterator[bytes]:
         before: int | None = None
         for end in ends:
-            energies = registers.energies(end)
             cells = []
             for place in columns:
                 _, code = self.columns[place]
@@ -143,7 +142,7 @@ class Profile:
                     case _ if code == STATUS:
                         cell = axdr.u8(self._status(end))
                     case _:
-                        cell = axdr.u32(energies[code])
+                        cell = axdr.u32(registers.energy(code, end))
                 cells.append(cell)
             before = end
             yield axdr.structure(*cells)

@@ -67,6 +67,7 @@ _MOMENTARY: Final = {
     "1-0:14.7.0*255": Quantity(HZ, -2, 2),
 }
 _ACTIVE: Final = ("1-0:1.8.0*255", "1-0:1.8.1*255", "1-0:1.8.2*255", "1-0:2.8.0*255")
+_TARIFFS: Final = _ACTIVE[1:3]
 _REACTIVE: Final = ("1-0:3.8.0*255", "1-0:4.8.0*255")
 
 #: The largest demand of the present month, and the demand of the present quarter of an hour.
@@ -117,15 +118,23 @@ class Registers:
 
     def energies(self, time: int) -> dict[str, int]:
         """Return the numbers of the totals alone."""
-        imported, exported = self.household.energy(time)
-        day = day_tariff(self.household, time)
-        sums = (imported, day, imported - day, exported)
+        return {code: self.energy(code, time) for code in _ACTIVE + _REACTIVE}
+
+    def energy(self, code: str, time: int) -> int:
+        """Return the number of one total; KeyError where it is none."""
+        energy = self.household.energy(time)
+        imported = energy.imported
+        tariff = day_tariff(self.household, time) if code in _TARIFFS else 0
         # The household tells no reactive energy: a third and a twentieth of the active will do.
-        reactive = (imported // 3, imported // 20)
-        return {
-            code: self.counted(energy)
-            for code, energy in zip(_ACTIVE + _REACTIVE, sums + reactive, strict=True)
-        }
+        totals = (
+            imported,
+            tariff,
+            imported - tariff,
+            energy.exported,
+            imported // 3,
+            imported // 20,
+        )
+        return self.counted(dict(zip(_ACTIVE + _REACTIVE, totals, strict=True))[code])
 
     def counted(self, energy: int) -> int:
         """Return tenths of a watt times seconds as a register counts them: whole steps only."""

@@ -509,3 +509,34 @@ async def test_profile_with_null_clock_and_outage() -> None:
         [None, 0],
         [None, 0],
     ]
+
+
+async def test_release_of_a_ciphered_association() -> None:
+    meter = enciphering()
+    session = associated(meter, aarq(3, title=TITLE, initiate=sealed_initiate(meter, 1)))
+    inside = axdr.sized(b"\x04" + axdr.sized(sealed_initiate(meter, 2)))
+    answer = respond(session, b"\x62" + axdr.sized(b"\x80\x01\x00\xbe" + inside))
+    found = fields(answer)
+    assert found[0x80] == b"\x00"
+    assert found[0xBE][2] == 0x28
+    opened = unprotect(found[0xBE][4:], KEYS[0], meter.title, 0)
+    assert opened.plaintext[:6].hex() == "0800065f1f04"
+    # The counter of a release counts like any other.
+    assert meter.client_counter == 2
+
+
+async def test_counter_that_the_meter_takes_for_used() -> None:
+    meter = enciphering()
+    session = associated(meter, aarq(3, title=TITLE, initiate=sealed_initiate(meter, 1)))
+    meter.faults.stale_counters = 1
+    assert respond(session, sealed(meter, 0xC8, get(3, TOTAL, 2), 2)).hex() == "d80106000003eb"
+    assert respond(session, sealed(meter, 0xC8, get(3, TOTAL, 2), 1003))[0] == 0xCC
+
+
+async def test_keys_that_are_not_there() -> None:
+    meter = enciphering(policy=0)
+    session = associated(meter, aarq(3, title=TITLE))
+    # Without a policy plain requests are answered plainly.
+    assert respond(session, get(3, TOTAL, 3))[0] == 0xC4
+    assert respond(session, sealed(meter, 0xD0, get(3, TOTAL, 2), 2)).hex() == "d80105"
+    assert respond(session, b"\xc8\x05").hex() == "d80203"
