@@ -25,7 +25,7 @@ from homeassistant.util import dt as dt_util
 from simulator.sml import encoder as sml
 
 from .polled import PolledMeter
-from .pushed import GENERATED_ID, PushedMeter, energy
+from .pushed import GENERATED_ID, PushedMeter, energy, reading
 
 ESCAPE = b"\x1b\x1b\x1b\x1b"
 KEY = bytes(range(100, 148))
@@ -163,7 +163,7 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
 async def test_no_key_password_or_title(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: int, shown: int | str
 ) -> None:
-    secrets = {
+    secrets: dict[str, Any] = {
         "password": "s3cret",
         "encryption_key": "000102030405060708090a0b0c0d0e0f",
         "authentication_key": "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf",
@@ -177,6 +177,16 @@ async def test_no_key_password_or_title(
     for key, secret in secrets.items():
         assert diagnostics["data"][key] == "**REDACTED**"
         assert secret not in str(diagnostics)
+
+
+async def test_telegrams_with_a_system_title_are_not_told(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    meter.make_entry(protocol="dlms", mode="pushed")
+    await meter.start(reading(raw=b"\x7eKFM12345"))
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["telegrams"] == []
+    assert diagnostics["registers"]
 
 
 async def test_last_telegram_need_not_be_published(hass: HomeAssistant, meter: PushedMeter) -> None:
