@@ -91,8 +91,8 @@ def test_proofs() -> None:
     assert proof(Mechanism.MD5, b"bc", b"a").hex() == md5
     sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d"
     assert proof(Mechanism.SHA1, b"bc", b"a").hex() == sha1
-    sha256 = proof(Mechanism.SHA256, b"key", b"ch", titles=(CLIENT, TITLE), other_challenge=b"ot")
-    assert sha256 == hashlib.sha256(b"key" + CLIENT + TITLE + b"ch" + b"ot").digest()
+    sha256 = proof(Mechanism.SHA256, b"key", b"ch", titles=(CLIENT, TITLE), other_challenge=b"th")
+    assert sha256 == hashlib.sha256(b"key" + CLIENT + TITLE + b"ch" + b"th").digest()
     # FIPS 197, appendix C.1.
     secret, challenge = bytes(range(16)), bytes.fromhex("00112233445566778899aabbccddeeff")
     expected = "69c4e0d86a7b0430d8cdb78070b4c55a"
