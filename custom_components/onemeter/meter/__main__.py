@@ -1,14 +1,15 @@
 """The command line: ``python -m meter decode | listen | read | profile``."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import BufferedReader
 import json
 import os
 import sys
+from typing import Protocol as Interface
 
-from .arguments import dlms_of, line_of, parser, refuse, sign_on_of
+from .arguments import dlms_of, keys_of, line_of, parser, refuse, sign_on_of
 from .client import Counters, PolledClient
 from .errors import TelegramError
 from .iec62056 import Iec62056Decoder, Profile, decode_profile, profile_text
@@ -19,8 +20,30 @@ from .sml import SmlDecoder, decode_body
 
 #: Bytes decoded at a time.
 _CHUNK = 16_384
+#: What is counted of telegrams that keys are for.
+_KEY_COUNTS = ("needs_key", "wrong_encryption_key", "wrong_authentication_key")
 
-type Decoder = SmlDecoder | Iec62056Decoder
+
+class Decoder(Interface):
+    """Makes readings of a stream of bytes, and counts what was none."""
+
+    @property
+    def good(self) -> int:
+        """Telegrams that gave a reading."""
+
+    @property
+    def damaged(self) -> int:
+        """Telegrams that were rejected or cut off."""
+
+    @property
+    def other(self) -> int:
+        """Telegrams in order without values."""
+
+    def feed(self, data: bytes) -> Sequence[Reading]:
+        """Take the next bytes; return the readings of telegrams ending in them."""
+
+    def finish(self) -> Sequence[Reading]:
+        """End the stream; return what was only not known to be complete."""
 
 
 class _Output:
@@ -57,7 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     output = _Output()
     counters = _COMMANDS[options.command](options, output)
-    counts = f"good={counters.good} damaged={counters.damaged} other={counters.other}"
+    names = ("good", "damaged", "other")
+    if options.protocol == Protocol.DLMS:
+        names += _KEY_COUNTS
+    counts = " ".join(f"{name}={getattr(counters, name)}" for name in names)
     print(counts, file=sys.stderr)
     return 0 if output.lines else 1
 
@@ -66,7 +92,7 @@ def _decode(options: argparse.Namespace, output: _Output) -> Counters:
     if options.object != "telegram":
         with options.file:
             return _decode_whole(options, output)
-    decoder: Decoder = SmlDecoder() if options.protocol == Protocol.SML else Iec62056Decoder()
+    decoder = _decoder(options)
     with options.file, suppress(BrokenPipeError, KeyboardInterrupt):
         for data in _chunks(options.file):
             for reading in decoder.feed(data):
@@ -74,7 +100,26 @@ def _decode(options: argparse.Namespace, output: _Output) -> Counters:
     with suppress(BrokenPipeError):
         for reading in decoder.finish():
             output.show(reading)
-    return Counters(good=decoder.good, damaged=decoder.damaged, other=decoder.other)
+    counters = Counters(good=decoder.good, damaged=decoder.damaged, other=decoder.other)
+    if options.protocol == Protocol.DLMS:
+        _count_keys(counters, decoder)
+    return counters
+
+
+def _decoder(options: argparse.Namespace) -> Decoder:
+    match options.protocol:
+        case Protocol.SML:
+            return SmlDecoder()
+        case Protocol.IEC62056:
+            return Iec62056Decoder()
+    from .dlms.decoder import DlmsDecoder  # noqa: PLC0415  # the others need no cryptography
+
+    return DlmsDecoder(keys_of(options))
+
+
+def _count_keys(counters: Counters, decoder: object) -> None:
+    for name in _KEY_COUNTS:
+        setattr(counters, name, getattr(decoder, name))
 
 
 def _decode_whole(options: argparse.Namespace, output: _Output) -> Counters:
@@ -123,7 +168,9 @@ def _listen(options: argparse.Namespace, output: _Output) -> Counters:
     from .listen import listen  # noqa: PLC0415
 
     protocol = Protocol(options.protocol)
-    client = create_pushed_client(protocol, options.port, line_of(options, PUSHED_LINE[protocol]))
+    line = line_of(options, PUSHED_LINE[protocol])
+    keys = keys_of(options) if protocol is Protocol.DLMS else None
+    client = create_pushed_client(protocol, options.port, line, keys)
     listen(client, output.show, _complain, count=options.count, seconds=options.seconds)
     return client.counters
 

@@ -1,26 +1,66 @@
 """The client for DLMS meters that push."""
 
-from collections.abc import AsyncGenerator
 from typing import override
 
-from ..client import PushedClient
-from ..errors import MeterError
+from ..errors import (
+    KeyNeededError,
+    MeterError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
 from ..line import LineSettings
-from ..reading import Reading
+from ..port import redact
+from ..stream import StreamClient
+from .decoder import DlmsDecoder
 from .settings import Keys
 
 
-class DlmsPushClient(PushedClient):
-    """Reads a meter that pushes DLMS."""
+class DlmsPushClient(StreamClient):
+    """Reads a meter that pushes notifications, in any frames, encrypted or not."""
 
     def __init__(self, url: str, line: LineSettings, keys: Keys) -> None:
         """Take the port's URL or path, how to open it, and the keys. Nothing is opened yet."""
-        super().__init__(url, line)
-
-    @override
-    def listen(self) -> AsyncGenerator[Reading]:
-        raise NotImplementedError
+        self._dlms = DlmsDecoder(keys)
+        self._keys_before = (0, 0, 0)
+        super().__init__(url, line, self._dlms, "DLMS")
 
     @override
     def diagnose(self) -> MeterError:
-        raise NotImplementedError
+        """Say why no reading came: above all what is wrong with the keys.
+
+        Telegrams that do not fit the keys are in order otherwise, so other damage says less.
+        """
+        port = redact(self.url)
+        needed, encryption, authentication = (
+            now - before for now, before in zip(self._key_counts(), self._keys_before, strict=True)
+        )
+        if authentication > encryption:
+            message = f"telegrams from {port} decrypt, but the authentication key is wrong"
+            return WrongAuthenticationKeyError(message, port=port)
+        if encryption:
+            message = f"telegrams from {port} do not decrypt: the encryption key is wrong"
+            return WrongEncryptionKeyError(message, port=port)
+        if needed:
+            return KeyNeededError(f"telegrams from {port} are encrypted", port=port)
+        return super().diagnose()
+
+    @override
+    def _start_over(self) -> None:
+        super()._start_over()
+        self._keys_before = self._key_counts()
+
+    @override
+    def _count(self) -> None:
+        super()._count()
+        counters = self.counters
+        counters.needs_key, counters.wrong_encryption_key, counters.wrong_authentication_key = (
+            self._key_counts()
+        )
+
+    def _key_counts(self) -> tuple[int, int, int]:
+        decoder = self._dlms
+        return (
+            decoder.needs_key,
+            decoder.wrong_encryption_key,
+            decoder.wrong_authentication_key,
+        )

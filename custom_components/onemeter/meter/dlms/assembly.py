@@ -1,0 +1,236 @@
+"""Messages out of a stream: whatever frames they come in, and however many (IEC 62056-46, -47)."""
+
+from collections.abc import Iterator
+import re
+from typing import Final
+
+from ..errors import TelegramError
+from .axdr import decode, decode_length
+from .hdlc import LLC_COMMAND, LLC_RESPONSE, Frame, frame_at
+from .mbus import MbusFrame, is_header, mbus_frame_at
+from .wrapper import HEADER_LENGTH, packet_at
+
+#: The most bytes of a message.
+LIMIT: Final = 8192
+GENERAL_BLOCK_TRANSFER: Final = 0xE0
+_LAST_BLOCK: Final = 0x80
+
+#: What a frame may begin with: a flag of HDLC, a start of M-Bus, a wrapper's version.
+_BEGIN: Final = re.compile(rb"[\x7e\x68]|\x00(?:\x01|\Z)", re.DOTALL)
+_LLC: Final = (LLC_COMMAND, LLC_RESPONSE)
+#: What messages begin with: IEC 62056-5-3, 9.5, and ACSE.
+_TAGS: Final = frozenset(
+    {0x01, 0x08, 0x0E, 0x0F, 0x21, 0x28, *range(0x60, 0x64), *range(0xC0, 0xE1)}
+)
+#: Those that are pushed.
+_PUSHED: Final = frozenset({0x0F, 0xDB, 0xDC, 0xDD, 0xE0})
+#: Ports of wrappers: client and logical device.
+_PORT_MAX: Final = 0xFF
+
+
+class Assembler:
+    """Finds messages; whatever comes, it never raises.
+
+    However the stream is cut into chunks, the messages are the same. Ends are found by lengths,
+    never by a pause.
+    """
+
+    def __init__(self) -> None:
+        """Begin before the first byte."""
+        #: Frames and messages that were rejected or cut off.
+        self.damaged = 0
+        #: Frames in order without a message.
+        self.empty = 0
+        self._buffer = bytearray()
+        #: All that has come, as long as no frame was in it.
+        self._head: bytearray | None = bytearray()
+        self._segments = bytearray()
+        self._frames = bytearray()
+        self._next_frame = 0
+        self._blocks = bytearray()
+        self._next_block = 1
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take the next bytes; yield the messages that end in them."""
+        if self._head is not None:
+            self._head += data[: LIMIT + 1 - len(self._head)]
+        self._buffer += data
+        yield from self._advance(is_end=False)
+
+    def finish(self) -> Iterator[bytes]:
+        """End the stream: yield what is a message without any frame. Another stream may follow."""
+        yield from self._advance(is_end=True)
+        self.damaged += bool(self._segments) + bool(self._frames) + bool(self._blocks)
+        head = bytes(self._head or b"")
+        has_found = self._head is None or self.damaged > 0
+        self.__dict__.update(Assembler().__dict__ | {"damaged": self.damaged, "empty": self.empty})
+        if head and not has_found:
+            yield from self._bare(head)
+
+    def _bare(self, data: bytes) -> Iterator[bytes]:
+        """Yield a message that came without a frame."""
+        data = data[3:] if data.startswith(_LLC) else data
+        if len(data) > LIMIT or not data:
+            self.damaged += 1
+        elif data[0] in _TAGS:
+            yield from self._message(data)
+            self.damaged += bool(self._blocks)
+            self._blocks.clear()
+            self._next_block = 1
+        elif _is_data(data):
+            self.empty += 1
+        else:
+            self.damaged += 1
+
+    def _advance(self, *, is_end: bool) -> Iterator[bytes]:
+        buffer = self._buffer
+        position = 0
+        while match := _BEGIN.search(buffer, position):
+            start = match.start()
+            try:
+                found = self._frame(start)
+            except TelegramError:
+                self.damaged += self._is_begun(start)
+                position = start + 1
+                continue
+            if found is None:
+                if not is_end:
+                    position = start
+                    break
+                # What looks like a frame may only be the beginning of one.
+                self.damaged += self._is_begun(start)
+                position = start + 1
+                continue
+            messages, position = found
+            self._head = None
+            yield from messages
+        else:
+            position = len(buffer)
+        del buffer[:position]
+
+    def _is_begun(self, start: int) -> bool:
+        """Tell whether what is no frame was more than a byte that frames begin with."""
+        buffer = self._buffer
+        if buffer[start] == 0x7E:
+            return len(buffer) > start + 2 and buffer[start + 1] & 0xF0 == 0xA0
+        if buffer[start] == 0x68:
+            return len(buffer) > start + 6 and bool(is_header(buffer, start))
+        return len(buffer) >= start + HEADER_LENGTH + 1 and self._is_wrapper(start) is True
+
+    def _is_wrapper(self, start: int) -> bool | None:
+        header = self._buffer[start : start + HEADER_LENGTH + 1]
+        ports = (int.from_bytes(header[place : place + 2]) for place in (2, 4))
+        if len(header) >= 6 and not all(0 < port <= _PORT_MAX for port in ports):
+            return False
+        if len(header) >= HEADER_LENGTH and not 0 < int.from_bytes(header[6:8]) <= LIMIT:
+            return False
+        if len(header) <= HEADER_LENGTH:
+            return None
+        return header[HEADER_LENGTH] in _TAGS
+
+    def _frame(self, start: int) -> tuple[Iterator[bytes], int] | None:
+        """Read the frame at a place; return its messages, and where to go on.
+
+        None if more bytes are needed. Raises TelegramError.
+        """
+        buffer = self._buffer
+        match buffer[start]:
+            case 0x7E:
+                if (found := frame_at(buffer, start)) is None:
+                    return None
+                return self._hdlc(found[0]), found[1]
+            case 0x68:
+                is_mbus = is_header(buffer, start)
+                if is_mbus is False:
+                    raise TelegramError("not an M-Bus frame")
+                if is_mbus is None or (read := mbus_frame_at(buffer, start)) is None:
+                    return None
+                return self._mbus(read[0]), read[1]
+        is_wrapper = self._is_wrapper(start)
+        if is_wrapper is False:
+            raise TelegramError("not a wrapper header")
+        if is_wrapper is None or (packet := packet_at(buffer, start)) is None:
+            return None
+        return self._message(packet[0].content), packet[1]
+
+    def _hdlc(self, frame: Frame) -> Iterator[bytes]:
+        information = frame.information
+        if not information:
+            self.empty += 1
+            return
+        if information.startswith(_LLC):
+            # Some meters repeat it in each segment.
+            information = information[3:]
+            if self._segments and information[:1] and information[0] in _PUSHED:
+                self._segments.clear()
+                self.damaged += 1
+        self._segments += information
+        if len(self._segments) > LIMIT:
+            self._segments.clear()
+            self.damaged += 1
+        elif not frame.is_segmented:
+            message = bytes(self._segments)
+            self._segments.clear()
+            yield from self._message(message)
+
+    def _mbus(self, frame: MbusFrame) -> Iterator[bytes]:
+        if frame.number == 0:
+            self.damaged += bool(self._frames)
+            self._frames.clear()
+            self._next_frame = 0
+        if frame.number != self._next_frame or len(self._frames) > LIMIT:
+            self._frames.clear()
+            self._next_frame = 0
+            self.damaged += 1
+            return
+        self._frames += frame.content
+        self._next_frame += 1
+        if frame.is_last:
+            message = bytes(self._frames)
+            self._frames.clear()
+            self._next_frame = 0
+            yield from self._message(message)
+
+    def _message(self, message: bytes) -> Iterator[bytes]:
+        if not message:
+            self.empty += 1
+        elif message[0] != GENERAL_BLOCK_TRANSFER:
+            yield message
+        else:
+            yield from self._block(message)
+
+    def _block(self, message: bytes) -> Iterator[bytes]:
+        """Put the blocks of general block transfer together (IEC 62056-5-3, 6.4.4.9)."""
+        try:
+            control, number = message[1], int.from_bytes(message[2:4])
+            length, start = decode_length(message, 6)
+        except IndexError, TelegramError:
+            length, start, control, number = -1, 0, 0, 0
+        if number == 1:
+            self.damaged += bool(self._blocks)
+            self._blocks.clear()
+            self._next_block = 1
+        if number != self._next_block or start + length != len(message):
+            self._blocks.clear()
+            self._next_block = 1
+            self.damaged += 1
+            return
+        self._blocks += message[start:]
+        self._next_block += 1
+        if len(self._blocks) > LIMIT:
+            self._blocks.clear()
+            self.damaged += 1
+        if control & _LAST_BLOCK:
+            content = bytes(self._blocks)
+            self._blocks.clear()
+            self._next_block = 1
+            if content:
+                yield content
+
+
+def _is_data(data: bytes) -> bool:
+    """Tell whether bytes are one value and nothing else."""
+    try:
+        return decode(data)[1] == len(data)
+    except TelegramError:
+        return False

@@ -1,0 +1,179 @@
+"""From the bytes that a DLMS meter pushes to readings."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from ..errors import TelegramError
+from ..iec62056 import Iec62056Decoder
+from ..reading import Reading
+from .assembly import Assembler
+from .axdr import decode_length
+from .notification import DATA_NOTIFICATION, decode_notification, is_plausible
+from .security import TITLE_LENGTH, opened
+from .settings import Keys
+
+_GENERAL_GLO: Final = 0xDB
+_GENERAL_DED: Final = 0xDC
+_GENERAL_CIPHERING: Final = 0xDD
+_CIPHERED: Final = frozenset({_GENERAL_GLO, _GENERAL_DED, _GENERAL_CIPHERING})
+#: How a readout begins that is sent in place of a notification.
+_P1: Final = b"/"
+
+
+class DlmsDecoder:
+    """Decodes the stream of one meter: feed it the bytes, take the readings.
+
+    Whatever comes, it never raises.
+    """
+
+    def __init__(self, keys: Keys | None = None) -> None:
+        """Begin before the first byte, with the keys of the meter where it has any."""
+        #: Telegrams that gave a reading.
+        self.good = 0
+        #: Telegrams in order that hold no values that are known.
+        self.other = 0
+        #: Bytes that belong to no good telegram.
+        self.skipped = 0
+        #: Encrypted telegrams without a key, and those that the keys do not fit.
+        self.needs_key = 0
+        self.wrong_encryption_key = 0
+        self.wrong_authentication_key = 0
+        self._keys = keys or Keys()
+        self._assembler = Assembler()
+        self._rejected = 0
+        self._empty_seen = 0
+
+    @property
+    def damaged(self) -> int:
+        """Telegrams that were rejected or cut off."""
+        return self._assembler.damaged + self._rejected
+
+    def feed(self, data: bytes) -> Sequence[Reading]:
+        """Take the next bytes of the stream; return the readings of telegrams ending in them."""
+        self.skipped += len(data)
+        return self._decode(self._assembler.feed(data))
+
+    def finish(self) -> Sequence[Reading]:
+        """End the stream: return what came without any frame. Another may follow."""
+        return self._decode(self._assembler.finish())
+
+    def _decode(self, messages: Iterable[bytes]) -> list[Reading]:
+        readings: list[Reading] = []
+        for message in messages:
+            try:
+                reading = self._read(message)
+            except TelegramError:
+                self._rejected += 1
+                continue
+            if reading is not None:
+                readings.append(reading)
+                self.good += 1
+                self.skipped -= min(len(message), self.skipped)
+        empty = self._assembler.empty
+        self.other += empty - self._empty_seen
+        self._empty_seen = empty
+        return readings
+
+    def _read(self, message: bytes) -> Reading | None:
+        """Return the reading of a message, None where there is none; count why.
+
+        Raises TelegramError.
+        """
+        tag = message[0]
+        if tag == DATA_NOTIFICATION:
+            reading = decode_notification(message, message)
+        elif tag in _CIPHERED:
+            try:
+                title, header, protected = _parts(message)
+            except IndexError:
+                raise TelegramError("a ciphered message is cut off") from None
+            content = self._open(title, header, protected)
+            if content is None:
+                return None
+            reading = _content(content, message, title)
+        else:
+            reading = None
+        if reading is None:
+            self.other += 1
+        return reading
+
+    def _open(self, title: bytes, header: bytes, protected: bytes) -> bytes | None:
+        """Decipher a message; None where the keys do not fit, or are missing."""
+        keys = self._keys
+        if keys.encryption is None:
+            self.needs_key += 1
+            return None
+        found = opened(
+            protected,
+            title=title,
+            encryption_key=keys.encryption,
+            authentication_key=keys.authentication,
+            header=header,
+        )
+        if found.is_authentic:
+            return found.content
+        if not _is_meant(found.content):
+            self.wrong_encryption_key += 1
+            return None
+        if found.is_authentic is False:
+            self.wrong_authentication_key += 1
+            return None
+        return found.content
+
+
+def _parts(message: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return system title, what is authenticated besides, and what is protected.
+
+    Raises TelegramError, IndexError (IEC 62056-5-3, 6.5).
+    """
+    position = 1
+    start = position
+    title = b""
+    fields = 5 if message[0] == _GENERAL_CIPHERING else 1
+    # general-ciphering: transaction id, originator, recipient, date-time, other information.
+    for number in range(fields):
+        size, position = decode_length(message, position)
+        if number == min(1, fields - 1):
+            title = message[position : position + size]
+        position += size
+    header = message[start:position] if fields > 1 else b""
+    if fields > 1:
+        position = _skip_key_info(message, position)
+    size, position = decode_length(message, position)
+    if position + size != len(message):
+        raise TelegramError("a ciphered message of another length")
+    if len(title) != TITLE_LENGTH:
+        raise TelegramError("a system title of another length")
+    return title, header, message[position:]
+
+
+def _skip_key_info(message: bytes, position: int) -> int:
+    """Step over how the key is named, if it is the one that the meter was given."""
+    if message[position] == 0:
+        return position + 1
+    if message[position + 1] != 0:
+        raise TelegramError("a key that was wrapped or agreed on")
+    return position + 3
+
+
+def _is_meant(content: bytes) -> bool:
+    """Tell whether deciphering gave what a meter may have meant."""
+    if content.startswith(_P1):
+        return bool(_readout(content))
+    return bool(content) and is_plausible(content)
+
+
+def _content(content: bytes, message: bytes, title: bytes) -> Reading | None:
+    if content.startswith(_P1):
+        readings = _readout(content)
+        # Times in a readout are those of registers.
+        return replace(readings[0], time=None, raw=message) if readings else None
+    if content[:1] != bytes([DATA_NOTIFICATION]):
+        return None
+    return decode_notification(content, message, title)
+
+
+def _readout(content: bytes) -> Sequence[Reading]:
+    decoder = Iec62056Decoder()
+    return [*decoder.feed(content), *decoder.finish()]

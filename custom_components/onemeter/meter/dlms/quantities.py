@@ -1,0 +1,79 @@
+"""What OBIS codes measure, for lists that send numbers without scaler and unit (IEC 62056-61)."""
+
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Final
+
+from ..obis import Obis
+
+
+class Quantity(Enum):
+    """What is measured, as far as lists scale it alike."""
+
+    ENERGY = auto()
+    POWER = auto()
+    VOLTAGE = auto()
+    CURRENT = auto()
+    POWER_FACTOR = auto()
+    FREQUENCY = auto()
+
+
+#: Powers of ten, by what is measured; what is not here cannot be told from a list.
+type Scaling = Mapping[Quantity, int]
+
+#: Any integer of 64 bits fits, and no caller can change that.
+_CONTEXT: Final = Context(prec=20)
+
+_ELECTRICITY: Final = 1
+#: Group C repeats for each phase.
+_PHASE: Final = 20
+_PHASES_END: Final = 80
+_NEUTRAL: Final = {91: Quantity.CURRENT, 92: Quantity.VOLTAGE}
+#: Units of power and of energy, by group C: active, reactive, apparent.
+_POWERS: Final = {
+    **dict.fromkeys((1, 2, 15, 16, 17, 18, 19, 20), ("W", "Wh")),
+    **dict.fromkeys((3, 4, 5, 6, 7, 8), ("var", "varh")),
+    **dict.fromkeys((9, 10), ("VA", "VAh")),
+}
+_OTHERS: Final = {
+    11: (Quantity.CURRENT, "A"),
+    12: (Quantity.VOLTAGE, "V"),
+    13: (Quantity.POWER_FACTOR, None),
+    14: (Quantity.FREQUENCY, "Hz"),
+}
+_UNITS: Final = {Quantity.CURRENT: "A", Quantity.VOLTAGE: "V"}
+#: Group D of time integrals, and of momentary values, averages, and maxima.
+_INTEGRALS: Final = frozenset({8, 9, 10, 29, 30})
+_AVERAGES: Final = frozenset({2, 4, 5, 6, 7, 14, 15, 24, 25, 26, 27})
+
+
+@lru_cache(maxsize=1024)
+def quantity_of(obis: Obis) -> tuple[Quantity, str | None] | None:
+    """Return what a code measures and its unit without prefix; None where that is not electricity.
+
+    A power factor has no unit.
+    """
+    if obis.a != _ELECTRICITY:
+        return None
+    if obis.c in _NEUTRAL:
+        quantity = _NEUTRAL[obis.c]
+        return (quantity, _UNITS[quantity]) if obis.d in _AVERAGES else None
+    if not 0 < obis.c <= _PHASES_END:
+        return None
+    kind = (obis.c - 1) % _PHASE + 1
+    if (units := _POWERS.get(kind)) is not None:
+        if obis.d in _INTEGRALS:
+            return Quantity.ENERGY, units[1]
+        return (Quantity.POWER, units[0]) if obis.d in _AVERAGES else None
+    return _OTHERS[kind] if obis.d in _AVERAGES else None
+
+
+def scaled(number: int | Decimal, scaler: int) -> Decimal | int:
+    """Return number * 10 ** scaler with all digits: an int unless it has decimals."""
+    if isinstance(number, Decimal):
+        return number.scaleb(scaler) if scaler else number
+    if scaler < 0:
+        return _CONTEXT.scaleb(Decimal(number), scaler)
+    return number * 10**scaler if scaler else number
