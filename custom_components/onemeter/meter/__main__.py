@@ -1,13 +1,13 @@
 """The command line: ``python -m meter decode | listen | read | profile``."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from io import BufferedReader
 import json
 import os
 import sys
-from typing import Protocol as Interface
+from typing import TYPE_CHECKING
 
 from .arguments import dlms_of, keys_of, line_of, parser, refuse, sign_on_of
 from .client import Counters, PolledClient
@@ -18,32 +18,14 @@ from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
 from .reading import Interval, Reading
 from .sml import SmlDecoder, decode_body
 
+if TYPE_CHECKING:
+    # It brings asyncio and serialx, which are slow to import.
+    from .stream import Decoder
+
 #: Bytes decoded at a time.
 _CHUNK = 16_384
 #: What is counted of telegrams that keys are for.
 _KEY_COUNTS = ("needs_key", "wrong_encryption_key", "wrong_authentication_key")
-
-
-class Decoder(Interface):
-    """Makes readings of a stream of bytes, and counts what was none."""
-
-    @property
-    def good(self) -> int:
-        """Telegrams that gave a reading."""
-
-    @property
-    def damaged(self) -> int:
-        """Telegrams that were rejected or cut off."""
-
-    @property
-    def other(self) -> int:
-        """Telegrams in order without values."""
-
-    def feed(self, data: bytes) -> Sequence[Reading]:
-        """Take the next bytes; return the readings of telegrams ending in them."""
-
-    def finish(self) -> Sequence[Reading]:
-        """End the stream; return what was only not known to be complete."""
 
 
 class _Output:
@@ -80,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     output = _Output()
     counters = _COMMANDS[options.command](options, output)
-    names = ("good", "damaged", "other")
+    names: tuple[str, ...] = ("good", "damaged", "other")
     if options.protocol == Protocol.DLMS:
         names += _KEY_COUNTS
     counts = " ".join(f"{name}={getattr(counters, name)}" for name in names)

@@ -17,16 +17,27 @@ _HEARD_MAX = 512
 class Decoder(Interface):
     """Makes readings of a stream of bytes; whatever comes, it never raises."""
 
-    good: int
-    damaged: int
-    other: int
-    skipped: int
+    @property
+    def good(self) -> int:
+        """Telegrams that gave a reading."""
+
+    @property
+    def damaged(self) -> int:
+        """Telegrams that were rejected or cut off."""
+
+    @property
+    def other(self) -> int:
+        """Telegrams in order that gave none."""
+
+    @property
+    def skipped(self) -> int:
+        """Bytes that belong to no good telegram."""
 
     def feed(self, data: bytes) -> Sequence[Reading]:
         """Take the next bytes; return the readings of telegrams ending in them."""
 
-    def finish(self) -> object:
-        """End the stream; another one may follow."""
+    def finish(self) -> Sequence[Reading]:
+        """End the stream: return what was only not known to be complete. Another may follow."""
 
 
 class StreamClient(PushedClient):

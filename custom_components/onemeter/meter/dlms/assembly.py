@@ -41,9 +41,14 @@ class Assembler:
         self.damaged = 0
         #: Frames in order without a message.
         self.empty = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin before the first byte of a stream."""
         self._buffer = bytearray()
         #: All that has come, as long as no frame was in it.
         self._head: bytearray | None = bytearray()
+        #: What has come of a message in segments of HDLC, in frames of M-Bus, in blocks.
         self._segments = bytearray()
         self._frames = bytearray()
         self._next_frame = 0
@@ -59,13 +64,13 @@ class Assembler:
 
     def finish(self) -> Iterator[bytes]:
         """End the stream: yield what is a message without any frame. Another stream may follow."""
+        damaged = self.damaged
         yield from self._advance(is_end=True)
         self.damaged += bool(self._segments) + bool(self._frames) + bool(self._blocks)
-        head = bytes(self._head or b"")
-        has_found = self._head is None or self.damaged > 0
-        self.__dict__.update(Assembler().__dict__ | {"damaged": self.damaged, "empty": self.empty})
-        if head and not has_found:
-            yield from self._bare(head)
+        head = self._head
+        self._begin()
+        if head and self.damaged == damaged:
+            yield from self._bare(bytes(head))
 
     def _bare(self, data: bytes) -> Iterator[bytes]:
         """Yield a message that came without a frame."""
@@ -207,7 +212,7 @@ class Assembler:
         except IndexError, TelegramError:
             length, start, control, number = -1, 0, 0, 0
         if number == 1:
-            self.damaged += bool(self._blocks)
+            # Some meters begin anew, without having been damaged on the way.
             self._blocks.clear()
             self._next_block = 1
         if number != self._next_block or start + length != len(message):

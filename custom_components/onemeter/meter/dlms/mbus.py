@@ -1,4 +1,4 @@
-"""Wired M-Bus: the long frames in which some meters push DLMS (EN 13757-2, 5.3; EN 13757-3, 5.4)."""
+"""Wired M-Bus: the long frames in which some meters push (EN 13757-2, 5.3; EN 13757-3, 5.4)."""
 
 from dataclasses import dataclass
 from typing import Final

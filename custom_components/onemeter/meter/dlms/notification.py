@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+import re
 from typing import Final
 
 from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Identity, Reading, Register, Value
 from ..units import UNITS
-from .axdr import ARRAY, OCTET_STRING, STRUCTURE, Data, Enumerated, decode, decode_length
+from .axdr import OCTET_STRING, STRUCTURE, Data, Enumerated, decode, decode_length
 from .cosem import ObjectClass
 from .quantities import Quantity, Scaling, quantity_of, scaled
 from .tables import (
@@ -57,6 +58,8 @@ _LETTERS: Final = {
     0x19: "d",
 }
 _WIDE: Final = frozenset({0x14, 0x15})
+#: Groups C of what describes a meter.
+_DESCRIPTIVE: Final = frozenset({0, *range(96, 256)})
 #: A year in which a clock was set.
 _YEARS: Final = range(2000, 2100)
 
@@ -244,10 +247,11 @@ def _named(name: str) -> Scaling | None:
 
 def _untagged(body: _Body) -> _List | None:
     """Read descriptors without tags: class, code, attribute as they are, then a value."""
-    data, position = body.data, body.start
-    count = 0
-    while data[position] in {STRUCTURE, ARRAY} and data[position : position + 2] != b"\x02\x02":
-        count, position = decode_length(data, position + 1)
+    data = body.data
+    begin = _UNTAGGED.search(data, body.start, body.start + _BEFORE_UNTAGGED)
+    if begin is None:
+        return None
+    count, position = begin[1][0], begin.end()
     registers: list[Register] = []
     clock = None
     for _ in range(count):
@@ -289,6 +293,8 @@ def _push_list(body: _Body, objects: list[_Object], values: Sequence[Data]) -> _
         values = values[1:]
     elif len(objects) != len(values):
         return None
+    if not any(kind in _MEASURING for kind, _, _ in objects):
+        return None
     scalers = {
         name: scaling
         for (_, name, attribute), value in zip(objects, values, strict=True)
@@ -306,7 +312,7 @@ def _push_list(body: _Body, objects: list[_Object], values: Sequence[Data]) -> _
     registers: list[Register] = []
     clock = None
     for (kind, obis, attribute), value in zip(objects, values, strict=True):
-        if kind == _PUSH_SETUP or attribute != _VALUE or value in {b"", ""}:
+        if kind == _PUSH_SETUP or attribute != _VALUE or _is_empty(value):
             continue
         if (time := _time(obis, value)) is not None:
             clock = time
@@ -320,7 +326,14 @@ def _push_list(body: _Body, objects: list[_Object], values: Sequence[Data]) -> _
     return _List(registers, clock, name=name)
 
 
+#: An array of descriptors without tags, and the bytes before which it begins.
+_UNTAGGED: Final = re.compile(rb"\x01(.)(?=\x02\x02\x00)", re.DOTALL)
+_BEFORE_UNTAGGED: Final = 32
 _PUSH_SETUP: Final = 40
+#: Kinds of objects that measure.
+_MEASURING: Final = frozenset(
+    {ObjectClass.REGISTER, ObjectClass.EXTENDED_REGISTER, ObjectClass.DEMAND_REGISTER}
+)
 
 
 def _push_table(body: _Body, objects: list[_Object], name: str) -> Scaling:
@@ -367,7 +380,7 @@ def _letter(tag: int, value: Data) -> str:
 def _positional(body: _Body, values: Sequence[Data]) -> _List | None:
     if body.data[body.start] != STRUCTURE:
         return None
-    shape = "".join(map(_letter, _tags(body), values))
+    shape = "".join(map(_letter, _tags(body), values, strict=True))
     name = _text(values[0]) or ""
     for known in POSITIONAL_LISTS:
         if (
@@ -421,12 +434,18 @@ def _unscaled(obis: Obis, value: Decimal | int, scaling: Scaling | None) -> tupl
     """Return a number whose scaler and unit are those of its list; None where they are unknown."""
     found = quantity_of(obis)
     if found is None:
-        # What measures no electricity counts something, or is a state.
-        return (Register(obis, _plain(value) if obis.a == 0 else None),)
+        # What measures nothing is an id, counts something, or is a state.
+        measures = obis.a != 0 and obis.c not in _DESCRIPTIVE
+        return (Register(obis, None if measures else _plain(value)),)
     quantity, unit = found
     if scaling is None or quantity not in scaling:
         return (Register(obis, None, unit),)
     return (Register(obis, scaled(value, scaling[quantity]), unit),)
+
+
+def _is_empty(value: Data) -> bool:
+    """Tell whether a value is the empty place of another meter's id."""
+    return isinstance(value, bytes) and not value.strip(b"\0")
 
 
 def _plain(value: Data) -> Value:
@@ -456,8 +475,8 @@ def _identity(found: _List, title: bytes) -> Identity:
     meter_id = found.meter_id
     if meter_id is None:
         told = {register.obis: register.value for register in reversed(found.registers)}
-        texts = (told.get(obis) for obis in found.ids)
-        meter_id = next((text for text in texts if isinstance(text, str) and text), None)
+        ids = (told.get(obis) for obis in found.ids)
+        meter_id = next((str(id_) for id_ in ids if id_ and isinstance(id_, str | int)), None)
     manufacturer = next(
         (flag for begin, flag in MANUFACTURERS if found.name.startswith(begin)), None
     )
