@@ -257,8 +257,9 @@ def _untagged(body: _Body) -> _List | None:
     for _ in range(count):
         if data[position : position + 2] != b"\x02\x02":
             return None
-        obis = Obis.from_bytes(data[position + 4 : position + 10])
-        value, position = decode(data, position + 11)
+        # Raises TelegramError where the code is cut off, since the value behind it is.
+        value, end = decode(data, position + 11)
+        obis, position = _obis(data[position + 4 : position + 10]), end
         if (time := _time(obis, value)) is not None:
             clock = time
         elif isinstance(value, int | Decimal):
