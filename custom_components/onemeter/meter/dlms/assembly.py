@@ -6,17 +6,25 @@ from typing import Final
 
 from ..errors import TelegramError
 from .axdr import decode, decode_length
-from .hdlc import LLC_COMMAND, LLC_RESPONSE, Frame, frame_at
-from .mbus import MbusFrame, is_header, mbus_frame_at
+from .bare import BARE, LIMIT, bare_message_at
+from .hdlc import FLAG, LLC_COMMAND, LLC_RESPONSE, CutFrameError, Frame, frame_at
+from .mbus import START, MbusFrame, is_header, mbus_frame_at
 from .wrapper import HEADER_LENGTH, packet_at
 
-#: The most bytes of a message.
-LIMIT: Final = 8192
 GENERAL_BLOCK_TRANSFER: Final = 0xE0
 _LAST_BLOCK: Final = 0x80
+_GENERAL_GLO: Final = 0xDB
 
-#: What a frame may begin with: a flag of HDLC, a start of M-Bus, a wrapper's version.
-_BEGIN: Final = re.compile(rb"[\x7e\x68]|\x00(?:\x01|\Z)", re.DOTALL)
+#: What a frame begins with, as far as it has come: a flag of HDLC, M-Bus, a wrapper.
+_FRAMED: Final = (
+    rb"\x7e(?:\Z|[\xa0-\xaf])"
+    rb"|\x68(?:\Z|(?P<length>.)(?:\Z|(?P=length)(?:\Z|\x68(?:\Z|[\x43\x53\x63\x73]))))"
+    rb"|\x00(?:\Z|\x01(?:\Z|\x00(?:\Z|[^\x00](?:\Z|\x00(?:\Z|[^\x00](?:\Z"
+    rb"|[\x00-\x20](?:\Z|.(?:\Z|[\x01-\xe0]))))))))"
+)
+_BEGIN: Final = re.compile(_FRAMED, re.DOTALL)
+#: As long as no frame has come, messages may do without.
+_BEGIN_OR_BARE: Final = re.compile(_FRAMED + b"|" + BARE, re.DOTALL)
 _LLC: Final = (LLC_COMMAND, LLC_RESPONSE)
 #: What messages begin with: IEC 62056-5-3, 9.5, and ACSE.
 _TAGS: Final = frozenset(
@@ -24,6 +32,8 @@ _TAGS: Final = frozenset(
 )
 #: Those that are pushed.
 _PUSHED: Final = frozenset({0x0F, 0xDB, 0xDC, 0xDD, 0xE0})
+#: Control fields of frames that set up and take down connections, whose information is no message.
+_UNNUMBERED: Final = frozenset({SNRM, UA, DISC, DM, FRMR})
 #: Ports of wrappers: client and logical device.
 _PORT_MAX: Final = 0xFF
 
@@ -45,9 +55,12 @@ class Assembler:
 
     def _begin(self) -> None:
         """Begin before the first byte of a stream."""
+        self._damaged_before = self.damaged
         self._buffer = bytearray()
         #: All that has come, as long as no frame was in it.
         self._head: bytearray | None = bytearray()
+        #: Whether frames come, so that nothing without a checksum is taken for a message.
+        self._is_framed = False
         #: What has come of a message in segments of HDLC, in frames of M-Bus, in blocks.
         self._segments = bytearray()
         self._frames = bytearray()
@@ -64,12 +77,11 @@ class Assembler:
 
     def finish(self) -> Iterator[bytes]:
         """End the stream: yield what is a message without any frame. Another stream may follow."""
-        damaged = self.damaged
         yield from self._advance(is_end=True)
         self.damaged += bool(self._segments) + bool(self._frames) + bool(self._blocks)
-        head = self._head
+        head = self._head if self.damaged == self._damaged_before else None
         self._begin()
-        if head and self.damaged == damaged:
+        if head:
             yield from self._bare(bytes(head))
 
     def _bare(self, data: bytes) -> Iterator[bytes]:
@@ -90,11 +102,12 @@ class Assembler:
     def _advance(self, *, is_end: bool) -> Iterator[bytes]:
         buffer = self._buffer
         position = 0
-        while match := _BEGIN.search(buffer, position):
+        while match := (_BEGIN if self._is_framed else _BEGIN_OR_BARE).search(buffer, position):
             start = match.start()
             try:
                 found = self._frame(start)
-            except TelegramError:
+            except TelegramError as err:
+                self._is_framed = self._is_framed or isinstance(err, CutFrameError)
                 self.damaged += self._is_begun(start)
                 position = start + 1
                 continue
@@ -116,10 +129,14 @@ class Assembler:
     def _is_begun(self, start: int) -> bool:
         """Tell whether what is no frame was more than a byte that frames begin with."""
         buffer = self._buffer
-        if buffer[start] == 0x7E:
+        if buffer[start] == FLAG:
             return len(buffer) > start + 2 and buffer[start + 1] & 0xF0 == 0xA0
-        if buffer[start] == 0x68:
-            return len(buffer) > start + 6 and bool(is_header(buffer, start))
+        if buffer[start] == START:
+            is_begun = len(buffer) > start + 6 and bool(is_header(buffer, start))
+            self._is_framed = self._is_framed or is_begun
+            return is_begun
+        if buffer[start]:
+            return len(buffer) > start + 4 and buffer[start] == _GENERAL_GLO
         return len(buffer) >= start + HEADER_LENGTH + 1 and self._is_wrapper(start) is True
 
     def _is_wrapper(self, start: int) -> bool | None:
@@ -143,6 +160,7 @@ class Assembler:
             case 0x7E:
                 if (found := frame_at(buffer, start)) is None:
                     return None
+                self._is_framed = True
                 return self._hdlc(found[0]), found[1]
             case 0x68:
                 is_mbus = is_header(buffer, start)
@@ -150,17 +168,25 @@ class Assembler:
                     raise TelegramError("not an M-Bus frame")
                 if is_mbus is None or (read := mbus_frame_at(buffer, start)) is None:
                     return None
+                self._is_framed = True
                 return self._mbus(read[0]), read[1]
+            case 0:
+                return self._wrapper(start)
+            case _:
+                bare = bare_message_at(buffer, start)
+                return bare and (self._message(bare[0]), bare[1])
+
+    def _wrapper(self, start: int) -> tuple[Iterator[bytes], int] | None:
         is_wrapper = self._is_wrapper(start)
         if is_wrapper is False:
             raise TelegramError("not a wrapper header")
-        if is_wrapper is None or (packet := packet_at(buffer, start)) is None:
+        if is_wrapper is None or (packet := packet_at(self._buffer, start)) is None:
             return None
         return self._message(packet[0].content), packet[1]
 
     def _hdlc(self, frame: Frame) -> Iterator[bytes]:
         information = frame.information
-        if not information:
+        if not information or frame.control in _UNNUMBERED:
             self.empty += 1
             return
         if information.startswith(_LLC):
@@ -199,6 +225,9 @@ class Assembler:
     def _message(self, message: bytes) -> Iterator[bytes]:
         if not message:
             self.empty += 1
+        elif message[0] not in _TAGS:
+            # Its beginning was lost.
+            self.damaged += 1
         elif message[0] != GENERAL_BLOCK_TRANSFER:
             yield message
         else:

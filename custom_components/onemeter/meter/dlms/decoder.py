@@ -9,6 +9,7 @@ from ..iec62056 import Iec62056Decoder
 from ..reading import Reading
 from .assembly import Assembler
 from .axdr import decode_length
+from .bare import split_head
 from .notification import DATA_NOTIFICATION, decode_notification, is_plausible
 from .security import TITLE_LENGTH, opened
 from .settings import Keys
@@ -83,6 +84,12 @@ class DlmsDecoder:
         tag = message[0]
         if tag == DATA_NOTIFICATION:
             reading = decode_notification(message, message)
+        elif message.startswith(_P1):
+            head, protected = split_head(message)
+            content = self._open(bytes(TITLE_LENGTH), b"", protected, head)
+            if content is None:
+                return None
+            reading = _content(content, message, b"")
         elif tag in _CIPHERED:
             try:
                 title, header, protected = _parts(message)
@@ -98,8 +105,13 @@ class DlmsDecoder:
             self.other += 1
         return reading
 
-    def _open(self, title: bytes, header: bytes, protected: bytes) -> bytes | None:
-        """Decipher a message; None where the keys do not fit, or are missing."""
+    def _open(
+        self, title: bytes, header: bytes, protected: bytes, head: bytes = b""
+    ) -> bytes | None:
+        """Decipher a message; None where the keys do not fit, or are missing.
+
+        What is no notification is a readout, which may have come with its head in the clear.
+        """
         keys = self._keys
         if keys.encryption is None:
             self.needs_key += 1
@@ -111,15 +123,18 @@ class DlmsDecoder:
             authentication_key=keys.authentication,
             header=header,
         )
+        content = found.content
+        if head and not content.startswith((_P1, bytes([DATA_NOTIFICATION]))):
+            content = head + content
         if found.is_authentic:
-            return found.content
-        if not _is_meant(found.content):
+            return content
+        if not _is_meant(content):
             self.wrong_encryption_key += 1
             return None
         if found.is_authentic is False:
             self.wrong_authentication_key += 1
             return None
-        return found.content
+        return content
 
 
 def _parts(message: bytes) -> tuple[bytes, bytes, bytes]:

@@ -38,6 +38,10 @@ class FrameError(TelegramError):
     """What begins here is no frame in order."""
 
 
+class CutFrameError(FrameError):
+    """The header of a frame is in order, but not what follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame."""
@@ -120,9 +124,10 @@ def frame_at(data: bytes | bytearray, start: int) -> tuple[Frame, int] | None:
         _check(data, start + 1, header_end)
     if size <= end:
         return None
+    error = CutFrameError if has_information else FrameError
     if data[end] != FLAG:
-        raise FrameError("no flag at the end of an HDLC frame")
-    _check(data, start + 1, end - 2)
+        raise error("no flag at the end of an HDLC frame")
+    _check(data, start + 1, end - 2, error)
     information = bytes(data[header_end + 2 : end - 2]) if has_information else b""
     frame = Frame(
         bytes(data[start + 3 : destination_end]),
@@ -149,10 +154,12 @@ def _address_end(data: bytes | bytearray, start: int, limit: int) -> int | None:
     raise FrameError("no address in an HDLC frame")
 
 
-def _check(data: bytes | bytearray, start: int, end: int) -> None:
+def _check(
+    data: bytes | bytearray, start: int, end: int, error: type[FrameError] = FrameError
+) -> None:
     """Compare the checksum (HCS, FCS) behind some bytes; raise FrameError."""
     if crc16_x25(data[start:end]) != data[end] | data[end + 1] << 8:
-        raise FrameError("wrong checksum of an HDLC frame")
+        raise error("wrong checksum of an HDLC frame")
 
 
 class FrameReader:
