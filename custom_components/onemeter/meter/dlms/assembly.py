@@ -7,7 +7,19 @@ from typing import Final
 from ..errors import TelegramError
 from .axdr import decode, decode_length
 from .bare import BARE, LIMIT, bare_message_at
-from .hdlc import FLAG, LLC_COMMAND, LLC_RESPONSE, CutFrameError, Frame, frame_at
+from .hdlc import (
+    DISC,
+    DM,
+    FLAG,
+    FRMR,
+    LLC_COMMAND,
+    LLC_RESPONSE,
+    SNRM,
+    UA,
+    CutFrameError,
+    Frame,
+    frame_at,
+)
 from .mbus import START, MbusFrame, is_header, mbus_frame_at
 from .wrapper import HEADER_LENGTH, packet_at
 
