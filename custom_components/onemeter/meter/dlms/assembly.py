@@ -25,6 +25,8 @@ from .wrapper import HEADER_LENGTH, packet_at
 
 GENERAL_BLOCK_TRANSFER: Final = 0xE0
 _LAST_BLOCK: Final = 0x80
+#: No message is shorter: its tag, and two choices.
+_SHORTEST: Final = 3
 _GENERAL_GLO: Final = 0xDB
 
 #: What a frame begins with, as far as it has come: a flag of HDLC, M-Bus, a wrapper.
@@ -235,7 +237,7 @@ class Assembler:
             yield from self._message(message)
 
     def _message(self, message: bytes) -> Iterator[bytes]:
-        if not message:
+        if len(message) < _SHORTEST:
             self.empty += 1
         elif message[0] not in _TAGS:
             # Its beginning was lost.
