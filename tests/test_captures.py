@@ -5,12 +5,15 @@ folder that holds them, with the expected results beside them.
 """
 
 from collections.abc import Iterable
+import csv
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 import itertools
 import json
 import os
 from pathlib import Path
+import random
 import re
 from typing import Any
 
@@ -18,6 +21,8 @@ import pytest
 
 from custom_components.onemeter.meter import Reading
 from custom_components.onemeter.meter.__main__ import _profile_as_json
+from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
+from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.iec62056 import (
     Iec62056Decoder,
@@ -229,3 +234,127 @@ def test_iec62056_damage(count: int) -> None:
     for kinds in (RANDOM, SINGLE):
         wrong, total = tally.counts(*kinds)
         assert wrong <= at_most(2 / 128, total), tally
+
+
+# --- DLMS -----------------------------------------------------------------------------------------
+
+#: Names of what a decoder counts of telegrams that the keys do not fit.
+KEY_COUNTS = ("needs_key", "wrong_encryption_key", "wrong_authentication_key")
+
+
+def dlms_cases() -> list[Any]:
+    """Find the rows of the index: a capture, its keys, and what comes of them."""
+    if FOLDER is None:
+        return [pytest.param({}, id="captures")]
+    with Path(FOLDER, "dlms", "index.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    names = [f"{Path(row['file']).stem}-{row['expect']}" for row in rows]
+    return [pytest.param(row, id=name) for row, name in zip(rows, names, strict=True)]
+
+
+def load_dlms(row: dict[str, str]) -> tuple[bytes, Keys]:
+    assert FOLDER is not None
+    encryption, authentication = (bytes.fromhex(row[name]) or None for name in ("ek", "ak"))
+    return Path(FOLDER, "dlms", row["file"]).read_bytes(), Keys(encryption, authentication)
+
+
+def read_dlms(
+    data: bytes, keys: Keys, chunk: int | None = None
+) -> tuple[list[Reading], DlmsDecoder]:
+    """Feed a stream to its end."""
+    decoder = DlmsDecoder(keys)
+    readings: list[Reading] = []
+    for piece in itertools.batched(data, chunk or max(len(data), 1), strict=False):
+        readings += decoder.feed(bytes(piece))
+    readings += decoder.finish()
+    assert decoder.good == len(readings)
+    return readings, decoder
+
+
+def key_counts(decoder: DlmsDecoder) -> dict[str, bool]:
+    return {name: getattr(decoder, name) > 0 for name in KEY_COUNTS}
+
+
+def check_dlms(reading: Reading, expected: dict[str, Any]) -> None:
+    """Compare a reading, register by register, but for what the sources disagree about."""
+    got: dict[str, Any] = as_json(reading)
+    unsure = expected.get("unsure") or []
+    for key in {"manufacturer", "ident", "meter_id"} & expected.keys() - set(unsure):
+        assert got[key] == expected[key], key
+    if "time" in expected and "time" not in unsure:
+        time = got.get("time") and datetime.fromisoformat(got["time"])
+        assert time == (expected["time"] and datetime.fromisoformat(expected["time"]))
+    registers = [register for register in got["registers"] if register["obis"] not in unsure]
+    assert len(registers) == len(expected["registers"])
+    for register, wanted in zip(registers, expected["registers"], strict=True):
+        assert register["obis"] == wanted["obis"]
+        assert register["unit"] == wanted["unit"]
+        assert exact(register["value"]) == exact(wanted["value"]), register
+        assert register["group"] == wanted.get("group", 0)
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+@pytest.mark.parametrize("row", dlms_cases())
+def test_dlms(row: dict[str, str], chunk: int | None) -> None:
+    if row["expect"] == "p1":
+        pytest.skip("plain text is not DLMS")
+    data, keys = load_dlms(row)
+    readings, decoder = read_dlms(data, keys, chunk)
+    match row["expect"]:
+        case "ok":
+            assert FOLDER is not None
+            path = Path(FOLDER, "dlms", "expected", row["file"]).with_suffix(".json")
+            expected = json.loads(path.read_text("utf-8"))
+            assert (decoder.damaged > 0) == (expected["damaged"] > 0)
+            assert len(readings) == len(expected["readings"])
+            for reading, wanted in zip(readings, expected["readings"], strict=True):
+                check_dlms(reading, wanted)
+            return
+        case "encrypted_no_key":
+            told = "needs_key"
+        case "wrong_key" if "wrong authentication key" in row["quirks"]:
+            told = "wrong_authentication_key"
+        case "wrong_key":
+            told = "wrong_encryption_key"
+        case _:
+            assert (decoder.damaged > 0) == (row["expect"] == "damaged")
+            told = ""
+    assert readings == []
+    if told:
+        assert key_counts(decoder) == {name: name == told for name in KEY_COUNTS}
+
+
+@pytest.mark.parametrize("row", dlms_cases())
+def test_dlms_prefixes(row: dict[str, str]) -> None:
+    """A part of a capture gives nothing, or what the whole one gives."""
+    data, keys = load_dlms(row)
+    whole, _ = read_dlms(data, keys)
+    for end in range(0, len(data), 1 + len(data) // 300):
+        readings, _ = read_dlms(data[:end], keys)
+        assert [r.registers for r in readings] == [r.registers for r in whole[: len(readings)]]
+
+
+@pytest.mark.parametrize("count", [10_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
+def test_dlms_mutations(count: int) -> None:
+    """Whatever is changed, nothing is raised, and what is protected is read as it was sent."""
+    if FOLDER is None:
+        pytest.skip("no captures")
+    cases = [load_dlms(param.values[0]) for param in dlms_cases()]
+    rng = random.Random("mutations")
+    for _ in range(count):
+        data, keys = rng.choice(cases)
+        changed = bytearray(data)
+        for _ in range(rng.randint(1, 4)):
+            place = rng.randrange(len(changed) or 1)
+            match rng.randrange(4):
+                case 0:
+                    changed[place : place + 1] = rng.randbytes(1)
+                case 1:
+                    del changed[place : place + rng.randint(1, 8)]
+                case 2:
+                    changed[place:place] = rng.randbytes(rng.randint(1, 8))
+                case _:
+                    other, _ = rng.choice(cases)
+                    changed[place:place] = other[: rng.randrange(len(other))]
+        read_dlms(bytes(changed), keys, rng.choice((None, 16, 64)))
