@@ -16,6 +16,7 @@ from custom_components.onemeter.const import (
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
 )
+from custom_components.onemeter.coordinator import async_hand_over
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import Identity, MeterError, Obis, Reading, Register
 from custom_components.onemeter.meter.errors import (
@@ -29,7 +30,6 @@ from custom_components.onemeter.meter.errors import (
     RefusedError,
 )
 from custom_components.onemeter.meter.iec62056.codes import parse_address
-from custom_components.onemeter.coordinator import async_hand_over
 from custom_components.onemeter.schedule import next_due
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
