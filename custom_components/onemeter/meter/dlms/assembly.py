@@ -188,7 +188,7 @@ class Assembler:
                 return self._wrapper(start)
             case _:
                 bare = bare_message_at(buffer, start)
-                return bare and (self._message(bare[0]), bare[1])
+                return bare and (iter((bare[0],)), bare[1])
 
     def _wrapper(self, start: int) -> tuple[Iterator[bytes], int] | None:
         is_wrapper = self._is_wrapper(start)

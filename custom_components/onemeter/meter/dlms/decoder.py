@@ -10,7 +10,8 @@ from ..reading import Reading
 from .assembly import Assembler
 from .axdr import decode_length
 from .bare import split_head
-from .notification import DATA_NOTIFICATION, decode_notification, is_plausible
+from .layout import NotificationReader
+from .notification import DATA_NOTIFICATION, is_plausible
 from .security import TITLE_LENGTH, opened
 from .settings import Keys
 
@@ -42,6 +43,7 @@ class DlmsDecoder:
         self.wrong_authentication_key = 0
         self._keys = keys or Keys()
         self._assembler = Assembler()
+        self._notifications = NotificationReader()
         self._rejected = 0
         self._empty_seen = 0
 
@@ -83,13 +85,13 @@ class DlmsDecoder:
         """
         tag = message[0]
         if tag == DATA_NOTIFICATION:
-            reading = decode_notification(message, message)
+            reading = self._notifications.read(message, message)
         elif message.startswith(_P1):
             head, protected = split_head(message)
             content = self._open(bytes(TITLE_LENGTH), b"", protected, head)
             if content is None:
                 return None
-            reading = _content(content, message, b"")
+            reading = self._content(content, message, b"")
         elif tag in _CIPHERED:
             try:
                 title, header, protected = _parts(message)
@@ -98,7 +100,7 @@ class DlmsDecoder:
             content = self._open(title, header, protected)
             if content is None:
                 return None
-            reading = _content(content, message, title)
+            reading = self._content(content, message, title)
         else:
             reading = None
         if reading is None:
@@ -135,6 +137,15 @@ class DlmsDecoder:
             self.wrong_authentication_key += 1
             return None
         return content
+
+    def _content(self, content: bytes, message: bytes, title: bytes) -> Reading | None:
+        if content.startswith(_P1):
+            readings = _readout(content)
+            # Times in a readout are those of registers.
+            return replace(readings[0], time=None, raw=message) if readings else None
+        if content[:1] != bytes([DATA_NOTIFICATION]):
+            return None
+        return self._notifications.read(content, message, title)
 
 
 def _parts(message: bytes) -> tuple[bytes, bytes, bytes]:
@@ -177,16 +188,6 @@ def _is_meant(content: bytes) -> bool:
     if content.startswith(_P1):
         return bool(_readout(content))
     return bool(content) and is_plausible(content)
-
-
-def _content(content: bytes, message: bytes, title: bytes) -> Reading | None:
-    if content.startswith(_P1):
-        readings = _readout(content)
-        # Times in a readout are those of registers.
-        return replace(readings[0], time=None, raw=message) if readings else None
-    if content[:1] != bytes([DATA_NOTIFICATION]):
-        return None
-    return decode_notification(content, message, title)
 
 
 def _readout(content: bytes) -> Sequence[Reading]:
