@@ -7,6 +7,7 @@ strings, dates and times bytes, texts str, bit strings BitString.
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 import struct
 from typing import Final
 
@@ -103,12 +104,23 @@ def _elements(data: bytes, position: int, count: int, depth: int) -> tuple[list[
     for _ in range(count):
         tag = data[position]
         position += 1
-        # Most values are integers.
+        # Most values are integers, beside codes in octet strings, and scalers with their units.
         if tag in _INTEGERS:
             size, signed = _INTEGERS[tag]
             end = position + size
             append(int.from_bytes(data[position:end], signed=signed))
             position = end
+        elif tag == OCTET_STRING and data[position] < 0x80:
+            start = position + 1
+            position = start + data[position]
+            append(data[start:position])
+        elif (
+            tag == STRUCTURE
+            and data[position : position + 2] == b"\x02\x0f"
+            and (data[position + 3] == ENUMERATED)
+        ):
+            append(_scaler_unit(data[position + 2], data[position + 4]))
+            position += 5
         elif (reader := _READERS.get(tag)) is not None:
             value, position = reader(data, position, depth)
             append(value)
@@ -117,6 +129,12 @@ def _elements(data: bytes, position: int, count: int, depth: int) -> tuple[list[
     if position > len(data):
         raise IndexError
     return values, position
+
+
+@lru_cache(maxsize=256)
+def _scaler_unit(scaler: int, unit: int) -> tuple[int, Enumerated]:
+    """Return a structure of an integer and an enumeration; there are few of them."""
+    return (scaler ^ 0x80) - 0x80, Enumerated(unit)
 
 
 def decode_length(data: bytes, position: int) -> tuple[int, int]:

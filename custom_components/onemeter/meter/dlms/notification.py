@@ -172,12 +172,13 @@ def _is_code(value: Data) -> bool:
 
 
 def _is_entry(value: Data) -> bool:
-    return isinstance(value, tuple) and len(value) in {2, 3} and _is_code(value[0])
+    return type(value) is tuple and 2 <= len(value) <= 3 and _is_code(value[0])
 
 
 def _scaler_unit(data: Data) -> tuple[int, str | None] | None:
-    match data:
-        case (int(scaler), Enumerated() as unit) if scaler in _SCALERS:
+    if type(data) is tuple and len(data) == 2:
+        scaler, unit = data
+        if type(unit) is Enumerated and type(scaler) is int and scaler in _SCALERS:
             return scaler, UNITS.get(unit)
     return None
 
@@ -189,12 +190,14 @@ def _entries(values: Sequence[Data]) -> _List | None:
     for entry in values:
         if not isinstance(entry, tuple) or not isinstance(entry[0], bytes):
             return None
-        obis = _obis(entry[0])
-        if (time := _time(obis, entry[1])) is not None:
-            clock = time
-            continue
+        obis, value = _obis(entry[0]), entry[1]
         scaling = _scaler_unit(entry[2]) if len(entry) > 2 else None
-        registers += _register(obis, entry[1], scaling)
+        if type(value) is int and scaling is not None:
+            registers.append(Register(obis, scaled(value, scaling[0]), scaling[1]))
+        elif (time := _time(obis, value)) is not None:
+            clock = time
+        else:
+            registers += _register(obis, value, scaling)
     return _List(registers, clock)
 
 
@@ -223,9 +226,12 @@ def _flat(values: Sequence[Data]) -> _List:
             if position == size and code is not None:
                 meter_id = _text(code)
             continue
-        obis = _obis(code)
         value = values[position]
         position += 1
+        if type(value) is int and (position == size or type(values[position]) is bytes):
+            registers.append(_number(code, value, scaling))
+            continue
+        obis = _obis(code)
         unit = _scaler_unit(values[position]) if position < size else None
         position += unit is not None
         if (time := _time(obis, value)) is not None:
@@ -239,6 +245,22 @@ def _flat(values: Sequence[Data]) -> _List:
             name = text
             scaling = _named(name)
     return _List(registers, clock, meter_id, name)
+
+
+@lru_cache(maxsize=1024)
+def _measured(code: bytes) -> tuple[Obis, tuple[Quantity, str | None] | None]:
+    obis = _obis(code)
+    return obis, quantity_of(obis)
+
+
+def _number(code: bytes, value: int, scaling: Scaling | None) -> Register:
+    """Return what _unscaled() does, for the most usual of all elements."""
+    obis, found = _measured(code)
+    if found is not None and scaling is not None:
+        quantity, unit = found
+        if (scaler := scaling.get(quantity)) is not None:
+            return Register(obis, scaled(value, scaler), unit)
+    return _unscaled(obis, value, scaling)[0]
 
 
 def _named(name: str) -> Scaling | None:
@@ -413,7 +435,7 @@ def _placed(known: PositionalList, values: Sequence[Data], name: str) -> _List:
 
 def _time(obis: Obis, value: Data) -> datetime | None:
     """Return what a clock shows; None where this is none."""
-    if obis[2:4] != _CLOCK or not isinstance(value, bytes) or obis.a not in {0, 1}:
+    if not isinstance(value, bytes) or obis[2:4] != _CLOCK or obis.a not in {0, 1}:
         return None
     return decode_date_time(value)
 
@@ -439,9 +461,9 @@ def _unscaled(obis: Obis, value: Decimal | int, scaling: Scaling | None) -> tupl
         measures = obis.a != 0 and obis.c not in _DESCRIPTIVE
         return (Register(obis, None if measures else _plain(value)),)
     quantity, unit = found
-    if scaling is None or quantity not in scaling:
+    if scaling is None or (scaler := scaling.get(quantity)) is None:
         return (Register(obis, None, unit),)
-    return (Register(obis, scaled(value, scaling[quantity]), unit),)
+    return (Register(obis, scaled(value, scaler), unit),)
 
 
 def _is_empty(value: Data) -> bool:
@@ -475,7 +497,7 @@ def _text(value: Data) -> str | None:
 def _identity(found: _List, title: bytes) -> Identity:
     meter_id = found.meter_id
     if meter_id is None:
-        told = {register.obis: register.value for register in reversed(found.registers)}
+        told = {r.obis: r.value for r in reversed(found.registers) if r.unit is None}
         ids = (told.get(obis) for obis in found.ids)
         meter_id = next((str(id_) for id_ in ids if id_ and isinstance(id_, str | int)), None)
     manufacturer = next(

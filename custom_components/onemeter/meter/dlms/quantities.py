@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from decimal import Context, Decimal
-from enum import Enum, auto
+from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Final
 
 from ..obis import Obis
 
 
-class Quantity(Enum):
+class Quantity(IntEnum):
     """What is measured, as far as lists scale it alike."""
 
     ENERGY = auto()
