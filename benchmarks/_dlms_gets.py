@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from itertools import count
+from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 from statistics import median
 import time
 from typing import Any, Final
@@ -16,12 +17,13 @@ from meter.clients import create_polled_client
 from meter.dlms.association import Association, Operation
 from meter.dlms.cipher import Numbers
 from meter.dlms.connection import Link
-from meter.dlms.hdlc import server_address
+from meter.dlms.hdlc import LLC_COMMAND, POLL, Frame, client_address, server_address
 from meter.dlms.hdlc_link import HdlcLink
 from meter.dlms.line import Line
 from meter.dlms.settings import Authentication, DlmsSettings, Keys, Transport as OurTransport
+from meter.dlms.wrapper import Packet
 from meter.dlms.wrapper_link import WrapperLink
-from meter.dlms.xdlms import descriptor
+from meter.dlms.xdlms import descriptor, get_request
 from meter.line import LineSettings
 from meter.obis import Obis
 from meter.port import Port
@@ -62,15 +64,22 @@ _TRANSPORTS: Final = {Transport.WRAPPER: OurTransport.WRAPPER, Transport.HDLC: O
 
 
 def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
-    """Return the CPU time of a GET in µs by transport and mechanism, for each client."""
-    print(
-        f"\nGET of a register's value: CPU time of the client, median of {_ROUNDS} rounds by turns"
-    )
+    """Return the CPU time of a GET in µs by transport and mechanism, for each client.
+
+    Beside it stands what it takes to send as many bytes and to take an answer, without any client,
+    over the same kind of connection: an event loop's port for ours, a socket for the others.
+    """
+    print(f"\nGET of a register's value: CPU time, median of {_ROUNDS} rounds by turns")
     found = {}
     for transport in (Transport.WRAPPER, Transport.HDLC):
         for mechanism in (Mechanism.LLS, Mechanism.GMAC):
-            clients = {"ours": _ours, "gurux": _gurux, "a bare socket": _bare_socket}
-            # It looks for flags, and dies of the first that is in a checksum.
+            clients = {
+                "ours": _ours,
+                "gurux": _gurux,
+                "a port": _bare_port,
+                "a socket": _bare_socket,
+            }
+            # It looks for flags in HDLC, and dies of the first that is in a checksum.
             if transport is Transport.WRAPPER:
                 clients["dlms-cosem"] = _dlms_cosem
             meter = simulated_meter(transport, mechanism)
@@ -79,9 +88,10 @@ def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
                     {name: client(meter, port) for name, client in clients.items()}
                     for _ in range(_ROUNDS)
                 ]
-            figures = {name: median(each[name] for each in rounds) * 1e6 for name in clients}
-            print(row(f"{transport}, {mechanism.name}", figures, "µs"))
-            found[transport, mechanism] = figures
+            whole = {name: median(each[name] for each in rounds) * 1e6 for name in clients}
+            bare = f"a port alone {whole.pop('a port'):.0f}, a socket {whole.pop('a socket'):.0f}"
+            print(row(f"{transport}, {mechanism.name}", whole, "µs"), f"  {bare}")
+            found[transport, mechanism] = whole
     return found
 
 
@@ -166,20 +176,41 @@ def _gurux_register(code: str) -> Any:
     return GXDLMSRegister(".".join(str(group) for group in logical_name(code)))
 
 
+def _question(meter: DlmsMeter) -> bytes:
+    """Return a question that any meter answers, if only by a refusal."""
+    request = get_request(1, descriptor(_REGISTER, Obis(*logical_name(_CODES[0])), 2))
+    if meter.transport is Transport.WRAPPER:
+        return Packet(meter.client, meter.logical_device, request).to_bytes()
+    address = server_address(meter.logical_device, meter.physical_device)
+    frame = Frame(address, client_address(meter.client), POLL, LLC_COMMAND + request)
+    return frame.to_bytes()
+
+
+def _bare_port(meter: DlmsMeter, port: int) -> float:
+    """Only send a question and take its answer, again and again, as our client does."""
+
+    async def measure() -> float:
+        question = _question(meter)
+        async with Port(f"socket://{_HOST}:{port}", LineSettings(_SPEED)) as opened:
+            begin = time.process_time()
+            for _ in range(_GETS):
+                await opened.write(question)
+                await opened.read()
+            return (time.process_time() - begin) / _GETS
+
+    return asyncio.run(measure())
+
+
 def _bare_socket(meter: DlmsMeter, port: int) -> float:
-    """Only send a question and take its answer, again and again, as the peers do."""
-    client = _opened_gurux(meter, port)
-    connection = client.connection
-    assert connection is not None  # noqa: S101  it is open
-    client.client.settings.resetFrameSequence()
-    (request,) = client.client.read(_gurux_register(_CODES[0]), 2)
-    begin = time.process_time()
-    for _ in range(_GETS):
-        connection.sendall(request)
-        connection.recv(4096)
-    seconds = time.process_time() - begin
-    connection.close()
-    return seconds / _GETS
+    """Do the same as the peers do."""
+    question = _question(meter)
+    with create_connection((_HOST, port)) as connection:
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        begin = time.process_time()
+        for _ in range(_GETS):
+            connection.sendall(question)
+            connection.recv(4096)
+        return (time.process_time() - begin) / _GETS
 
 
 def _dlms_cosem(meter: DlmsMeter, port: int) -> float:
