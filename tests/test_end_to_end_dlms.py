@@ -25,9 +25,10 @@ from homeassistant.const import CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ConfigEntryAuthFailed
-from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
+from simulator.dlms import DlmsMeter, Layout, Mechanism, PushMeter, Transport, serve
 from simulator.line import Line
 from simulator.pty import PtyLine
+from simulator.speak import push
 from simulator.tcp import TcpLine
 
 from . import at_the_port
@@ -181,3 +182,38 @@ async def test_meter_with_a_password_behind_an_optical_head(
         assert entry.state is ConfigEntryState.LOADED
         assert float(state(hass, TOTAL)) > 0
         await hass.config_entries.async_unload(entry.entry_id)
+
+
+@asynccontextmanager
+async def pushing(line: Line, meter: PushMeter) -> AsyncGenerator[None]:
+    """Have a meter push at the other end of a line."""
+    async with line:
+        task = asyncio.create_task(push(line, meter.telegram, interval=0.2))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+@pytest.mark.parametrize("layout", [Layout.LIST, Layout.KAMSTRUP])
+async def test_encrypted_meter_that_pushes(
+    hass: HomeAssistant, tmp_path: Path, layout: Layout
+) -> None:
+    meter = PushMeter(layout=layout, encryption_key=EK, authentication_key=AK)
+    line = PtyLine(tmp_path / "head")
+    both = {CONF_ENCRYPTION_KEY: EK.hex(), CONF_AUTHENTICATION_KEY: AK.hex()}
+    menu = {"next_step_id": "dlms_pushed"}
+    cases: list[tuple[dict[str, str], str]] = [
+        ({}, "key_needed"),
+        ({CONF_ENCRYPTION_KEY: AK.hex()}, "wrong_encryption_key"),
+        ({**both, CONF_AUTHENTICATION_KEY: EK.hex()}, "wrong_authentication_key"),
+    ]
+    async with pushing(line, meter):
+        for keys, error in cases:
+            result = await look(hass, port_form(line), menu, keys)
+            assert result["errors"] == {"base": error}
+            assert result["step_id"] == "dlms_pushed"
+            hass.config_entries.flow.async_abort(result["flow_id"])
+        entry = await at_the_port.add_meter(hass, port_form(line), menu, both)
+        assert hass.states.async_entity_ids("sensor")
+        assert await hass.config_entries.async_unload(entry.entry_id)

@@ -44,6 +44,8 @@ BITS_PER_CHARACTER = 10
 #: Bridges that set the speed of their line themselves.
 _FIXED_SPEED = ("socket://", "tcp://")
 
+_PSEUDO_TERMINALS = "/dev/pts/"
+
 #: The parts of a URL that may be secret: user and password, and the values of its query.
 _SECRET = re.compile(r"(?<=://)[^?]+(?=@)|(?<==)[^&]+")
 
@@ -69,7 +71,7 @@ class Port:
         self._serial = async_serial_for_url(
             url,
             baudrate=line.baudrate,
-            parity=Parity.EVEN if line.framing is Framing.EIGHT_EVEN else Parity.NONE,
+            parity=Parity.EVEN if _has_parity(url, line) else Parity.NONE,
             dtr_on_open=PinState.convert(line.dtr),
             rts_on_open=PinState.convert(line.rts),
             exclusive=True,
@@ -213,6 +215,16 @@ class Port:
     def _cannot_open(self, reason: str) -> MeterConnectionError:
         message = f"{self._name} cannot be opened: {reason}"
         return MeterConnectionError(message, port=self._name, reason=reason)
+
+
+def _has_parity(url: str, line: LineSettings) -> bool:
+    """Tell whether the port itself adds and checks parity.
+
+    A pseudo-terminal has none, and fails when it is asked for it a second time.
+    """
+    if line.framing is not Framing.EIGHT_EVEN:
+        return False
+    return "://" in url or not os.path.realpath(url).startswith(_PSEUDO_TERMINALS)
 
 
 def redact(url: str) -> str:
