@@ -13,7 +13,7 @@ from simulator.dlms.registers import VARH, WH, A, Registers, V, W
 KEYS: Final = Keys(bytes(range(16)), bytes(range(0xD0, 0xE0)))
 _TITLE: Final = b"DMO\0\0\xbc\x61\x4e"
 _COUNTER: Final = 1_000_000
-_NOON: Final = 1_790_000_000
+NOON: Final = 1_790_000_000
 
 _DATA_NOTIFICATION: Final = 0x0F
 _GENERAL_GLO: Final = 0xDB
@@ -38,11 +38,11 @@ class Telegram:
     is_encrypted: bool = False
 
 
-def aidon() -> Telegram:
+def aidon(time: int = NOON) -> Telegram:
     """Return structures of code, value, scaler and unit in an array (layout a), in one frame."""
     meter = Registers()
-    numbers = meter.numbers(_NOON)
-    clock = axdr.structure(axdr.octets(logical_name("0-0:1.0.0*255")), _clock())
+    numbers = meter.numbers(time)
+    clock = axdr.structure(axdr.octets(logical_name("0-0:1.0.0*255")), _clock(time))
     elements = [clock]
     for code in (
         *_momentary(1, 2, 3, 4),
@@ -63,21 +63,21 @@ def aidon() -> Telegram:
     return Telegram("Aidon, plain", frames, len(elements) - 1)
 
 
-def kaifa() -> Telegram:
+def kaifa(time: int = NOON) -> Telegram:
     """Return values without codes (layout d), the time before them with its tag, in one frame."""
-    numbers = Registers().numbers(_NOON)
+    numbers = Registers().numbers(time)
     energies = [axdr.u32(numbers[code]) for code in _momentary(1, 2, 3, 4)]
     currents = [axdr.u32(numbers[code] * 10) for code in _momentary(31, 51, 71)]
     voltages = [axdr.u32(numbers[code]) for code in _momentary(32, 52, 72)]
     identity = [axdr.octets(b"KFM_001"), axdr.octets(b"1234567812345678"), axdr.octets(b"MA304H3E")]
     values = [*energies, *currents, *voltages]
     body = axdr.structure(*identity, *values)
-    frames = _frames([_notification(_clock(), body)], "01", "0201", control=0x10)
+    frames = _frames([_notification(_clock(time), body)], "01", "0201", control=0x10)
     # Its name and its type are texts of the list, too.
     return Telegram("Kaifa, plain", frames, len(values) + 2)
 
 
-def kamstrup() -> Telegram:
+def kamstrup(time: int = NOON) -> Telegram:
     """Return codes and values in turns (layout b), encrypted with a tag, in one frame."""
     quantities = {
         **dict.fromkeys((f"1-1:{c}.8.0*255" for c in (1, 2, 3, 4)), axdr.u32),
@@ -90,21 +90,21 @@ def kamstrup() -> Telegram:
         **dict.fromkeys((f"1-1:{c}.7.0*255" for c in (22, 42, 62)), axdr.u32),
         **dict.fromkeys((f"1-1:{c}.8.0*255" for c in (22, 42, 62, 21, 41, 61)), axdr.u32),
     }
-    numbers = Registers().numbers(_NOON)
+    numbers = Registers().numbers(time)
     elements = [axdr.visible("Kamstrup_V0001")]
     for code, encode in quantities.items():
         name = axdr.octets(logical_name(code))
         number = numbers.get(code.replace("1-1", "1-0"), 50)
-        elements += [name, _clock() if encode is None else encode(number)]
-    notification = _notification(_untagged_clock(), axdr.structure(*elements))
+        elements += [name, _clock(time) if encode is None else encode(number)]
+    notification = _notification(_untagged_clock(time), axdr.structure(*elements))
     frames = _frames([_enciphered(notification)], "41", "03")
     # The clock is none.
     return Telegram("Kamstrup, encrypted", frames, len(quantities) - 1, is_encrypted=True)
 
 
-def e450() -> Telegram:
+def e450(time: int = NOON) -> Telegram:
     """Return codes and values in turns, encrypted, in blocks of several frames."""
-    numbers = Registers().numbers(_NOON)
+    numbers = Registers().numbers(time)
     codes = (
         *("1-0:1.8.0*255", "1-0:1.8.1*255", "1-0:1.8.2*255", "1-0:1.7.0*255"),
         *("1-0:2.8.0*255", "1-0:2.8.1*255", "1-0:2.8.2*255", "1-0:2.7.0*255"),
@@ -114,13 +114,13 @@ def e450() -> Telegram:
     elements = itertools.chain.from_iterable(
         (axdr.octets(logical_name(code)), axdr.u32(numbers.get(code, 0))) for code in codes
     )
-    notification = _notification(_untagged_clock(), axdr.structure(*elements))
+    notification = _notification(_untagged_clock(time), axdr.structure(*elements))
     blocks = list(_blocks(_enciphered(notification)))
     frames = _frames(blocks, "ceff", "03")
     return Telegram(f"E450, encrypted, {len(blocks)} frames", frames, len(codes), is_encrypted=True)
 
 
-TELEGRAMS: Final[Sequence[Callable[[], Telegram]]] = (aidon, kaifa, kamstrup, e450)
+TELEGRAMS: Final[Sequence[Callable[[int], Telegram]]] = (aidon, kaifa, kamstrup, e450)
 
 
 def _momentary(*quantities: int) -> list[str]:
@@ -138,12 +138,12 @@ def _unit(code: str) -> tuple[int, int]:
     return (VARH if is_reactive else WH, 1) if kind == 8 else (29 if is_reactive else W, 0)
 
 
-def _clock() -> bytes:
-    return axdr.octets(times.encode(_NOON))
+def _clock(time: int) -> bytes:
+    return axdr.octets(times.encode(time))
 
 
-def _untagged_clock() -> bytes:
-    return axdr.sized(times.encode(_NOON))
+def _untagged_clock(time: int) -> bytes:
+    return axdr.sized(times.encode(time))
 
 
 def _notification(clock: bytes, body: bytes) -> bytes:

@@ -121,6 +121,9 @@ def _elements(data: bytes, position: int, count: int, depth: int) -> tuple[list[
         ):
             append(_scaler_unit(data[position + 2], data[position + 4]))
             position += 5
+        elif tag == STRUCTURE and data[position] < 0x80:
+            elements, position = _elements(data, position + 1, data[position], depth + 1)
+            append(tuple(elements))
         elif (reader := _READERS.get(tag)) is not None:
             value, position = reader(data, position, depth)
             append(value)

@@ -172,7 +172,12 @@ def _is_code(value: Data) -> bool:
 
 
 def _is_entry(value: Data) -> bool:
-    return type(value) is tuple and 2 <= len(value) <= 3 and _is_code(value[0])
+    return (
+        type(value) is tuple
+        and 2 <= len(value) <= 3
+        and type(code := value[0]) is bytes
+        and len(code) == _OBIS_LENGTH
+    )
 
 
 def _scaler_unit(data: Data) -> tuple[int, str | None] | None:
