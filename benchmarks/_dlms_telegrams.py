@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-import itertools
 from typing import Final
 
 from simulator.dlms import axdr, hdlc, times
@@ -103,7 +102,7 @@ def kamstrup(time: int = NOON) -> Telegram:
 
 
 def e450(time: int = NOON) -> Telegram:
-    """Return codes and values in turns, encrypted, in blocks of several frames."""
+    """Return time, codes and values, encrypted, in general blocks of a frame each."""
     numbers = Registers().numbers(time)
     codes = (
         *("1-0:1.8.0*255", "1-0:1.8.1*255", "1-0:1.8.2*255", "1-0:1.7.0*255"),
@@ -111,9 +110,10 @@ def e450(time: int = NOON) -> Telegram:
         *("1-0:3.8.0*255", "1-0:3.8.1*255", "1-0:3.8.2*255", "1-0:3.7.0*255"),
         *("1-0:4.8.0*255", "1-0:4.8.1*255", "1-0:4.8.2*255", "1-0:4.7.0*255"),
     )
-    elements = itertools.chain.from_iterable(
-        (axdr.octets(logical_name(code)), axdr.u32(numbers.get(code, 0))) for code in codes
-    )
+    # The time once more, before the codes.
+    elements = [_clock(time)]
+    for code in codes:
+        elements += [axdr.octets(logical_name(code)), axdr.u32(numbers.get(code, 0))]
     notification = _notification(_untagged_clock(time), axdr.structure(*elements))
     blocks = list(_blocks(_enciphered(notification)))
     frames = _frames(blocks, "ceff", "03")

@@ -72,8 +72,9 @@ def _decoders(
     keys = OurKeys(KEYS.encryption, KEYS.authentication) if telegram.is_encrypted else OurKeys()
     decoder = DlmsDecoder(keys)
     (reading,) = decoder.feed(telegram.data)
-    if len(reading.registers) != telegram.registers:
-        raise RuntimeError(f"{len(reading.registers)} registers of {telegram.registers}")
+    told = sum(register.value is not None for register in reading.registers)
+    if told != telegram.registers:
+        raise RuntimeError(f"{told} values of {telegram.registers}")
     decoders: dict[str, Callable[[bytes], object]] = {"ours": decoder.feed}
     failures = {}
     for name, make in DECODERS.items():
