@@ -64,6 +64,20 @@ def aidon(time: int = NOON) -> Telegram:
 
 def kaifa(time: int = NOON) -> Telegram:
     """Return values without codes (layout d), the time before them with its tag, in one frame."""
+    body, registers = _kaifa_list(time)
+    frames = _frames([_notification(_clock(time), body)], "01", "0201", control=0x10)
+    return Telegram("Kaifa, plain", frames, registers)
+
+
+def kaifa_in_order(time: int = NOON) -> Telegram:
+    """Return the same with the time and the control field of the standard, which peers read."""
+    body, registers = _kaifa_list(time)
+    frames = _frames([_notification(_untagged_clock(time), body)], "01", "0201")
+    return Telegram("Kaifa, in the standard’s form", frames, registers)
+
+
+def _kaifa_list(time: int) -> tuple[bytes, int]:
+    """Return the list, and how many registers are in it."""
     numbers = Registers().numbers(time)
     energies = [axdr.u32(numbers[code]) for code in _momentary(1, 2, 3, 4)]
     currents = [axdr.u32(numbers[code] * 10) for code in _momentary(31, 51, 71)]
@@ -71,9 +85,8 @@ def kaifa(time: int = NOON) -> Telegram:
     identity = [axdr.octets(b"KFM_001"), axdr.octets(b"1234567812345678"), axdr.octets(b"MA304H3E")]
     values = [*energies, *currents, *voltages]
     body = axdr.structure(*identity, *values)
-    frames = _frames([_notification(_clock(time), body)], "01", "0201", control=0x10)
     # Its name and its type are texts of the list, too.
-    return Telegram("Kaifa, plain", frames, len(values) + 2)
+    return body, len(values) + 2
 
 
 def kamstrup(time: int = NOON) -> Telegram:
@@ -120,7 +133,13 @@ def e450(time: int = NOON) -> Telegram:
     return Telegram(f"E450, encrypted, {len(blocks)} frames", frames, len(codes), is_encrypted=True)
 
 
-TELEGRAMS: Final[Sequence[Callable[[int], Telegram]]] = (aidon, kaifa, kamstrup, e450)
+TELEGRAMS: Final[Sequence[Callable[[int], Telegram]]] = (
+    aidon,
+    kaifa,
+    kaifa_in_order,
+    kamstrup,
+    e450,
+)
 
 
 def _momentary(*quantities: int) -> list[str]:
