@@ -1,7 +1,7 @@
 """How an entry's meter is reached: from what the entry keeps to the client that reads it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
@@ -46,6 +46,8 @@ from .meter import (
 )
 from .meter.clients import create_polled_client, create_pushed_client
 from .meter.dlms.settings import (
+    PUBLIC_CLIENT,
+    TRUSTED_CLIENT,
     Authentication,
     DlmsSettings,
     Keys,
@@ -54,11 +56,6 @@ from .meter.dlms.settings import (
     parse_password,
 )
 from .meter.iec62056.settings import SignOn
-
-#: The addresses of a client that may read a little without any right, and, with most meters, of
-#: one that shows who it is.
-_PUBLIC_CLIENT: Final = 16
-_KNOWN_CLIENT: Final = 1
 
 
 def is_polled(data: Mapping[str, Any]) -> bool:
@@ -110,7 +107,7 @@ def dlms_settings(data: Mapping[str, Any]) -> DlmsSettings:
     is_known = CONF_AUTHENTICATION in data or CONF_ENCRYPTION_KEY in data
     return DlmsSettings(
         transport=_choice(data, CONF_TRANSPORT, Transport),
-        client=data.get(CONF_CLIENT, _KNOWN_CLIENT if is_known else _PUBLIC_CLIENT),
+        client=data.get(CONF_CLIENT, TRUSTED_CLIENT if is_known else PUBLIC_CLIENT),
         logical_device=data.get(CONF_LOGICAL_DEVICE),
         physical_device=data.get(CONF_PHYSICAL_DEVICE),
         address_length=data.get(CONF_ADDRESS_LENGTH),

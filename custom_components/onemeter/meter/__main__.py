@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 #: Bytes decoded at a time.
 _CHUNK = 16_384
-#: What is counted of telegrams that keys are for.
+#: What is counted of telegrams, and of those that keys are for.
+_COUNTS = ("good", "damaged", "other")
 _KEY_COUNTS = ("needs_key", "wrong_encryption_key", "wrong_authentication_key")
 
 
@@ -62,12 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     output = _Output()
     counters = _COMMANDS[options.command](options, output)
-    names: tuple[str, ...] = ("good", "damaged", "other")
-    if options.protocol == Protocol.DLMS:
-        names += _KEY_COUNTS
+    names = _counted(options)
     counts = " ".join(f"{name}={getattr(counters, name)}" for name in names)
     print(counts, file=sys.stderr)
     return 0 if output.lines else 1
+
+
+def _counted(options: argparse.Namespace) -> tuple[str, ...]:
+    """Name what is counted of a protocol's telegrams."""
+    return _COUNTS + _KEY_COUNTS if options.protocol == Protocol.DLMS else _COUNTS
 
 
 def _decode(options: argparse.Namespace, output: _Output) -> Counters:
@@ -82,10 +86,7 @@ def _decode(options: argparse.Namespace, output: _Output) -> Counters:
     with suppress(BrokenPipeError):
         for reading in decoder.finish():
             output.show(reading)
-    counters = Counters(good=decoder.good, damaged=decoder.damaged, other=decoder.other)
-    if options.protocol == Protocol.DLMS:
-        _count_keys(counters, decoder)
-    return counters
+    return Counters(**{name: getattr(decoder, name) for name in _counted(options)})
 
 
 def _decoder(options: argparse.Namespace) -> Decoder:
@@ -97,11 +98,6 @@ def _decoder(options: argparse.Namespace) -> Decoder:
     from .dlms.decoder import DlmsDecoder  # noqa: PLC0415  # the others need no cryptography
 
     return DlmsDecoder(keys_of(options))
-
-
-def _count_keys(counters: Counters, decoder: object) -> None:
-    for name in _KEY_COUNTS:
-        setattr(counters, name, getattr(decoder, name))
 
 
 def _decode_whole(options: argparse.Namespace, output: _Output) -> Counters:

@@ -1,6 +1,7 @@
-"""Units by the numbers that binary protocols send (IEC 62056-6-2, table of units)."""
+"""Units and scalers, as binary protocols send them (IEC 62056-6-2, table of units)."""
 
 from collections.abc import Mapping
+from decimal import Context, Decimal
 from typing import Final
 
 #: What is not here has no unit: 254 and 255 say so themselves, 0 is what some meters send instead.
@@ -52,3 +53,13 @@ UNITS: Final[Mapping[int, str]] = {
     71: "dBµV",
     72: "dB",
 }
+
+#: Any integer of 64 bits fits, and no caller can change that.
+_scaleb = Context(prec=20).scaleb
+
+
+def scaled(number: Decimal | int, scaler: int) -> Decimal | int:
+    """Return number * 10 ** scaler with all digits: an int if it is one and has no decimals."""
+    if scaler < 0 or isinstance(number, Decimal):
+        return _scaleb(number, scaler)
+    return number * 10**scaler if scaler else number

@@ -15,12 +15,12 @@ from custom_components.onemeter.meter.dlms.cosem import (
     parse_scaler_unit,
     plain_value,
     register_value,
-    scaled,
     time_of,
 )
 from custom_components.onemeter.meter.dlms.registers import identity
 from custom_components.onemeter.meter.dlms.wanted import usual_objects, wanted
 from custom_components.onemeter.meter.errors import TelegramError
+from custom_components.onemeter.meter.units import scaled
 
 TOTAL = bytes((1, 0, 1, 8, 0, 255))
 

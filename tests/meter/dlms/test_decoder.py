@@ -1,6 +1,7 @@
 """Pushed DLMS: every frame, layout and key case of a simulated meter, whole, cut and damaged."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 import itertools
 from random import Random
 
@@ -54,7 +55,7 @@ def check(pushing: PushMeter, readings: list[Reading]) -> None:
     assert values(reading) == expected(pushing)
     assert reading.meter.meter_id == pushing.meter_id(TIME)
     if pushing.time_form is not TimeForm.NONE:
-        assert reading.time is not None
+        assert reading.time == datetime.fromtimestamp(TIME, UTC)
 
 
 @pytest.mark.parametrize("form", TimeForm)

@@ -20,13 +20,20 @@ from ..obis import Obis
 from ..port import redact
 from .association import NUMBERS_AT_ONCE, Association
 from .cipher import Numbers, protection_of
-from .connection import PUBLIC_CLIENT, Connector, Link
+from .connection import Connector, Link
 from .cosem import VALUE, ObjectClass
 from .counters import InvocationCounter
 from .memory import Memory
 from .results import COUNTER_ERROR, DECIPHERING_ERROR, ExceptionError
 from .session import Session
-from .settings import Authentication, DlmsSettings, Keys, Protection, Transport
+from .settings import (
+    PUBLIC_CLIENT,
+    Authentication,
+    DlmsSettings,
+    Keys,
+    Protection,
+    Transport,
+)
 from .xdlms import descriptor
 
 #: Invocation counters that are set apart at a time: storing them takes longer than using them.

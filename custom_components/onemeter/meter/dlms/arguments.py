@@ -12,6 +12,8 @@ from typing import Final
 
 from .counters import FileCounter
 from .settings import (
+    PUBLIC_CLIENT,
+    TRUSTED_CLIENT,
     Authentication,
     DlmsSettings,
     Keys,
@@ -26,8 +28,6 @@ _TITLE_LENGTH: Final = 8
 #: How the system titles of this program begin.
 _MANUFACTURER: Final = b"ONM"
 _ADDRESS_MAX: Final = 0x3FFF
-_MANAGEMENT_CLIENT: Final = 1
-_PUBLIC_CLIENT: Final = 16
 
 
 def add_dlms(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +92,7 @@ def dlms_settings_of(options: argparse.Namespace, keys: Keys) -> DlmsSettings:
     password = _password(options.password)
     authentication = options.authentication or _usual(password, keys)
     is_trusted = authentication is not Authentication.NONE or keys.encryption is not None
-    usual_client = _MANAGEMENT_CLIENT if is_trusted else _PUBLIC_CLIENT
+    usual_client = TRUSTED_CLIENT if is_trusted else PUBLIC_CLIENT
     logical_device, physical_device = options.server
     return DlmsSettings(
         transport=options.transport,

@@ -22,12 +22,17 @@ from .hdlc import (
 )
 from .mbus import START, MbusFrame, is_header, mbus_frame_at
 from .wrapper import HEADER_LENGTH, packet_at
+from .xdlms import (
+    DATA_NOTIFICATION,
+    GENERAL_BLOCK_TRANSFER,
+    GENERAL_CIPHERING,
+    GENERAL_DED,
+    GENERAL_GLO,
+)
 
-GENERAL_BLOCK_TRANSFER: Final = 0xE0
 _LAST_BLOCK: Final = 0x80
 #: No message is shorter: its tag, and two choices.
 _SHORTEST: Final = 3
-_GENERAL_GLO: Final = 0xDB
 
 #: What a frame begins with, as far as it has come: a flag of HDLC, M-Bus, a wrapper.
 _FRAMED: Final = (
@@ -45,7 +50,15 @@ _TAGS: Final = frozenset(
     {0x01, 0x08, 0x0E, 0x0F, 0x21, 0x28, *range(0x60, 0x64), *range(0xC0, 0xE1)}
 )
 #: Those that are pushed.
-_PUSHED: Final = frozenset({0x0F, 0xDB, 0xDC, 0xDD, 0xE0})
+_PUSHED: Final = frozenset(
+    {
+        DATA_NOTIFICATION,
+        GENERAL_GLO,
+        GENERAL_DED,
+        GENERAL_CIPHERING,
+        GENERAL_BLOCK_TRANSFER,
+    }
+)
 #: Control fields of frames that set up and take down connections, whose information is no message.
 _UNNUMBERED: Final = frozenset({SNRM, UA, DISC, DM, FRMR})
 #: Ports of wrappers: client and logical device.
@@ -150,7 +163,7 @@ class Assembler:
             self._is_framed = self._is_framed or is_begun
             return is_begun
         if buffer[start]:
-            return len(buffer) > start + 4 and buffer[start] == _GENERAL_GLO
+            return len(buffer) > start + 4 and buffer[start] == GENERAL_GLO
         return len(buffer) >= start + HEADER_LENGTH + 1 and self._is_wrapper(start) is True
 
     def _is_wrapper(self, start: int) -> bool | None:

@@ -341,7 +341,7 @@ _ASIDES: Final = frozenset(
         0xCA,
         0xCC,
         0xCF,
-        0xDB,
+        xdlms.GENERAL_GLO,
         RLRE,
     )
 )

@@ -5,8 +5,8 @@ from typing import Final
 
 from ..errors import TelegramError
 from .axdr import decode_length
+from .xdlms import GENERAL_BLOCK_TRANSFER
 
-_GENERAL_BLOCK_TRANSFER: Final = 0xE0
 _LAST: Final = 0x80
 _STREAMING: Final = 0x40
 #: Our own blocks are empty: the last one, and one of the meter's may follow.
@@ -39,13 +39,13 @@ def assemble(first: bytes) -> Generator[bytes, bytes, bytes]:
         own += 1
         acknowledged = (expected - 1).to_bytes(2)
         answer = (
-            yield bytes((_GENERAL_BLOCK_TRANSFER, _OURS)) + own.to_bytes(2) + acknowledged + b"\0"
+            yield bytes((GENERAL_BLOCK_TRANSFER, _OURS)) + own.to_bytes(2) + acknowledged + b"\0"
         )
 
 
 def _parse(apdu: bytes) -> tuple[int, int, bytes]:
     """Return control, number and content of a block."""
-    if len(apdu) < 7 or apdu[0] != _GENERAL_BLOCK_TRANSFER:
+    if len(apdu) < 7 or apdu[0] != GENERAL_BLOCK_TRANSFER:
         raise TelegramError("no block of a general block transfer")
     try:
         size, position = decode_length(apdu, 6)

@@ -6,6 +6,7 @@ from ..errors import TelegramError, WrongAuthenticationKeyError, WrongEncryption
 from .axdr import decode_length, encode_length
 from .security import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH, opened, sealed
 from .settings import DlmsSettings, Protection
+from .xdlms import GENERAL_DED, GENERAL_GLO
 
 #: Tags of messages ciphered with the global key, and with the dedicated one, by the plain ones.
 _GLOBAL: Final = {0x01: 0x21, 0xC0: 0xC8, 0xC3: 0xCB}
@@ -21,7 +22,7 @@ _CIPHERED: Final = {
     0xD2: True,
 }
 #: With the system title before it.
-_GENERAL: Final = {0xDB: False, 0xDC: True}
+_GENERAL: Final = {GENERAL_GLO: False, GENERAL_DED: True}
 #: What can be in a ciphered answer.
 _PLAIN: Final = frozenset({0x08, 0x0E, 0x0F, 0xC2, 0xC4, 0xC7, 0xD8})
 _CONTROL: Final = {

@@ -24,11 +24,9 @@ from .hdlc import server_address
 from .hdlc_link import ANSWER_SECONDS, PROBE_SECONDS, Connected, HdlcLink, address_error
 from .line import Line
 from .memory import Memory
-from .settings import DlmsSettings, Transport
+from .settings import PUBLIC_CLIENT, DlmsSettings, Transport
 from .wrapper_link import WrapperLink
 
-#: The client that any meter lets in (IEC 62056-5-3, 4.2.2).
-PUBLIC_CLIENT: Final = 16
 _WRAPPER_PORT: Final = 4059
 _NETWORK: Final = ("socket", "tcp")
 #: The logical device of management, which is what a meter has if it has one.

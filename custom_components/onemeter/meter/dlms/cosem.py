@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Value
-from ..units import UNITS
+from ..units import UNITS, scaled
 from .axdr import Data
 from .times import LENGTH as TIME_LENGTH, decode_date_time
 
@@ -63,19 +63,9 @@ class ScalerUnit:
     scaler: int
     unit: str | None
 
-    def scale(self, number: int) -> Decimal | int:
+    def scale(self, number: Decimal | int) -> Decimal | int:
         """Return the exact value."""
         return scaled(number, self.scaler)
-
-
-def scaled(number: int, scaler: int) -> Decimal | int:
-    """Return number × 10^scaler, exact: an int unless there are decimals."""
-    if scaler >= 0:
-        factor: int = 10**scaler
-        return number * factor
-    sign = 1 if number < 0 else 0
-    digits = tuple(map(int, str(abs(number))))
-    return Decimal((sign, digits, scaler))
 
 
 def parse_scaler_unit(data: Data) -> ScalerUnit | None:
@@ -128,11 +118,7 @@ def number_of(data: Data) -> Decimal | int | None:
 def register_value(data: Data, scaler_unit: ScalerUnit) -> Value:
     """Return the value of a register; None where the meter has none."""
     number = number_of(data)
-    if isinstance(number, int):
-        return scaler_unit.scale(number)
-    if isinstance(number, Decimal):
-        return number.scaleb(scaler_unit.scaler) if scaler_unit.scaler else number
-    return plain_value(data)
+    return plain_value(data) if number is None else scaler_unit.scale(number)
 
 
 def plain_value(data: Data) -> Value:

@@ -11,14 +11,12 @@ from .assembly import Assembler
 from .axdr import decode_length
 from .bare import split_head
 from .layout import NotificationReader
-from .notification import DATA_NOTIFICATION, is_plausible
+from .notification import is_plausible
 from .security import TITLE_LENGTH, opened
 from .settings import Keys
+from .xdlms import DATA_NOTIFICATION, GENERAL_CIPHERING, GENERAL_DED, GENERAL_GLO
 
-_GENERAL_GLO: Final = 0xDB
-_GENERAL_DED: Final = 0xDC
-_GENERAL_CIPHERING: Final = 0xDD
-_CIPHERED: Final = frozenset({_GENERAL_GLO, _GENERAL_DED, _GENERAL_CIPHERING})
+_CIPHERED: Final = frozenset({GENERAL_GLO, GENERAL_DED, GENERAL_CIPHERING})
 #: How a readout begins that is sent in place of a notification.
 _P1: Final = b"/"
 
@@ -156,7 +154,7 @@ def _parts(message: bytes) -> tuple[bytes, bytes, bytes]:
     position = 1
     start = position
     title = b""
-    fields = 5 if message[0] == _GENERAL_CIPHERING else 1
+    fields = 5 if message[0] == GENERAL_CIPHERING else 1
     # general-ciphering: transaction id, originator, recipient, date-time, other information.
     for number in range(fields):
         size, position = decode_length(message, position)

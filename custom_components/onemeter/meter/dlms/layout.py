@@ -8,9 +8,9 @@ from typing import Final
 
 from ..errors import TelegramError
 from ..reading import Reading, Register
+from ..units import scaled
 from . import axdr
 from .notification import decode_notification
-from .quantities import scaled
 from .times import LENGTH as TIME_LENGTH, decode_date_time
 
 #: How ``struct`` calls the integers that measure; smaller ones are scalers and states.

@@ -11,10 +11,10 @@ from typing import Final
 from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Identity, Reading, Register, Value
-from ..units import UNITS
+from ..units import UNITS, scaled
 from .axdr import OCTET_STRING, STRUCTURE, Data, Enumerated, decode, decode_length
-from .cosem import ObjectClass
-from .quantities import Quantity, Scaling, quantity_of, scaled
+from .cosem import OBIS_LENGTH, VALUE, ObjectClass
+from .quantities import Quantity, Scaling, quantity_of
 from .tables import (
     CLOCK_LIST,
     LOGICAL_DEVICE_NAME,
@@ -27,12 +27,10 @@ from .tables import (
     PositionalList,
 )
 from .times import LENGTH as TIME_LENGTH, decode_date_time
+from .xdlms import DATA_NOTIFICATION
 
-DATA_NOTIFICATION: Final = 0x0F
 #: Tag, invoke id and priority.
 _HEADER_LENGTH: Final = 5
-_OBIS_LENGTH: Final = 6
-_VALUE: Final = 2
 _SCALERS: Final = range(-128, 128)
 #: Groups C and D of what shows the time.
 _CLOCK: Final = (1, 0)
@@ -168,7 +166,7 @@ def _find(body: _Body) -> _List | None:
 
 
 def _is_code(value: Data) -> bool:
-    return type(value) is bytes and len(value) == _OBIS_LENGTH
+    return type(value) is bytes and len(value) == OBIS_LENGTH
 
 
 def _is_entry(value: Data) -> bool:
@@ -176,7 +174,7 @@ def _is_entry(value: Data) -> bool:
         type(value) is tuple
         and 2 <= len(value) <= 3
         and type(code := value[0]) is bytes
-        and len(code) == _OBIS_LENGTH
+        and len(code) == OBIS_LENGTH
     )
 
 
@@ -226,7 +224,7 @@ def _flat(values: Sequence[Data]) -> _List:
     while position < size:
         code = values[position]
         position += 1
-        if not isinstance(code, bytes) or len(code) != _OBIS_LENGTH or position == size:
+        if not isinstance(code, bytes) or len(code) != OBIS_LENGTH or position == size:
             # Meters with one phase leave the places of the others empty.
             if position == size and code is not None:
                 meter_id = _text(code)
@@ -308,7 +306,7 @@ def _objects(values: list[Data]) -> list[_Object]:
     objects: list[_Object] = []
     for value in values:
         match value:
-            case (int(kind), bytes(name), int(attribute), _, *_) if len(name) == _OBIS_LENGTH:
+            case (int(kind), bytes(name), int(attribute), _, *_) if len(name) == OBIS_LENGTH:
                 objects.append((kind, _obis(name), attribute))
             case _:
                 return []
@@ -326,13 +324,13 @@ def _push_list(body: _Body, objects: list[_Object], values: Sequence[Data]) -> _
     scalers = {
         name: scaling
         for (_, name, attribute), value in zip(objects, values, strict=True)
-        if attribute != _VALUE and (scaling := _scaler_unit(value)) is not None
+        if attribute != VALUE and (scaling := _scaler_unit(value)) is not None
     }
     name = next(
         (
             _text(value) or ""
             for (_, code, attribute), value in zip(objects, values, strict=True)
-            if code == LOGICAL_DEVICE_NAME and attribute == _VALUE
+            if code == LOGICAL_DEVICE_NAME and attribute == VALUE
         ),
         "",
     )
@@ -340,7 +338,7 @@ def _push_list(body: _Body, objects: list[_Object], values: Sequence[Data]) -> _
     registers: list[Register] = []
     clock = None
     for (kind, obis, attribute), value in zip(objects, values, strict=True):
-        if kind == _PUSH_SETUP or attribute != _VALUE or _is_empty(value):
+        if kind == _PUSH_SETUP or attribute != VALUE or _is_empty(value):
             continue
         if (time := _time(obis, value)) is not None:
             clock = time
@@ -452,9 +450,9 @@ def _register(
         return ()
     if obis[2:4] == _CLOCK and isinstance(value, bytes) and len(value) == TIME_LENGTH:
         return ()
-    if scaling is not None and type(value) in {int, Decimal}:
+    if scaling is not None and (type(value) is int or type(value) is Decimal):
         scaler, unit = scaling
-        return (Register(obis, scaled(value, scaler), unit),)  # type: ignore[arg-type]
+        return (Register(obis, scaled(value, scaler), unit),)
     return (Register(obis, _plain(value)),)
 
 

@@ -1,7 +1,6 @@
 """What OBIS codes measure, for lists that send numbers without scaler and unit (IEC 62056-61)."""
 
 from collections.abc import Mapping
-from decimal import Context, Decimal
 from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Final
@@ -22,9 +21,6 @@ class Quantity(IntEnum):
 
 #: Powers of ten, by what is measured; what is not here cannot be told from a list.
 type Scaling = Mapping[Quantity, int]
-
-#: Any integer of 64 bits fits, and no caller can change that.
-_CONTEXT: Final = Context(prec=20)
 
 _ELECTRICITY: Final = 1
 #: Group C repeats for each phase.
@@ -68,12 +64,3 @@ def quantity_of(obis: Obis) -> tuple[Quantity, str | None] | None:
             return Quantity.ENERGY, units[1]
         return (Quantity.POWER, units[0]) if obis.d in _AVERAGES else None
     return _OTHERS[kind] if obis.d in _AVERAGES else None
-
-
-def scaled(number: int | Decimal, scaler: int) -> Decimal | int:
-    """Return number * 10 ** scaler with all digits: an int unless it has decimals."""
-    if isinstance(number, Decimal):
-        return number.scaleb(scaler) if scaler else number
-    if scaler < 0:
-        return _CONTEXT.scaleb(Decimal(number), scaler)
-    return number * 10**scaler if scaler else number

@@ -94,6 +94,12 @@ class Protection(StrEnum):
     BOTH = "both"
 
 
+#: The addresses of a client that any meter lets in (IEC 62056-5-3, 4.2.2), and, with most meters,
+#: of one that shows who it is.
+PUBLIC_CLIENT: Final = 16
+TRUSTED_CLIENT: Final = 1
+
+
 @dataclass(frozen=True, slots=True)
 class DlmsSettings:
     """What the user knows about a meter that is asked.
@@ -103,8 +109,8 @@ class DlmsSettings:
 
     #: None: find out.
     transport: Transport | None = None
-    #: The client's address (SAP), which stands for what it may do; 16 is the public client.
-    client: int = 16
+    #: The client's address (SAP), which stands for what it may do.
+    client: int = PUBLIC_CLIENT
     #: The meter's logical device; None: find out.
     logical_device: int | None = None
     #: Its physical device, where HDLC addresses have one; None: find out.

@@ -21,6 +21,10 @@ ACTION_REQUEST: Final = 0xC3
 GET_RESPONSE: Final = 0xC4
 ACTION_RESPONSE: Final = 0xC7
 EXCEPTION_RESPONSE: Final = 0xD8
+#: Ciphered messages: with a system title before them, and with more (7.2).
+GENERAL_GLO: Final = 0xDB
+GENERAL_DED: Final = 0xDC
+GENERAL_CIPHERING: Final = 0xDD
 GENERAL_BLOCK_TRANSFER: Final = 0xE0
 
 #: Kinds of get requests and responses.

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Context, Decimal
 from functools import lru_cache
 from operator import attrgetter
 from typing import Final
@@ -12,7 +11,7 @@ from ..errors import TelegramError
 from ..identity import identity_from_bytes
 from ..obis import Obis
 from ..reading import Reading, Register, Value
-from ..units import UNITS
+from ..units import UNITS, scaled
 from .direction import POWER_CODES, STATUS_CODES, true_number
 from .elements import (
     BOOLEAN,
@@ -55,9 +54,6 @@ _STATUS_RANKS: Final[Mapping[Obis | None, int]] = {
 
 #: A meter sends the same few codes again and again.
 _obis = lru_cache(maxsize=1024)(Obis.from_bytes)
-
-#: Any integer of 64 bits fits, and no caller can change that.
-_scaleb = Context(prec=20).scaleb
 
 # A clock outside of these years was never set.
 _CLOCK_FIRST: Final = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
@@ -120,19 +116,19 @@ class _Entry:
             return _text(content) if self.code in _TEXT_CODES else content
         if kind == BOOLEAN:
             return any(content)
-        return _scale(int.from_bytes(content, signed=kind == SIGNED), self.scaler)
+        return scaled(int.from_bytes(content, signed=kind == SIGNED), self.scaler)
 
     def power(self, status: int | None) -> Register:
         """Return the register of power with the sign that the status word tells."""
         number = int.from_bytes(self.content, signed=self.kind == SIGNED)
-        value = _scale(number, self.scaler)
+        value = scaled(number, self.scaler)
         true = None
         if status is not None and self.code is not None:
             bits = 8 * len(self.content)
             true = true_number(self.code, number, bits, self.scaler, status)
         if true is None:
             return Register(self.code, value, self.unit)
-        signed = value if true == number else _scale(true, self.scaler)
+        signed = value if true == number else scaled(true, self.scaler)
         return Register(self.code, value, self.unit, signed)
 
 
@@ -275,13 +271,6 @@ def _registers(entries: list[_Entry]) -> tuple[Register, ...]:
     ranked = [entry for entry in entries if entry.rank is not None]
     status = int.from_bytes(min(ranked, key=attrgetter("rank")).status) if ranked else None
     return tuple([entry.register or entry.power(status) for entry in entries])
-
-
-def _scale(number: int, scaler: int) -> Decimal | int:
-    """Return number * 10 ** scaler with all digits: an int unless the scaler is negative."""
-    if scaler < 0:
-        return _scaleb(number, scaler)
-    return number * 10**scaler if scaler else number
 
 
 def _text(octets: bytes) -> str | bytes:
