@@ -198,10 +198,12 @@ def test_prefixes(pushing: PushMeter) -> None:
 def test_damage(count: int) -> None:
     """Damage gives errors, or what was sent: never another value."""
     random = Random(7)
-    telegrams = [(pushing.telegram(TIME), expected(pushing)) for pushing in SAMPLES]
+    telegrams = [pushing.telegram(TIME) for pushing in SAMPLES]
+    whole = [[values(reading) for reading in decode(data, KEYS)[0]] for data in telegrams]
+    assert all(len(readings) == 1 for readings in whole)
     for number in range(count):
-        data, wanted = telegrams[number % len(telegrams)]
-        damaged = bytearray(data)
+        sample = number % len(telegrams)
+        damaged = bytearray(telegrams[sample])
         for _ in range(random.choice((1, 1, 2, 8))):
             place = random.randrange(len(damaged))
             match random.randrange(3):
@@ -214,7 +216,7 @@ def test_damage(count: int) -> None:
         readings, decoder = decode(bytes(damaged), KEYS)
         assert len(decoder._assembler._buffer) <= 8192
         for reading in readings:
-            assert values(reading) == wanted
+            assert values(reading) in whole[sample]
 
 
 def test_numbers_of_unknown_scale_are_not_given() -> None:
