@@ -101,7 +101,7 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
         ),
         Simulated(
             name="Flat meter",
-            unique_id=encrypted.serial,
+            unique_id=f"DMO{encrypted.serial}",
             protocol="dlms",
             port=folder / "ttyFLAT",
             baudrate=_DLMS_BAUDRATE,

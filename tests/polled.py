@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from typing import Any, override
@@ -46,6 +46,10 @@ class ScriptedPolledClient(PolledClient):
         self.watched: list[tuple[list[str], float]] = []
         self.is_watched = False
 
+        #: What the client says that it has found out, and what it is told of that later.
+        self.found: dict[str, Any] = {}
+        self.recalled: Mapping[str, Any] = {}
+
     @property
     def reads(self) -> int:
         return len(self.read_at)
@@ -68,6 +72,14 @@ class ScriptedPolledClient(PolledClient):
             return answer
         finally:
             self.is_open = False
+
+    @override
+    def findings(self) -> Mapping[str, Any]:
+        return self.found
+
+    @override
+    def recall(self, findings: Mapping[str, Any]) -> None:
+        self.recalled = findings
 
     @override
     async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:

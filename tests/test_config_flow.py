@@ -1199,9 +1199,9 @@ async def test_progress_shows_that_bytes_come(hass: HomeAssistant, iec_line: Lin
 async def test_readout_of_the_flow_is_handed_over(hass: HomeAssistant, iec_line: Line) -> None:
     with patch(f"{FLOW}.async_hand_over") as hand_over:
         await confirm(hass, await submit_iec(hass, await start(hass)))
-    [(_, unique_id, read, _)] = [call.args for call in hand_over.call_args_list]
+    [(_, unique_id, read)] = [call.args for call in hand_over.call_args_list]
     assert unique_id == "ISK12345678"
-    assert read is iec_line.answers
+    assert read.reading is iec_line.answers
 
 
 @pytest.mark.parametrize(
@@ -1363,7 +1363,8 @@ async def test_reconfigured_meter_begins_with_what_was_read(
     with patch(f"{FLOW}.async_hand_over") as hand_over:
         result = await submit_iec(hass, await entry.start_reconfigure_flow(hass))
     assert result["reason"] == "reconfigure_successful"
-    assert hand_over.call_args.args[1:3] == (GENERATED_ID, iec_line.answers)
+    _, unique_id, read = hand_over.call_args.args
+    assert (unique_id, read.reading) == (GENERATED_ID, iec_line.answers)
 
 
 async def test_reconfigure_finds_another_meter(hass: HomeAssistant, iec_line: Line) -> None:

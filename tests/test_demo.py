@@ -24,7 +24,7 @@ from simulator.speak import push
 ROOT = Path(__file__).parents[1]
 GRID = "1DMO0012345678"
 ROOF = "DMO87654321"
-FLAT = "11223344"
+FLAT = "DMO11223344"
 
 
 class Sensors(NamedTuple):

@@ -682,7 +682,8 @@ async def test_reconfigured_meter_pushes_from_now_on(hass: HomeAssistant, line: 
         )
     assert result["reason"] == "reconfigure_successful"
     assert entry.data == {**PUSHED, CONF_ENCRYPTION_KEY: EK}
-    assert hand_over.call_args.args[1:3] == (entry.unique_id, line.says)
+    _, unique_id, read = hand_over.call_args.args
+    assert (unique_id, read.reading, read.findings) == (entry.unique_id, line.says, {})
 
 
 async def test_rejected_keys_are_replaced_and_nothing_else(

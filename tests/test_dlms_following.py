@@ -9,7 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.cadence import PATIENCE, Cadence
-from custom_components.onemeter.coordinator import async_hand_over
+from custom_components.onemeter.coordinator import HandedOver, async_hand_over
 from custom_components.onemeter.meter import Identity, MeterError, Protocol, Reading
 from custom_components.onemeter.meter.errors import (
     AddressError,
@@ -150,7 +150,8 @@ def test_silence_of_other_protocols_is_always_the_same(protocol: Protocol) -> No
 async def test_what_the_flow_has_heard_is_there_at_once(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:
-    async_hand_over(hass, str(METER.unique_id), power("42"), dt_util.utcnow())
+    read = HandedOver(power("42"), dt_util.utcnow(), {})
+    async_hand_over(hass, str(METER.unique_id), read)
     assert await meter.set_up()
     assert meter.value("power_import") == "42"
 
@@ -159,7 +160,7 @@ async def test_what_the_flow_has_heard_long_ago_is_not(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:
     long_ago = dt_util.utcnow() - timedelta(minutes=10)
-    async_hand_over(hass, str(METER.unique_id), power("42"), long_ago)
+    async_hand_over(hass, str(METER.unique_id), HandedOver(power("42"), long_ago, {}))
     await meter.start(power("43"))
     assert meter.value("power_import") == "43"
 

@@ -16,7 +16,7 @@ from custom_components.onemeter.const import (
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
 )
-from custom_components.onemeter.coordinator import async_hand_over
+from custom_components.onemeter.coordinator import HandedOver, async_hand_over
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import Identity, MeterError, Obis, Reading, Register
 from custom_components.onemeter.meter.errors import (
@@ -472,16 +472,23 @@ async def test_battery_meter_at_a_port_that_is_not_there_is_waited_for_as_usual(
     assert meter.client.reads >= 2
 
 
+def hand_over(hass: HomeAssistant, **findings: Any) -> None:
+    """Do what a flow does with what it has just read."""
+    read = HandedOver(energy("5000"), dt_util.utcnow(), findings)
+    async_hand_over(hass, str(METER.unique_id), read)
+
+
 @pytest.mark.parametrize("on_battery", [False, True])
 async def test_what_a_flow_has_read_is_not_read_again(
     hass: HomeAssistant, meter: PolledMeter, *, on_battery: bool
 ) -> None:
     meter.make_entry(battery=on_battery)
-    async_hand_over(hass, str(METER.unique_id), energy("5000"), dt_util.utcnow())
+    hand_over(hass, found="out")
     await meter.wait(30)
     await meter.start()
     assert meter.value() == "5.000"
     assert meter.client.reads == 0
+    assert meter.client.recalled == {"found": "out"}
     await meter.until_due(900 if on_battery else 30)
     assert meter.client.reads == 1
     await hass.config_entries.async_unload(meter.entry.entry_id)
@@ -492,7 +499,7 @@ async def test_what_a_flow_has_read_is_not_read_again(
 async def test_slow_meter_that_a_flow_has_read_is_not_given_up_too_early(
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
-    async_hand_over(hass, str(METER.unique_id), energy("5000"), dt_util.utcnow())
+    hand_over(hass)
     await meter.start()
     meter.client.takes = 400
     await meter.wait(450, step=10)
@@ -504,7 +511,7 @@ async def test_slow_meter_that_a_flow_has_read_is_not_given_up_too_early(
 async def test_what_a_flow_has_read_long_ago_is_read_again(
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
-    async_hand_over(hass, str(METER.unique_id), energy("5000"), dt_util.utcnow())
+    hand_over(hass)
     await meter.wait(90, step=90)
     await meter.start()
     assert meter.client.reads == 1
@@ -687,7 +694,7 @@ async def test_what_a_flow_has_read_does_not_replace_the_readout_before_a_sessio
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
     meter.make_entry(options={CONF_LIVE_REGISTERS: ["16.7.0"]})
-    async_hand_over(hass, str(METER.unique_id), energy("5000"), dt_util.utcnow())
+    hand_over(hass)
     await meter.start()
     assert meter.client.reads == 1
     assert meter.client.is_watched

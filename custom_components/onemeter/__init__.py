@@ -10,6 +10,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from .connection import is_polled
 from .const import CONF_BATTERY, CONF_SYSTEM_TITLE
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
+from .findings import async_forget_findings
 from .following import PushedCoordinator
 from .invocation_counter import async_forget_counters
 from .issues import Issue, async_clear_issue
@@ -60,6 +61,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     for issue in Issue:
         async_clear_issue(hass, entry, issue)
     await async_forget(hass, entry.entry_id)
+    await async_forget_findings(hass, entry.entry_id)
     if CONF_SYSTEM_TITLE in entry.data:
         await async_forget_counters(hass, entry.data[CONF_SYSTEM_TITLE])
 

@@ -26,7 +26,7 @@ from homeassistant.util import dt as dt_util
 
 from .connection import expected_meter, is_polled, others_at
 from .const import CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DOMAIN, GENERATED, MODE_PUSHED
-from .coordinator import async_hand_over
+from .coordinator import HandedOver, async_hand_over
 from .dlms_flow import DlmsSteps
 from .dlms_forms import POLLED_ONLY
 from .forms import (
@@ -296,7 +296,8 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
     def _async_hand_over(self, reading: Reading, unique_id: str) -> None:
         """Let the entry begin with what was read for it, where the next may take long."""
         if is_polled(self._data) or self._data[CONF_PROTOCOL] == Protocol.DLMS:
-            async_hand_over(self.hass, unique_id, reading, self._taken)
+            read = HandedOver(reading, self._taken, self._probe.findings)
+            async_hand_over(self.hass, unique_id, read)
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 import logging
 from time import monotonic
-from typing import override
+from typing import Any, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -32,19 +32,28 @@ _LOGGER = logging.getLogger(__name__)
 
 _READINGS_KEPT = 5
 
-#: What flows have just read, by the unique id of the entry that each has set up, with the time.
-_HANDED_OVER: HassKey[dict[str, tuple[Reading, datetime]]] = HassKey(f"{DOMAIN}_handed_over")
+#: What flows have just read, by the unique id of the entry that each has set up.
+_HANDED_OVER: HassKey[dict[str, HandedOver]] = HassKey(f"{DOMAIN}_handed_over")
 
 type OneMeterConfigEntry = ConfigEntry[OneMeterCoordinator]
 
 
+class HandedOver(NamedTuple):
+    """What a flow has just read."""
+
+    reading: Reading
+    taken: datetime
+    #: What its client has found out about the meter.
+    findings: Mapping[str, Any]
+
+
 @callback
-def async_hand_over(hass: HomeAssistant, unique_id: str, reading: Reading, taken: datetime) -> None:
+def async_hand_over(hass: HomeAssistant, unique_id: str, read: HandedOver) -> None:
     """Spare a meter that was just read the reading with which setting it up begins.
 
     That may take minutes, during which the user's dialog stays open, and some of a battery.
     """
-    hass.data.setdefault(_HANDED_OVER, {})[unique_id] = (reading, taken)
+    hass.data.setdefault(_HANDED_OVER, {})[unique_id] = read
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +182,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Add to the data of a reading what still holds of earlier ones."""
 
     @callback
-    def _async_handed_over(self) -> tuple[Reading, datetime] | None:
-        """Return what a flow has just read for this entry, and when; once."""
+    def _async_handed_over(self) -> HandedOver | None:
+        """Return what a flow has just read for this entry; once."""
         handed_over = self.hass.data.get(_HANDED_OVER, {})
         return handed_over.pop(str(self.config_entry.unique_id), None)
 

@@ -67,9 +67,9 @@ class PushedCoordinator(OneMeterCoordinator):
     def _async_take_handed_over(self) -> None:
         """Take what a flow has just heard, of a meter that may not speak again for a while."""
         if handed_over := self._async_handed_over():
-            reading, taken = handed_over
-            if (dt_util.utcnow() - taken).total_seconds() < self._cadence.silence:
-                self._async_take(reading)
+            age = dt_util.utcnow() - handed_over.taken
+            if age.total_seconds() < self._cadence.silence:
+                self._async_take(handed_over.reading)
 
     @override
     async def _async_follow(self) -> None:

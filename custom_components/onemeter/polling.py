@@ -17,6 +17,7 @@ from homeassistant.util import dt as dt_util
 from .connection import make_polled_client
 from .const import CONF_BATTERY
 from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
+from .findings import Findings
 from .live import LiveRegisters
 from .meter import Key, MeterError, PolledClient, Reading, Register
 from .meter.errors import MeterConnectionError, MeterSilentError, OtherMeterError, PortLostError
@@ -62,6 +63,7 @@ class PolledCoordinator(OneMeterCoordinator):
         self._on_battery: bool = entry.data.get(CONF_BATTERY, False)
         self._pauses = _PAUSES_ON_BATTERY if self._on_battery else _PAUSES
         self._live = LiveRegisters(hass, entry, self.client)
+        self._findings = Findings(hass, entry, self.client)
         #: Live registers that no readout has told again yet: it may never do so.
         self._watched: Mapping[Key, Register] = {}
         self._attempt_failed: MeterError | None = None
@@ -93,6 +95,11 @@ class PolledCoordinator(OneMeterCoordinator):
         """
         with suppress(UpdateFailed, ConfigEntryAuthFailed):
             await self.async_read_now()
+
+    @override
+    async def _async_setup(self) -> None:
+        await super()._async_setup()
+        await self._findings.async_load()
 
     @override
     async def _async_wait_for_first(self) -> None:
@@ -135,6 +142,7 @@ class PolledCoordinator(OneMeterCoordinator):
                 self._readout_ended = asyncio.Event()
                 if error is None:
                     wait = SHORTEST_WAIT
+                    await self._findings.async_keep()
                     await self._async_rest_until_due(started)
                 else:
                     wait = await self._async_rest_until_retry(error, wait)
@@ -147,7 +155,8 @@ class PolledCoordinator(OneMeterCoordinator):
         """Take what a flow has just read; return when, if that will do instead of a readout."""
         if (handed_over := self._async_handed_over()) is None:
             return None
-        reading, taken = handed_over
+        reading, taken, findings = handed_over
+        self.client.recall(findings)
         # Watching begins after a readout.
         if self._live.pause == 0 or next_due(taken, self.interval) < dt_util.utcnow():
             return None

@@ -61,6 +61,12 @@ class Probe:
         return DLMS_LISTEN_SECONDS if self._is_dlms else LISTEN_SECONDS
 
     @property
+    def findings(self) -> Mapping[str, Any]:
+        """What was found out about the meter, if it is one that is asked."""
+        client = self._clients[-1]
+        return client.findings() if isinstance(client, PolledClient) else {}
+
+    @property
     def received(self) -> int:
         """How many bytes have come so far."""
         return sum(client.counters.received for client in self._clients)

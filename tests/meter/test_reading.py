@@ -65,6 +65,10 @@ def test_get_returns_the_first_current_value() -> None:
         # Two manufacturers may give the same number.
         (Identity("00000008", "TST", "DEMO"), "TST00000008", "00000008"),
         (Identity("ab 8", "TST", ""), "TSTAB8", "ab 8"),
+        (Identity("00000008", "TST"), "TST00000008", "00000008"),
+        # Some tell it in the number.
+        (Identity("TST0008", "TST"), "TST0008", "TST0008"),
+        (Identity("0654535400000008", "TST"), "0654535400000008", "0654535400000008"),
         (Identity("00000000", "TST", "DEMO"), None, "00000000"),
         (Identity(None, "TST", "DEMO"), None, None),
         (

@@ -1,9 +1,10 @@
 """What a client is: the one way in which a meter is read, whatever it speaks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Any
 
 from .errors import MeterError
 from .line import LineSettings
@@ -85,6 +86,16 @@ class PolledClient(ABC):
         Raises MeterConnectionError, MeterSilentError, UnknownDataError, ChecksumError,
         NoReadoutError.
         """
+
+    def findings(self) -> Mapping[str, Any]:
+        """Return what was found out about the meter that spares a later client the search.
+
+        Of JSON's types only, without secrets; empty where there is nothing of the kind.
+        """
+        return {}
+
+    def recall(self, findings: Mapping[str, Any]) -> None:  # noqa: B027 - few have anything to recall
+        """Take the findings of an earlier client; what is no such thing is found out again."""
 
     @abstractmethod
     def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:

@@ -52,8 +52,15 @@ class Identity:
         normal = "".join(self.meter_id.split()).upper()
         if not normal.strip("0"):
             return None
-        # As text it is a serial number, which two manufacturers may give alike.
-        return normal if self.ident is None else f"{self.manufacturer}{normal}"
+        if self.manufacturer is None or self._names_manufacturer(normal):
+            return normal
+        # Two manufacturers may give the same serial number.
+        return f"{self.manufacturer}{normal}"
+
+    def _names_manufacturer(self, meter_id: str) -> bool:
+        """Tell whether an id holds the manufacturer's letters, as text or as octets."""
+        letters = str(self.manufacturer)
+        return meter_id.startswith(letters) or letters.encode().hex().upper() in meter_id
 
     @property
     def name(self) -> str | None:

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.onemeter.meter import Obis
-from custom_components.onemeter.meter.dlms.client import DlmsClient
 from custom_components.onemeter.meter.dlms.memory import Memory
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
@@ -20,6 +19,7 @@ from custom_components.onemeter.meter.dlms.settings import (
     Protection,
     Transport,
 )
+from custom_components.onemeter.meter.dlms.wanted import usual_objects
 from custom_components.onemeter.meter.errors import MeterSilentError, RefusedError
 from simulator import dlms
 from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, Parameters, Profile
@@ -196,11 +196,53 @@ async def test_memory_survives(tmp_path: Path) -> None:
     async with plugged_in(tmp_path, meter) as line:
         client = client_at(line)
         first = await client.read()
-        kept = Memory.from_json(json.loads(json.dumps(client.memory.as_json())))
-        assert kept == client.memory
-        other = DlmsClient(line.url, client.line, client.settings, None, kept)
+        kept = json.loads(json.dumps(client.findings()))
+        other = client_at(line)
+        other.recall(kept)
+        before = meter.count("get")
         reading = await other.read()
+        asked = meter.count("get") - before
+    assert other.findings() == kept
     assert [r.obis for r in reading.registers] == [r.obis for r in first.registers]
+    # The object list alone takes as many.
+    assert asked < before / 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"transport": "pigeon"},
+        {"address": "xy"},
+        {"objects": [[3, 0, "0100"]]},
+        {"objects": [[3, 0]]},
+        {"objects": None},
+    ],
+)
+async def test_memory_that_makes_no_sense_is_left_alone(
+    tmp_path: Path, damage: dict[str, Any]
+) -> None:
+    async with plugged_in(tmp_path, DlmsMeter()) as line:
+        client = client_at(line)
+        await client.read()
+        found = client.findings()
+        client.recall({})
+        client.recall({**found, **damage})
+        assert client.findings() == found
+
+
+def test_guessed_objects_are_not_remembered() -> None:
+    assert Memory(objects=usual_objects()).as_json()["objects"] == []
+
+
+async def test_name_that_is_not_always_told_is_kept(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line)
+        first = await client.read()
+        del meter.objects["0-0:42.0.0*255"]
+        reading = await client.read()
+    assert reading.meter == first.meter
+    assert first.meter.manufacturer is not None
 
 
 async def test_another_meter_is_looked_at_anew(tmp_path: Path) -> None:

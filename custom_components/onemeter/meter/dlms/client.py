@@ -1,9 +1,10 @@
 """The DLMS client: asks a meter for its registers, its load profile, and all of its objects."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, tzinfo
-from typing import Final, override
+from typing import Any, Final, override
 
 from ..client import PolledClient
 from ..errors import MeterSilentError
@@ -34,7 +35,6 @@ class DlmsClient(PolledClient):
         line: LineSettings,
         settings: DlmsSettings,
         counter: InvocationCounter | None,
-        memory: Memory | None = None,
     ) -> None:
         """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet.
 
@@ -43,14 +43,23 @@ class DlmsClient(PolledClient):
         """
         super().__init__(url, line)
         self.settings = settings
-        self._memory = Memory() if memory is None else memory
+        self._memory = Memory()
         connector = Connector(url, line, settings, self._memory, self.counters)
         self._access = Access(connector, settings, self._memory, counter, url)
 
     @property
     def memory(self) -> Memory:
-        """What was found out about the meter, for a later client."""
+        """What was found out about the meter."""
         return self._memory
+
+    @override
+    def findings(self) -> Mapping[str, Any]:
+        return self._memory.as_json()
+
+    @override
+    def recall(self, findings: Mapping[str, Any]) -> None:
+        with suppress(ValueError, KeyError, TypeError):
+            self._memory.recall(findings)
 
     @override
     async def read(self) -> Reading:

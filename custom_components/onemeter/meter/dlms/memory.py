@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from ..obis import Obis
 from ..reading import Identity
 from .cosem import CosemObject, ScalerUnit
 from .settings import Transport
+from .wanted import usual_objects
 
 
 @dataclass(slots=True)
@@ -39,53 +40,43 @@ class Memory:
         self.takes_lists, self.list_size = True, 64
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is worth keeping beyond the process, of JSON's types only."""
+        """Return what is worth keeping beyond the process, of JSON's types only.
+
+        Scalers are not: a meter that was given new ones would be read wrongly for good.
+        """
         meter = self.meter or Identity()
+        is_guess = self.objects is None or self.objects == usual_objects()
         return {
             "transport": self.transport,
             "address": None if self.address is None else self.address.hex(),
             "meter_id": meter.meter_id,
             "manufacturer": meter.manufacturer,
             "device_id": meter.device_id,
-            "objects": None if self.objects is None else [_line(entry) for entry in self.objects],
-            "scalers": {
-                str(obis): None if found is None else [found.scaler, found.unit]
-                for obis, found in self.scalers.items()
-            },
-            "refused": sorted(attribute.hex() for attribute in self.refused),
-            "takes_lists": self.takes_lists,
-            "list_size": self.list_size,
+            "objects": [] if is_guess else [_line(entry) for entry in self.objects or ()],
         }
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
+    def recall(self, content: Mapping[str, Any]) -> None:
         """Take what as_json() has returned.
 
-        Raises ValueError, KeyError or TypeError for anything else.
+        Raises ValueError, KeyError or TypeError for anything else, and has taken nothing then.
         """
-        objects = content["objects"]
         transport, address = content["transport"], content["address"]
-        return cls(
+        meter_id, manufacturer = content["meter_id"], content["manufacturer"]
+        kept = Memory(
             transport=None if transport is None else Transport(transport),
             address=None if address is None else bytes.fromhex(address),
-            meter=Identity(
-                content["meter_id"], content["manufacturer"], device_id=content["device_id"]
-            ),
-            objects=None if objects is None else tuple(map(_object, objects)),
-            scalers={
-                Obis.parse(code): None if found is None else ScalerUnit(*found)
-                for code, found in content["scalers"].items()
-            },
-            refused={bytes.fromhex(attribute) for attribute in content["refused"]},
-            takes_lists=bool(content["takes_lists"]),
-            list_size=int(content["list_size"]),
+            meter=Identity(meter_id, manufacturer, device_id=content["device_id"]),
+            objects=tuple(map(_object, content["objects"])) or None,
         )
+        self.forget_objects()
+        self.transport, self.address = kept.transport, kept.address
+        self.meter, self.objects = kept.meter, kept.objects
 
 
 def _line(entry: CosemObject) -> list[int | str]:
-    return [entry.class_id, entry.version, str(entry.obis)]
+    return [entry.class_id, entry.version, bytes(entry.obis).hex()]
 
 
 def _object(line: tuple[int, int, str]) -> CosemObject:
-    class_id, version, code = line
-    return CosemObject(class_id, version, Obis.parse(code))
+    class_id, version, name = line
+    return CosemObject(class_id, version, Obis.from_bytes(bytes.fromhex(name)))

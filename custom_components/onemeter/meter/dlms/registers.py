@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 import re
 from typing import Final
@@ -75,10 +76,13 @@ class Reader:
         memory = self._memory
         known = memory.meter
         found = await self._read(addresses)
-        if known is not None and found.meter.unique_id != known.unique_id:
+        if known is not None and found.meter.meter_id != known.meter_id:
             # It is another meter, which may have others.
             memory.forget_objects()
             found = await self._read(addresses)
+        elif known is not None and found.meter.manufacturer is None:
+            # It does not always tell its name.
+            found = replace(found, meter=known)
         memory.meter = found.meter
         return found
 
