@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 import struct
-from typing import Final
+from typing import Any, Final
 
 from ..errors import TelegramError
 from ..reading import Reading, Register
@@ -42,8 +42,8 @@ class _Layout:
     unpack: Callable[[bytes], tuple[bytes | int, ...]]
     constants: tuple[bytes | int, ...]
     numbers: tuple[bytes | int, ...]
-    #: For each of the numbers, the index of its register and the scaler; None for anything else.
-    places: Sequence[tuple[int, int] | None]
+    #: Which of the numbers are those of a register: their index, that of the register, the scaler.
+    places: Sequence[tuple[int, int, int]]
     registers: list[Register]
     reading: Reading
     #: Where the date-time of the notification begins, and that of the list if it counts instead.
@@ -63,16 +63,16 @@ class _Layout:
             time = decode_date_time(apdu[start : start + TIME_LENGTH])
             if time is None:
                 return None
-        numbers = fields[1::2]
+        for start in self.times:
+            if decode_date_time(apdu[start : start + TIME_LENGTH]) is None:
+                return None
+        numbers: tuple[Any, ...] = fields[1::2]
         before, registers = self.numbers, self.registers
-        if not all(decode_date_time(apdu[start:][:TIME_LENGTH]) for start in self.times):
-            return None
-        for place, number, old in zip(self.places, numbers, before, strict=True):
-            if number != old and place is not None and isinstance(number, int):
-                index, scaler = place
+        for place, index, scaler in self.places:
+            number = numbers[place]
+            if number != before[place]:
                 register = registers[index]
-                value = scaled(number, scaler)
-                registers[index] = Register(register.obis, value, register.unit)
+                registers[index] = Register(register.obis, scaled(number, scaler), register.unit)
         self.numbers = numbers
         return Reading(self.reading.meter, time, tuple(registers), raw)
 
@@ -148,7 +148,7 @@ def _layout(
     parts.append(f"{len(apdu) - end}s")
     unpack = struct.Struct("".join(parts)).unpack
     fields = unpack(apdu)
-    places = [place for _, _, place in variables]
+    places = [(number, *place) for number, (_, _, place) in enumerate(variables) if place]
     registers = list(reading.registers)
     return _Layout(unpack, fields[::2], fields[1::2], places, registers, reading, None, None)
 

@@ -1,6 +1,7 @@
 """Points in time as COSEM writes them (IEC 62056-6-2, 4.1.6.1)."""
 
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Final
 
 #: Bytes of a date-time: year (2), month, day, day of the week, hour, minute, second, hundredths,
@@ -28,13 +29,18 @@ def decode_date_time(octets: bytes, *, invert: bool = False) -> datetime | None:
     if deviation != _NO_DEVIATION:
         if abs(deviation) > _DEVIATION_MAX:
             return None
-        zone = timezone(timedelta(minutes=deviation if invert else -deviation))
+        zone = _zone(deviation if invert else -deviation)
     second = 0 if second == _UNSPECIFIED else second
     hundredths = 0 if hundredths == _UNSPECIFIED else hundredths
     try:
         return datetime(year, month, day, hour, minute, second, hundredths * 10_000, zone)
     except ValueError:
         return None
+
+
+@cache
+def _zone(minutes: int) -> timezone:
+    return timezone(timedelta(minutes=minutes))
 
 
 def encode_date_time(time: datetime, *, invert: bool = False) -> bytes:
