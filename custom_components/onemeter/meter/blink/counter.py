@@ -63,6 +63,7 @@ class ImpulseCounter:
         #: The earliest time at which the last impulse can have come.
         self._earliest: int | None = None
         self._last_interval = 0
+        self._stopped: int | None = None
         self._source = CountingSource(self.spacing // edges or 1)
 
     @property
@@ -127,8 +128,18 @@ class ImpulseCounter:
         self._offset, self._base = offset, self.impulses
         return off
 
+    def stop(self, at: int) -> None:
+        """Take that nobody looks for impulses from a time on, until start()."""
+        self._stopped = at
+
+    def start(self, at: int) -> None:
+        """Take that impulses are looked for again."""
+        if self._stopped is not None:
+            self.unseen(at - self._stopped)
+            self._stopped = None
+
     def unseen(self, duration: int) -> None:
-        """Take that impulses could not be seen for a while (ns), such as when a port was lost.
+        """Take that impulses could not be seen for a while (ns).
 
         How many were missed is estimated by the last interval. What begins is a new series.
         """

@@ -1,7 +1,6 @@
 """What the maker's own S10 sender tells by MQTT: which lights have flashed, and when."""
 
 import json
-import math
 import re
 from typing import Final, NamedTuple
 
@@ -12,6 +11,9 @@ TOPIC: Final = "onemeter/s10/v1"
 
 #: Between the digits of an address.
 _SEPARATORS: Final = re.compile(r"[\s:.-]")
+#: A time stamp that is written as text, and what no clock gives.
+_DIGITS: Final = re.compile(r"\d{1,15}", re.ASCII)
+_END_OF_TIME: Final = 10**15
 #: How many flashes and senders are remembered, since a broker may deliver a message twice.
 _FLASHES: Final = 256
 _SENDERS: Final = 64
@@ -59,9 +61,9 @@ def _milliseconds(value: object) -> int | None:
     match value:
         case bool():
             return None
-        case str() if value.isascii() and value.strip().isdigit():
+        case str() if _DIGITS.fullmatch(value.strip()):
             return int(value) or None
-        case int() | float() if math.isfinite(value) and value > 0:
+        case int() | float() if 0 < value < _END_OF_TIME:
             return int(value)
     return None
 
