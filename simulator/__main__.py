@@ -1,4 +1,4 @@
-"""The simulator's command line: ``python -m simulator sml | iec62056 | dlms | replay``."""
+"""The simulator's command line: ``python -m simulator sml | iec62056 | dlms | blink | replay``."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ import sys
 import time
 
 from . import arguments
+from .blink import command as blink_command
 from .dlms import command as dlms_command
 from .household import Household
 from .iec62056 import command
@@ -28,6 +29,7 @@ examples:
   %(prog)s sml --tcp 127.0.0.1:5000 --lose 0.001       ... behind a bridge, with a bad probe
   %(prog)s iec62056 --pty /tmp/meter                   a meter that has to be asked
   %(prog)s dlms --pty /tmp/meter --authentication lls --password 12345678
+  %(prog)s blink --pty /tmp/meter --impulses-per-kwh 1000
   %(prog)s replay telegrams.bin --pty /tmp/meter       what a real meter once said
 
 "%(prog)s sml --help" and the like list all options. Ctrl-C ends the simulator.
@@ -114,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="sml | iec62056 | dlms | replay")
+    commands = parser.add_subparsers(
+        required=True, metavar="sml | iec62056 | dlms | blink | replay"
+    )
 
     port = argparse.ArgumentParser(add_help=False)
     group = port.add_argument_group("port")
@@ -233,6 +237,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     dlms.set_defaults(run=dlms_command.run, speed=dlms_command.first_speed)
     dlms_command.add_options(dlms)
+
+    blink = commands.add_parser(
+        "blink",
+        parents=[port, speed],
+        help="a meter whose light flashes",
+        description="A meter that says nothing but flashes for each impulse, in front of a\n"
+        "household with solar panels, seen at the receive line of a serial port. In the end it\n"
+        "says how often it has flashed.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    blink.set_defaults(run=blink_command.run, speed=_speed)
+    blink_command.add_options(blink)
 
     again = commands.add_parser(
         "replay",

@@ -96,7 +96,8 @@ PORT_SCHEMA = probatio.Schema(
             SerialPortSelector(), probatio.Strip, probatio.Length(min=1)
         ),
         probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): select(
-            CONF_PROTOCOL, [protocol.value for protocol in Protocol]
+            CONF_PROTOCOL,
+            [protocol.value for protocol in Protocol if protocol is not Protocol.BLINK],
         ),
         probatio.Required(SECTION_LINE): section(
             probatio.Schema(

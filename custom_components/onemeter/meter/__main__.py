@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from .arguments import dlms_of, keys_of, line_of, parser, refuse, sign_on_of
+from .arguments import dlms_of, impulses_of, keys_of, line_of, parser, refuse, sign_on_of
 from .client import Counters, PolledClient
 from .errors import TelegramError
 from .iec62056 import Iec62056Decoder, Profile, decode_profile, profile_text
@@ -146,10 +146,31 @@ def _listen(options: argparse.Namespace, output: _Output) -> Counters:
     from .listen import listen  # noqa: PLC0415
 
     protocol = Protocol(options.protocol)
+    if protocol is Protocol.BLINK:
+        return _count(options, output)
     line = line_of(options, PUSHED_LINE[protocol])
     keys = keys_of(options) if protocol is Protocol.DLMS else None
     client = create_pushed_client(protocol, options.port, line, keys)
     listen(client, output.show, _complain, count=options.count, seconds=options.seconds)
+    return client.counters
+
+
+def _count(options: argparse.Namespace, output: _Output) -> Counters:
+    from .blink.client import BlinkClient  # noqa: PLC0415
+    from .listen import listen  # noqa: PLC0415
+
+    settings, counter = impulses_of(options)
+    line = line_of(options, PUSHED_LINE[Protocol.BLINK])
+    client = BlinkClient(options.port, line, counter, settings)
+
+    def show(reading: Reading) -> None:
+        output.write(as_json(reading) | {"impulses": counter.impulses})
+
+    listen(client, show, _complain, count=options.count, seconds=options.seconds)
+    if client.counters.good and output.lines != options.count:
+        # What has been counted since the last reading.
+        with suppress(BrokenPipeError):
+            show(client.reading())
     return client.counters
 
 

@@ -11,6 +11,9 @@ import sys
 from typing import Final, NoReturn, override
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from .blink.arguments import add_blink, blink_of
+from .blink.counter import ImpulseCounter
+from .blink.settings import BlinkSettings
 from .dlms.arguments import add_dlms, counter_of, dlms_settings_of
 from .dlms.counters import InvocationCounter
 from .dlms.settings import DlmsSettings, Keys, parse_key
@@ -33,10 +36,12 @@ examples:
   onemeter listen --protocol dlms --port /dev/ttyUSB0 --encryption-key @guek.txt
   onemeter read --protocol dlms --port /dev/ttyUSB0 --client 1 --password @password.txt
   onemeter objects --protocol dlms --port socket://192.168.1.20:4059
+  onemeter listen --protocol blink --port /dev/ttyUSB0 --impulses-per-kwh 1000
 
 Each reading is one line of JSON on standard output, each row of a load profile too. The last line
 on standard error counts the telegrams that became a reading, that arrived damaged, and that were
-something other than a reading; with dlms, also those that a key is missing or wrong for.
+something other than a reading; with dlms, also those that a key is missing or wrong for. With
+blink they are the impulses that were counted, none, and those that came too fast to be any.
 
 exit status:
   0  at least one reading
@@ -77,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help="decode a file of received bytes",
         description="Decode a file of received bytes: one line of JSON for each reading.",
     )
-    _add_protocol(decode, *Protocol)
+    _add_protocol(decode, *(protocol for protocol in Protocol if protocol is not Protocol.BLINK))
     decode.add_argument(
         "--object",
         choices=("telegram", "body", "profile"),
@@ -97,8 +102,9 @@ def parser() -> argparse.ArgumentParser:
         " reading, until Ctrl-C.",
     )
     _add_protocol(listen, *PUSHED_LINE)
-    _add_port(listen, "sml: 9600 8N1, iec62056: 9600 7E1, dlms: 2400 8E1; P1 ports: 115200")
+    _add_port(listen, "sml, blink: 9600 8N1, iec62056: 9600 7E1, dlms: 2400 8E1; P1 ports: 115200")
     _add_keys(listen)
+    add_blink(listen)
     listen.add_argument("--count", type=_above_zero(int), metavar="N", help="end after N readings")
     listen.add_argument(
         "--seconds", type=_above_zero(float), metavar="S", help="end after S seconds"
@@ -353,6 +359,17 @@ def dlms_of(options: argparse.Namespace) -> tuple[DlmsSettings, InvocationCounte
     except (OSError, ValueError) as err:
         refuse(getattr(err, "strerror", None) or err)
     return settings, counter_of(settings)
+
+
+def impulses_of(options: argparse.Namespace) -> tuple[BlinkSettings, ImpulseCounter]:
+    """Return how impulses are seen, and what counts them.
+
+    Raises SystemExit with status 2 without an impulse constant, or with one that no meter has.
+    """
+    try:
+        return blink_of(options)
+    except ValueError as err:
+        refuse(err)
 
 
 def refuse(trouble: object) -> NoReturn:

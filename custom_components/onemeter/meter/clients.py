@@ -1,5 +1,8 @@
 """How the client of each protocol is made."""
 
+from .blink.client import BlinkClient
+from .blink.counter import ImpulseCounter
+from .blink.settings import BlinkSettings
 from .client import PolledClient, PushedClient
 from .dlms.client import DlmsClient
 from .dlms.counters import InvocationCounter
@@ -14,17 +17,27 @@ from .sml.client import SmlClient
 
 
 def create_pushed_client(
-    protocol: Protocol, url: str, line: LineSettings | None = None, keys: Keys | None = None
+    protocol: Protocol,
+    url: str,
+    line: LineSettings | None = None,
+    settings: Keys | BlinkSettings | None = None,
+    counter: ImpulseCounter | None = None,
 ) -> PushedClient:
-    """Make the client that listens for this protocol at a port; None is the usual line."""
+    """Make the client that listens for this protocol at a port; None is what is usual.
+
+    BLINK needs the counter. Raises ValueError without it, and for settings of another protocol.
+    """
     line = line or PUSHED_LINE[protocol]
-    match protocol:
-        case Protocol.SML:
+    match protocol, settings:
+        case Protocol.SML, None:
             return SmlClient(url, line)
-        case Protocol.IEC62056:
+        case Protocol.IEC62056, None:
             return Iec62056PushClient(url, line)
-        case Protocol.DLMS:
-            return DlmsPushClient(url, line, keys or Keys())
+        case Protocol.DLMS, Keys() | None:
+            return DlmsPushClient(url, line, settings or Keys())
+        case Protocol.BLINK, BlinkSettings() | None if counter is not None:
+            return BlinkClient(url, line, counter, settings or BlinkSettings())
+    raise ValueError(f"{protocol} is not listened to like this")
 
 
 def create_polled_client(

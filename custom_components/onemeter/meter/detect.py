@@ -6,6 +6,9 @@ from typing import Final
 #: What looks_like() calls bytes that no meter means.
 NOISE: Final = "line noise or wrong speed"
 
+#: What looks_like() calls telegrams.
+TELEGRAMS: Final = frozenset({"SML", "IEC 62056-21", "DLMS"})
+
 #: SML: the escape sequence of its transport, or a list entry that begins with a code of electricity
 #: (BSI TR-03109-1 Anlage, 6.2.1.1 and 7.1).
 _SML = re.compile(rb"\x1b{4}\x01{4}|\x1b{4}\x1a|\x77\x07\x01\x00", re.DOTALL)
@@ -26,8 +29,9 @@ _IEC62056 = re.compile(rb"/[A-Za-z]{3}[0-9A-Z]|\d\.\d{1,2}(?:\.\d{1,2})?(?:[*&]\
 #: Printable characters, and STX, ETX, EOT, ACK, CR, LF, SOH.
 _TEXT = frozenset({*range(0x20, 0x7F), 0x01, 0x02, 0x03, 0x04, 0x06, 0x0A, 0x0D})
 #: What is read above all when the meter speaks slower than the port listens: bytes in which the
-#: line changes its level once at most, and zeros for what is no character at all.
-_SINGLE_EDGE = frozenset({0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF})
+#: line changes its level once at most, and zeros for what is no character at all. A flash of light
+#: is read as one of them, too.
+SINGLE_EDGE: Final = bytes([0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF])
 
 
 def looks_like(data: bytes) -> str | None:
@@ -72,7 +76,7 @@ def _has_hdlc_frame(data: bytes) -> bool:
 def _is_noise(data: bytes) -> bool:
     if len(data) < 8:
         return False
-    if sum(byte in _SINGLE_EDGE for byte in data) >= len(data) / 3:
+    if sum(byte in SINGLE_EDGE for byte in data) >= len(data) / 3:
         return True
     # Otherwise when it is as good as random: of 256 kinds of bytes, 128 random ones show 101.
     sample = data[:128]

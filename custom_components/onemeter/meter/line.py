@@ -1,4 +1,4 @@
-"""The line settings with which a port is opened."""
+"""The line settings with which a port is opened, and its other lines."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,3 +26,12 @@ class LineSettings:
     #: None leaves the line as the driver sets it.
     dtr: bool | None = None
     rts: bool | None = None
+
+
+class ModemLine(StrEnum):
+    """An input among the modem lines of a port."""
+
+    CTS = "cts"
+    DSR = "dsr"
+    DCD = "dcd"
+    RI = "ri"

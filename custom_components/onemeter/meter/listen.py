@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing, suppress
+import signal
 
 from .client import PushedClient
 from .errors import MeterConnectionError, MeterError
@@ -20,7 +21,7 @@ def listen(
     count: int | None,
     seconds: float | None,
 ) -> None:
-    """Show each reading until count, seconds, Ctrl-C, or the loss of the port.
+    """Show each reading until count, seconds, Ctrl-C, a termination, or the loss of the port.
 
     Complains about a port that cannot be used, and says why when no reading comes.
     """
@@ -47,7 +48,11 @@ async def _listen(
     shown = 0
     try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds), aclosing(client.listen()) as readings:
+            async with (
+                asyncio.timeout(seconds) as deadline,
+                aclosing(client.listen()) as readings,
+            ):
+                loop.add_signal_handler(signal.SIGTERM, lambda: deadline.reschedule(loop.time()))
                 async for reading in readings:
                     hint.cancel()
                     show(reading)
@@ -56,3 +61,4 @@ async def _listen(
                         break
     finally:
         hint.cancel()
+        loop.remove_signal_handler(signal.SIGTERM)

@@ -1,6 +1,7 @@
 """The port: the only module that knows how a serial line is opened, read and closed."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 import errno
 import os
@@ -44,6 +45,9 @@ BITS_PER_CHARACTER = 10
 #: Bridges that set the speed of their line themselves.
 _FIXED_SPEED = ("socket://", "tcp://")
 
+#: How URLs of local ports begin.
+_LOCAL = ("device://", "posix://")
+
 _PSEUDO_TERMINALS = "/dev/pts/"
 
 #: The parts of a URL that may be secret: user and password, and the values of its query.
@@ -57,15 +61,21 @@ class Port:
     ``rfc2217://…``, ``esphome://…``. The port is opened for exclusive use.
     """
 
-    def __init__(self, url: str, line: LineSettings) -> None:
-        """Take the port's URL or path, and how to open it. Nothing is opened yet."""
+    def __init__(self, url: str, line: LineSettings, *, modem_lines: bool = False) -> None:
+        """Take the port's URL or path, and how to open it. Nothing is opened yet.
+
+        Drivers watch the modem lines of some ports only where they are asked to.
+        """
         self.url = url
         self.line = line
         #: Bits per second at present.
         self.baudrate = line.baudrate
         #: Whether the speed can be changed from here.
         self.has_speed = not url.startswith(_FIXED_SPEED)
-        self._name = redact(url)
+        #: Whether it is a port of this computer.
+        self.is_local = "://" not in url or url.startswith(_LOCAL)
+        #: What may be shown of the URL.
+        self.name = redact(url)
         #: Whether more bytes may have come than were read.
         self._has_more = True
         self._serial = async_serial_for_url(
@@ -74,6 +84,9 @@ class Port:
             parity=Parity.EVEN if _has_parity(url, line) else Parity.NONE,
             dtr_on_open=PinState.convert(line.dtr),
             rts_on_open=PinState.convert(line.rts),
+            # Linux lets an UART report the edges of its inputs with hardware flow control, or else
+            # only if the loss of a carrier also hangs up the port.
+            rtscts=modem_lines,
             exclusive=True,
         )
 
@@ -129,7 +142,7 @@ class Port:
         except _FAILURES as err:
             raise await self._why_lost(err) from None
         if not data:
-            raise PortLostError(f"{self._name} was closed by the other side", port=self._name)
+            raise PortLostError(f"{self.name} was closed by the other side", port=self.name)
         self._has_more = len(data) == _READ_MAX
         return data
 
@@ -176,6 +189,29 @@ class Port:
                 transport.resume_reading()
         self.baudrate = baudrate
 
+    async def examine[T](self, look: Callable[[int], T]) -> T:
+        """Return what a function finds at the port's file descriptor, in a thread of its own.
+
+        The function must end soon: the port stays open until then. Raises MeterConnectionError for
+        a port that is not of this computer, PortLostError and PortBusyError as read() does.
+        """
+        if not self.is_local:
+            raise self._cannot_open("no port of this computer")
+        transport = self._serial.transport
+        if transport.is_closing():
+            # It knows why.
+            await self.read()
+        descriptor = transport.get_extra_info("serial").fileno()
+        looking = asyncio.get_running_loop().run_in_executor(None, look, descriptor)
+        try:
+            return await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            # Once the port is closed the number of its descriptor is that of something else.
+            await asyncio.wait({looking})
+            raise
+        except OSError as err:
+            raise await self._why_lost(err) from None
+
     async def _close(self) -> None:
         # serialx releases the port in the background also when nobody waits for it.
         if self._serial.is_open:
@@ -185,7 +221,7 @@ class Port:
                 await self._serial.wait_closed()
 
     async def _why_not_opened(self, err: OSError) -> MeterConnectionError:
-        name = self._name
+        name = self.name
         number = _number(err)
         if isinstance(err, TimeoutError):
             reason = "no answer"
@@ -206,15 +242,15 @@ class Port:
         by = await asyncio.to_thread(_programs_using, self.url, besides=os.getpid())
         if by != UNKNOWN:
             return self._busy(by)
-        return PortLostError(f"{self._name} was lost: {_text(err)}", port=self._name)
+        return PortLostError(f"{self.name} was lost: {_text(err)}", port=self.name)
 
     def _busy(self, by: str) -> PortBusyError:
-        message = f"{self._name} is in use by another program ({by})"
-        return PortBusyError(message, port=self._name, by=by)
+        message = f"{self.name} is in use by another program ({by})"
+        return PortBusyError(message, port=self.name, by=by)
 
     def _cannot_open(self, reason: str) -> MeterConnectionError:
-        message = f"{self._name} cannot be opened: {reason}"
-        return MeterConnectionError(message, port=self._name, reason=reason)
+        message = f"{self.name} cannot be opened: {reason}"
+        return MeterConnectionError(message, port=self.name, reason=reason)
 
 
 def _has_parity(url: str, line: LineSettings) -> bool:

@@ -14,6 +14,8 @@ class Protocol(StrEnum):
     IEC62056 = "iec62056"
     #: DLMS/COSEM, polled or pushed (IEC 62056-46, -47, -5-3 and -6-2).
     DLMS = "dlms"
+    #: The impulses of the meter's light, each of which is the same energy.
+    BLINK = "blink"
 
 
 #: The line settings with which meters of each protocol push.
@@ -21,6 +23,7 @@ PUSHED_LINE = {
     Protocol.SML: LineSettings(baudrate=9600),
     Protocol.IEC62056: LineSettings(baudrate=9600, framing=Framing.SEVEN_EVEN),
     Protocol.DLMS: LineSettings(baudrate=2400, framing=Framing.EIGHT_EVEN),
+    Protocol.BLINK: LineSettings(baudrate=9600),
 }
 #: The line settings with which meters of each protocol are spoken to first.
 POLLED_LINE = {

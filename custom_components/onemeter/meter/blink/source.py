@@ -1,0 +1,124 @@
+"""Flashes as a port tells them: bytes received, or edges of a modem line."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+import time
+from typing import Final
+
+from ..errors import MeterConnectionError
+from ..line import LineSettings, ModemLine
+from ..modem import COUNT_WRAPS, LOOK_SECONDS, LineState, look, watch
+from ..port import BITS_PER_CHARACTER, Port
+from .settings import Source
+
+_MILLISECOND: Final = 10**6
+#: How late a single byte of a local port may be read: more than an adapter holds it back, and than
+#: an event loop is busy as a rule.
+_LATE: Final = 20 * _MILLISECOND
+#: Bytes that are read together, or that come through a network, tell next to nothing of when they
+#: came.
+_ANY_TIME: Final = 60_000 * _MILLISECOND
+#: Bytes that are read within this time belong to one long flash. Two flashes must be as far apart,
+#: end to beginning.
+_LONG_FLASH: Final = 50 * _MILLISECOND
+#: Seconds between two looks at edges that the driver counts, and for which levels are looked at in
+#: one go where it does not.
+_COUNTED_SECONDS: Final = 0.1
+_WATCHED_SECONDS: Final = 0.25
+
+#: Takes how many flashes or edges there were, when that was seen, and by how much that may be late
+#: (ns).
+type Take = Callable[[int, int, int], None]
+#: Takes bytes, and when they were read.
+type TakeBytes = Callable[[bytes, int], None]
+
+
+def rate_limit(source: Source, line: LineSettings) -> int:
+    """Return how many flashes per second a source can tell apart.
+
+    Of modem lines it is that of a driver that does not count edges: others lose none that reaches
+    the driver, but adapters may look at the lines only now and then.
+    """
+    match source:
+        case Source.RX:
+            return line.baudrate // BITS_PER_CHARACTER
+        case Source.LONG:
+            # As long as it may be, and as long a pause.
+            return 10**9 // (2 * _LONG_FLASH)
+    return round(1 / (4 * LOOK_SECONDS))
+
+
+class ByteFlashes:
+    """Finds flashes among the bytes of a port, where each byte is one."""
+
+    def __init__(self, *, is_local: bool) -> None:
+        """Take whether bytes are read soon after they came."""
+        self._late = _LATE if is_local else _ANY_TIME
+
+    def feed(self, data: bytes, at: int) -> tuple[int, int, int]:
+        """Take bytes read at a time; return what Take takes."""
+        return len(data), at, self._late if len(data) == 1 else _ANY_TIME
+
+
+class LongFlashes:
+    """Finds flashes among the bytes of a port, where a flash is many bytes."""
+
+    def __init__(self, baudrate: int) -> None:
+        """Take the speed, at which zeros come for as long as a flash lasts."""
+        self._character = BITS_PER_CHARACTER * 10**9 // baudrate
+        self._last: int | None = None
+
+    def feed(self, data: bytes, at: int) -> tuple[int, int, int]:
+        """Take bytes read at a time, one at least; return what Take takes."""
+        began = at - (len(data) - 1) * self._character
+        is_new = self._last is None or began - self._last >= _LONG_FLASH
+        self._last = at
+        return int(is_new), at, _LATE
+
+
+async def receive(port: Port, take: TakeBytes) -> None:
+    """Hand over bytes as they come, for ever.
+
+    Raises MeterConnectionError when the port is lost.
+    """
+    while True:
+        data = await port.read()
+        take(data, time.monotonic_ns())
+
+
+async def follow(port: Port, line: ModemLine, take: Take) -> None:
+    """Count the edges of a modem line, for ever: by the driver's counts, or else by looking.
+
+    Raises MeterConnectionError for a port without such lines, and when it is lost.
+    """
+    state = await _state(port, line)
+    while state.edges is not None:
+        await asyncio.sleep(_COUNTED_SECONDS)
+        before, state = state, await _state(port, line)
+        if state.edges is None or before.edges is None:
+            break
+        edges = (state.edges - before.edges) % COUNT_WRAPS
+        if not edges and state.level != before.level:
+            # There are drivers that tell counts, and count nothing.
+            take(_edges(line, state), state.at, state.at - before.at)
+            break
+        if edges:
+            take(edges, state.at, state.at - before.at)
+    while True:
+        looking = partial(watch, line=line, level=state.level, seconds=_WATCHED_SECONDS)
+        for state in await port.examine(looking):
+            take(_edges(line, state), state.at, _LATE)
+
+
+def _edges(line: ModemLine, state: LineState) -> int:
+    """Return how many edges a change of level is, as drivers count them."""
+    return int(line is not ModemLine.RI or not state.level)
+
+
+async def _state(port: Port, line: ModemLine) -> LineState:
+    state = await port.examine(partial(look, line=line))
+    if state is None:
+        reason = "no modem lines"
+        raise MeterConnectionError(f"{port.name} has {reason}", port=port.name, reason=reason)
+    return state

@@ -1,0 +1,89 @@
+"""The modem lines of a serial port, by its file descriptor: their levels, and who counts edges.
+
+Functions that may block, since an adapter may have to be asked: not for the event loop.
+"""
+
+import array
+from collections.abc import Sequence
+import errno
+import fcntl
+import termios
+import time
+from typing import Final, NamedTuple
+
+from .line import ModemLine
+
+#: Seconds between two looks at a line whose edges the driver does not count. A level that lasts
+#: less than twice as long may be missed.
+LOOK_SECONDS: Final = 0.005
+#: Where an edge count wraps.
+COUNT_WRAPS: Final = 2**32
+#: Integers of the kernel's serial_icounter_struct.
+_COUNTS: Final = 20
+#: What drivers answer that have no such thing.
+_HAS_NONE: Final = frozenset({errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+
+
+#: The line's bit among the levels, and its place among the counts.
+_BITS: Final = {
+    ModemLine.CTS: termios.TIOCM_CTS,
+    ModemLine.DSR: termios.TIOCM_DSR,
+    ModemLine.RI: termios.TIOCM_RNG,
+    ModemLine.DCD: termios.TIOCM_CAR,
+}
+_PLACES: Final = {ModemLine.CTS: 0, ModemLine.DSR: 1, ModemLine.RI: 2, ModemLine.DCD: 3}
+
+
+class LineState(NamedTuple):
+    """What is known of a line at a time (nanoseconds of the monotonic clock)."""
+
+    at: int
+    level: bool
+    #: Edges that the driver has counted, modulo 2^32; None where it counts none.
+    edges: int | None
+
+
+def look(descriptor: int, line: ModemLine) -> LineState | None:
+    """Return the state of a line; None at a port that has no such lines.
+
+    Raises OSError for a port that is gone.
+    """
+    level = _level(descriptor, line)
+    if level is None:
+        return None
+    counts = array.array("i", bytes(_COUNTS * array.array("i").itemsize))
+    has_counts = _ioctl(descriptor, termios.TIOCGICOUNT, counts)
+    edges = counts[_PLACES[line]] % COUNT_WRAPS if has_counts else None
+    return LineState(time.monotonic_ns(), level, edges)
+
+
+def watch(descriptor: int, line: ModemLine, level: bool, seconds: float) -> Sequence[LineState]:  # noqa: FBT001
+    """Look at a line again and again; return its state whenever the level has changed.
+
+    Raises OSError for a port that is gone.
+    """
+    changes: list[LineState] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = _level(descriptor, line)
+        if now is not None and now != level:
+            level = now
+            changes.append(LineState(time.monotonic_ns(), level, None))
+        time.sleep(LOOK_SECONDS)
+    return changes
+
+
+def _level(descriptor: int, line: ModemLine) -> bool | None:
+    levels = array.array("i", [0])
+    return bool(levels[0] & _BITS[line]) if _ioctl(descriptor, termios.TIOCMGET, levels) else None
+
+
+def _ioctl(descriptor: int, request: int, buffer: array.array[int]) -> bool:
+    """Fill a buffer; return whether the driver knows the request."""
+    try:
+        fcntl.ioctl(descriptor, request, buffer)
+    except OSError as err:
+        if err.errno in _HAS_NONE:
+            return False
+        raise
+    return True

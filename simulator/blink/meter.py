@@ -1,0 +1,46 @@
+"""When a meter's light flashes: once for so much energy of the household behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
+from typing import Final
+
+from simulator.household import Household
+
+#: Tenths of a watt times seconds in a kWh.
+_KWH: Final = 36_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlinkingMeter:
+    """A meter in front of a household. Times are in seconds since 1970."""
+
+    household: Household
+    #: Its impulse constant, imp/kWh.
+    per_kwh: Fraction = Fraction(1000)
+    #: Whether the light counts what is fed in.
+    is_export: bool = False
+
+    def impulses(self, time: int) -> int:
+        """Return how many impulses there were up to the beginning of a second."""
+        return int(self._energy(time) * self.per_kwh // _KWH)
+
+    def flashes(self, time: float) -> Iterator[float]:
+        """Yield when the light flashes, from a time on, for ever."""
+        for second in count(int(time)):
+            before, after = self._energy(second), self._energy(second + 1)
+            for impulse in range(self.impulses(second) + 1, self.impulses(second + 1) + 1):
+                at = second + float((impulse * _KWH / self.per_kwh - before) / (after - before))
+                if at >= time:
+                    yield at
+
+    def _energy(self, time: int) -> int:
+        energy = self.household.energy(time)
+        return energy.exported if self.is_export else energy.imported
+
+
+def steady(rate: float, time: float) -> Iterator[float]:
+    """Yield when a light flashes that does so many times per second, for ever."""
+    for number in count(1):
+        yield time + number / rate
