@@ -3,17 +3,21 @@
 import asyncio
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_PORT, Platform
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
 
 from .connection import is_polled
-from .const import CONF_BATTERY, CONF_SYSTEM_TITLE
+from .const import CONF_BATTERY, CONF_SYSTEM_TITLE, DOMAIN
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
+from .counting import BlinkCoordinator
 from .findings import async_forget_findings
 from .following import PushedCoordinator
 from .invocation_counter import async_forget_counters
 from .issues import Issue, async_clear_issue
+from .meter import Protocol
 from .meter.errors import (
     MeterConnectionError,
     PortBusyError,
@@ -23,7 +27,10 @@ from .meter.errors import (
 from .polling import PolledCoordinator
 from .port_watch import LONGEST_WAIT_BUSY, LONGEST_WAIT_UNWATCHED, async_wait_for_change
 from .schedule import poll_interval
+from .services import async_setup_services
 from .totals import async_forget
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
 
@@ -34,11 +41,19 @@ _UNDISTURBED = frozenset(
 )
 
 
+async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
+    """Register the actions."""
+    async_setup_services(hass)
+    return True
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
     """Follow a meter, and set its sensors up once its first reading is there."""
     coordinator: OneMeterCoordinator
     if is_polled(entry.data):
         coordinator = PolledCoordinator(hass, entry)
+    elif entry.data[CONF_PROTOCOL] == Protocol.BLINK:
+        coordinator = BlinkCoordinator(hass, entry)
     else:
         coordinator = PushedCoordinator(hass, entry)
     try:

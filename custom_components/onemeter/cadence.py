@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from .meter import Protocol
@@ -40,6 +41,8 @@ PATIENCE: Final = {
     # Power every other second from some meters, and all they know once a minute or every quarter of
     # an hour from others; totals are told hourly by many.
     Protocol.DLMS: Patience(20, 75, 30, 300, 3600, 3 * 3600),
+    # Darkness means that nothing is consumed.
+    Protocol.BLINK: Patience(8, 8, inf, inf, inf, inf),
 }
 
 

@@ -49,6 +49,23 @@ CONF_COUNTER_INSTANCE: Final = "counter_instance"
 #: bool, True where the meter counts its deviation from UTC the other way round
 CONF_INVERT_DEVIATION: Final = "invert_deviation"
 
+# Entry data of meters that blink, and what the options keep of a second source. The source is a
+# value of Source, or one of these; CONF_PORT is then the id of the entity, the type of the events,
+# or the topic with the sender's address behind it.
+CONF_SOURCE: Final = "source"
+SOURCE_ENTITY: Final = "entity"
+SOURCE_EVENT: Final = "event"
+SOURCE_MQTT: Final = "mqtt"
+#: str, exact decimals, of which there is one
+CONF_IMPULSES_PER_KWH: Final = "impulses_per_kwh"
+CONF_WH_PER_IMPULSE: Final = "wh_per_impulse"
+#: int, 1 or 2, where it is not what the source usually has
+CONF_EDGES: Final = "edges"
+#: bool, True where impulses are energy fed in
+CONF_EXPORT: Final = "export"
+#: str, an exact decimal, kWh: what the meter's display showed when the entry was made
+CONF_READING: Final = "reading"
+
 # CONF_MODE, in protocols that know both: who speaks first.
 MODE_PUSHED: Final = "pushed"
 MODE_POLLED: Final = "polled"

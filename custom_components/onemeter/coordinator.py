@@ -98,7 +98,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             always_update=False,
         )
         self.client = client
-        self.totals = Totals(hass, entry)
+        self.totals = self._make_totals()
         #: The newest readings of this meter, for diagnostics.
         self.readings: deque[Reading] = deque(maxlen=_READINGS_KEPT)
         #: The situation that keeps the meter from being read, if one does.
@@ -115,6 +115,10 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._published_at = self._accepted_at
         self._cancel_publishing: CALLBACK_TYPE | None = None
         self._other_meter: str | None = None
+
+    def _make_totals(self) -> Totals:
+        """Return what judges and remembers the totals."""
+        return Totals(self.hass, self.config_entry)
 
     @override
     async def _async_setup(self) -> None:
@@ -238,11 +242,15 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     def _async_publish(self, _: datetime | None = None) -> None:
         """Hand the newest data to the entities, if there is anything new in it."""
         self._async_cancel_publishing()
-        if self._newest == self.data and self.last_update_success:
-            self.data = self._newest
+        self._async_hand_out(self._newest)
+
+    @callback
+    def _async_hand_out(self, data: MeterData) -> None:
+        if data == self.data and self.last_update_success:
+            self.data = data
             return
         self._published_at = monotonic()
-        self.async_set_updated_data(self._newest)
+        self.async_set_updated_data(data)
 
     @callback
     def _async_cancel_publishing(self) -> None:

@@ -15,9 +15,11 @@ from .const import (
     CONF_AUTHENTICATION_KEY,
     CONF_ENCRYPTION_KEY,
     CONF_PHYSICAL_DEVICE,
+    CONF_SOURCE,
     CONF_SYSTEM_TITLE,
     MODE_POLLED,
     MODE_PUSHED,
+    SOURCE_MQTT,
 )
 from .coordinator import OneMeterConfigEntry
 from .meaning import interpret
@@ -95,7 +97,8 @@ def _association(client: DlmsClient) -> dict[str, Any]:
 
 def _redacted(entry: ConfigEntry) -> dict[str, str]:
     """Return what stands in place of the secrets in an entry's data."""
-    redacted = {CONF_PORT: redact(entry.data[CONF_PORT])}
+    has_address = entry.data.get(CONF_SOURCE) == SOURCE_MQTT
+    redacted = {CONF_PORT: REDACTED if has_address else redact(entry.data[CONF_PORT])}
     redacted |= {key: REDACTED for key in _SECRETS if key in entry.data}
     if entry.data.get(CONF_PHYSICAL_DEVICE, 0) >= _NUMBERED:
         redacted[CONF_PHYSICAL_DEVICE] = REDACTED
@@ -111,6 +114,8 @@ def _masked(entry: ConfigEntry, readings: list[Reading]) -> Iterator[bytes]:
     if entry.data[CONF_PROTOCOL] == Protocol.SML:
         secrets = {secret for reading in readings for secret in _secrets(reading)}
         yield from (mask(reading.raw, secrets) for reading in readings)
+        return
+    if entry.data[CONF_PROTOCOL] == Protocol.BLINK:
         return
     if entry.data[CONF_PROTOCOL] == Protocol.DLMS:
         # What may tell the meter apart has too many forms there: ids, system titles, counters.

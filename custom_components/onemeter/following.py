@@ -36,10 +36,12 @@ class PushedCoordinator(OneMeterCoordinator):
 
     client: PushedClient
 
-    def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
-        """Make the client; nothing is opened yet."""
+    def __init__(
+        self, hass: HomeAssistant, entry: OneMeterConfigEntry, client: PushedClient | None = None
+    ) -> None:
+        """Take the client, or make the usual one; nothing is opened yet."""
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL)
-        super().__init__(hass, entry, make_pushed_client(entry.data), interval)
+        super().__init__(hass, entry, client or make_pushed_client(entry.data), interval)
         self._protocol = Protocol(entry.data[CONF_PROTOCOL])
         self._patience = PATIENCE[self._protocol]
         self._cadence = Cadence(self._patience)

@@ -14,6 +14,7 @@ from .registers import (
     DESCRIPTIVE,
     GERMAN,
     HEAT_METER,
+    IMPULSES,
     MANY,
     MBUS,
     MBUS_MEDIA,
@@ -104,7 +105,7 @@ def interpret(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
 def _look_up(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
     """Return the line of a code or address, and what tells it from others of that line."""
     if isinstance(key, str):
-        return HEAT_METER.get(key.partition("*")[0], UNKNOWN), ""
+        return IMPULSES.get(key) or HEAT_METER.get(key.partition("*")[0], UNKNOWN), ""
     a, b, c, d, e, _ = key
     if a == ELECTRICITY and (measured := _look_up_measured(key)):
         return measured

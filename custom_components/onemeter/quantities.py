@@ -180,6 +180,10 @@ FLOW = Quantity(
 )
 
 COUNT = Quantity(unit=None, exponents={None: 0}, state_class=_RISING, precision=0)
+IMPULSE_COUNT = replace(COUNT, unit="imp", exponents={"imp": 0})
+IMPULSE_RATE = Quantity(
+    unit="imp/min", exponents={"imp/min": 0}, state_class=_MEASURED, precision=1
+)
 HOURS = Quantity(
     unit=UnitOfTime.HOURS,
     exponents={"h": 0},

@@ -17,6 +17,8 @@ from .quantities import (
     GAS,
     HEAT,
     HOURS,
+    IMPULSE_COUNT,
+    IMPULSE_RATE,
     NET_ENERGY,
     PERIOD_ENERGY,
     POWER,
@@ -221,6 +223,13 @@ HEAT_METER: Mapping[str, Line] = {
     "9.4": _about("maximum_temperatures"),
     "9.36": _about("meter_clock", TIME),
     "F": ERROR_REGISTER,
+}
+
+#: What is told of impulses besides energy and power; no OBIS codes either.
+IMPULSES: Mapping[str, Line] = {
+    "impulses_today": Line("impulses_today", IMPULSE_COUNT, enabled=False),
+    "impulse_rate": Line("impulse_rate", IMPULSE_RATE, enabled=False),
+    "last_impulse": _about("last_impulse", TIME, enabled=True),
 }
 
 #: What stands in none of these.

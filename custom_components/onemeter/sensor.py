@@ -10,6 +10,7 @@ from typing import NamedTuple, override
 from homeassistant.components.sensor import SensorEntity, SensorEntityDescription, SensorStateClass
 from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_time_interval
@@ -24,6 +25,7 @@ from .const import (
     DOMAIN,
 )
 from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
+from .counting import BlinkCoordinator
 from .derived_power import DerivedPower
 from .entity import OneMeterEntity
 from .meaning import interpret
@@ -137,6 +139,20 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
         self.entity_description = description
         self._reckoning = reckoning
         self._written = self._news()
+
+    async def async_set_meter_reading(self, reading: Decimal) -> dict[str, str]:
+        """Set the total to what the meter's display shows (kWh); tell by how much it was off."""
+        coordinator = self.coordinator
+        if not isinstance(coordinator, BlinkCoordinator) or not coordinator.counts(
+            self.entity_description.key
+        ):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="not_counted",
+                translation_placeholders={"entity": self.entity_id},
+            )
+        off = await coordinator.async_calibrate(reading)
+        return {"off_by": f"{off:f}"}
 
     @property
     @override

@@ -1,6 +1,6 @@
 """The totals of one meter: judged, remembered over restarts, and kept apart from their steps."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -42,13 +42,18 @@ def _may_fall(obis: Obis) -> bool | None:
 class Totals:
     """Judges the totals of each telegram, and sees to what follows from that."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        may_fall: Callable[[Obis], bool | None] = _may_fall,
+    ) -> None:
         """Know nothing yet: load what was remembered before anything is judged."""
         self._hass = hass
         self._entry = entry
         self._store = _store(hass, entry.entry_id)
         self._guard = TotalsGuard(
-            _may_fall,
+            may_fall,
             entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER),
             Decimal(entry.options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER)),
         )
@@ -60,11 +65,15 @@ class Totals:
     async def async_load(self) -> None:
         """Go on from what was remembered."""
         if (memory := await self._store.async_load()) is not None:
-            self._guard.restore(memory["guard"], self._now())
-            self._correction.async_add(map(Step.from_dict, memory["steps"]))
-            if self._guard.steps:
-                self._async_save_soon()
-            self._async_see_to_steps()
+            self._restore(memory)
+
+    @callback
+    def _restore(self, memory: Mapping[str, Any]) -> None:
+        self._guard.restore(memory["guard"], self._now())
+        self._correction.async_add(map(Step.from_dict, memory["steps"]))
+        if self._guard.steps:
+            self._async_save_soon()
+        self._async_see_to_steps()
 
     async def async_close(self) -> None:
         """Write down what is to be remembered, and leave the rest of the steps for later."""

@@ -1,11 +1,12 @@
 """The client for meters that blink: counts their impulses, and tells the power in between."""
 
+from abc import abstractmethod
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from decimal import Decimal
 import time
-from typing import Final, override
+from typing import Any, Final, override
 
 from ..client import PushedClient
 from ..detect import SINGLE_EDGE, TELEGRAMS, looks_like
@@ -34,42 +35,40 @@ _IMPORT: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 1, 7, 0))
 _EXPORT: Final = (Obis(1, 0, 2, 8, 0), Obis(1, 0, 2, 7, 0))
 
 
-class BlinkClient(PushedClient):
-    """Counts the impulses that come to a port.
+class ImpulseClient(PushedClient):
+    """Counts impulses, wherever they come from.
 
     The counter is somebody else's, and has all that outlives this client. Among the client's own
-    counters, good are the impulses counted, other those rejected, skipped the bytes of what are
-    telegrams and no flashes; of modem lines the edges are received.
+    counters, good are the impulses counted, other those rejected.
     """
 
     def __init__(
         self, url: str, line: LineSettings, counter: ImpulseCounter, settings: BlinkSettings
     ) -> None:
-        """Take the port, how to open it, and what counts and how. Nothing is opened yet."""
+        """Take where impulses come from, what counts them, and how. Nothing is opened yet."""
         super().__init__(url, line)
         self.counter = counter
         self.settings = settings
-        self._heard = b""
-        self._telegrams_at: int | None = None
         self._news = asyncio.Event()
         # What the last reading told: impulses, energy, power.
         self._told: tuple[int, Decimal, Decimal | None] = (0, Decimal(0), None)
 
+    @abstractmethod
+    def _source(self) -> AbstractAsyncContextManager[Coroutine[Any, Any, None]]:
+        """Open the source; what it gives counts until the source is lost, and then raises."""
+
     @override
     async def listen(self) -> AsyncGenerator[Reading]:
-        """Yield a reading when impulses have come or power has changed noticeably without any.
+        """Yield a reading at once, and then when impulses come or power changes without any.
 
-        There is at most one for each interval of the settings, and none before the first impulse.
+        There is at most one for each interval of the settings.
         """
-        self._heard = b""
-        self._telegrams_at = None
-        has_modem_line = self.settings.source.modem_line is not None
-        async with Port(self.url, self.line, modem_lines=has_modem_line) as port:
+        async with self._source() as count:
             self.counter.start(time.monotonic_ns())
-            self._tell()
-            counting = asyncio.create_task(self._count_from(port))
+            counting = asyncio.create_task(count)
             counting.add_done_callback(lambda _: self._news.set())
             try:
+                yield self._tell()
                 while await self._until_news(counting):
                     yield self._tell()
                     # Meanwhile impulses are only counted.
@@ -79,19 +78,6 @@ class BlinkClient(PushedClient):
                 self.counter.stop(time.monotonic_ns())
                 counting.cancel()
                 await asyncio.gather(counting, return_exceptions=True)
-
-    @override
-    def diagnose(self) -> MeterError:
-        port = redact(self.url)
-        guess = looks_like(self._heard)
-        if guess in TELEGRAMS:
-            message = f"no flashes, but what looks like {guess} comes from {port}"
-        elif not self._heard:
-            return MeterSilentError(f"nothing comes from {port}", port=port)
-        else:
-            message = f"what comes from {port} comes too fast for a meter's light"
-            guess = UNKNOWN
-        return UnknownDataError(message, port=port, looks_like=guess)
 
     def reading(self) -> Reading:
         """Return what is known now. Power is None before the second impulse."""
@@ -131,6 +117,54 @@ class BlinkClient(PushedClient):
         change = abs(power - before)
         return change >= _NOTICEABLE and change * _NOTICEABLE_PART >= before
 
+    def _take(self, edges: int, at: int, late: int) -> None:
+        rejected = self.counter.rejected
+        self.counters.good += self.counter.add(edges, at, late)
+        self.counters.other += self.counter.rejected - rejected
+        self._news.set()
+
+    def _take_total(self, value: int, at: int) -> None:
+        self.counters.good += self.counter.total(value, at)
+        self._news.set()
+
+
+class BlinkClient(ImpulseClient):
+    """Counts the impulses that come to a port.
+
+    Skipped are the bytes of what are telegrams and no flashes; of modem lines the edges are
+    received.
+    """
+
+    def __init__(
+        self, url: str, line: LineSettings, counter: ImpulseCounter, settings: BlinkSettings
+    ) -> None:
+        """Take the port, how to open it, and what counts and how. Nothing is opened yet."""
+        super().__init__(url, line, counter, settings)
+        self._heard = b""
+        self._telegrams_at: int | None = None
+
+    @override
+    @asynccontextmanager
+    async def _source(self) -> AsyncGenerator[Coroutine[Any, Any, None]]:
+        self._heard = b""
+        self._telegrams_at = None
+        has_modem_line = self.settings.source.modem_line is not None
+        async with Port(self.url, self.line, modem_lines=has_modem_line) as port:
+            yield self._count_from(port)
+
+    @override
+    def diagnose(self) -> MeterError:
+        port = redact(self.url)
+        guess = looks_like(self._heard)
+        if guess in TELEGRAMS:
+            message = f"no flashes, but what looks like {guess} comes from {port}"
+        elif not self._heard:
+            return MeterSilentError(f"nothing comes from {port}", port=port)
+        else:
+            message = f"what comes from {port} comes too fast for a meter's light"
+            guess = UNKNOWN
+        return UnknownDataError(message, port=port, looks_like=guess)
+
     async def _count_from(self, port: Port) -> None:
         source = self.settings.source
         if (line := source.modem_line) is not None:
@@ -154,12 +188,6 @@ class BlinkClient(PushedClient):
     def _take_edges(self, edges: int, at: int, late: int) -> None:
         self.counters.received += edges
         self._take(edges, at, late)
-
-    def _take(self, edges: int, at: int, late: int) -> None:
-        rejected = self.counter.rejected
-        self.counters.good += self.counter.add(edges, at, late)
-        self.counters.other += self.counter.rejected - rejected
-        self._news.set()
 
     def _are_telegrams(self, data: bytes, at: int) -> bool:
         """Tell whether bytes belong to telegrams, as meters send them at the same port."""

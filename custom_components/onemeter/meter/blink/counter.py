@@ -166,6 +166,17 @@ class ImpulseCounter:
             state |= {f"source_{name}": number for name, number in source.items()}
         return state
 
+    def restore(self, state: Mapping[str, int | str], away: int = 0) -> None:
+        """Go on from a state of the same source, maybe with another constant from now on.
+
+        ``away`` is the time since that state (ns): the most that a source which counts by itself
+        can have counted meanwhile follows from it. Raises ValueError for what is no state.
+        """
+        try:
+            self._restore(state, away)
+        except (ArithmeticError, KeyError, TypeError) as err:
+            raise ValueError("not the state of a counter") from err
+
     @classmethod
     def restored(
         cls,
@@ -177,16 +188,9 @@ class ImpulseCounter:
         zero_after: int | None = ZERO_AFTER,
         away: int = 0,
     ) -> Self:
-        """Go on from a state, maybe with another constant, which holds from now on.
-
-        ``away`` is the time since that state (ns): the most that a source which counts by itself
-        can have counted meanwhile follows from it. Raises ValueError for what is no state.
-        """
+        """Return a counter that goes on from a state, as restore() does."""
         counter = cls(constant, edges=edges, max_power=max_power, zero_after=zero_after)
-        try:
-            counter._restore(state, away)
-        except (ArithmeticError, KeyError, TypeError) as err:
-            raise ValueError("not the state of a counter") from err
+        counter.restore(state, away)
         return counter
 
     def _restore(self, state: Mapping[str, int | str], away: int) -> None:

@@ -33,7 +33,7 @@ def normal_mac(text: str) -> str:
     return _SEPARATORS.sub("", text).upper()
 
 
-def parse_s10(payload: str | bytes) -> tuple[Flash, ...]:
+def parse_s10(payload: str | bytes | bytearray) -> tuple[Flash, ...]:
     """Return the flashes of a message, ``{"dev_list": [{"mac": …, "ts": …}]}``, in its order.
 
     The same one twice is one flash; without a time stamp nothing tells two flashes apart, and each
@@ -75,7 +75,7 @@ class S10Flashes:
         """Know no flash yet."""
         self._seen: dict[str, dict[int, None]] = {}
 
-    def new(self, payload: str | bytes) -> tuple[Flash, ...]:
+    def new(self, payload: str | bytes | bytearray) -> tuple[Flash, ...]:
         """Return the flashes of a message that have not come before.
 
         Raises TelegramError as parse_s10() does.

@@ -1,0 +1,103 @@
+"""Meters that blink: their impulses are counted for good."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from time import monotonic
+from typing import Final, override
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.event import async_track_time_change
+
+from .coordinator import MeterData, OneMeterConfigEntry
+from .following import PushedCoordinator
+from .impulse_sources import make_impulse_client
+from .impulses import ImpulseTotals, Tally, make_counter
+from .meter import Identity, Obis, Reading
+from .meter.blink.client import ImpulseClient
+
+#: What the impulses of a meter are called, imported and exported.
+ENERGIES: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 2, 8, 0))
+
+
+class BlinkCoordinator(PushedCoordinator):
+    """Counts the impulses of a meter; its total is stored, and only then published."""
+
+    client: ImpulseClient
+    totals: ImpulseTotals
+
+    def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
+        """Make what counts; nothing is opened yet."""
+        counter = make_counter(entry.data, entry.options)
+        self._tally = Tally(counter)
+        super().__init__(hass, entry, make_impulse_client(hass, entry.data, counter))
+        self._is_due = False
+        self._storing: asyncio.Task[None] | None = None
+
+    @override
+    def _make_totals(self) -> ImpulseTotals:
+        return ImpulseTotals(self.hass, self.config_entry, self._tally)
+
+    @override
+    async def _async_setup(self) -> None:
+        await super()._async_setup()
+        # The day ends also in the dark.
+        self.config_entry.async_on_unload(
+            async_track_time_change(self.hass, self._async_begin_day, hour=0, minute=0, second=0)
+        )
+
+    @override
+    async def _async_update_data(self) -> MeterData:
+        if self.data is not None and self._failure is None:
+            return self.data
+        data = await super()._async_update_data()
+        await self.totals.async_store()
+        return data
+
+    def counts(self, key: str) -> bool:
+        """Tell whether it is the total of the impulses that is known by this key."""
+        return key == str(ENERGIES[self.client.settings.is_export])
+
+    async def async_calibrate(self, reading: Decimal) -> Decimal:
+        """Set the total to what the meter's display shows (kWh); return by how much it was off."""
+        energy = ENERGIES[self.client.settings.is_export]
+        off = await self.totals.async_calibrate(energy, reading)
+        if self._failure is None:
+            self._async_take(self.client.reading())
+            self._async_publish()
+        return off
+
+    @callback
+    def _async_begin_day(self, _: datetime) -> None:
+        if self._first.done() and self._failure is None:
+            self._async_take(self.client.reading())
+
+    @override
+    def _is_own(self, meter: Identity) -> bool:
+        return True
+
+    @override
+    def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
+        self._tally.async_note()
+        self.totals.async_note()
+        return replace(data, registers={**data.registers, **self._tally.registers()})
+
+    @callback
+    @override
+    def _async_publish(self, _: datetime | None = None) -> None:
+        self._async_cancel_publishing()
+        self._published_at = monotonic()
+        self._is_due = True
+        if self._storing is None or self._storing.done():
+            self._storing = self.config_entry.async_create_background_task(
+                self.hass, self._async_store_and_publish(), f"{self.config_entry.domain} storing"
+            )
+
+    async def _async_store_and_publish(self) -> None:
+        while self._is_due:
+            self._is_due = False
+            data = self._newest
+            await self.totals.async_store()
+            if self._failure is None and not self._shutdown_requested:
+                self._async_hand_out(data)

@@ -1,0 +1,156 @@
+"""What counts the impulses of an entry, and what it remembers of them over restarts."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from time import monotonic_ns
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from .const import (
+    CONF_EDGES,
+    CONF_IMPULSES_PER_KWH,
+    CONF_MAX_POWER,
+    CONF_READING,
+    CONF_SOURCE,
+    CONF_WH_PER_IMPULSE,
+    DEFAULT_MAX_POWER,
+)
+from .meter import Key, Obis, Register
+from .meter.blink.constant import ImpulseConstant
+from .meter.blink.counter import ImpulseCounter
+from .meter.blink.settings import Source
+from .plausibility import Step
+from .totals import Totals
+
+_MINUTE: Final = 60 * 10**9
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def constant_of(data: Mapping[str, Any]) -> ImpulseConstant:
+    """Return the impulse constant that data of an impulse source hold.
+
+    Raises ValueError for one that no meter has.
+    """
+    if (energy := data.get(CONF_WH_PER_IMPULSE)) is not None:
+        return ImpulseConstant.watt_hours(Decimal(energy))
+    return ImpulseConstant.per_kwh(Decimal(data[CONF_IMPULSES_PER_KWH]))
+
+
+def make_counter(data: Mapping[str, Any], options: Mapping[str, Any]) -> ImpulseCounter:
+    """Make what counts, before anything is restored."""
+    source = data[CONF_SOURCE]
+    usual = Source(source).edges if source in Source else 1
+    return ImpulseCounter(
+        constant_of(data),
+        edges=data.get(CONF_EDGES, usual),
+        max_power=options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER),
+        offset=Decimal(data.get(CONF_READING, "0")),
+    )
+
+
+class Tally:
+    """What a counter alone does not know: the day, and the time of the last impulse."""
+
+    def __init__(self, counter: ImpulseCounter) -> None:
+        """Begin with a counter that knows nothing yet."""
+        self.counter = counter
+        #: When the last impulse came (UTC).
+        self.last: datetime | None = None
+        self._last_at: int | None = None
+        self._day: date | None = None
+        #: The impulses at the beginning of the day.
+        self._base = 0
+        self._counted = 0
+
+    @callback
+    def async_note(self) -> None:
+        """Notice what the counter has counted since this was called last."""
+        counter = self.counter
+        if (day := dt_util.now().date()) != self._day:
+            # Impulses since midnight are few; they are of the day before only if nobody looked.
+            self._day, self._base = day, self._counted
+        self._counted = counter.impulses
+        at = counter.power.last_at
+        if at is not None and at != self._last_at:
+            self._last_at = at
+            ago = max(monotonic_ns() - at, 0) // 1000 * _MICROSECOND
+            self.last = (dt_util.utcnow() - ago).replace(microsecond=0)
+
+    def registers(self) -> dict[Key, Register]:
+        """Return what is told of impulses besides energy and power."""
+        power = self.counter.power.at(monotonic_ns())
+        rate = None
+        if power is not None:
+            per_minute = power * _MINUTE / Decimal(int(self.counter.constant.nanoseconds_at(1)))
+            rate = per_minute.quantize(Decimal("0.1"))
+        values = {
+            "impulses_today": (self.counter.impulses - self._base, "imp"),
+            "impulse_rate": (rate, "imp/min"),
+            "last_impulse": (self.last, None),
+        }
+        return {
+            key: Register(None, value, unit, address=key) for key, (value, unit) in values.items()
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what must survive a restart, ready for JSON."""
+        return {
+            "counter": self.counter.state(),
+            "saved": dt_util.utcnow().isoformat(),
+            "last": self.last and self.last.isoformat(),
+            "day": self._day and self._day.isoformat(),
+            "base": self._base,
+        }
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what as_dict() has returned."""
+        away = max(dt_util.utcnow() - datetime.fromisoformat(memory["saved"]), timedelta())
+        self.counter.restore(memory["counter"], away // _MICROSECOND * 1000)
+        self.last = memory["last"] and datetime.fromisoformat(memory["last"])
+        self._day = memory["day"] and date.fromisoformat(memory["day"])
+        self._base, self._counted = memory["base"], self.counter.impulses
+
+
+class ImpulseTotals(Totals):
+    """The total of impulses, which needs no judge, and is stored before it is published."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, tally: Tally) -> None:
+        """Take what counts."""
+        super().__init__(hass, entry, lambda _: None)
+        self._tally = tally
+        self._stored: tuple[int, Decimal] | None = None
+
+    @callback
+    def _restore(self, memory: Mapping[str, Any]) -> None:
+        self._tally.restore(memory["impulses"])
+        super()._restore(memory)
+
+    async def async_store(self) -> None:
+        """Write the total down, if it is another one than what is written."""
+        counter = self._tally.counter
+        if (total := (counter.impulses, counter.energy)) != self._stored:
+            await self.async_save()
+            self._stored = total
+
+    @callback
+    def async_note(self) -> None:
+        """Have the total written down at the latest when Home Assistant ends."""
+        self._async_save_soon()
+
+    async def async_calibrate(self, obis: Obis, reading: Decimal) -> Decimal:
+        """Set the energy to what the meter shows (kWh); return by how much it was off.
+
+        The step is taken out of the statistics. It is written down together with the new total.
+        """
+        if off := self._tally.counter.calibrate(reading):
+            step = Step(obis, dt_util.utcnow(), reading, off, "kWh")
+            self._correction.async_add([step])
+        await self.async_store()
+        return off
+
+    def _memory(self) -> dict[str, Any]:
+        return super()._memory() | {"impulses": self._tally.as_dict()}
