@@ -1,0 +1,81 @@
+"""An entry whose impulses come from something in Home Assistant, as the test says."""
+
+from typing import Any, override
+
+from freezegun.api import FrozenDateTimeFactory
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onemeter.const import (
+    CONF_IMPULSES_PER_KWH,
+    CONF_SOURCE,
+    DOMAIN,
+    SOURCE_ENTITY,
+)
+from custom_components.onemeter.counting import BlinkCoordinator
+from custom_components.onemeter.meter import Protocol
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+
+from .pushed import GENERATED_ID, PushedMeter
+
+SOURCE = "sensor.flashes"
+
+
+class BlinkingMeter(PushedMeter):
+    """An entry that counts what an entity shows, 1000 impulses to the kWh."""
+
+    def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+        super().__init__(hass, freezer)
+        self.entry = self.make_entry()
+
+    @override
+    def make_entry(
+        self,
+        unique_id: str | None = GENERATED_ID,
+        *,
+        port: str = SOURCE,
+        options: dict[str, Any] | None = None,
+        **data: Any,
+    ) -> MockConfigEntry:
+        usual = {
+            CONF_PORT: port,
+            CONF_PROTOCOL: Protocol.BLINK.value,
+            CONF_SOURCE: SOURCE_ENTITY,
+            CONF_IMPULSES_PER_KWH: "1000",
+        }
+        self.entry = MockConfigEntry(
+            domain=DOMAIN,
+            title="Meter",
+            unique_id=unique_id,
+            data={**usual, **data},
+            options=options or {},
+        )
+        return self.entry
+
+    @property
+    @override
+    def coordinator(self) -> BlinkCoordinator:
+        coordinator: BlinkCoordinator = self.entry.runtime_data
+        return coordinator
+
+    async def show(self, value: object, *, after: float = 11, **attributes: Any) -> None:
+        """Let the entity show this, and what follows be published."""
+        self.hass.states.async_set(self.entry.data[CONF_PORT], str(value), attributes)
+        await self.settle()
+        await self.wait(after)
+
+    def shown(self, key: str) -> str:
+        """Return the state of the sensor that shows this."""
+        entities = er.async_get(self.hass)
+        entity_id = entities.async_get_entity_id("sensor", DOMAIN, f"{GENERATED_ID}-{key}")
+        assert entity_id is not None
+        state = self.hass.states.get(entity_id)
+        assert state is not None
+        return state.state
+
+    async def restart(self) -> None:
+        """Take the entry down, and set it up again."""
+        await self.hass.config_entries.async_unload(self.entry.entry_id)
+        assert await self.set_up()
+        await self.settle()

@@ -1,0 +1,314 @@
+"""Impulses through Home Assistant: sources, restarts, calibrations."""
+
+from decimal import Decimal
+import json
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
+
+from custom_components.onemeter.const import (
+    DOMAIN,
+    SOURCE_EVENT,
+    SOURCE_MQTT,
+)
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
+
+from .blinking import BlinkingMeter
+from .pushed import PushedMeter
+
+ENERGY = "sensor.meter_energy_import"
+
+
+@pytest.fixture
+def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> BlinkingMeter:
+    return BlinkingMeter(hass, freezer)
+
+
+def stored(meter: BlinkingMeter, storage: dict[str, Any]) -> int:
+    """Return the impulses that are written down."""
+    memory = storage[f"{DOMAIN}.{meter.entry.entry_id}"]["data"]
+    impulses: int = memory["impulses"]["counter"]["impulses"]
+    return impulses
+
+
+async def set_reading(hass: HomeAssistant, reading: str, entity_id: str = ENERGY) -> Any:
+    answer = await hass.services.async_call(
+        DOMAIN,
+        "set_meter_reading",
+        {"entity_id": entity_id, "reading": reading},
+        blocking=True,
+        return_response=True,
+    )
+    assert answer is not None
+    return answer[entity_id]
+
+
+# --- sources --------------------------------------------------------------------------------------
+
+
+async def test_number_of_impulses(meter: BlinkingMeter) -> None:
+    meter.freezer.move_to("2026-11-28T10:00:00+00:00")
+    await meter.show(100, after=0)
+    await meter.set_up()
+    assert Decimal(meter.value()) == 0
+    assert meter.value("power_import") == STATE_UNKNOWN
+    await meter.show("105.0", after=10)
+    assert meter.value() == "0.005"
+    await meter.show(107, after=10)
+    assert meter.value() == "0.007"
+    # Two impulses of 1 Wh in ten seconds, and then none in as many.
+    assert 340 < Decimal(meter.value("power_import")) <= 720
+    assert meter.shown("last_impulse") == "2026-11-28T10:00:11+00:00"
+
+
+@pytest.mark.parametrize("untold", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_source_goes_and_comes_back(meter: BlinkingMeter, untold: str) -> None:
+    await meter.show(100, after=0)
+    await meter.set_up()
+    await meter.show(110)
+    await meter.show(untold)
+    assert meter.value() == STATE_UNAVAILABLE
+    await meter.show(115, after=12)
+    # What it has counted meanwhile is not lost.
+    assert meter.value() == "0.015"
+
+
+async def test_source_that_is_not_there_yet(hass: HomeAssistant, meter: BlinkingMeter) -> None:
+    await meter.set_up()
+    assert meter.state() is ConfigEntryState.SETUP_RETRY
+    assert meter.entry.error_reason_translation_key == "source_unavailable"
+    await meter.show(7, after=30)
+    await hass.async_block_till_done(wait_background_tasks=False)
+    assert meter.state() is ConfigEntryState.LOADED
+
+
+async def test_source_begins_again(meter: BlinkingMeter) -> None:
+    await meter.show(100, after=0)
+    await meter.set_up()
+    await meter.show(110)
+    await meter.show(3)
+    assert meter.value() == "0.013"
+    await meter.show("garbage")
+    await meter.show(4)
+    assert meter.value() == "0.014"
+
+
+async def test_light(meter: BlinkingMeter) -> None:
+    meter.make_entry(port="binary_sensor.led")
+    await meter.show("off", after=0)
+    await meter.set_up()
+    for state in ("on", "off", "on", "on", "off", STATE_UNKNOWN):
+        await meter.show(state, after=1)
+    # What was not seen to go on is no impulse.
+    for state in ("on", "off", "on"):
+        await meter.show(state, after=6)
+    await meter.wait(11)
+    assert meter.value() == "0.003"
+
+
+async def test_event_entity(meter: BlinkingMeter) -> None:
+    meter.make_entry(port="event.led")
+    await meter.show("2026-11-28T10:00:00.000+00:00", after=0)
+    await meter.set_up()
+    for second in range(1, 4):
+        await meter.show(f"2026-11-28T10:00:{second:02}.000+00:00", after=1)
+    await meter.wait(11)
+    assert meter.value() == "0.003"
+
+
+async def test_events(hass: HomeAssistant, meter: BlinkingMeter) -> None:
+    meter.make_entry(port="meter_flash", source=SOURCE_EVENT)
+    await meter.set_up()
+    for _ in range(5):
+        hass.bus.async_fire("meter_flash", {"anything": 1})
+        await meter.wait(1)
+    hass.bus.async_fire("other_flash")
+    await meter.wait(11)
+    assert meter.value() == "0.005"
+
+
+@pytest.mark.usefixtures("mqtt_mock")
+@pytest.mark.parametrize("expected_lingering_timers", [True])
+async def test_s10(hass: HomeAssistant, meter: BlinkingMeter) -> None:
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT)
+    await meter.set_up()
+
+    async def send(mac: str, ts: int) -> None:
+        payload = json.dumps({"dev_list": [{"mac": mac, "ts": ts}]})
+        async_fire_mqtt_message(hass, "onemeter/s10/v1", payload)
+        await meter.wait(1)
+
+    for ts in (1_790_000_000_000, 1_790_000_001_000, 1_790_000_001_000):
+        await send("aa:bb:cc:dd:ee:ff", ts)
+    await send("11:22:33:44:55:66", 1_790_000_002_000)
+    async_fire_mqtt_message(hass, "onemeter/s10/v1", "no JSON")
+    await meter.wait(11)
+    assert meter.value() == "0.002"
+    assert meter.coordinator.client.counters.damaged == 1
+
+
+async def test_s10_without_mqtt(meter: BlinkingMeter) -> None:
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT)
+    await meter.set_up()
+    assert meter.state() is ConfigEntryState.SETUP_RETRY
+    assert meter.entry.error_reason_translation_key == "source_unavailable"
+
+
+# --- what is stored, and what is published --------------------------------------------------------
+
+
+async def test_nothing_is_published_that_is_not_stored(
+    hass: HomeAssistant, meter: BlinkingMeter, hass_storage: dict[str, Any]
+) -> None:
+    ahead: list[str] = []
+
+    @callback
+    def see(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if (
+            state is not None
+            and state.entity_id == ENERGY
+            and state.state not in {STATE_UNAVAILABLE, STATE_UNKNOWN}
+            and Decimal(state.state) * 1000 > stored(meter, hass_storage)
+        ):
+            ahead.append(state.state)
+
+    hass.bus.async_listen("state_changed", see)
+    await meter.show(0, after=0)
+    await meter.set_up()
+    for total in range(7, 700, 7):
+        await meter.show(total, after=3)
+    await meter.wait(11)
+    assert meter.value() == "0.693"
+    assert ahead == []
+
+
+async def test_total_is_there_before_the_first_state(
+    hass: HomeAssistant, meter: BlinkingMeter
+) -> None:
+    meter.make_entry(reading="12345.5")
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(60)
+    assert Decimal(meter.value()) == Decimal("12345.56")
+    seen: list[str] = []
+
+    @callback
+    def see(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if state is not None and state.entity_id == ENERGY:
+            seen.append(state.state)
+
+    hass.bus.async_listen("state_changed", see)
+    await meter.restart()
+    numbers = [Decimal(state) for state in seen if state != STATE_UNAVAILABLE]
+    assert numbers[0] == Decimal("12345.56")
+    # The source has counted on.
+    await meter.restart()
+    await meter.show(65)
+    assert Decimal(meter.value()) == Decimal("12345.565")
+
+
+async def test_what_is_counted_is_written_when_the_entry_ends(
+    meter: BlinkingMeter, hass_storage: dict[str, Any]
+) -> None:
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(5, after=1)
+    await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    assert stored(meter, hass_storage) == 5
+
+
+async def test_darkness_is_no_failure(meter: BlinkingMeter) -> None:
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(1, after=10)
+    await meter.show(2, after=10)
+    await meter.wait(7200, step=60)
+    await meter.wait(11)
+    assert meter.value() == "0.002"
+    assert meter.coordinator.last_update_success
+
+
+async def test_impulses_of_the_day(
+    hass: HomeAssistant, meter: BlinkingMeter, entity_registry: er.EntityRegistry
+) -> None:
+    await hass.config.async_set_time_zone("Europe/Berlin")
+    meter.freezer.move_to("2026-11-28T20:00:00+00:00")
+    for key in ("impulses_today", "impulse_rate"):
+        entity_registry.async_get_or_create("sensor", DOMAIN, f"{meter.entry.unique_id}-{key}")
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(30, after=60)
+    await meter.show(60, after=1)
+    assert Decimal(meter.shown("impulse_rate")) == pytest.approx(30, abs=3)
+    await meter.wait(11)
+    assert meter.shown("impulses_today") == "60"
+    await meter.restart()
+    await meter.show(70)
+    assert meter.shown("impulses_today") == "70"
+    meter.freezer.move_to("2026-11-28T23:00:00+00:00")
+    await meter.wait(11)
+    assert meter.shown("impulses_today") == "0"
+    await meter.show(75)
+    assert meter.shown("impulses_today") == "5"
+
+
+async def test_export(meter: BlinkingMeter) -> None:
+    meter.make_entry(export=True)
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(5)
+    assert meter.value("energy_export") == "0.005"
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reading", "off", "shown"),
+    [("1234.5", "1234.490", "1234.500"), ("0,004", "-0.006", "0.004"), ("0.010", "0.000", "0.010")],
+)
+async def test_reading_is_set(
+    meter: BlinkingMeter, hass_storage: dict[str, Any], reading: str, off: str, shown: str
+) -> None:
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(10)
+    assert await set_reading(meter.hass, reading) == {"off_by": off}
+    await meter.settle()
+    assert Decimal(meter.value()) == Decimal(shown)
+    memory = hass_storage[f"{DOMAIN}.{meter.entry.entry_id}"]["data"]
+    steps = [step["offset"] for step in memory["steps"]]
+    assert steps == ([] if Decimal(off) == 0 else [off])
+    await meter.restart()
+    assert Decimal(meter.value()) == Decimal(shown)
+    await meter.show(11)
+    assert Decimal(meter.value()) == Decimal(shown) + Decimal("0.001")
+
+
+@pytest.mark.parametrize("reading", ["-1", "much", "1e15", ""])
+async def test_reading_that_no_display_shows(
+    hass: HomeAssistant, meter: BlinkingMeter, reading: str
+) -> None:
+    await meter.show(0, after=0)
+    await meter.set_up()
+    with pytest.raises(Exception, match="not a meter reading"):
+        await set_reading(hass, reading)
+    assert Decimal(meter.value()) == 0
+
+
+async def test_reading_of_what_is_not_counted(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    meter = PushedMeter(hass, freezer)
+    await meter.start()
+    with pytest.raises(ServiceValidationError) as caught:
+        await set_reading(hass, "5")
+    assert caught.value.translation_key == "not_counted"
