@@ -1,15 +1,11 @@
 """Steps of a total leave no trace in the sums of long-term statistics."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Literal
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
-from pytest_homeassistant_custom_component.components.recorder.common import (
-    async_wait_recording_done,
-)
 
 from custom_components.onemeter.const import CONF_MAX_POWER, CONF_MULTIPLIER, DOMAIN
 from custom_components.onemeter.meter import Obis, Reading
@@ -17,17 +13,14 @@ from custom_components.onemeter.plausibility import Step
 from custom_components.onemeter.sum_correction import Excess, History, Row, find_excess
 from homeassistant.components.recorder import Recorder, get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
-from homeassistant.components.recorder.tasks import StatisticsTask
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
-from homeassistant.util import dt as dt_util
 
 from .published import register
-from .pushed import METER, PushedMeter, energy, reading
+from .pushed import METER, energy, reading
+from .recorded import ENTITY, NOON, RecordedMeter
 
 IMPORT = Obis.parse("1-0:1.8.0")
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-ENTITY = "sensor.meter_energy_import"
 
 
 def step(seconds: float, before: str, after: str) -> Step:
@@ -144,7 +137,7 @@ def test_find_excess_of_several_steps_in_one_row() -> None:
     assert find_excess(history, steps, float) == Excess(steps[:2], start_of(0), 200)
 
 
-class Recorded(PushedMeter):
+class Recorded(RecordedMeter):
     """A meter whose sensors are recorded; every 20 s it says what 6 kW have added."""
 
     total = Decimal(5_000_000)
@@ -162,40 +155,11 @@ class Recorded(PushedMeter):
             await self.settle()
             await self.make_rows()
 
-    async def make_rows(self) -> None:
-        """Let the recorder make the row of a 5-minute period that has just ended."""
-        now = dt_util.utcnow()
-        if now.minute % 5 == 0 and now.second < 20:
-            start = now.replace(second=0, microsecond=0) - timedelta(minutes=5)
-            await async_wait_recording_done(self.hass)
-            get_instance(self.hass).queue_task(StatisticsTask(start, fire_events=True))
-            for _ in range(2):
-                await async_wait_recording_done(self.hass)
-                await self.settle()
-
     async def replace(self, total: str) -> None:
         """Put a meter in that has this total, and wait for 2 minutes, when that is noticed."""
         self.total = Decimal(total)
         await self.run(2, consumed="0")
         assert len(ir.async_get(self.hass).issues) == 1
-
-    async def sums(self, period: Literal["5minute", "hour"] = "5minute") -> list[float]:
-        """Return what each row shows as consumed since the first, in Wh."""
-        await async_wait_recording_done(self.hass)
-        rows = await get_instance(self.hass).async_add_executor_job(
-            statistics_during_period,
-            self.hass,
-            NOON,
-            None,
-            {ENTITY},
-            period,
-            {"energy": "Wh"},
-            {"sum"},
-        )
-        return [row["sum"] or 0 for row in rows[ENTITY]]
-
-    def remembered_steps(self) -> int:
-        return len(self.coordinator.totals.steps)
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""An entry whose sensors are recorded."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+
+from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.statistics import statistics_during_period
+from homeassistant.components.recorder.tasks import StatisticsTask
+from homeassistant.util import dt as dt_util
+
+from .pushed import PushedMeter
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ENTITY = "sensor.meter_energy_import"
+
+
+class RecordedMeter(PushedMeter):
+    """A meter whose total is recorded."""
+
+    async def make_rows(self) -> None:
+        """Let the recorder make the row of a 5-minute period that has just ended."""
+        now = dt_util.utcnow()
+        if now.minute % 5 == 0 and now.second < 20:
+            start = now.replace(second=0, microsecond=0) - timedelta(minutes=5)
+            await async_wait_recording_done(self.hass)
+            get_instance(self.hass).queue_task(StatisticsTask(start, fire_events=True))
+            for _ in range(2):
+                await async_wait_recording_done(self.hass)
+                await self.settle()
+
+    async def sums(self, period: Literal["5minute", "hour"] = "5minute") -> list[float]:
+        """Return what each row shows as consumed since the first, in Wh."""
+        await async_wait_recording_done(self.hass)
+        rows = await get_instance(self.hass).async_add_executor_job(
+            statistics_during_period,
+            self.hass,
+            NOON,
+            None,
+            {ENTITY},
+            period,
+            {"energy": "Wh"},
+            {"sum"},
+        )
+        return [row["sum"] or 0 for row in rows[ENTITY]]
+
+    def remembered_steps(self) -> int:
+        return len(self.coordinator.totals.steps)
