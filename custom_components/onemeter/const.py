@@ -84,6 +84,9 @@ CONF_DIRECTION: Final = "direction"
 #: str, an exact decimal above zero
 CONF_MULTIPLIER: Final = "multiplier"
 
+#: dict of what entry data of a meter that blinks hold of its source
+CONF_IMPULSES: Final = "impulses"
+
 DIRECTION_AUTO: Final = "auto"
 DIRECTION_OFF: Final = "off"
 

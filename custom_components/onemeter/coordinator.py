@@ -18,8 +18,9 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
+from .companion import Companion
 from .connection import expected_meter, writes_units
-from .const import DOMAIN
+from .const import CONF_IMPULSES, DOMAIN
 from .issues import Issue, async_clear_issue, async_raise_issue
 from .meaning import completed
 from .meter import Identity, Key, PolledClient, PushedClient, Reading, Register
@@ -108,6 +109,10 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._expected = expected_meter(entry)
         self._writes_units = writes_units(entry.data)
 
+        self.companion: Companion | None = None
+        if CONF_IMPULSES in entry.options:
+            self.companion = Companion(hass, entry, self._async_see_power)
+
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._newest: MeterData
         self._failure: Failure | None = None
@@ -172,6 +177,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             follower.cancel()
             await asyncio.wait([follower])
             raise
+        if self.companion is not None:
+            self.companion.async_start()
 
     @abstractmethod
     async def _async_follow(self) -> None:
@@ -213,11 +220,27 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             registers = {key: completed(key, item) for key, item in registers.items()}
         withheld = self.totals.async_review(registers)
         data = MeterData(reading.meter, registers, dt_util.utcnow(), reading.time, withheld)
-        self._newest = self._complete(reading, data, partial=partial)
+        self._newest = self._with_flashes(self._complete(reading, data, partial=partial))
         if not partial:
             self.readings.append(reading)
+        if self.companion is not None:
+            self.companion.async_compare(data.registers)
         self._async_offer(now)
         return True
+
+    def _with_flashes(self, data: MeterData) -> MeterData:
+        """Let flashes tell the power, where somebody sees them."""
+        if self.companion is None or not self.companion.registers:
+            return data
+        registers = dict(data.registers)
+        registers.update(self.companion.registers.items())
+        return replace(data, registers=registers)
+
+    @callback
+    def _async_see_power(self) -> None:
+        if self._first.done() and self._failure is None and not self._shutdown_requested:
+            self._newest = self._with_flashes(self._newest)
+            self._async_offer(monotonic())
 
     @callback
     def _async_offer(self, now: float) -> None:

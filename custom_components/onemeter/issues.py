@@ -19,6 +19,8 @@ class Issue(StrEnum):
     OTHER_METER = "other_meter"
     #: The meter waits for its PIN.
     METER_LOCKED = "meter_locked"
+    #: The flashes of the meter and its registers tell different energies.
+    IMPULSE_DRIFT = "impulse_drift"
 
 
 _FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER}
@@ -30,9 +32,13 @@ def async_raise_issue(
     entry: ConfigEntry,
     issue: Issue,
     placeholders: Mapping[str, str] | None = None,
+    text: str | None = None,
     **data: str,
 ) -> None:
-    """Tell the user, once; ids of meters may be in data, which never leaves Home Assistant."""
+    """Tell the user, once, by one of an issue's texts where it has several.
+
+    Ids of meters may be in data, which never leaves Home Assistant.
+    """
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -40,7 +46,7 @@ def async_raise_issue(
         data={"entry_id": entry.entry_id, "issue": issue.value, **data},
         is_fixable=issue in _FIXABLE,
         severity=ir.IssueSeverity.WARNING,
-        translation_key=issue,
+        translation_key=issue if text is None else f"{issue}_{text}",
         translation_placeholders={"title": entry.title, **(placeholders or {})},
     )
 

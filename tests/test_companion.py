@@ -1,0 +1,160 @@
+"""Flashes and registers of one meter: live power, and what it means when they differ."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.onemeter.companion import Cause, Drift, find_drift, told_constant
+from custom_components.onemeter.const import (
+    CONF_IMPULSES,
+    CONF_IMPULSES_PER_KWH,
+    CONF_SOURCE,
+    DOMAIN,
+    SOURCE_ENTITY,
+)
+from custom_components.onemeter.meter import Obis, Register
+from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+
+from .pushed import PushedMeter, energy
+
+LIGHT = "sensor.flashes"
+
+
+class Compared(PushedMeter):
+    """A meter that pushes its total, and whose light an entity counts: 1000 to the kWh."""
+
+    def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+        super().__init__(hass, freezer)
+        source = {CONF_SOURCE: SOURCE_ENTITY, CONF_PORT: LIGHT, CONF_IMPULSES_PER_KWH: "1000"}
+        self.make_entry(options={CONF_IMPULSES: source})
+
+    async def flash(self, total: float, *, after: float = 11) -> None:
+        self.hass.states.async_set(LIGHT, str(total))
+        await self.settle()
+        await self.wait(after)
+
+    def drift(self) -> ir.IssueEntry | None:
+        issues = ir.async_get(self.hass)
+        return issues.async_get_issue(DOMAIN, f"impulse_drift_{self.entry.entry_id}")
+
+
+@pytest.fixture
+def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Compared:
+    return Compared(hass, freezer)
+
+
+async def test_flashes_tell_the_power_and_registers_the_total(meter: Compared) -> None:
+    await meter.flash(0, after=0)
+    await meter.start(energy("5000"))
+    assert meter.value("power_import") == STATE_UNKNOWN
+    for total in (10, 20):
+        await meter.flash(total, after=10)
+        await meter.say(energy("5000"))
+    # Ten impulses of 1 Wh in ten seconds are 3600 W; then none came.
+    assert 300 < Decimal(meter.value("power_import")) <= 3600
+    assert meter.value() == "5.0"
+    await meter.flash(STATE_UNAVAILABLE)  # type: ignore[arg-type]
+    await meter.say(energy("5001"), after=1)
+    await meter.wait(10)
+    # Nobody knows the power then, but all the more the total.
+    assert meter.value("power_import") == STATE_UNKNOWN
+    assert meter.value() == "5.001"
+    for total in (30, 40):
+        await meter.flash(total, after=6)
+        await meter.say(energy("5002"))
+    await meter.wait(11)
+    assert meter.value("power_import") not in {STATE_UNKNOWN, STATE_UNAVAILABLE}
+
+
+@pytest.mark.parametrize(
+    ("flashes_per_kwh", "cause", "drift", "constant"),
+    [
+        (1000, None, "", ""),
+        (1009, None, "", ""),
+        (950, "missed", "-5.0", "950"),
+        (1100, "additional", "+10.0", "1100"),
+        (2000, "doubled", "+100.0", "2000"),
+        (500, "halved", "-50.0", "500"),
+        (640, "constant", "-36.0", "640"),
+        (3210, "constant", "+221.0", "3200"),
+    ],
+)
+async def test_flashes_and_registers_differ(
+    meter: Compared, flashes_per_kwh: int, cause: str | None, drift: str, constant: str
+) -> None:
+    await meter.flash(0, after=0)
+    await meter.start(energy("0"))
+    # A kWh in six minutes are 10 kW.
+    for hour in range(1, 7):
+        await meter.flash(hour * flashes_per_kwh, after=0)
+        await meter.wait(350, step=10)
+        await meter.say(energy(str(hour * 1000)), after=10)
+    issue = meter.drift()
+    if cause is None:
+        assert issue is None
+        return
+    assert issue is not None
+    assert issue.translation_key == f"impulse_drift_{cause}"
+    assert issue.translation_placeholders == {
+        "title": "Meter",
+        "drift": drift,
+        "constant": constant,
+    }
+
+
+async def test_what_was_mended_is_taken_back(meter: Compared) -> None:
+    await meter.flash(0, after=0)
+    await meter.start(energy("0"))
+    flashes = 0
+    for hour in range(1, 13):
+        flashes += 900 if hour < 6 else 1000
+        await meter.flash(flashes, after=0)
+        await meter.wait(350, step=10)
+        await meter.say(energy(str(hour * 1000)), after=10)
+        if hour == 6:
+            assert meter.drift() is not None
+    assert meter.drift() is None
+
+
+async def test_nothing_is_compared_with_what_nobody_saw(meter: Compared) -> None:
+    await meter.flash(0, after=0)
+    await meter.start(energy("0"))
+    for hour in range(1, 9):
+        await meter.flash(0, after=0)
+        meter.hass.states.async_set(LIGHT, STATE_UNAVAILABLE)
+        await meter.settle()
+        await meter.wait(350, step=10)
+        await meter.say(energy(str(hour * 1000)), after=10)
+    assert meter.drift() is None
+
+
+def test_find_drift() -> None:
+    assert find_drift(Fraction(1005), Fraction(1000)) is None
+    assert find_drift(Fraction(98), Fraction(100)) == Drift(Cause.MISSED, Fraction(98, 100))
+    assert find_drift(Fraction(0), Fraction(100)) == Drift(Cause.CONSTANT, Fraction(0))
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "unit", "told"),
+    [
+        ("1-0:0.3.0*255", "10000", "imp/kWh", "10000"),
+        ("0-0:0.3.0*255", "5000.0000", None, "5000"),
+        ("1-0:0.3.0*255", "0", "imp/kWh", None),
+        ("1-0:0.3.1*255", "500", "imp/kvarh", None),
+        ("1-0:1.8.0*255", "500", "kWh", None),
+    ],
+)
+def test_constant_that_the_meter_tells(
+    code: str, value: str, unit: str | None, told: str | None
+) -> None:
+    found = Register(Obis.parse(code), Decimal(value), unit)
+    assert told_constant({Obis.parse(code): found}) == told
+
+
+def test_constant_that_is_no_number() -> None:
+    code = Obis.parse("1-0:0.3.0")
+    assert told_constant({code: Register(code, "text")}) is None
