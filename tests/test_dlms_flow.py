@@ -65,6 +65,7 @@ from custom_components.onemeter.meter.errors import (
     UnknownDataError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
@@ -382,6 +383,27 @@ async def test_meter_that_is_asked(
     ]
 
 
+@pytest.mark.parametrize(
+    ("entered", "authentication"),
+    [
+        ({}, None),
+        ({CONF_ENCRYPTION_KEY: EK}, None),
+        ({CONF_PASSWORD: "s3cret"}, "lls"),
+        (BOTH, "gmac"),
+        ({**BOTH, CONF_PASSWORD: "s3cret"}, "lls"),
+        ({**BOTH, CONF_AUTHENTICATION: "none"}, "none"),
+    ],
+)
+async def test_authentication_follows_from_password_and_keys(
+    hass: HomeAssistant, line: DlmsLine, entered: dict[str, str], authentication: str | None
+) -> None:
+    result = await choose(hass, await start(hass), "dlms_polled", ADDRESS, entered)
+    result = await confirm(hass, result)
+    assert result["data"].get(CONF_AUTHENTICATION) == authentication
+    [(_, settings)] = line.settings
+    assert settings.authentication == Authentication(authentication or "none")
+
+
 async def test_titles_are_those_of_this_client_and_differ(
     hass: HomeAssistant, line: DlmsLine
 ) -> None:
@@ -468,7 +490,7 @@ async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: Dlms
     [
         ({}, {CONF_AUTHENTICATION: "lls"}, {CONF_PASSWORD: "password_needed"}),
         ({}, {**LLS, CONF_PASSWORD: "0x1"}, {CONF_PASSWORD: "invalid_hex_password"}),
-        ({}, {CONF_PASSWORD: "s3cret"}, {CONF_AUTHENTICATION: "authentication_needed"}),
+        ({}, {**LLS, CONF_AUTHENTICATION: "none"}, {CONF_AUTHENTICATION: "authentication_needed"}),
         ({}, {CONF_AUTHENTICATION: "gmac"}, {CONF_ENCRYPTION_KEY: "key_missing"}),
         (
             {},
@@ -514,6 +536,7 @@ async def test_sign_on_address_may_be_corrected(hass: HomeAssistant) -> None:
         (MeterAuthenticationError(""), "dlms_keys", "password_rejected"),
         (KeyNeededError(""), "dlms_keys", "key_needed"),
         (WrongEncryptionKeyError(""), "dlms_keys", "wrong_encryption_key"),
+        (WrongKeysError(""), "dlms_keys", "wrong_keys"),
         (WrongAuthenticationKeyError(""), "dlms_keys", "wrong_authentication_key"),
         (InvocationCounterError(""), "dlms_polled", "counter_rejected"),
         (AddressError(""), "dlms_polled", "address_refused"),

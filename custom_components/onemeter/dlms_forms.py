@@ -116,8 +116,9 @@ PUSHED_KEYS_SCHEMA = probatio.Schema(
 
 KEYS_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_AUTHENTICATION, default=Authentication.NONE.value): select(
-            CONF_AUTHENTICATION, [authentication.value for authentication in Authentication]
+        probatio.Required(CONF_AUTHENTICATION, default=USUAL): select(
+            CONF_AUTHENTICATION,
+            [USUAL, *(authentication.value for authentication in Authentication)],
         ),
         probatio.Optional(probatio.Secret(CONF_PASSWORD)): hidden_text(),
         **PUSHED_KEYS_SCHEMA.schema,
@@ -181,7 +182,7 @@ def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
 def to_keys_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of either form of keys that lead to this entry data."""
     return {
-        CONF_AUTHENTICATION: data.get(CONF_AUTHENTICATION, Authentication.NONE.value),
+        CONF_AUTHENTICATION: data.get(CONF_AUTHENTICATION, USUAL),
         **{key: data.get(key, "") for key in _SECRETS},
     }
 
@@ -223,10 +224,12 @@ def to_keys_data(form: Mapping[str, Any], protection: str | None) -> dict[str, A
     Takes how messages are to be protected, for the keys that this needs. Raises FormError.
     """
     data = to_pushed_keys_data(form)
-    authentication = Authentication(form[CONF_AUTHENTICATION])
-    if authentication is not Authentication.NONE:
-        data[CONF_AUTHENTICATION] = authentication.value
     password = form.get(CONF_PASSWORD, "")
+    usual = _usual_authentication(password, data)
+    chosen = form[CONF_AUTHENTICATION]
+    authentication = usual if chosen == USUAL else Authentication(chosen)
+    if {authentication, usual} != {Authentication.NONE}:
+        data[CONF_AUTHENTICATION] = authentication.value
     if authentication not in _WITHOUT_PASSWORD:
         if not password:
             raise FormError(CONF_PASSWORD, "password_needed")
@@ -256,6 +259,14 @@ def new_system_title() -> str:
 def _those(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Return those of the data that are there."""
     return {key: data[key] for key in keys if key in data}
+
+
+def _usual_authentication(password: str, keys: Mapping[str, str]) -> Authentication:
+    """Return what a password and keys of an entry are given out for, where nobody says."""
+    if password:
+        return Authentication.LLS
+    has_both = all(key in keys for key in _KEYS)
+    return Authentication.HLS_GMAC if has_both else Authentication.NONE
 
 
 def _missing_key(
