@@ -20,6 +20,7 @@ from custom_components.onemeter.const import (
     CONF_DEDICATED_KEY,
     CONF_ENCRYPTION_KEY,
     CONF_INVERT_DEVIATION,
+    CONF_LIVE_REGISTERS,
     CONF_LOGICAL_DEVICE,
     CONF_PHYSICAL_DEVICE,
     CONF_PROTECTION,
@@ -758,3 +759,17 @@ def test_forms_can_be_sent_to_the_frontend(form: probatio.Schema) -> None:
     fields = sent(form)
     assert all(isinstance(field["name"], str) for field in fields)
     assert len(fields) == len(form.schema)
+
+
+@pytest.mark.usefixtures("line")
+@pytest.mark.parametrize("code", ["16.7.0", "1-0:16.7.0", "1-0:16.7.0*256", "power"])
+async def test_live_registers_have_complete_codes(hass: HomeAssistant, code: str) -> None:
+    entry = await add_entry(hass)
+    await hass.config_entries.async_unload(entry.entry_id)
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    result = await options.async_configure(result["flow_id"], {CONF_LIVE_REGISTERS: [code]})
+    assert result["errors"] == {CONF_LIVE_REGISTERS: "invalid_register"}
+    entered = {CONF_LIVE_REGISTERS: ["1-0:16.7.0*255"]}
+    result = await options.async_configure(result["flow_id"], entered)
+    assert result["type"] is FlowResultType.CREATE_ENTRY

@@ -33,6 +33,7 @@ from .meter.dlms.settings import (
     Transport,
     parse_key,
     parse_password,
+    usual_authentication,
 )
 from .meter.errors import KeyFormatError
 from .meter.iec62056.settings import is_address
@@ -225,7 +226,9 @@ def to_keys_data(form: Mapping[str, Any], protection: str | None) -> dict[str, A
     """
     data = to_pushed_keys_data(form)
     password = form.get(CONF_PASSWORD, "")
-    usual = _usual_authentication(password, data)
+    usual = usual_authentication(
+        has_password=bool(password), has_both_keys=all(key in data for key in _KEYS)
+    )
     chosen = form[CONF_AUTHENTICATION]
     authentication = usual if chosen == USUAL else Authentication(chosen)
     if {authentication, usual} != {Authentication.NONE}:
@@ -259,14 +262,6 @@ def new_system_title() -> str:
 def _those(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Return those of the data that are there."""
     return {key: data[key] for key in keys if key in data}
-
-
-def _usual_authentication(password: str, keys: Mapping[str, str]) -> Authentication:
-    """Return what a password and keys of an entry are given out for, where nobody says."""
-    if password:
-        return Authentication.LLS
-    has_both = all(key in keys for key in _KEYS)
-    return Authentication.HLS_GMAC if has_both else Authentication.NONE
 
 
 def _missing_key(
