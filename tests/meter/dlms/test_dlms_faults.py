@@ -17,7 +17,7 @@ from custom_components.onemeter.meter.errors import (
     MeterError,
     MeterSilentError,
     WrongAuthenticationKeyError,
-    WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from simulator.dlms import (
     ALWAYS,
@@ -80,7 +80,7 @@ async def test_wrong_password(
 async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy: int) -> None:
     meter = ciphered(wrong_key=behaviour, policy=policy)
     errors: dict[WrongKey, type[MeterError]] = {
-        WrongKey.EXCEPTION: WrongEncryptionKeyError,
+        WrongKey.EXCEPTION: WrongKeysError,
         WrongKey.REJECTION: AssociationError,
         WrongKey.SILENCE: MeterSilentError,
     }

@@ -14,7 +14,7 @@ from ..errors import (
     MeterError,
     MeterSilentError,
     WrongAuthenticationKeyError,
-    WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from ..obis import Obis
 from ..port import redact
@@ -216,9 +216,9 @@ class Access:
         message = f"the meter at {self._port} does not take the password"
         return MeterAuthenticationError(message, port=self._port)
 
-    def _wrong_keys(self) -> WrongEncryptionKeyError:
+    def _wrong_keys(self) -> WrongKeysError:
         message = f"the meter at {self._port} cannot decipher what it is sent"
-        return WrongEncryptionKeyError(message, port=self._port)
+        return WrongKeysError(message, port=self._port)
 
     def _counter_rejected(self) -> InvocationCounterError:
         message = f"the meter at {self._port} does not take the invocation counter"

@@ -15,7 +15,7 @@ from ..errors import (
     MeterAuthenticationError,
     TelegramError,
     WrongAuthenticationKeyError,
-    WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from ..obis import Obis
 from . import hls, xdlms
@@ -223,12 +223,10 @@ class Association:
             own_challenge=challenge,
         )
 
-    def _not_taken(self, reason: str) -> MeterAuthenticationError | WrongEncryptionKeyError:
+    def _not_taken(self, reason: str) -> MeterAuthenticationError | WrongKeysError:
         if self._mechanism is not Mechanism.GMAC:
             return MeterAuthenticationError(f"the meter does not take the password: {reason}")
-        return WrongEncryptionKeyError(
-            f"the meter does not take what was made with the keys: {reason}"
-        )
+        return WrongKeysError(f"the meter does not take what was made with the keys: {reason}")
 
     def _not_proven(self) -> MeterAuthenticationError | WrongAuthenticationKeyError:
         if self._mechanism is not Mechanism.GMAC:

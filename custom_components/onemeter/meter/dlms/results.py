@@ -68,7 +68,7 @@ _PROVIDER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     1: "no reason given",
     2: "no common version of ACSE",
 }
-_RESULTS: Final[Mapping[int, str]] = {1: "rejected for good", 2: "rejected for now"}
+_RESULTS: Final[Mapping[int, str]] = {1: "rejected permanently", 2: "rejected for now"}
 
 #: Classes of ServiceError and their values (confirmed-service-error).
 _SERVICE_ERRORS: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
