@@ -82,7 +82,7 @@ async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy:
     errors: dict[WrongKey, type[MeterError]] = {
         WrongKey.EXCEPTION: WrongKeysError,
         WrongKey.REJECTION: AssociationError,
-        WrongKey.ERROR: WrongEncryptionKeyError,
+        WrongKey.ERROR: WrongKeysError,
         WrongKey.SILENCE: MeterSilentError,
     }
     async with plugged_in(tmp_path, meter) as line:
