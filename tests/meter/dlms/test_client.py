@@ -430,6 +430,16 @@ async def test_objects(tmp_path: Path) -> None:
     assert isinstance(found["0-0:1.0.0*255"].value, datetime)
 
 
+async def test_objects_without_scaler(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    total = meter.objects["1-0:1.8.0*255"]
+    meter.objects["1-0:1.8.0*255"] = replace(total, attributes={2: total.attributes[2]})
+    async with plugged_in(tmp_path, meter) as line:
+        found = {str(entry.obis): entry for entry in await client_at(line).objects()}
+    assert found["1-0:1.8.0*255"].value is None
+    assert "scaler" in (found["1-0:1.8.0*255"].refusal or "")
+
+
 def test_what_is_missing_is_told_at_once() -> None:
     line = type("Nowhere", (), {"url": "/dev/null"})()
     for settings in (
