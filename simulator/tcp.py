@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Final, cast, override
 
 from .line import Line
@@ -24,6 +25,9 @@ class TcpLine(Line):
         self.port = port
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Transport] = set()
+        #: Seconds after a connection in which the next one is hung up at once.
+        self.pause = 0.0
+        self._ended = -inf
 
     @property
     @override
@@ -40,7 +44,7 @@ class TcpLine(Line):
         """Listen; OSError where the port is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Client(self._clients, self._connected, self.sent_by_reader),
+            self._client,
             self.host,
             self.port,
             reuse_address=True,
@@ -56,6 +60,14 @@ class TcpLine(Line):
         for client in self._clients:
             client.abort()
         self.cut()
+
+    def _client(self) -> asyncio.Protocol:
+        if asyncio.get_running_loop().time() - self._ended < self.pause:
+            return _Refused()
+        return _Client(self._clients, self._connected, self.sent_by_reader, self._left)
+
+    def _left(self) -> None:
+        self._ended = asyncio.get_running_loop().time()
 
     def _connected(self) -> None:
         """Drop what nobody that is still there has sent."""
@@ -81,10 +93,12 @@ class _Client(asyncio.Protocol):
         clients: set[asyncio.Transport],
         connected: Callable[[], None],
         received: Callable[[bytes], None],
+        left: Callable[[], None],
     ) -> None:
         self._clients = clients
         self._connected = connected
         self._received = received
+        self._left = left
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,3 +113,12 @@ class _Client(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.discard(self._transport)
+        self._left()
+
+
+class _Refused(asyncio.Protocol):
+    """A connection that comes too early."""
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()

@@ -155,6 +155,7 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
             "wrong_authentication_key": 0,
         },
         "manufacturer": "DMO",
+        "clock_difference": None,
         "withheld_totals": [],
     }
 

@@ -20,6 +20,7 @@ from custom_components.onemeter.const import (
     CONF_DEDICATED_KEY,
     CONF_ENCRYPTION_KEY,
     CONF_INVERT_DEVIATION,
+    CONF_LIVE_REGISTERS,
     CONF_LOGICAL_DEVICE,
     CONF_PHYSICAL_DEVICE,
     CONF_PROTECTION,
@@ -65,6 +66,7 @@ from custom_components.onemeter.meter.errors import (
     UnknownDataError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
@@ -382,6 +384,27 @@ async def test_meter_that_is_asked(
     ]
 
 
+@pytest.mark.parametrize(
+    ("entered", "authentication"),
+    [
+        ({}, None),
+        ({CONF_ENCRYPTION_KEY: EK}, None),
+        ({CONF_PASSWORD: "s3cret"}, "lls"),
+        (BOTH, "gmac"),
+        ({**BOTH, CONF_PASSWORD: "s3cret"}, "lls"),
+        ({**BOTH, CONF_AUTHENTICATION: "none"}, "none"),
+    ],
+)
+async def test_authentication_follows_from_password_and_keys(
+    hass: HomeAssistant, line: DlmsLine, entered: dict[str, str], authentication: str | None
+) -> None:
+    result = await choose(hass, await start(hass), "dlms_polled", ADDRESS, entered)
+    result = await confirm(hass, result)
+    assert result["data"].get(CONF_AUTHENTICATION) == authentication
+    [(_, settings)] = line.settings
+    assert settings.authentication == Authentication(authentication or "none")
+
+
 async def test_titles_are_those_of_this_client_and_differ(
     hass: HomeAssistant, line: DlmsLine
 ) -> None:
@@ -468,7 +491,7 @@ async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: Dlms
     [
         ({}, {CONF_AUTHENTICATION: "lls"}, {CONF_PASSWORD: "password_needed"}),
         ({}, {**LLS, CONF_PASSWORD: "0x1"}, {CONF_PASSWORD: "invalid_hex_password"}),
-        ({}, {CONF_PASSWORD: "s3cret"}, {CONF_AUTHENTICATION: "authentication_needed"}),
+        ({}, {**LLS, CONF_AUTHENTICATION: "none"}, {CONF_AUTHENTICATION: "authentication_needed"}),
         ({}, {CONF_AUTHENTICATION: "gmac"}, {CONF_ENCRYPTION_KEY: "key_missing"}),
         (
             {},
@@ -514,6 +537,7 @@ async def test_sign_on_address_may_be_corrected(hass: HomeAssistant) -> None:
         (MeterAuthenticationError(""), "dlms_keys", "password_rejected"),
         (KeyNeededError(""), "dlms_keys", "key_needed"),
         (WrongEncryptionKeyError(""), "dlms_keys", "wrong_encryption_key"),
+        (WrongKeysError(""), "dlms_keys", "wrong_keys"),
         (WrongAuthenticationKeyError(""), "dlms_keys", "wrong_authentication_key"),
         (InvocationCounterError(""), "dlms_polled", "counter_rejected"),
         (AddressError(""), "dlms_polled", "address_refused"),
@@ -736,3 +760,17 @@ def test_forms_can_be_sent_to_the_frontend(form: probatio.Schema) -> None:
     fields = sent(form)
     assert all(isinstance(field["name"], str) for field in fields)
     assert len(fields) == len(form.schema)
+
+
+@pytest.mark.usefixtures("line")
+@pytest.mark.parametrize("code", ["16.7.0", "1-0:16.7.0", "1-0:16.7.0*256", "power"])
+async def test_live_registers_have_complete_codes(hass: HomeAssistant, code: str) -> None:
+    entry = await add_entry(hass)
+    await hass.config_entries.async_unload(entry.entry_id)
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    result = await options.async_configure(result["flow_id"], {CONF_LIVE_REGISTERS: [code]})
+    assert result["errors"] == {CONF_LIVE_REGISTERS: "invalid_register"}
+    entered = {CONF_LIVE_REGISTERS: ["1-0:16.7.0*255"]}
+    result = await options.async_configure(result["flow_id"], entered)
+    assert result["type"] is FlowResultType.CREATE_ENTRY

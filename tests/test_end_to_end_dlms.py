@@ -138,7 +138,7 @@ async def test_wrong_key_is_told_and_mended(hass: HomeAssistant, keys: dict[str,
     line = TcpLine()
     async with answering(line, encrypted()):
         result = await look(hass, port_form(line), ASKED, address_form("wrapper"), keys)
-        assert result["errors"] == {"base": "wrong_encryption_key"}
+        assert result["errors"] == {"base": "wrong_keys"}
         assert result["step_id"] == "dlms_keys"
         flow = hass.config_entries.flow
         result = await flow.async_configure(result["flow_id"], keys_form())

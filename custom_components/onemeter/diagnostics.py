@@ -24,11 +24,13 @@ from .const import (
 from .coordinator import OneMeterConfigEntry
 from .meaning import interpret
 from .meter import Protocol, Reading, Register, Value
+from .meter.dlms.cipher import protection_of, suite_of
 from .meter.dlms.client import DlmsClient
 from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
 from .polling import PolledCoordinator
+from .states import clock_difference
 
 #: Entry data that nobody else may know.
 _SECRETS = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, CONF_SYSTEM_TITLE)
@@ -69,6 +71,7 @@ async def async_get_config_entry_diagnostics(
         "situation": coordinator.situation,
         "counters": asdict(coordinator.client.counters),
         "last_telegram": newest.received.isoformat(),
+        "clock_difference": clock_difference(newest),
         "manufacturer": newest.meter.manufacturer,
         "withheld_totals": [str(obis) for obis in coordinator.totals.jumped],
         "registers": [_show(register) for register in readings[-1].registers],
@@ -84,8 +87,8 @@ def _association(client: DlmsClient) -> dict[str, Any]:
         "client": settings.client,
         "address_length": memory.address and len(memory.address),
         "authentication": settings.authentication,
-        "protection": settings.protection,
-        "suite": settings.suite,
+        "protection": protection_of(settings),
+        "suite": suite_of(settings),
         "has_encryption_key": settings.keys.encryption is not None,
         "has_authentication_key": settings.keys.authentication is not None,
         "objects": len(memory.objects or ()),

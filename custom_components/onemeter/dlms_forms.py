@@ -33,6 +33,7 @@ from .meter.dlms.settings import (
     Transport,
     parse_key,
     parse_password,
+    usual_authentication,
 )
 from .meter.errors import KeyFormatError
 from .meter.iec62056.settings import is_address
@@ -116,8 +117,9 @@ PUSHED_KEYS_SCHEMA = probatio.Schema(
 
 KEYS_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_AUTHENTICATION, default=Authentication.NONE.value): select(
-            CONF_AUTHENTICATION, [authentication.value for authentication in Authentication]
+        probatio.Required(CONF_AUTHENTICATION, default=USUAL): select(
+            CONF_AUTHENTICATION,
+            [USUAL, *(authentication.value for authentication in Authentication)],
         ),
         probatio.Optional(probatio.Secret(CONF_PASSWORD)): hidden_text(),
         **PUSHED_KEYS_SCHEMA.schema,
@@ -181,7 +183,7 @@ def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
 def to_keys_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of either form of keys that lead to this entry data."""
     return {
-        CONF_AUTHENTICATION: data.get(CONF_AUTHENTICATION, Authentication.NONE.value),
+        CONF_AUTHENTICATION: data.get(CONF_AUTHENTICATION, USUAL),
         **{key: data.get(key, "") for key in _SECRETS},
     }
 
@@ -223,10 +225,14 @@ def to_keys_data(form: Mapping[str, Any], protection: str | None) -> dict[str, A
     Takes how messages are to be protected, for the keys that this needs. Raises FormError.
     """
     data = to_pushed_keys_data(form)
-    authentication = Authentication(form[CONF_AUTHENTICATION])
-    if authentication is not Authentication.NONE:
-        data[CONF_AUTHENTICATION] = authentication.value
     password = form.get(CONF_PASSWORD, "")
+    usual = usual_authentication(
+        has_password=bool(password), has_both_keys=all(key in data for key in _KEYS)
+    )
+    chosen = form[CONF_AUTHENTICATION]
+    authentication = usual if chosen == USUAL else Authentication(chosen)
+    if {authentication, usual} != {Authentication.NONE}:
+        data[CONF_AUTHENTICATION] = authentication.value
     if authentication not in _WITHOUT_PASSWORD:
         if not password:
             raise FormError(CONF_PASSWORD, "password_needed")

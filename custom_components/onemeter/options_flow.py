@@ -29,6 +29,7 @@ from .coordinator import OneMeterConfigEntry
 from .forms import MULTIPLIER_SCHEMA, exact_multiplier, select, whole_number
 from .meaning import is_number
 from .meter import Protocol
+from .meter.dlms.settings import is_code
 from .meter.iec62056.settings import is_register
 from .quantities import BY_UNIT
 from .schedule import shortest_poll_interval, usual_poll_interval
@@ -81,7 +82,9 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
         errors: dict[str, str] = {}
         if user_input is not None:
             multiplier = exact_multiplier(user_input[CONF_MULTIPLIER])
-            if not all(map(is_register, user_input.get(CONF_LIVE_REGISTERS, ()))):
+            is_dlms = self.config_entry.data[CONF_PROTOCOL] == Protocol.DLMS
+            is_known = is_code if is_dlms else is_register
+            if not all(map(is_known, user_input.get(CONF_LIVE_REGISTERS, ()))):
                 errors[CONF_LIVE_REGISTERS] = "invalid_register"
             elif multiplier is None:
                 errors[CONF_MULTIPLIER] = "too_many_decimals"

@@ -19,6 +19,7 @@ from .meter.errors import (
     UnknownDataError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from .meter.port import redact
 
@@ -28,6 +29,7 @@ _CREDENTIALS: Final = (
     MeterAuthenticationError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
+    WrongKeysError,
 )
 CREDENTIALS: Final = frozenset(kind.situation for kind in _CREDENTIALS)
 

@@ -119,7 +119,7 @@ def tan_phi(data: MeterData, reckoning: Reckoning) -> Decimal | None:
     return None
 
 
-def clock_difference(data: MeterData, _: Reckoning) -> int | None:
+def clock_difference(data: MeterData, _: Reckoning | None = None) -> int | None:
     """Return by how many seconds the meter's clock is ahead of Home Assistant's."""
     if (clock := data.clock) is None:
         return None

@@ -18,6 +18,8 @@ GLO_INITIATE_RESPONSE: Final = 0x28
 _TITLE: Final = 8
 _CHALLENGE: Final = 16
 _PUBLIC_CONFORMANCE: Final = acse.conformance("block-transfer-with-get", "get")
+#: A confirmed-service-error of the initiate request: application reference, deciphering error.
+_DECIPHERING_ERROR: Final = bytes.fromhex("0e010006")
 _WITH_TITLES: Final = (Mechanism.GMAC, Mechanism.SHA256)
 
 
@@ -126,6 +128,9 @@ class _Candidate:
                 raise deciphering_error()
             case WrongKey.REJECTION:
                 return _reject(self.meter, self.request.context, acse.NO_REASON)
+            case WrongKey.ERROR:
+                error = _DECIPHERING_ERROR
+                return _reject(self.meter, self.request.context, acse.NO_REASON, error)
             case WrongKey.SILENCE:
                 return None
 
@@ -135,12 +140,13 @@ class _Candidate:
         if meter.keys is not None and self.ciphered and control | meter.policy:
             sealed = seal(meter, information, meter.keys, control)
             information = bytes([GLO_INITIATE_RESPONSE]) + sealed
+        has_title = self.ciphered or self.mechanism in _WITH_TITLES
         pending = self.challenge and not meter.hides_pending_authentication
         return acse.response(
             self.request.context if context is None else context,
             acse.ACCEPTED,
             acse.AUTHENTICATION_REQUIRED if pending else 0,
-            title=meter.title if self.ciphered or self.mechanism in _WITH_TITLES else b"",
+            title=meter.title if has_title and meter.tells_title else b"",
             mechanism=self.request.mechanism,
             challenge=self.challenge,
             user_information=information,
@@ -191,7 +197,7 @@ class _Candidate:
         )
         visible[CURRENT_ASSOCIATION] = association(
             CURRENT_ASSOCIATION,
-            visible.values,
+            visible.values if meter.tells_objects else tuple,
             partners=(self.client, meter.logical_device),
             names=(acse.context_name(request.context), acse.mechanism_name(request.mechanism)),
             context=context,

@@ -182,4 +182,7 @@ class _Wrapped:
         await self._send(message, answer)
 
     async def _send(self, message: Message, apdu: bytes) -> None:
-        await self.line.write(Message(message.destination, message.source, apdu).to_bytes())
+        ports = (message.destination, message.source)
+        if self.meter.mirrors_ports:
+            ports = (message.source, message.destination)
+        await self.line.write(Message(*ports, apdu).to_bytes())

@@ -54,6 +54,8 @@ class Parameters(StrEnum):
     REQUIRED = "required"
     #: It answers none but those without.
     REFUSED = "refused"
+    #: It takes no notice of those with parameters.
+    IGNORED = "ignored"
 
 
 class Confirmation(StrEnum):
@@ -73,6 +75,8 @@ class WrongKey(StrEnum):
     EXCEPTION = "exception"
     #: It refuses an association without telling why.
     REJECTION = "rejection"
+    #: It refuses an association with a confirmed-service-error: deciphering error.
+    ERROR = "error"
     SILENCE = "silence"
 
 
@@ -116,6 +120,10 @@ class DlmsMeter:
     #: Bytes of information in a frame, and frames in a row.
     max_information: int = 128
     window: int = 1
+    #: Frames that it sends in a row whatever was agreed on; 0 is none.
+    frames_in_a_row: int = 0
+    #: Whether its wrapper headers are those of the requests, instead of the other way round.
+    mirrors_ports: bool = False
     #: Seconds that it takes before each answer.
     reaction_time: float = 0.0
     #: Seconds without a frame after which it is disconnected.
@@ -146,6 +154,10 @@ class DlmsMeter:
     policy: int = 0
     wrong_key: WrongKey = WrongKey.EXCEPTION
     system_title: bytes | None = None
+    #: Whether an association tells the system title where it has to.
+    tells_title: bool = True
+    #: Answer by general-ciphering, whatever the request came in.
+    answers_generally: bool = False
     #: The highest counter that a client has used.
     client_counter: int = 0
     #: The counter of its own next message.
@@ -161,6 +173,10 @@ class DlmsMeter:
     conformance: int = _CONFORMANCE
     #: Refuse lists of attributes by an exception, though the association allows them.
     refuses_lists: bool = False
+    #: Whether its object list has anything in it.
+    tells_objects: bool = True
+    #: Take no notice of lists of attributes.
+    ignores_lists: bool = False
 
     faults: Faults = field(default_factory=Faults)
     #: What has happened last, and how often each thing has since the meter was made.

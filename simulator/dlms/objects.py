@@ -38,6 +38,9 @@ PUBLIC: Final = frozenset(
 _NO_ACCESS: Final = 0
 _READ_ONLY: Final = 1
 _CRYSTAL: Final = 1
+#: How a profile's rows are sorted.
+_FIRST_IN_FIRST_OUT: Final = 1
+_LAST_IN_FIRST_OUT: Final = 2
 #: In minutes: what UTC is ahead of standard time, and summer time of that.
 _STANDARD_TIME: Final = -60
 _SUMMER_TIME: Final = 60
@@ -234,10 +237,7 @@ def _registers(meter: DlmsMeter) -> Iterable[CosemObject]:
 
 def _load_profile(meter: DlmsMeter) -> CosemObject:
     profile = meter.profile
-    by_time, unsorted = (
-        1,
-        axdr.structure(axdr.u16(0), axdr.octets(bytes(6)), axdr.i8(0), axdr.u16(0)),
-    )
+    unsorted = axdr.structure(axdr.u16(0), axdr.octets(bytes(6)), axdr.i8(0), axdr.u16(0))
     selectors = tuple(
         selector for selector, obeyed in ((1, profile.by_range), (2, profile.by_entry)) if obeyed
     )
@@ -248,7 +248,9 @@ def _load_profile(meter: DlmsMeter) -> CosemObject:
             2: lambda now: profile.buffer(meter.registers, meter.clock_style, now),
             3: lambda _: profile.capture_objects(),
             4: always(axdr.u32(PERIOD)),
-            5: always(axdr.enum(by_time)),
+            5: always(
+                axdr.enum(_LAST_IN_FIRST_OUT if profile.newest_first else _FIRST_IN_FIRST_OUT)
+            ),
             6: always(unsorted),
             7: lambda now: axdr.u32(len(profile.ends(now))),
             8: lambda _: axdr.u32(profile.days * 86_400 // PERIOD),

@@ -41,6 +41,8 @@ class Profile:
     with_status: bool = True
     #: The clock of each row but the first is sent as null: a period after the one before.
     null_clock: bool = False
+    #: The newest row is the first.
+    newest_first: bool = False
     #: Times without power: from, to. Quarters of an hour that lie in one have no row.
     outages: Sequence[tuple[int, int]] = ()
     #: Whether the meter obeys a selection by range, and by entry.
@@ -68,6 +70,7 @@ class Profile:
 
     def ends(self, now: int, first: int | None = None, last: int | None = None) -> list[int]:
         """Return when the rows end that there are, in a span."""
+        order = -1 if self.newest_first else 1
         oldest = now - self.days * SECONDS_PER_DAY + 1
         start = oldest if first is None else max(first, oldest)
         stop = now if last is None else min(last, now)
@@ -75,7 +78,7 @@ class Profile:
             end
             for end in range(-(-start // PERIOD) * PERIOD, stop + 1, PERIOD)
             if not any(down <= end - PERIOD and end <= up for down, up in self.outages)
-        ]
+        ][::order]
 
     def buffer(
         self, registers: Registers, style: ClockStyle, now: int, selection: bytes | None = None
@@ -131,13 +134,14 @@ class Profile:
         self, registers: Registers, style: ClockStyle, ends: list[int], columns: list[int]
     ) -> Iterator[bytes]:
         before: int | None = None
+        step = -PERIOD if self.newest_first else PERIOD
         for end in ends:
             cells = []
             for place in columns:
                 _, code = self.columns[place]
                 match code:
                     case _ if code == CLOCK:
-                        follows = self.null_clock and before == end - PERIOD
+                        follows = self.null_clock and before == end - step
                         cell = axdr.NULL if follows else axdr.octets(times.encode(end, style))
                     case _ if code == STATUS:
                         cell = axdr.u8(self._status(end))

@@ -7,6 +7,9 @@ from .services import counter_error
 
 #: What protection takes at most besides the message: tag, length, control, counter, tag.
 OVERHEAD = 1 + 3 + 1 + 4 + 12
+_GENERAL_CIPHERING = 0xDD
+#: The key is named: the global unicast one.
+_GLOBAL_UNICAST = b"\x01\x00\x00"
 #: ... and where the sender's title is told.
 GENERAL_OVERHEAD = OVERHEAD + 1 + 8
 
@@ -15,6 +18,18 @@ def seal(meter: DlmsMeter, plaintext: bytes, keys: Keys, control: int) -> bytes:
     """Protect a meter's answer as the request was, and as its policy wants; with its length."""
     control = control & (AUTHENTICATED | ENCRYPTED) | meter.policy | meter.suite
     return axdr.sized(protect(plaintext, keys, meter.title, meter.next_counter(), control))
+
+
+def seal_generally(meter: DlmsMeter, plaintext: bytes, control: int) -> bytes:
+    """Protect a meter's answer by general-ciphering, with the global key (Green Book, 9.2.7.2)."""
+    assert meter.keys is not None  # noqa: S101  else nothing would have been protected
+    transaction, time, other = bytes(8), b"", b""
+    fields = (transaction, meter.title, meter.client_title, time, other)
+    head = b"".join(map(axdr.sized, fields))
+    control = control & (AUTHENTICATED | ENCRYPTED) | meter.policy | meter.suite
+    counter = meter.next_counter()
+    sealed = protect(plaintext, meter.keys, meter.title, counter, control, extra=head)
+    return bytes([_GENERAL_CIPHERING]) + head + _GLOBAL_UNICAST + axdr.sized(sealed)
 
 
 def unseal(

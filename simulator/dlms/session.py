@@ -12,12 +12,13 @@ from .association import (
 )
 from .ciphering import DecipheringError, Keys
 from .meter import DlmsMeter, WrongKey
-from .protection import seal, unseal
+from .protection import seal, seal_generally, unseal
 from .services import RefusedError, deciphering_error, not_allowed, not_supported
 
 _GENERAL_GLO: Final = 0xDB
 _GENERAL_DED: Final = 0xDC
 _GENERAL: Final = (_GENERAL_GLO, _GENERAL_DED)
+_GET_LIST: Final = b"\xc0\x03"
 #: Tags of enciphered requests, with those of their answers; dedicated keys are 8 further.
 _GLOBAL: Final = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
 _DEDICATED: Final = {request + 8: answer + 8 for request, answer in _GLOBAL.items()}
@@ -100,6 +101,8 @@ class Session:
         except (ValueError, IndexError) as error:
             self.meter.note("not understood", str(error))
             raise RefusedError(2, 3) from error
+        if self.meter.ignores_lists and plaintext[:2] == _GET_LIST:
+            return None
         answer = current.services.answer(plaintext)
         return answer if envelope is None else self._close(answer, envelope)
 
@@ -127,6 +130,8 @@ class Session:
 
     def _close(self, answer: bytes, envelope: _Envelope) -> bytes:
         meter, tag = self.meter, envelope.tag
+        if meter.answers_generally:
+            return seal_generally(meter, answer, envelope.control)
         sealed = seal(meter, answer, envelope.keys, envelope.control)
         if tag in _GENERAL:
             return bytes([tag]) + axdr.sized(meter.title) + sealed

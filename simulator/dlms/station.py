@@ -9,6 +9,7 @@ from .services import DATA_NOTIFICATION
 from .session import Session
 
 _DEFAULT_INFORMATION = 128
+_PARTICULAR = (Parameters.REQUIRED, Parameters.REFUSED)
 _MAX_TX, _MAX_RX, _WINDOW_TX, _WINDOW_RX = 5, 6, 7, 8
 #: A notification without time and values.
 NOTIFICATION = bytes([DATA_NOTIFICATION]) + bytes.fromhex("4000000100") + b"\x00"
@@ -76,6 +77,7 @@ class Station:
         if not frame.control & 1:
             return self._information(frame)
         if frame.control & 0x0F in (hdlc.RR, hdlc.RNR, hdlc.REJ):
+            self.meter.note("supervisory frame")
             self._acknowledge(frame.control >> 5)
             wait = frame.control & 0x0F == hdlc.RNR
             return (not wait and self._transmit()) or [self._supervisory(hdlc.RR)]
@@ -91,11 +93,13 @@ class Station:
         except ValueError, IndexError:
             return [_reply(frame, hdlc.FRMR)]
         kind = meter.parameters
-        if kind is not Parameters.NEGOTIATED and bool(wanted) is (kind is Parameters.REFUSED):
+        if kind is Parameters.IGNORED and wanted:
+            return []
+        if kind in _PARTICULAR and bool(wanted) is (kind is Parameters.REFUSED):
             return [_reply(frame, hdlc.DM)]
         self._max_send = min(meter.max_information, wanted.get(_MAX_RX, _DEFAULT_INFORMATION))
         self._max_receive = min(meter.max_information, wanted.get(_MAX_TX, _DEFAULT_INFORMATION))
-        self._window = min(meter.window, wanted.get(_WINDOW_RX, 1))
+        self._window = meter.frames_in_a_row or min(meter.window, wanted.get(_WINDOW_RX, 1))
         window_receive = min(meter.window, wanted.get(_WINDOW_TX, 1))
         self._client, self._own = frame.source, frame.destination
         self._session = Session(meter, frame.source[0] >> 1)
@@ -108,7 +112,7 @@ class Station:
                 {
                     _MAX_TX: self._max_send,
                     _MAX_RX: self._max_receive,
-                    _WINDOW_TX: self._window,
+                    _WINDOW_TX: min(meter.window, wanted.get(_WINDOW_RX, 1)),
                     _WINDOW_RX: window_receive,
                 }
             )

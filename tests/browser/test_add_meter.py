@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 import os
 from pathlib import Path
+import re
 import shutil
 import socket
 import time
@@ -17,6 +18,14 @@ import pytest
 from demo.api import Api
 from demo.dashboard import IMPORT, find_entry, sensors, show_energy
 from demo.homeassistant import HOST, HomeAssistant
+from simulator.dlms import (
+    AUTHENTICATED,
+    ENCRYPTED,
+    DlmsMeter,
+    Mechanism,
+    Registers as DlmsRegisters,
+    serve as serve_dlms,
+)
 from simulator.household import Household
 from simulator.iec62056 import Iec62056Meter, Registers, serve
 from simulator.pty import PtyLine
@@ -29,6 +38,11 @@ CHROMIUM = next(
 
 #: The recorder makes its first statistics at the next full five minutes.
 FIRST_STATISTICS_SECONDS = 5 * 60 + 60
+
+ENCRYPTION_KEY = bytes.fromhex("5E8A1C7D2F604B93A8D51E7700C4B96F")
+AUTHENTICATION_KEY = bytes.fromhex("B71D94E3062A5F8CC3908E41D75A2BF6")
+#: Tenths of a watt times seconds.
+STEPS_PER_KWH = 36_000_000
 
 pytestmark = [
     pytest.mark.browser,
@@ -130,8 +144,7 @@ async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> No
         running(serve(line, simulated)),
     ):
         await begin_to_add(page, api, line)
-        await page.locator("ha-selector-select").first.click()
-        await page.get_by_text("IEC 62056-21 (", exact=False).click()
+        await choose_protocol(page, "IEC 62056-21 (IEC 1107, D0)")
         await page.get_by_role("button", name="Submit").click()
 
         await expect(page.get_by_text("Battery meter", exact=True).first).to_be_visible()
@@ -162,6 +175,70 @@ async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> No
                 await asyncio.sleep(0.1)
 
 
+async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
+    household = Household()
+    simulated = DlmsMeter(
+        registers=DlmsRegisters(household=household),
+        mechanism=Mechanism.GMAC,
+        encryption_key=ENCRYPTION_KEY,
+        authentication_key=AUTHENTICATION_KEY,
+        policy=AUTHENTICATED | ENCRYPTED,
+    )
+    # Grid operators write them in groups.
+    encryption_key, authentication_key = ENCRYPTION_KEY.hex(" ", 2), AUTHENTICATION_KEY.hex()
+    async with PtyLine(tmp_path / "flat", 9600) as line, running(serve_dlms(line, simulated)):
+        await begin_to_add(page, api, line)
+        await choose_protocol(page, "DLMS/COSEM")
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_text("It has to be asked").click()
+        await expect(page.get_by_text("Client address", exact=True).first).to_be_visible()
+        # What only experts need is out of sight.
+        await expect(page.get_by_text("Security suite", exact=True).first).to_be_hidden()
+        await page.get_by_role("button", name="Submit").click()
+
+        await enter_keys(page, authentication_key, encryption_key)
+        await expect(page.get_by_text("have not been swapped")).to_be_visible(timeout=30_000)
+        assert "Encryption key" in await shown(page)
+        await enter_keys(page, encryption_key, authentication_key)
+
+        await expect(page.get_by_text("Meter found")).to_be_visible(timeout=30_000)
+        await expect(page.get_by_text(simulated.serial)).to_be_visible()
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_role("button", name="Skip and finish").click()
+
+        entry_id = await find_entry(api)
+        assert entry_id is not None
+        entities = await sensors(api, entry_id)
+        (device,) = [
+            device
+            for device in await api.call("config/device_registry/list")
+            if device["serial_number"] == simulated.serial
+        ]
+        await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+        for name in ("Energy import", "Energy import T1", "Power", "Voltage L1"):
+            await expect(page.get_by_text(name, exact=True).first).to_be_visible()
+        states = {state["entity_id"]: state["state"] for state in await api.call("get_states")}
+        counted = Decimal(household.energy(int(time.time())).imported) / STEPS_PER_KWH
+        assert abs(Decimal(states[entities[IMPORT]]) - counted) < Decimal("0.5")
+        assert simulated.serial in await shown(page)
+
+        async with page.expect_download() as download:
+            await page.get_by_text("Download diagnostics").click()
+        path = await (await download.value).path()
+        assert_without_keys(await asyncio.to_thread(path.read_text))
+
+        # A form that has fields for the keys does not show those that are kept either.
+        await page.goto(f"{api.url}/config/integrations/integration/onemeter")
+        entry = page.locator("ha-config-entry-row")
+        await entry.get_by_role("button", name="Menu").first.click()
+        await page.get_by_text("Reconfigure", exact=True).click()
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_text("It has to be asked").click()
+        await page.get_by_role("button", name="Submit").click()
+        await expect(page.get_by_role("textbox", name="Encryption key")).not_to_be_empty()
+        assert "HLS with GMAC" in await shown(page)
+
+
 async def begin_to_add(page: Page, api: Api, line: PtyLine) -> None:
     """Open the dialog and enter the port."""
     await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
@@ -169,6 +246,33 @@ async def begin_to_add(page: Page, api: Api, line: PtyLine) -> None:
     await page.locator("ha-selector-serial_port").click()
     await page.get_by_text("Enter manually").click()
     await page.get_by_role("textbox", name="Port").fill(line.url)
+
+
+async def choose_protocol(page: Page, name: str) -> None:
+    """Choose another protocol than the one that is chosen already."""
+    await page.locator("ha-selector-select").first.click()
+    await page.get_by_text(name, exact=True).click()
+
+
+async def enter_keys(page: Page, encryption_key: str, authentication_key: str) -> None:
+    """Fill in the form of keys."""
+    await page.get_by_role("textbox", name="Encryption key").fill(encryption_key)
+    await page.get_by_role("textbox", name="Authentication key").fill(authentication_key)
+    await page.get_by_role("button", name="Submit").click()
+
+
+async def shown(page: Page) -> str:
+    """Return all text on the page, also that in fields, in which there may be no key."""
+    text = await page.locator("body").aria_snapshot()
+    assert_without_keys(text)
+    return text
+
+
+def assert_without_keys(text: str) -> None:
+    """Check that no key is in a text, however it is written."""
+    digits = re.sub(r"[\s:]", "", text).lower()
+    assert ENCRYPTION_KEY.hex() not in digits
+    assert AUTHENTICATION_KEY.hex() not in digits
 
 
 @asynccontextmanager

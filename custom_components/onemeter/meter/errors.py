@@ -117,6 +117,12 @@ class WrongEncryptionKeyError(MeterError):
     situation = "wrong_encryption_key"
 
 
+class WrongKeysError(WrongEncryptionKeyError):
+    """The meter makes nothing of what it is sent, and does not tell which of both keys is wrong."""
+
+    situation = "wrong_keys"
+
+
 class WrongAuthenticationKeyError(MeterError):
     """Telegrams decrypt, but their tag is not that of the authentication key."""
 

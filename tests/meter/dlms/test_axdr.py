@@ -47,6 +47,8 @@ def test_integers(tag: str, data: st.DataObject) -> None:
         ("0301", True),
         ("03ff", True),
         ("0d42", 42),
+        ("0d4a", None),
+        ("0da4", None),
         ("161e", 30),
         ("0900", b""),
         ("0903010203", b"\1\2\3"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import json
@@ -24,6 +25,7 @@ from custom_components.onemeter.meter.errors import MeterSilentError, RefusedErr
 from simulator import dlms
 from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, Parameters, Profile
 from simulator.dlms.ciphering import AUTHENTICATED, ENCRYPTED
+from simulator.tcp import TcpLine
 
 from .meters import (
     AUTHENTICATION_KEY,
@@ -115,7 +117,27 @@ async def test_protections(
     assert len(used) == len(set(used))
 
 
-@pytest.mark.parametrize("parameters", Parameters)
+async def test_who_takes_no_notice_of_parameters(tmp_path: Path) -> None:
+    meter = DlmsMeter(parameters=Parameters.IGNORED)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, **UNKNOWN_ADDRESS)
+        for seconds in (5, 1):
+            started = asyncio.get_running_loop().time()
+            assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+            assert asyncio.get_running_loop().time() - started < seconds
+
+
+async def test_who_takes_no_notice_of_lists(tmp_path: Path) -> None:
+    meter = DlmsMeter(transport=dlms.Transport.WRAPPER, ignores_lists=True)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, transport=Transport.WRAPPER)
+        for seconds in (8, 1):
+            started = asyncio.get_running_loop().time()
+            assert len((await client.read()).registers) > 25
+            assert asyncio.get_running_loop().time() - started < seconds
+
+
+@pytest.mark.parametrize("parameters", [kind for kind in Parameters if kind != Parameters.IGNORED])
 @pytest.mark.parametrize("size", [1, 2, 4])
 async def test_addresses_are_found_out(tmp_path: Path, parameters: Parameters, size: int) -> None:
     meter = DlmsMeter(address_sizes=(size,), parameters=parameters, physical_device=16)
@@ -153,8 +175,8 @@ async def test_transports_are_found_out(tmp_path: Path, transport: dlms.Transpor
         {"tells_protocol_version": True},
         {"hides_pending_authentication": True},
         {"answered_context": 3},
-        {"answers_release": False},
         {"refuses_lists": True},
+        {"frames_in_a_row": 3},
         {"max_pdu": 64},
         {"conformance": dlms.acse.conformance("get", "block-transfer-with-get", "action")},
         {"faults": dlms.Faults(zero_numbers=10**6)},
@@ -171,6 +193,59 @@ async def test_tolerance(tmp_path: Path, options: dict[str, Any]) -> None:
             reading = await client.read()
             assert isinstance(value(reading, "1-0:1.8.0"), int)
             assert len(reading.registers) > 25
+
+
+async def test_frames_in_a_row_are_acknowledged_at_once(tmp_path: Path) -> None:
+    counts = []
+    for in_a_row in (1, 7):
+        meter = DlmsMeter(frames_in_a_row=in_a_row)
+        async with plugged_in(tmp_path, meter) as line:
+            assert isinstance(value(await client_at(line).read(), "1-0:1.8.0"), int)
+        counts.append(meter.count("supervisory frame"))
+    assert 0 < 6 * counts[1] <= counts[0]
+
+
+@pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
+async def test_who_takes_no_notice_of_a_farewell(tmp_path: Path, transport: dlms.Transport) -> None:
+    # Its counter is read by the public client, whose farewell remains without answer too.
+    meter = ciphered(transport=transport, answers_release=False, client_counter=5000)
+    async with plugged_in(tmp_path, meter) as line:
+        client = gmac_client(line, transport=Transport(transport.value))
+        assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+        started = asyncio.get_running_loop().time()
+        await client.read()
+        assert asyncio.get_running_loop().time() - started < 1
+    assert meter.count("release") == 1
+    assert meter.count("stale counter") == 0
+
+
+async def test_headers_come_back_as_they_were_sent(tmp_path: Path) -> None:
+    meter = DlmsMeter(transport=dlms.Transport.WRAPPER, mirrors_ports=True, client=32)
+    async with plugged_in(tmp_path, meter) as line:
+        client = client_at(line, transport=Transport.WRAPPER, client=32)
+        assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_who_needs_a_pause_between_connections(tmp_path: Path, is_known: bool) -> None:
+    meter = ciphered(transport=dlms.Transport.WRAPPER)
+    async with plugged_in(tmp_path, meter) as line:
+        assert isinstance(line, TcpLine)
+        line.pause = 2
+        client = gmac_client(line, transport=Transport.WRAPPER if is_known else None)
+        assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+
+
+@pytest.mark.parametrize("protection", [Protection.AUTHENTICATED, Protection.BOTH])
+async def test_answers_by_general_ciphering(tmp_path: Path, protection: Protection) -> None:
+    async with plugged_in(tmp_path, ciphered(answers_generally=True)) as line:
+        client = gmac_client(line, protection=protection)
+        assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
+
+
+async def test_an_empty_object_list_tells_nothing(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, DlmsMeter(tells_objects=False)) as line:
+        assert isinstance(value(await client_at(line).read(), "1-0:1.8.0"), int)
 
 
 async def test_echo(tmp_path: Path) -> None:
@@ -307,6 +382,36 @@ async def test_load_profile(
     assert [str(register.obis) for register in rows[0].values] == list(profile.registers)
 
 
+@pytest.mark.parametrize(("by_range", "by_entry"), [(True, True), (False, True), (False, False)])
+@pytest.mark.parametrize("null_clock", [False, True])
+async def test_load_profile_that_begins_with_the_newest(
+    tmp_path: Path, by_range: bool, by_entry: bool, null_clock: bool
+) -> None:
+    options: dict[str, Any] = {"by_range": by_range, "by_entry": by_entry, "days": 2}
+    now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    found = []
+    for newest_first in (False, True):
+        profile = Profile(newest_first=newest_first, null_clock=null_clock, **options)
+        meter = DlmsMeter(profile=profile, max_information=1024)
+        async with plugged_in(tmp_path, meter) as line:
+            found.append(await client_at(line).read_profile(now - timedelta(hours=6), now, BERLIN))
+    assert len(found[0]) == 24
+    assert [row.end for row in found[1]] == [row.end for row in found[0]]
+    assert [row.end_utc for row in found[1]] == [row.end_utc for row in found[0]]
+
+
+async def test_load_profile_beside_one_of_days(tmp_path: Path) -> None:
+    meter = DlmsMeter(profile=Profile(days=1), max_information=1024)
+    quarters = meter.objects["1-0:99.1.0*255"]
+    days = {**quarters.attributes, 4: lambda _: dlms.axdr.u32(86_400)}
+    meter.objects["1-0:99.1.0*255"] = replace(quarters, attributes=days)
+    meter.objects["1-0:99.2.0*255"] = replace(quarters, code="1-0:99.2.0*255")
+    now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    async with plugged_in(tmp_path, meter) as line:
+        rows = await client_at(line).read_profile(now - timedelta(hours=1), now, BERLIN)
+    assert [row.end - row.start for row in rows] == 4 * [timedelta(minutes=15)]
+
+
 async def test_no_load_profile(tmp_path: Path) -> None:
     meter = DlmsMeter()
     del meter.objects["1-0:99.1.0*255"]
@@ -323,6 +428,16 @@ async def test_objects(tmp_path: Path) -> None:
     assert found["1-0:1.8.0*255"].unit == "Wh"
     assert found["0-0:1.0.0*255"].class_id == 8
     assert isinstance(found["0-0:1.0.0*255"].value, datetime)
+
+
+async def test_objects_without_scaler(tmp_path: Path) -> None:
+    meter = DlmsMeter()
+    total = meter.objects["1-0:1.8.0*255"]
+    meter.objects["1-0:1.8.0*255"] = replace(total, attributes={2: total.attributes[2]})
+    async with plugged_in(tmp_path, meter) as line:
+        found = {str(entry.obis): entry for entry in await client_at(line).objects()}
+    assert found["1-0:1.8.0*255"].value is None
+    assert "scaler" in (found["1-0:1.8.0*255"].refusal or "")
 
 
 def test_what_is_missing_is_told_at_once() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.onemeter.meter.dlms import settings
 from custom_components.onemeter.meter.dlms.client import DlmsClient
-from custom_components.onemeter.meter.dlms.settings import Authentication, Keys
+from custom_components.onemeter.meter.dlms.settings import Authentication, Keys, Protection
 from custom_components.onemeter.meter.errors import (
     AddressError,
     AssociationError,
@@ -17,7 +17,7 @@ from custom_components.onemeter.meter.errors import (
     MeterError,
     MeterSilentError,
     WrongAuthenticationKeyError,
-    WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from simulator.dlms import (
     ALWAYS,
@@ -80,8 +80,9 @@ async def test_wrong_password(
 async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy: int) -> None:
     meter = ciphered(wrong_key=behaviour, policy=policy)
     errors: dict[WrongKey, type[MeterError]] = {
-        WrongKey.EXCEPTION: WrongEncryptionKeyError,
+        WrongKey.EXCEPTION: WrongKeysError,
         WrongKey.REJECTION: AssociationError,
+        WrongKey.ERROR: WrongKeysError,
         WrongKey.SILENCE: MeterSilentError,
     }
     async with plugged_in(tmp_path, meter) as line:
@@ -92,14 +93,32 @@ async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy:
         await works(gmac_client(line, counter))
 
 
-async def test_wrong_authentication_key(tmp_path: Path) -> None:
-    meter = ciphered()
+@pytest.mark.parametrize("behaviour", [WrongKey.EXCEPTION, WrongKey.ERROR])
+async def test_wrong_authentication_key(tmp_path: Path, behaviour: WrongKey) -> None:
+    meter = ciphered(wrong_key=behaviour)
     async with plugged_in(tmp_path, meter) as line:
         counter = MemoryCounter()
         client = gmac_client(line, counter, keys=Keys(ENCRYPTION_KEY, WRONG_KEY))
         with pytest.raises(WrongAuthenticationKeyError):
             await client.read()
         await works(gmac_client(line, counter))
+
+
+@pytest.mark.parametrize("protection", [Protection.NONE, Protection.BOTH])
+async def test_system_title_that_is_not_told(tmp_path: Path, protection: Protection) -> None:
+    meter = ciphered(tells_title=False)
+    async with plugged_in(tmp_path, meter) as line:
+        counter = MemoryCounter()
+        with pytest.raises(AssociationError, match="system title"):
+            await gmac_client(line, counter, protection=protection).read()
+        meter.tells_title = True
+        await works(gmac_client(line, counter, protection=protection))
+
+
+async def test_short_names(tmp_path: Path) -> None:
+    async with plugged_in(tmp_path, DlmsMeter(answered_context=2)) as line:
+        with pytest.raises(AssociationError, match="short names"):
+            await client_at(line).read()
 
 
 async def test_stale_counter(tmp_path: Path) -> None:

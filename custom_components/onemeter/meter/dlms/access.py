@@ -1,8 +1,8 @@
 """Being let in: the invocation counter, the association, and which of the secrets is wrong."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +14,7 @@ from ..errors import (
     MeterError,
     MeterSilentError,
     WrongAuthenticationKeyError,
-    WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from ..obis import Obis
 from ..port import redact
@@ -24,7 +24,7 @@ from .connection import Connector, Link
 from .cosem import VALUE, ObjectClass
 from .counters import InvocationCounter
 from .memory import Memory
-from .results import COUNTER_ERROR, DECIPHERING_ERROR, ExceptionError
+from .results import COUNTER_ERROR, DECIPHERING_ERROR, ExceptionError, ServiceError
 from .session import Session
 from .settings import (
     PUBLIC_CLIENT,
@@ -42,6 +42,11 @@ _NUMBERS: Final = 100
 _NUMBER_MAX: Final = 0xFFFF_0000
 #: Seconds that meters need after a connection over a network before they take the next one.
 _NETWORK_PAUSE: Final = 0.5
+#: The same for those that were not ready after it.
+_BUSY_SECONDS: Final = 2.5
+#: Seconds until a farewell is answered, and bytes of both.
+_FAREWELL_SECONDS: Final = 3.0
+_FAREWELL_LENGTH: Final = 200
 #: With the client's instance as value group E.
 _COUNTER: Final = Obis(0, 0, 43, 1, 0, 255)
 
@@ -95,8 +100,8 @@ class Access:
         if not self._knows_counter:
             await self._learn_counter()
             self._knows_counter = True
-        async with self._connector.connected(self._settings.client) as link:
-            session = await self._associated(link)
+        async with AsyncExitStack() as stack:
+            session = await self._enter(stack, self._settings.client, self._associated)
             try:
                 yield session
             except ExceptionError as err:
@@ -106,8 +111,39 @@ class Access:
                 if err.service == DECIPHERING_ERROR:
                     raise self._wrong_keys() from err
                 raise
-            with suppress(MeterError):
+            except ServiceError as err:
+                if err.is_about_ciphering:
+                    raise self._wrong_keys() from err
+                raise
+            await self._release(session)
+
+    async def _enter(
+        self, stack: AsyncExitStack, client: int, associate: Callable[[Link], Awaitable[Session]]
+    ) -> Session:
+        """Connect and associate, once more where the meter may still hold the last connection."""
+        connected = self._connector.connected
+        try:
+            return await associate(await stack.enter_async_context(connected(client)))
+        except MeterConnectionError:
+            if not self._connector.is_hasty:
+                raise
+        await stack.aclose()
+        await asyncio.sleep(_BUSY_SECONDS)
+        return await associate(await stack.enter_async_context(connected(client)))
+
+    async def _release(self, session: Session) -> None:
+        """Take leave, unless the meter takes no notice: then the connection just ends."""
+        if not self._memory.takes_leave:
+            return
+        seconds = _FAREWELL_SECONDS + session.link.line.port.wire_time(_FAREWELL_LENGTH)
+        try:
+            async with asyncio.timeout(seconds):
                 await session.run(session.association.release())
+        except TimeoutError, MeterSilentError:
+            self._memory.takes_leave = False
+        except MeterError:
+            # It may have hung up already.
+            return
 
     async def _associated(self, link: Link) -> Session:
         """Associate, once more with the invocation counter that the meter proposes."""
@@ -123,6 +159,10 @@ class Access:
                     raise AssociationError(message, **err.details) from err
                 if has_hint or not self._take_hint(err.counter):
                     break
+            except ServiceError as err:
+                if err.is_about_ciphering:
+                    raise await self._which_key(link) from err
+                raise
             except MeterAuthenticationError as err:
                 self._memory.password_rejected = True
                 raise self._password_rejected() from err
@@ -186,12 +226,17 @@ class Access:
             dedicated_key=False,
         )
         obis = _COUNTER._replace(e=self._settings.counter_instance)
+
+        async def associated(link: Link) -> Session:
+            session = self._new_session(link, settings)
+            await session.run(session.association.associate())
+            return session
+
         try:
-            async with self._connector.connected(PUBLIC_CLIENT) as link:
-                session = self._new_session(link, settings)
-                await session.run(session.association.associate())
+            async with AsyncExitStack() as stack:
+                session = await self._enter(stack, PUBLIC_CLIENT, associated)
                 found = await session.get(descriptor(ObjectClass.DATA, obis, VALUE))
-                await session.run(session.association.release())
+                await self._release(session)
         except MeterConnectionError:
             raise
         except MeterError:
@@ -216,9 +261,9 @@ class Access:
         message = f"the meter at {self._port} does not take the password"
         return MeterAuthenticationError(message, port=self._port)
 
-    def _wrong_keys(self) -> WrongEncryptionKeyError:
+    def _wrong_keys(self) -> WrongKeysError:
         message = f"the meter at {self._port} cannot decipher what it is sent"
-        return WrongEncryptionKeyError(message, port=self._port)
+        return WrongKeysError(message, port=self._port)
 
     def _counter_rejected(self) -> InvocationCounterError:
         message = f"the meter at {self._port} does not take the invocation counter"

@@ -20,6 +20,7 @@ from .settings import (
     Protection,
     Transport,
     parse_password,
+    usual_authentication,
 )
 
 #: Where the password is looked for that the arguments do not hold.
@@ -90,7 +91,10 @@ def dlms_settings_of(options: argparse.Namespace, keys: Keys) -> DlmsSettings:
     Raises ValueError or OSError, which hold no secret, for a password or a state that is no use.
     """
     password = _password(options.password)
-    authentication = options.authentication or _usual(password, keys)
+    authentication = options.authentication or usual_authentication(
+        has_password=password is not None,
+        has_both_keys=keys.encryption is not None and keys.authentication is not None,
+    )
     is_trusted = authentication is not Authentication.NONE or keys.encryption is not None
     usual_client = TRUSTED_CLIENT if is_trusted else PUBLIC_CLIENT
     logical_device, physical_device = options.server
@@ -125,13 +129,6 @@ def _name(title: bytes, keys: Keys) -> str:
     """Name a counter so that nobody learns the key from it."""
     digest = sha256(b"onemeter" + title + (keys.encryption or b"")).hexdigest()
     return f"{title.hex()}-{digest[:16]}"
-
-
-def _usual(password: bytes | None, keys: Keys) -> Authentication:
-    if password is not None:
-        return Authentication.LLS
-    has_both = keys.encryption is not None and keys.authentication is not None
-    return Authentication.HLS_GMAC if has_both else Authentication.NONE
 
 
 def _password(text: str | None) -> bytes | None:

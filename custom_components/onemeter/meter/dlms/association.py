@@ -15,7 +15,7 @@ from ..errors import (
     MeterAuthenticationError,
     TelegramError,
     WrongAuthenticationKeyError,
-    WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from ..obis import Obis
 from . import hls, xdlms
@@ -23,6 +23,7 @@ from .acse import (
     LOGICAL_NAMES,
     LOGICAL_NAMES_CIPHERED,
     RLRE,
+    SHORT_NAMES,
     AssociationResponse,
     Mechanism,
     association_request,
@@ -31,8 +32,15 @@ from .acse import (
 )
 from .axdr import Data, octet_string
 from .blocktransfer import assemble
-from .cipher import Cipher, Numbers, protection_of, suite_of
-from .results import AUTHENTICATION_FAILURE, access_error, access_text, diagnostic_text
+from .cipher import Cipher, Numbers, no_title, protection_of, suite_of
+from .results import (
+    AUTHENTICATION_FAILURE,
+    CONTEXT_NOT_SUPPORTED,
+    access_error,
+    access_text,
+    diagnostic_text,
+)
+from .security import TITLE_LENGTH
 from .settings import Authentication, DlmsSettings, Protection
 from .xdlms import AccessResult, Initiate
 
@@ -162,17 +170,22 @@ class Association:
         """Take what the meter has agreed to, or raise why it has not."""
         information = response.user_information
         # What it says of the keys comes first: a wrong one is why it rejects.
-        if information and self._cipher is not None and response.title:
+        if information and self._cipher is not None and (response.title or not response.result):
             information = self._cipher.open(information)
+            self.meter_title = self._cipher.meter_title
         if response.result:
             if response.diagnostic == AUTHENTICATION_FAILURE and not response.is_of_provider:
-                raise MeterAuthenticationError("the meter does not take the password")
-            if information[:1] == bytes([xdlms.CONFIRMED_SERVICE_ERROR]):
+                raise self._not_taken("authentication failure")
+            is_told = response.diagnostic == CONTEXT_NOT_SUPPORTED and not response.is_of_provider
+            if information[:1] == bytes([xdlms.CONFIRMED_SERVICE_ERROR]) and not is_told:
                 raise xdlms.parse_service_error(information)
             reason = diagnostic_text(
                 response.result, response.diagnostic, is_of_provider=response.is_of_provider
             )
             raise AssociationError(f"the meter refuses the association: {reason}", reason=reason)
+        if response.context in SHORT_NAMES:
+            reason = "the meter knows its objects by short names only, which are not supported here"
+            raise AssociationError(reason, reason=reason)
         if not information:
             return
         if information[0] not in {xdlms.INITIATE_RESPONSE, xdlms.CONFIRMED_SERVICE_ERROR}:
@@ -196,6 +209,8 @@ class Association:
     def _proof(self, challenge: bytes) -> bytes:
         settings = self._settings
         if self._mechanism is Mechanism.GMAC:
+            if len(self.meter_title) != TITLE_LENGTH:
+                raise no_title()
             counter = self._numbers.take()
             return hls.gmac(challenge, suite_of(settings), counter, self._title, settings.keys)
         return hls.digest(
@@ -223,12 +238,10 @@ class Association:
             own_challenge=challenge,
         )
 
-    def _not_taken(self, reason: str) -> MeterAuthenticationError | WrongEncryptionKeyError:
+    def _not_taken(self, reason: str) -> MeterAuthenticationError | WrongKeysError:
         if self._mechanism is not Mechanism.GMAC:
             return MeterAuthenticationError(f"the meter does not take the password: {reason}")
-        return WrongEncryptionKeyError(
-            f"the meter does not take what was made with the keys: {reason}"
-        )
+        return WrongKeysError(f"the meter does not take what was made with the keys: {reason}")
 
     def _not_proven(self) -> MeterAuthenticationError | WrongAuthenticationKeyError:
         if self._mechanism is not Mechanism.GMAC:

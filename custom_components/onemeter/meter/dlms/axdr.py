@@ -1,8 +1,9 @@
 """A-XDR: how COSEM writes data as bytes (IEC 61334-6, IEC 62056-5-3 and 62056-6-2, 4.1.5).
 
 Data become plain values: null-data and don't-care None, structures tuples, arrays and compact
-arrays lists, integers and BCD int, enumerations Enumerated, floating-point numbers Decimal, octet
-strings, dates and times bytes, texts str, bit strings BitString.
+arrays lists, integers and BCD int (None where a digit is none), enumerations Enumerated,
+floating-point numbers Decimal, octet strings, dates and times bytes, texts str, bit strings
+BitString.
 """
 
 from collections.abc import Callable, Sequence
@@ -186,8 +187,9 @@ def _enumerated(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
 
 
 def _bcd(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
-    byte = data[position]
-    return (byte >> 4) * 10 + (byte & 0xF), position + 1
+    tens, ones = divmod(data[position], 16)
+    is_number = tens < 10 and ones < 10
+    return tens * 10 + ones if is_number else None, position + 1
 
 
 def _octet_string(data: bytes, position: int, _depth: int) -> tuple[Data, int]:

@@ -2,11 +2,17 @@
 
 from typing import Final
 
-from ..errors import TelegramError, WrongAuthenticationKeyError, WrongEncryptionKeyError
+from ..errors import (
+    AssociationError,
+    TelegramError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
 from .axdr import decode_length, encode_length
+from .general import parse_general
 from .security import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH, opened, sealed
 from .settings import DlmsSettings, Protection
-from .xdlms import GENERAL_DED, GENERAL_GLO
+from .xdlms import GENERAL_CIPHERING, GENERAL_DED, GENERAL_GLO
 
 #: Tags of messages ciphered with the global key, and with the dedicated one, by the plain ones.
 _GLOBAL: Final = {0x01: 0x21, 0xC0: 0xC8, 0xC3: 0xCB}
@@ -14,6 +20,7 @@ _DEDICATED: Final = {0xC0: 0xD0, 0xC3: 0xD3}
 #: Of what meters answer: whether the key is the dedicated one.
 _CIPHERED: Final = {
     0x28: False,
+    0x2E: False,
     0xCC: False,
     0xCF: False,
     0xCA: False,
@@ -22,7 +29,7 @@ _CIPHERED: Final = {
     0xD2: True,
 }
 #: With the system title before it.
-_GENERAL: Final = {GENERAL_GLO: False, GENERAL_DED: True}
+_GENERAL: Final = {GENERAL_GLO: False, GENERAL_DED: True, GENERAL_CIPHERING: False}
 #: What can be in a ciphered answer.
 _PLAIN: Final = frozenset({0x08, 0x0E, 0x0F, 0xC2, 0xC4, 0xC7, 0xD8})
 _CONTROL: Final = {
@@ -110,27 +117,24 @@ class Cipher:
     def open(self, apdu: bytes) -> bytes:
         """Decipher a message; one that is not ciphered is returned as it is.
 
-        Raises WrongEncryptionKeyError, WrongAuthenticationKeyError, TelegramError.
+        Raises WrongEncryptionKeyError, WrongAuthenticationKeyError, AssociationError where the
+        meter does not tell its system title, TelegramError.
         """
         tag = apdu[0] if apdu else None
-        title = self.meter_title
-        try:
-            if tag in _CIPHERED:
-                dedicated = _CIPHERED[tag]
-                position = 1
-            elif tag in _GENERAL:
-                dedicated = _GENERAL[tag]
-                size, position = decode_length(apdu, 1)
-                title = apdu[position : position + size] or title
-                position += size
-            else:
-                return apdu
-            size, position = decode_length(apdu, position)
-        except IndexError:
-            raise TelegramError("a ciphered answer that ends too early") from None
-        protected = apdu[position : position + size]
-        if len(protected) < size or len(title) != TITLE_LENGTH:
-            raise TelegramError("a ciphered answer that ends too early, or without system title")
+        title, header = self.meter_title, b""
+        if tag in _CIPHERED:
+            dedicated = _CIPHERED[tag]
+            protected = _sized(apdu)
+        elif tag in _GENERAL:
+            dedicated = _GENERAL[tag]
+            found_title, header, protected, _ = parse_general(apdu)
+            title = found_title or title
+        else:
+            return apdu
+        if len(title) != TITLE_LENGTH:
+            raise no_title()
+        if not self.meter_title:
+            self.meter_title = title
         key = self._dedicated_key if dedicated else self._global_key
         if not key:
             raise TelegramError("an answer is ciphered with a key that was not agreed on")
@@ -139,6 +143,7 @@ class Cipher:
             title=title,
             encryption_key=key,
             authentication_key=self._keys.authentication,
+            header=header,
         )
         if not found.content or found.content[0] not in _PLAIN:
             raise WrongEncryptionKeyError("the meter's answers do not decrypt")
@@ -149,6 +154,23 @@ class Cipher:
             raise TelegramError("the meter's invocation counter does not rise")
         self._received[dedicated] = counter
         return found.content
+
+
+def no_title() -> AssociationError:
+    """Return the error of a meter that keeps its system title to itself."""
+    reason = "the meter does not tell its system title, without which nothing can be deciphered"
+    return AssociationError(reason, reason=reason)
+
+
+def _sized(apdu: bytes) -> bytes:
+    """Return what is protected behind tag and length."""
+    try:
+        size, position = decode_length(apdu, 1)
+    except IndexError:
+        size, position = 1, len(apdu)
+    if position + size > len(apdu):
+        raise TelegramError("a ciphered answer that ends too early")
+    return apdu[position : position + size]
 
 
 def protection_of(settings: DlmsSettings) -> Protection:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
+from math import inf
 from typing import Final
 from urllib.parse import urlparse
 
@@ -42,10 +43,14 @@ _USUAL: Final = (
     (4, 1, 17),
     (4, 1, 1),
 )
+#: Bytes of the longest address.
+_LONGEST: Final = 4
 #: Seconds between the sign-on and the first frame, in which meters change their speed.
 _SETTLE: Final = 0.3
 #: Seconds that the wrapper gets to answer while it is not known to be there.
 _WRAPPER_PROBE_SECONDS: Final = 2.0
+#: Seconds until the other side of a network takes the next connection for sure.
+_NOTICED_SECONDS: Final = 5.0
 #: A network has no speed: nothing waits for the time on a wire.
 _NETWORK_SPEED: Final = 10_000_000
 _SIGN_ON_SPEED: Final = 300
@@ -70,6 +75,10 @@ class Connector:
         self._settings = settings
         self._memory = memory
         self._counters = counters
+        #: When the last connection has ended, and whether the newest one has begun so soon that
+        #: the other side of a network may not have noticed that.
+        self._ended = -inf
+        self.is_hasty = False
         parity = LineSettings(_SIGN_ON_SPEED, Framing.SEVEN_EVEN, line.dtr, line.rts)
         self._signer = Iec62056Client(url, parity, SignOn(address=settings.sign_on_address))
 
@@ -100,11 +109,21 @@ class Connector:
                     yield Line(port, self._counters)
             case Transport.WRAPPER:
                 line = LineSettings(_NETWORK_SPEED, dtr=self._line.dtr, rts=self._line.rts)
-                async with Port(self._url, line) as port:
+                async with self._port(line) as port:
                     yield Line(port, self._counters)
             case Transport.HDLC:
-                async with Port(self._url, self._line) as port:
+                async with self._port(self._line) as port:
                     yield Line(port, self._counters)
+
+    @asynccontextmanager
+    async def _port(self, line: LineSettings) -> AsyncGenerator[Port]:
+        loop = asyncio.get_running_loop()
+        self.is_hasty = _is_network(self._url) and loop.time() - self._ended < _NOTICED_SECONDS
+        async with Port(self._url, line) as port:
+            try:
+                yield port
+            finally:
+                self._ended = loop.time()
 
     @asynccontextmanager
     async def _linked(self, transport: Transport, line: Line, client: int) -> AsyncGenerator[Link]:
@@ -131,10 +150,13 @@ class Connector:
         for address in addresses:
             link = HdlcLink(line, client, address)
             outcome = await link.connect(
-                seconds=ANSWER_SECONDS if is_known else PROBE_SECONDS, attempts=1 + is_known
+                seconds=ANSWER_SECONDS if is_known else PROBE_SECONDS,
+                attempts=1 + is_known,
+                with_parameters=memory.takes_parameters,
             )
             if outcome is Connected.YES:
                 memory.address = address
+                memory.takes_parameters = link.takes_parameters
                 return link
             was_refused |= outcome is Connected.REFUSED
         if was_refused or signed_on:
@@ -147,6 +169,8 @@ class Connector:
         if not _is_network(self._url):
             return Transport.HDLC if await self._answers_hdlc(client) else Transport.MODE_E
         if urlparse(self._url).port == _WRAPPER_PORT and await self._answers_wrapper():
+            # The meter may hang up now, which would not change that.
+            self._memory.transport = Transport.WRAPPER
             return Transport.WRAPPER
         return Transport.HDLC if await self._answers_hdlc(client) else Transport.WRAPPER
 
@@ -160,6 +184,7 @@ class Connector:
                     outcome = await link.connect(seconds=PROBE_SECONDS, attempts=1)
                     if outcome is Connected.YES:
                         self._memory.address = address
+                        self._memory.takes_parameters = link.takes_parameters
                         await link.disconnect()
                         return True
                     was_refused |= outcome is Connected.REFUSED
@@ -198,9 +223,10 @@ def _addresses(settings: DlmsSettings) -> Iterator[bytes]:
         settings.address_length,
     )
     if logical is not None and (physical is not None or length == 1):
-        yield server_address(logical, physical, length)
-        if length is None:
-            yield server_address(logical, physical, 4)
+        address = server_address(logical, physical, length)
+        yield address
+        if length is None and len(address) < _LONGEST:
+            yield server_address(logical, physical, _LONGEST)
         return
     tried: set[bytes] = set()
     for size, usual_logical, usual_physical in _USUAL:

@@ -8,8 +8,8 @@ from ..errors import TelegramError
 from ..iec62056 import Iec62056Decoder
 from ..reading import Reading
 from .assembly import Assembler
-from .axdr import decode_length
 from .bare import split_head
+from .general import parse_general
 from .layout import NotificationReader
 from .notification import is_plausible
 from .security import TITLE_LENGTH, opened
@@ -91,14 +91,13 @@ class DlmsDecoder:
                 return None
             reading = self._content(content, message, b"")
         elif tag in _CIPHERED:
-            try:
-                title, header, protected = _parts(message)
-            except IndexError:
-                raise TelegramError("a ciphered message is cut off") from None
-            content = self._open(title, header, protected)
+            found = parse_general(message)
+            if found.end != len(message) or len(found.title) != TITLE_LENGTH:
+                raise TelegramError("a ciphered message, or its system title, of another length")
+            content = self._open(found.title, found.header, found.protected)
             if content is None:
                 return None
-            reading = self._content(content, message, title)
+            reading = self._content(content, message, found.title)
         else:
             reading = None
         if reading is None:
@@ -144,41 +143,6 @@ class DlmsDecoder:
         if content[:1] != bytes([DATA_NOTIFICATION]):
             return None
         return self._notifications.read(content, message, title)
-
-
-def _parts(message: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return system title, what is authenticated besides, and what is protected.
-
-    Raises TelegramError, IndexError (IEC 62056-5-3, 6.5).
-    """
-    position = 1
-    start = position
-    title = b""
-    fields = 5 if message[0] == GENERAL_CIPHERING else 1
-    # general-ciphering: transaction id, originator, recipient, date-time, other information.
-    for number in range(fields):
-        size, position = decode_length(message, position)
-        if number == min(1, fields - 1):
-            title = message[position : position + size]
-        position += size
-    header = message[start:position] if fields > 1 else b""
-    if fields > 1:
-        position = _skip_key_info(message, position)
-    size, position = decode_length(message, position)
-    if position + size != len(message):
-        raise TelegramError("a ciphered message of another length")
-    if len(title) != TITLE_LENGTH:
-        raise TelegramError("a system title of another length")
-    return title, header, message[position:]
-
-
-def _skip_key_info(message: bytes, position: int) -> int:
-    """Step over how the key is named, if it is the one that the meter was given."""
-    if message[position] == 0:
-        return position + 1
-    if message[position + 1] != 0:
-        raise TelegramError("a key that was wrapped or agreed on")
-    return position + 3
 
 
 def _is_meant(content: bytes) -> bool:

@@ -17,6 +17,8 @@ PROBE_SECONDS: Final = 0.8
 _AFTER_DAMAGE: Final = 0.5
 #: Seconds that a farewell may take.
 _FAREWELL_SECONDS: Final = 1.0
+#: Seconds between frames that a meter sends in a row.
+_ROW_SECONDS: Final = 0.5
 #: How often a frame is sent that gets no answer.
 _ATTEMPTS: Final = 3
 #: Seconds after which a meter that is busy is asked again, and how often.
@@ -69,19 +71,31 @@ class HdlcLink:
         self._awaited = 0
         self._is_connected = False
         self._busy = 0
+        #: Whether the meter says when it has finished with what it sends in a row.
+        self._yields = True
+        #: Whether the meter takes notice of who connects with parameters.
+        self.takes_parameters = True
 
     # --- coming and going
 
-    async def connect(self, *, seconds: float = ANSWER_SECONDS, attempts: int = 2) -> Connected:
+    async def connect(
+        self,
+        *,
+        seconds: float = ANSWER_SECONDS,
+        attempts: int = 2,
+        with_parameters: bool = True,
+    ) -> Connected:
         """Connect with parameters, or else without; DISC first where the meter refuses.
 
-        Raises PortLostError.
+        The other way round where it is known to want that. Raises PortLostError.
         """
         outcome = Connected.SILENT
-        for parameters in (_PARAMETERS, b""):
+        for has_parameters in (with_parameters, not with_parameters):
             for _ in range(attempts):
-                answer = await self._hello(parameters, seconds)
+                answer = await self._hello(_PARAMETERS if has_parameters else b"", seconds)
                 if answer is Connected.YES:
+                    # A refusal may have been about the last connection.
+                    self.takes_parameters = has_parameters or outcome is Connected.REFUSED
                     return answer
                 if answer is Connected.REFUSED:
                     outcome = answer
@@ -163,8 +177,17 @@ class HdlcLink:
             parts.append(frame.information.removeprefix(hdlc.LLC_RESPONSE))
             if not frame.is_segmented:
                 return b"".join(parts)
-            frame = await self._poll()
+            frame = await self._following(frame)
         raise TelegramError("an answer that does not end")
+
+    async def _following(self, frame: Frame) -> Frame:
+        """Return the next segment, asked for once the meter has finished."""
+        if not frame.control & hdlc.POLL and self._yields:
+            answer = await self._answer(self._supervisory(), _ROW_SECONDS)
+            if answer is not None:
+                return answer
+            self._yields = False
+        return await self._poll()
 
     async def _poll(self) -> Frame:
         return await self._exchange(self._supervisory())

@@ -28,6 +28,9 @@ class Memory:
     #: It answers several questions at once, and so many.
     takes_lists: bool = True
     list_size: int = 64
+    #: It connects (SNRM) with parameters, and answers when it is taken leave of (RLRQ).
+    takes_parameters: bool = True
+    takes_leave: bool = True
     #: It has refused the password, which is never tried again.
     password_rejected: bool = False
 

@@ -7,7 +7,15 @@ from typing import Final
 
 from ..obis import Obis
 from .axdr import Data
-from .cosem import SCALER_UNIT, VALUE, CosemObject, ObjectClass, register_value, time_of
+from .cosem import (
+    SCALER_UNIT,
+    VALUE,
+    CosemObject,
+    ObjectClass,
+    number_of,
+    register_value,
+    time_of,
+)
 from .memory import Memory
 from .registers import Reader
 from .results import access_text
@@ -16,6 +24,9 @@ from .xdlms import AccessResult, descriptor
 
 #: Classes whose second attribute is too long to be looked at, or no value.
 _NOT_READ: Final = frozenset({ObjectClass.PROFILE_GENERIC, ObjectClass.ASSOCIATION})
+
+#: Of a register whose number means nothing by itself.
+_NO_SCALER: Final = "the meter does not tell its scaler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,9 @@ async def read_objects(
             time = time_of(result, invert=invert_deviation)
             return ObjectValue(obis, class_id, version, result if time is None else time)
         scaler_unit = memory.scalers.get(obis) if class_id in SCALER_UNIT else None
+        if scaler_unit is None and class_id in SCALER_UNIT and number_of(result) is not None:
+            # Without its scaler a number may mean anything.
+            return ObjectValue(obis, class_id, version, refusal=_NO_SCALER)
         if scaler_unit is None:
             return ObjectValue(obis, class_id, version, result)
         value = register_value(result, scaler_unit)

@@ -38,6 +38,8 @@ from .xdlms import NO_SELECTION, AccessResult, descriptor, parse_result
 _SORT_METHOD: Final = 5
 _IN_USE: Final = 7
 _LAST_IN_FIRST_OUT: Final = 2
+#: In place of what the meter is known to refuse.
+_DENIED: Final = AccessResult(3)
 #: Seconds of the longest capture period of a load profile; longer ones are of billing periods.
 _PERIOD_MAX: Final = 3600
 _PROFILES: Final = 99
@@ -106,6 +108,8 @@ class Layout:
     columns: tuple[Column, ...]
     period: timedelta
     scalers: dict[Obis, ScalerUnit | None]
+    #: The meter says that the newest row is the first.
+    newest_first: bool = False
     #: The zone of the meter's clock, where it is known.
     zone: tzinfo | None = None
     invert_deviation: bool = False
@@ -136,12 +140,19 @@ class ProfileReader:
         Raises RefusedError where the meter has no load profile.
         """
         obis, period = await self._find()
-        captured = await self._session.get(_of(obis, CAPTURE_OBJECTS))
+        attributes = [_of(obis, number) for number in (CAPTURE_OBJECTS, _SORT_METHOD)]
+        found = await self._session.get_all(attributes)
+        captured, sort_method = (found.get(attribute, _DENIED) for attribute in attributes)
+        if isinstance(captured, AccessResult):
+            raise access_error(captured)
         columns = parse_columns(captured)
+        newest_first = sort_method == _LAST_IN_FIRST_OUT
         scaled = [column for column in columns if column.is_scaled]
         entries = [CosemObject(column.class_id, 0, column.obis) for column in scaled]
         await self._reader.learn_scalers(dict.fromkeys(entries), None)
-        layout = Layout(columns, period, self._memory.scalers, self._zone, self._invert)
+        layout = Layout(
+            columns, period, self._memory.scalers, newest_first, self._zone, self._invert
+        )
         content = await self._rows(obis, layout, start, end)
         if len(content) < _LONG:
             rows = decode_rows(content, layout)
@@ -153,16 +164,19 @@ class ProfileReader:
         """Return the load profile and its capture period."""
         objects = await self._reader.discover()
         found = [entry.obis for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
-        if LOAD_PROFILE in found:
-            found = [LOAD_PROFILE]
-        found.sort(key=lambda obis: obis.c != _PROFILES)
-        periods = await self._session.get_all([_of(obis, CAPTURE_PERIOD) for obis in found])
-        for obis in found:
-            period = periods.get(_of(obis, CAPTURE_PERIOD))
-            if isinstance(period, AccessResult) or not isinstance(period, int):
-                continue
-            if 0 < period <= _PERIOD_MAX:
-                return obis, timedelta(seconds=period)
+        usual = [obis for obis in found if obis == LOAD_PROFILE]
+        others = [obis for obis in found if obis != LOAD_PROFILE]
+        others.sort(key=lambda obis: obis.c != _PROFILES)
+        for candidates in filter(None, (usual, others)):
+            periods = await self._session.get_all(
+                [_of(obis, CAPTURE_PERIOD) for obis in candidates]
+            )
+            for obis in candidates:
+                period = periods.get(_of(obis, CAPTURE_PERIOD))
+                if isinstance(period, AccessResult) or not isinstance(period, int):
+                    continue
+                if 0 < period <= _PERIOD_MAX:
+                    return obis, timedelta(seconds=period)
         port = self._session.link.line.name
         raise RefusedError(f"the meter at {port} has no load profile", port=port)
 
@@ -170,7 +184,7 @@ class ProfileReader:
         """Return the encoded rows: by range, or else by entry, or else all of them."""
         selections = [
             by_range(layout.columns, start - _MARGIN, end + _MARGIN),
-            await self._by_entry(obis, layout.period, start),
+            await self._by_entry(obis, layout, start),
             NO_SELECTION,
         ]
         buffer = _of(obis, VALUE)
@@ -190,11 +204,11 @@ class ProfileReader:
             refusal = access_error(result) if isinstance(result, AccessResult) else None
         raise refusal or AccessError("the meter does not give its load profile away")
 
-    async def _by_entry(self, obis: Obis, period: timedelta, start: datetime) -> bytes | None:
+    async def _by_entry(self, obis: Obis, layout: Layout, start: datetime) -> bytes | None:
         """Select the newest rows by their number; None where the meter tells too little."""
         clock = descriptor(ObjectClass.CLOCK, CLOCK, VALUE)
-        in_use, sort_method = _of(obis, _IN_USE), _of(obis, _SORT_METHOD)
-        results = await self._session.get_all([clock, in_use, sort_method])
+        in_use = _of(obis, _IN_USE)
+        results = await self._session.get_all([clock, in_use])
         count, shown = results.get(in_use), results.get(clock)
         if isinstance(count, AccessResult) or not isinstance(count, int):
             return None
@@ -203,9 +217,9 @@ class ProfileReader:
         now = time_of(shown, invert=self._invert)
         if now is None:
             return None
-        wanted = (now.replace(tzinfo=None) - start + 2 * _MARGIN) // period + 1
+        wanted = (now.replace(tzinfo=None) - start + 2 * _MARGIN) // layout.period + 1
         wanted = max(min(wanted, count), 1)
-        if results.get(sort_method) == _LAST_IN_FIRST_OUT:
+        if layout.newest_first:
             return by_entry(1, wanted)
         return by_entry(max(count - wanted, 0) + 1, 0)
 
@@ -253,11 +267,43 @@ def decode_rows(content: bytes, layout: Layout) -> list[Interval]:
     rows = parse_result(content)
     if not isinstance(rows, list):
         raise TelegramError("a profile that is no array")
-    return list(_intervals(rows, layout))
+    backwards = _is_newest_first(rows, layout)
+    intervals = list(_intervals(rows, layout, backwards=backwards))
+    return intervals[::-1] if backwards else intervals
 
 
-def _intervals(rows: Sequence[Data], layout: Layout) -> Iterator[Interval]:
+def _is_newest_first(rows: Sequence[Data], layout: Layout) -> bool:
+    """Tell whether the rows go back in time.
+
+    Where they do not tell, since clocks do so for an hour each autumn, the meter's word counts.
+    """
+    place = _place_of_clock(layout)
+    first, last = (
+        next(
+            (
+                time.replace(tzinfo=None)
+                for row in order
+                if isinstance(row, tuple) and len(row) > place >= 0
+                if (time := time_of(row[place])) is not None
+            ),
+            None,
+        )
+        for order in (rows, reversed(rows))
+    )
+    if first is None or last is None or timedelta() <= first - last <= _MARGIN:
+        return layout.newest_first
+    return first > last
+
+
+def _place_of_clock(layout: Layout) -> int:
+    """Return which column is the clock; -1 for none."""
+    return next((i for i, column in enumerate(layout.columns) if column.is_clock), -1)
+
+
+def _intervals(rows: Sequence[Data], layout: Layout, *, backwards: bool) -> Iterator[Interval]:
     columns = layout.columns
+    place = _place_of_clock(layout)
+    step = -layout.period if backwards else layout.period
     before: list[Data] = [None] * len(columns)
     stamp: datetime | None = None
     season: str | None = None
@@ -266,16 +312,18 @@ def _intervals(rows: Sequence[Data], layout: Layout) -> Iterator[Interval]:
         if not isinstance(row, tuple) or len(row) != len(columns):
             raise TelegramError("a row of a profile with other columns")
         cells = [_continued(cell, last) for cell, last in zip(row, before, strict=True)]
-        place = next((i for i, column in enumerate(columns) if column.is_clock), None)
-        clock = None if place is None else row[place]
+        clock = row[place] if place >= 0 else None
         if clock is None:
-            stamp = None if stamp is None else stamp + layout.period
-            end_utc = None if end_utc is None else end_utc + layout.period
+            stamp = None if stamp is None else stamp + step
+            end_utc = None if end_utc is None else end_utc + step
         else:
             shown = time_of(clock, invert=layout.invert_deviation)
             season = _season(clock)
             stamp = None if shown is None else shown.replace(tzinfo=None)
-            end_utc = None if shown is None else _utc(shown, season, layout.zone, end_utc)
+            if shown is None:
+                end_utc = None
+            else:
+                end_utc = _utc(shown, season, layout.zone, end_utc, backwards=backwards)
         before = cells
         if stamp is None:
             continue
@@ -312,7 +360,12 @@ def _season(clock: Data) -> str | None:
 
 
 def _utc(
-    shown: datetime, season: str | None, zone: tzinfo | None, last: datetime | None
+    shown: datetime,
+    season: str | None,
+    zone: tzinfo | None,
+    last: datetime | None,
+    *,
+    backwards: bool,
 ) -> datetime | None:
     """Return the time stamp of a row in UTC, by its own deviation or by the zone."""
     if shown.tzinfo is not None:
@@ -323,11 +376,11 @@ def _utc(
         offset = standard_offset(zone, shown.year)
         offset += timedelta(hours=1) if season == "summer" else timedelta()
         return (shown - offset).replace(tzinfo=UTC)
-    first = shown.replace(tzinfo=zone).astimezone(UTC)
     # In autumn an hour comes twice.
-    if last is not None and first <= last:
-        return shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    return first
+    first, second = (shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if backwards:
+        return second if last is None or second < last else first
+    return second if last is not None and first <= last else first
 
 
 def _hexadecimal(cell: Data) -> str:

@@ -184,11 +184,11 @@ class Reader:
             operation = self._session.association.get_encoded(_OBJECT_LIST)
             content = await self._session.run(operation)
             if len(content) < _LONG:
-                return _objects_in(content)
+                return _objects_in(content) or usual_objects()
             return await asyncio.to_thread(_objects_in, content)
-        except AccessError, ServiceError, TelegramError:
+        except AccessError, TelegramError:
             return usual_objects()
-        except ExceptionError as err:
+        except (ExceptionError, ServiceError) as err:
             if err.is_about_ciphering:
                 raise
             return usual_objects()

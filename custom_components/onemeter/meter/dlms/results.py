@@ -45,11 +45,15 @@ _SERVICES: Final[Mapping[int, str]] = {
 
 AUTHENTICATION_FAILURE: Final = 13
 _NO_REASON: Final = 1
+CONTEXT_NOT_SUPPORTED: Final = 2
 #: Result-source-diagnostic of the service user (7.2.3.4).
 _USER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     0: "no diagnostic",
     _NO_REASON: "no reason given",
-    2: "application context not supported: ciphered messages are wanted, or not wanted",
+    CONTEXT_NOT_SUPPORTED: (
+        "application context not supported: messages are wanted ciphered, or in the clear, or the"
+        " meter knows its objects by short names only, which are not supported here"
+    ),
     3: "calling application title not recognised: the client's system title is unknown",
     4: "calling application invocation identifier not recognised",
     5: "calling application qualifier not recognised",
@@ -68,7 +72,7 @@ _PROVIDER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     1: "no reason given",
     2: "no common version of ACSE",
 }
-_RESULTS: Final[Mapping[int, str]] = {1: "rejected for good", 2: "rejected for now"}
+_RESULTS: Final[Mapping[int, str]] = {1: "rejected permanently", 2: "rejected for now"}
 
 #: Classes of ServiceError and their values (confirmed-service-error).
 _SERVICE_ERRORS: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
@@ -135,6 +139,8 @@ _SERVICE_ERRORS: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
         },
     ),
 }
+#: An application reference that is a deciphering error.
+_SERVICE_DECIPHERING_ERROR: Final = (0, 6)
 
 
 class ExceptionError(RefusedError):
@@ -159,6 +165,14 @@ class ExceptionError(RefusedError):
 class ServiceError(AssociationError):
     """The meter answers with a confirmed-service-error."""
 
+    def __init__(self, kind: int, value: int) -> None:
+        """Take class and value of the error."""
+        name, values = _SERVICE_ERRORS.get(kind, (f"class {kind}", {}))
+        text = f"{name}: {values.get(value, f'value {value}')}"
+        super().__init__(f"the meter refuses the association: {text}", reason=text)
+        #: The keys are at fault, so that nothing else would do either.
+        self.is_about_ciphering = (kind, value) == _SERVICE_DECIPHERING_ERROR
+
 
 def access_text(result: int) -> str:
     """Return what a data-access-result or action-result means."""
@@ -176,10 +190,3 @@ def diagnostic_text(result: int, diagnostic: int, *, is_of_provider: bool) -> st
     texts = _PROVIDER_DIAGNOSTICS if is_of_provider else _USER_DIAGNOSTICS
     text = texts.get(diagnostic, f"diagnostic {diagnostic}")
     return f"{_RESULTS.get(result, f'result {result}')}: {text}"
-
-
-def service_error(kind: int, value: int) -> ServiceError:
-    """Return the error of a confirmed-service-error, by its class and value."""
-    name, values = _SERVICE_ERRORS.get(kind, (f"class {kind}", {}))
-    text = f"{name}: {values.get(value, f'value {value}')}"
-    return ServiceError(f"the meter refuses the association: {text}", reason=text)

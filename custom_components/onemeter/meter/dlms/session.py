@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from ..errors import AccessError, TelegramError
+from ..errors import AccessError, MeterSilentError, TelegramError
 from .association import Association, Operation
 from .axdr import Data
 from .connection import Link
@@ -105,7 +105,17 @@ class Session:
             if err.is_about_ciphering:
                 raise
             memory.takes_lists &= err.service == PDU_TOO_LONG
-        except ServiceError, TelegramError:
+        except ServiceError as err:
+            if err.is_about_ciphering:
+                raise
+            memory.takes_lists = False
+        except TelegramError:
+            memory.takes_lists = False
+        except MeterSilentError:
+            if memory.meter is not None:
+                raise
+            # Some meters take no notice of what they do not know: then one question will do.
+            await self._single(attributes[0])
             memory.takes_lists = False
         except AccessError:
             pass
@@ -115,9 +125,7 @@ class Session:
     async def _single(self, attribute: bytes) -> list[Data | AccessResult]:
         try:
             return [await self.run(self.association.get_result(attribute))]
-        except ExceptionError as err:
+        except (ExceptionError, ServiceError) as err:
             if err.is_about_ciphering:
                 raise
-        except ServiceError:
-            pass
         return [_OTHER_REASON]

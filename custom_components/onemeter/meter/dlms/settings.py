@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from ..errors import KeyFormatError
+from ..obis import Obis
 
 #: What people put between the digits of a key, or before them.
 _FILLING: Final = re.compile(r"0x|[\s:,;.\-]", re.IGNORECASE)
@@ -25,6 +26,14 @@ def parse_key(text: str) -> bytes:
         message = f"a key has 32 or 64 hexadecimal digits, not {len(digits)} characters"
         raise KeyFormatError(message, length=str(len(digits)))
     return bytes.fromhex(digits)
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text is the address of a register: a complete code, 1-0:1.8.0*255."""
+    try:
+        return str(Obis.parse(text)) == text
+    except ValueError:
+        return False
 
 
 def parse_password(text: str) -> bytes:
@@ -71,6 +80,13 @@ class Authentication(StrEnum):
     #: With the keys, without a password.
     HLS_GMAC = "gmac"
     HLS_SHA256 = "sha256"
+
+
+def usual_authentication(*, has_password: bool, has_both_keys: bool) -> Authentication:
+    """Return what a password and keys are given out for, where nobody says anything else."""
+    if has_password:
+        return Authentication.LLS
+    return Authentication.HLS_GMAC if has_both_keys else Authentication.NONE
 
 
 class Transport(StrEnum):

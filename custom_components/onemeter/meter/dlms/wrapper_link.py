@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ..errors import TelegramError
+from ..errors import MeterSilentError, TelegramError
 from .line import Line
 from .wrapper import LIMIT, Packet, packet_at
 
@@ -22,6 +22,7 @@ class WrapperLink:
         self._server = logical_device
         self._buffer = bytearray()
         self._received: list[bytes] = []
+        self._was_heard = False
         self.seconds = _ANSWER_SECONDS
 
     async def request(self, apdu: bytes) -> bytes:
@@ -37,8 +38,12 @@ class WrapperLink:
         while not self._received:
             found = await self.line.receive(self._feed, self.seconds, LIMIT)
             if not found:
+                if self._was_heard:
+                    port = self.line.name
+                    raise MeterSilentError(f"nothing more comes from {port}", port=port)
                 raise self.line.why_silent()
             self._received += [packet.content for packet in found if self._is_ours(packet)]
+            self._was_heard = self._was_heard or bool(self._received)
         return self._received.pop(0)
 
     async def disconnect(self) -> None:
@@ -48,7 +53,8 @@ class WrapperLink:
         """Nothing is to be done: the connection stays."""
 
     def _is_ours(self, packet: Packet) -> bool:
-        return packet.source == self._server and packet.destination == self._client
+        # Some meters send the header back as it came.
+        return {packet.source, packet.destination} == {self._server, self._client}
 
     def _feed(self, data: bytes) -> Sequence[Packet]:
         """Find packets; what is none is passed over."""

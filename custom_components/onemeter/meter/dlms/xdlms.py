@@ -9,7 +9,7 @@ from typing import Final
 from ..errors import TelegramError
 from ..obis import Obis
 from .axdr import Data, decode, decode_length, encode_length
-from .results import COUNTER_ERROR, ExceptionError, ServiceError, service_error
+from .results import COUNTER_ERROR, ExceptionError, ServiceError
 
 INITIATE_REQUEST: Final = 0x01
 INITIATE_RESPONSE: Final = 0x08
@@ -114,7 +114,7 @@ def parse_service_error(apdu: bytes) -> ServiceError:
     """Read a confirmed-service-error."""
     if len(apdu) < 4:
         raise TelegramError("half a service error")
-    return service_error(apdu[2], apdu[3])
+    return ServiceError(apdu[2], apdu[3])
 
 
 def descriptor(class_id: int, obis: Obis, attribute: int) -> bytes:
