@@ -109,7 +109,7 @@ class Tally:
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on from what as_dict() has returned."""
         away = max(dt_util.utcnow() - datetime.fromisoformat(memory["saved"]), timedelta())
-        self.counter.restore(memory["counter"], away // _MICROSECOND * 1000)
+        self.counter.restore(memory["counter"], monotonic_ns() - away // _MICROSECOND * 1000)
         self.last = memory["last"] and datetime.fromisoformat(memory["last"])
         self._day = memory["day"] and date.fromisoformat(memory["day"])
         self._base, self._counted = memory["base"], self.counter.impulses

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 import json
 import os
 from pathlib import Path
@@ -28,6 +29,7 @@ from custom_components.onemeter.meter.__main__ import main
 from custom_components.onemeter.meter.errors import MeterSilentError, PortLostError
 from custom_components.onemeter.meter.json_lines import as_json
 from custom_components.onemeter.meter.listen import _listen, listen
+from simulator.blink import Light, steady
 from simulator.iec62056.encoder import Checksum, answer, data_block
 from simulator.iec62056.meter import Mode
 from simulator.pty import PtyLine
@@ -40,6 +42,7 @@ COMMAND = [sys.executable, "-m", "meter"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "custom_components" / "onemeter")}
 DECODE = ["decode", "--protocol", "sml"]
 LISTEN = ["listen", "--protocol", "sml", "--port"]
+LISTEN_BLINK = ["listen", "--protocol", "blink", "--port", "/dev/null"]
 DECODE_IEC62056 = ["decode", "--protocol", "iec62056"]
 ASK = ["--protocol", "iec62056", "--baud", "2400", "--port"]
 ASK_PROFILE = ["profile", *ASK, "/dev/null"]
@@ -357,6 +360,16 @@ def test_decode_what_is_no_profile(
         ([*DECODE, "--time-zone", "Mars/Olympus", "-"], "'Mars/Olympus' is not a time zone"),
         ([*DECODE, "--object", "subject", "-"], "invalid choice: 'subject'"),
         (["read", "--protocol", "sml", "--port", "x"], "invalid choice: 'sml'"),
+        (["decode", "--protocol", "blink", "-"], "invalid choice: 'blink'"),
+        (LISTEN_BLINK, "--impulses-per-kwh or --wh-per-impulse"),
+        ([*LISTEN_BLINK, "--impulses-per-kwh", "0"], "not a number above 0"),
+        ([*LISTEN_BLINK, "--impulses-per-kwh", "1e9"], "not from 0.01 to 1 000 000"),
+        ([*LISTEN_BLINK, "--impulses-per-kwh", "few"], "'few' is not a number"),
+        ([*LISTEN_BLINK, "--impulses-per-kwh", "nan"], "'nan' is not a number"),
+        ([*LISTEN_BLINK, "--impulses-per-kwh", "1", "--wh-per-impulse", "1"], "not allowed with"),
+        ([*LISTEN_BLINK, "--max-power", "0"], "'0' is not a number of watts"),
+        ([*LISTEN_BLINK, "--source", "dtr"], "invalid Source value: 'dtr'"),
+        ([*LISTEN_BLINK, "--edges", "3"], "invalid choice: '3'"),
         (["read", "--protocol", "iec62056"], "--port"),
         ([*ASK_PROFILE, "--from", "yesterday", "--to", "2026-11-02"], "'yesterday' is not a date"),
         ([*ASK_PROFILE, "--from", "2026-11-01"], "--to"),
@@ -667,3 +680,73 @@ async def test_listen_to_an_iec62056_meter(tmp_path: Path) -> None:
     # The first one was held back until another one came from the same meter.
     assert last_line(errors).startswith("good=2 damaged=0 other=")
     assert not last_line(errors).endswith("other=0")
+
+
+# --- BLINK at a line ------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def counting(cable: PtyLine, *arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Start a process of its own that counts flashes; wait until it throws none away."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *("listen", "--protocol", "blink", "--port", cable.url),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=ENVIRONMENT,
+    )
+    try:
+        async with asyncio.timeout(30):
+            while not cable.listened_to:  # noqa: ASYNC110  the kernel tells only when asked
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_count_until_stopped(cable: PtyLine, number: signal.Signals) -> None:
+    options = ["--impulses-per-kwh", "1000", "--reading", "12345.6"]
+    async with counting(cable, *options) as process:
+        await Light(cable).blink(islice(steady(10, 0), 7), 0)
+        await asyncio.sleep(0.2)
+        process.send_signal(number)
+        output, errors = await process.communicate()
+    first, *_, last = readings(output)
+    assert isinstance(first, dict)
+    assert first["registers"] == [
+        {"obis": "1-0:1.8.0*255", "value": "12345.601", "unit": "kWh", "group": 0},
+        {"obis": "1-0:1.7.0*255", "value": None, "unit": "W", "group": 0},
+    ]
+    assert first["impulses"] == 1
+    # What was counted since the last reading is told in the end.
+    assert isinstance(last, dict)
+    assert last["impulses"] == 7
+    assert last["registers"][0]["value"] == "12345.607"
+    assert errors == b"good=7 damaged=0 other=0\n"
+    assert process.returncode == 0
+
+
+async def test_count_what_is_fed_in(cable: PtyLine) -> None:
+    options = ["--wh-per-impulse", "0.5", "--export", "--count", "2"]
+    async with counting(cable, *options) as process:
+        await Light(cable).blink(islice(steady(10, 0), 15), 0)
+        output, _ = await process.communicate()
+    codes = [
+        [register["obis"] for register in reading["registers"]]
+        for reading in readings(output)
+        if isinstance(reading, dict)
+    ]
+    assert codes == [["1-0:2.8.0*255", "1-0:2.7.0*255"]] * 2
+
+
+async def test_no_flash(cable: PtyLine) -> None:
+    async with counting(cable, "--impulses-per-kwh", "1000", "--seconds", "1") as process:
+        output, errors = await process.communicate()
+    assert output == b""
+    assert b"nothing comes" in errors
+    assert process.returncode == 1

@@ -3,7 +3,7 @@ from random import Random
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.detect import looks_like
+from custom_components.onemeter.meter.detect import are_flashes, looks_like
 from simulator.line import resample
 from tests.meter.telegrams import telegram
 
@@ -70,3 +70,13 @@ def test_wrong_speed(sent_at: int, read_at: int) -> None:
 @given(st.binary(max_size=600))
 def test_never_fails(data: bytes) -> None:
     assert looks_like(data) in {None, "SML", "IEC 62056-21", "DLMS", NOISE}
+
+
+@pytest.mark.parametrize("data", [b"\x00\x00", b"\xff\xfe\x80", bytes(500)])
+def test_flashes(data: bytes) -> None:
+    assert are_flashes(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x00\x01", telegram(), READOUT])
+def test_no_flashes(data: bytes) -> None:
+    assert not are_flashes(data)

@@ -89,6 +89,32 @@ def test_captured_readout_is_pushed(tmp_path: Path) -> None:
     assert process.communicate(timeout=5) == ("", "")
 
 
+def test_blinking_meter_counts_its_flashes(tmp_path: Path) -> None:
+    path = tmp_path / "meter"
+    process = simulate(
+        *("blink", "--pty", path, "--rate", "100", "--count", "30", "--double", "1", "--seed", "3")
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"Blinking meter at {path}, 100 flashes per second\n"
+    assert listen(path, 60) == bytes(60)
+    output, errors = process.communicate(timeout=5)
+    assert output == "30 impulses, 60 flashes seen: 0 missed, 30 doubled\n"
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_blinking_household_until_it_is_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "meter"
+    options = ("--impulses-per-kwh", "1e6", "--no-solar", "--miss", "0.1")
+    process = simulate("blink", "--pty", path, *options)
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"Blinking meter at {path}, 1e+06 imp/kWh\n"
+    assert listen(path, 20) == bytes(20)
+    process.terminate()
+    output, errors = process.communicate(timeout=5)
+    assert "impulses, " in output
+    assert (process.returncode, errors) == (0, "")
+
+
 def test_replay_is_byte_exact(tmp_path: Path) -> None:
     data = bytes(range(256)) * 4
     (tmp_path / "capture.bin").write_bytes(data)
@@ -125,6 +151,9 @@ def test_replay_in_a_loop(tmp_path: Path) -> None:
         (["sml", "--pty", "x", "--interval", "-1"], "not a time in seconds: -1"),
         (["iec62056"], "one of the arguments --pty --tcp is required"),
         (["iec62056", "--pty", "x", "--mode", "F"], "invalid Mode value: 'F'"),
+        (["blink", "--pty", "x", "--rate", "0"], "not a positive number: 0"),
+        (["blink", "--pty", "x", "--impulses-per-kwh", "-1"], "not a positive number: -1"),
+        (["blink", "--pty", "x", "--impulses-per-kwh", "many"], "not a positive number: many"),
         (["sml", "--pty", "x", "--serial", "123456789"], "not a number of up to eight digits"),
     ],
 )

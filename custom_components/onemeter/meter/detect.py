@@ -6,6 +6,8 @@ from typing import Final
 #: What looks_like() calls bytes that no meter means.
 NOISE: Final = "line noise or wrong speed"
 
+#: What bytes look like that come one by one (are_flashes).
+FLASHES: Final = "BLINK"
 #: What looks_like() calls telegrams.
 TELEGRAMS: Final = frozenset({"SML", "IEC 62056-21", "DLMS"})
 
@@ -33,6 +35,9 @@ _TEXT = frozenset({*range(0x20, 0x7F), 0x01, 0x02, 0x03, 0x04, 0x06, 0x0A, 0x0D}
 #: is read as one of them, too.
 SINGLE_EDGE: Final = bytes([0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF])
 
+#: A single one may be that of a plug that is put in.
+_FLASHES_LEAST = 2
+
 
 def looks_like(data: bytes) -> str | None:
     """Name the protocol, or the trouble, that a few hundred received bytes look like.
@@ -48,6 +53,11 @@ def looks_like(data: bytes) -> str | None:
     if _is_noise(data):
         return NOISE
     return None
+
+
+def are_flashes(data: bytes) -> bool:
+    """Tell whether bytes that came one by one, each by itself, are flashes of a meter's light."""
+    return len(data) >= _FLASHES_LEAST and not data.translate(None, SINGLE_EDGE)
 
 
 def _is_iec62056(data: bytes) -> bool:

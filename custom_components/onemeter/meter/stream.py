@@ -1,10 +1,11 @@
 """Listening to a meter that pushes its telegrams, whatever they are made of."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol as Interface, override
+from typing import Final, Protocol as Interface, override
 
 from .client import PushedClient
-from .detect import NOISE, looks_like
+from .detect import FLASHES, NOISE, are_flashes, looks_like
 from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
 from .line import LineSettings
 from .port import Port, redact
@@ -12,6 +13,8 @@ from .reading import Reading
 
 #: Bytes kept to say what they look like: the larger part of most telegrams.
 _HEARD_MAX = 512
+#: Seconds from one byte to the next, at the least, that belong to no telegram.
+_APART: Final = 0.05
 
 
 class Decoder(Interface):
@@ -52,6 +55,9 @@ class StreamClient(PushedClient):
         # telegrams were damaged before.
         self._heard = b""
         self._damaged_before = 0
+        # Whether each byte came by itself, and when the last one did.
+        self._is_sparse = True
+        self._heard_at: float | None = None
 
     @override
     async def listen(self) -> AsyncGenerator[Reading]:
@@ -71,7 +77,8 @@ class StreamClient(PushedClient):
         port = redact(self.url)
         if not self._heard:
             return MeterSilentError(f"nothing comes from {port}", port=port)
-        guess = looks_like(self._heard)
+        is_light = self._is_sparse and are_flashes(self._heard)
+        guess = FLASHES if is_light else looks_like(self._heard)
         # In another protocol there is much that looks like a damaged telegram.
         if self.counters.damaged > self._damaged_before and guess in {
             self._protocol,
@@ -87,6 +94,9 @@ class StreamClient(PushedClient):
     def _feed(self, data: bytes) -> Sequence[Reading]:
         self.counters.received += len(data)
         self._heard = (self._heard + data)[-_HEARD_MAX:]
+        now, before = asyncio.get_running_loop().time(), self._heard_at
+        self._is_sparse &= len(data) == 1 and (before is None or now - before >= _APART)
+        self._heard_at = now
         readings = self._decoder.feed(data)
         self._count()
         if readings:
@@ -96,6 +106,7 @@ class StreamClient(PushedClient):
     def _start_over(self) -> None:
         self._heard = b""
         self._damaged_before = self.counters.damaged
+        self._is_sparse = True
 
     def _count(self) -> None:
         self.counters.good = self._decoder.good

@@ -190,6 +190,23 @@ async def test_noise_after_readings_is_judged_by_itself(
     assert diagnosis.details["looks_like"] == "line noise or wrong speed"
 
 
+async def test_a_light_that_flashes(client: PushedClient, cable: PtyLine) -> None:
+    async def flash() -> None:
+        await asyncio.sleep(0.3)
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            cable.put(b"\x00")
+
+    flashing = asyncio.create_task(flash())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1), aclosing(client.listen()) as readings:
+            await anext(readings)
+    await flashing
+    diagnosis = client.diagnose()
+    assert isinstance(diagnosis, UnknownDataError)
+    assert diagnosis.details == {"port": cable.url, "looks_like": "BLINK"}
+
+
 async def test_noise_does_not_pile_up(cable: PtyLine) -> None:
     client = SmlClient(cable.url, PUSHED_LINE[Protocol.SML])
     await hear(client, cable, bytes(2000))

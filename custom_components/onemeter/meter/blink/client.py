@@ -173,7 +173,7 @@ class BlinkClient(ImpulseClient):
         flashes = (
             LongFlashes(port.baudrate)
             if source is Source.LONG
-            else ByteFlashes(is_local=port.is_local)
+            else ByteFlashes(self.counter.spacing, is_local=port.is_local)
         )
 
         def take(data: bytes, at: int) -> None:

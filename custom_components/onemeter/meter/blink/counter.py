@@ -166,14 +166,15 @@ class ImpulseCounter:
             state |= {f"source_{name}": number for name, number in source.items()}
         return state
 
-    def restore(self, state: Mapping[str, int | str], away: int = 0) -> None:
-        """Go on from a state of the same source, maybe with another constant from now on.
+    def restore(self, state: Mapping[str, int | str], stored_at: int) -> None:
+        """Go on from a state, maybe with another constant, which holds from now on.
 
-        ``away`` is the time since that state (ns): the most that a source which counts by itself
-        can have counted meanwhile follows from it. Raises ValueError for what is no state.
+        ``stored_at`` is when that state was, by the present clock, so mostly a time before its
+        beginning: the most that a source which counts by itself can have counted since then follows
+        from it. Raises ValueError for what is no state.
         """
         try:
-            self._restore(state, away)
+            self._restore(state, stored_at)
         except (ArithmeticError, KeyError, TypeError) as err:
             raise ValueError("not the state of a counter") from err
 
@@ -183,17 +184,17 @@ class ImpulseCounter:
         state: Mapping[str, int | str],
         constant: ImpulseConstant,
         *,
+        stored_at: int,
         edges: int = 1,
         max_power: int = MAX_POWER,
         zero_after: int | None = ZERO_AFTER,
-        away: int = 0,
     ) -> Self:
         """Return a counter that goes on from a state, as restore() does."""
         counter = cls(constant, edges=edges, max_power=max_power, zero_after=zero_after)
-        counter.restore(state, away)
+        counter.restore(state, stored_at)
         return counter
 
-    def _restore(self, state: Mapping[str, int | str], away: int) -> None:
+    def _restore(self, state: Mapping[str, int | str], stored_at: int) -> None:
         self.impulses = int(state["impulses"])
         self.rejected = int(state["rejected"])
         self._missed = MissedEstimate(int(state["missed"]))
@@ -206,7 +207,7 @@ class ImpulseCounter:
             self._offset, self._base = Fraction(state["energy"]), self.impulses
         if "source_total" in state:
             source = {name: int(state[f"source_{name}"]) for name in ("total", "largest")}
-            self._source = CountingSource(self.spacing // self.edges or 1, source, away)
+            self._source = CountingSource(self.spacing // self.edges or 1, source, stored_at)
 
     def _accept(self, impulses: int, at: int, late: int) -> int:
         """Return how many of these impulses can have come, one after the other."""

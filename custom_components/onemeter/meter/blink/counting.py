@@ -23,23 +23,24 @@ _FALL: Final = 2
 
 
 class _Report(NamedTuple):
-    """What a counter showed at a time; None where that was before a restart of ours."""
+    """What a counter showed at a time."""
 
     total: int
-    at: int | None
+    at: int
 
 
 class CountingSource:
     """Follows the total of a counter that may wrap, be reset, and be out of reach for a while."""
 
-    def __init__(self, spacing: int, state: Mapping[str, int] | None = None, away: int = 0) -> None:
-        """Take the shortest time from one edge to the next (ns), and what ``state`` gave before.
+    def __init__(
+        self, spacing: int, state: Mapping[str, int] | None = None, stored_at: int = 0
+    ) -> None:
+        """Take the shortest time from one edge to the next (ns), and what ``state`` gave at a time.
 
-        ``away`` is for how long nobody has followed the counter since then.
+        That may be a time before the clock began.
         """
         self._spacing = spacing
-        self._away = away
-        self._last = None if state is None else _Report(state["total"], None)
+        self._last = None if state is None else _Report(state["total"], stored_at)
         self._largest = 0 if state is None else state["largest"]
         self._step = 0
         #: The last report before a fall, and what was counted since.
@@ -86,12 +87,12 @@ class CountingSource:
 
     def _most(self, report: _Report, at: int) -> int:
         """Return how many edges there may have been since a report."""
-        elapsed = self._away if report.at is None else max(at - report.at, 0)
+        elapsed = max(at - report.at, 0)
         return (elapsed + _LATE) // self._spacing + _AHEAD
 
     def _fallen(self, last: _Report, report: _Report) -> int:
         """Return what passed while the counter wrapped or began again."""
-        most = self._most(last, report.at or 0)
+        most = self._most(last, report.at)
         for wrap in _WRAPS:
             is_near = wrap - last.total <= max(wrap // _TOP, _STEPS * self._step)
             if self._largest < wrap and is_near and report.total + wrap - last.total <= most:
@@ -108,7 +109,7 @@ class CountingSource:
         if self._before is None:
             return None
         edges = report.total - self._before.total - self._since_before
-        if not 0 <= edges <= self._most(self._before, report.at or 0):
+        if not 0 <= edges <= self._most(self._before, report.at):
             return None
         self._before = None
         return edges
@@ -117,7 +118,7 @@ class CountingSource:
         """Keep a rise back until it has lasted; return what was counted on from there."""
         self._held.append(report)
         first = self._held[0]
-        if len(self._held) < _REPORTS or (report.at or 0) - (first.at or 0) < _SETTLED:
+        if len(self._held) < _REPORTS or report.at - first.at < _SETTLED:
             return 0
         edges = report.total - first.total
         self._before = None

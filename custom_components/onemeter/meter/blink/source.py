@@ -1,6 +1,7 @@
 """Flashes as a port tells them: bytes received, or edges of a modem line."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 import time
@@ -13,12 +14,18 @@ from ..port import BITS_PER_CHARACTER, Port
 from .settings import Source
 
 _MILLISECOND: Final = 10**6
-#: How late a single byte of a local port may be read: more than an adapter holds it back, and than
-#: an event loop is busy as a rule.
-_LATE: Final = 20 * _MILLISECOND
 #: Bytes that are read together, or that come through a network, tell next to nothing of when they
-#: came.
+#: came. No more do those that follow each other fast: then a computer that is busy for a moment
+#: sees some flashes late, and the next ones too soon after them.
 _ANY_TIME: Final = 60_000 * _MILLISECOND
+#: While this many intervals have each been this long, no computer is as busy, and two flashes that
+#: are seen too soon one after the other are one that flickered. Then one is seen late by one part
+#: of the shortest interval at the most.
+_SLOW_INTERVALS: Final = 3
+_SLOW: Final = 1000 * _MILLISECOND
+_LATE_PART: Final = 4
+#: What looking at modem lines again and again may be late by.
+_LOOKED_LATE: Final = 20 * _MILLISECOND
 #: Bytes that are read within this time belong to one long flash. Two flashes must be as far apart,
 #: end to beginning.
 _LONG_FLASH: Final = 50 * _MILLISECOND
@@ -50,15 +57,26 @@ def rate_limit(source: Source, line: LineSettings) -> int:
 
 
 class ByteFlashes:
-    """Finds flashes among the bytes of a port, where each byte is one."""
+    """Finds flashes among the bytes of a port, where each byte is one, however late it is read."""
 
-    def __init__(self, *, is_local: bool) -> None:
-        """Take whether bytes are read soon after they came."""
-        self._late = _LATE if is_local else _ANY_TIME
+    def __init__(self, spacing: int, *, is_local: bool) -> None:
+        """Take the shortest interval that there can be, and whether bytes are read as they come."""
+        self._spacing = spacing
+        self._is_local = is_local
+        self._last: int | None = None
+        self._intervals: deque[int] = deque(maxlen=_SLOW_INTERVALS)
 
     def feed(self, data: bytes, at: int) -> tuple[int, int, int]:
         """Take bytes read at a time; return what Take takes."""
-        return len(data), at, self._late if len(data) == 1 else _ANY_TIME
+        if self._last is None:
+            self._last = at
+        elif (interval := at - self._last) >= self._spacing:
+            self._intervals.append(interval // len(data))
+            self._last = at
+        is_slow = len(self._intervals) == _SLOW_INTERVALS and min(self._intervals) >= _SLOW
+        if self._is_local and is_slow and len(data) == 1:
+            return 1, at, self._spacing // _LATE_PART
+        return len(data), at, _ANY_TIME
 
 
 class LongFlashes:
@@ -74,7 +92,7 @@ class LongFlashes:
         began = at - (len(data) - 1) * self._character
         is_new = self._last is None or began - self._last >= _LONG_FLASH
         self._last = at
-        return int(is_new), at, _LATE
+        return int(is_new), at, _ANY_TIME
 
 
 async def receive(port: Port, take: TakeBytes) -> None:
@@ -108,7 +126,7 @@ async def follow(port: Port, line: ModemLine, take: Take) -> None:
     while True:
         looking = partial(watch, line=line, level=state.level, seconds=_WATCHED_SECONDS)
         for state in await port.examine(looking):
-            take(_edges(line, state), state.at, _LATE)
+            take(_edges(line, state), state.at, _LOOKED_LATE)
 
 
 def _edges(line: ModemLine, state: LineState) -> int:

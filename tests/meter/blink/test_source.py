@@ -1,0 +1,265 @@
+"""Flashes among bytes, and edges of modem lines, which only a fake can bring."""
+
+import array
+import asyncio
+import errno
+from pathlib import Path
+import termios
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from custom_components.onemeter.meter import modem
+from custom_components.onemeter.meter.blink.client import BlinkClient
+from custom_components.onemeter.meter.blink.constant import ImpulseConstant
+from custom_components.onemeter.meter.blink.counter import ImpulseCounter
+from custom_components.onemeter.meter.blink.settings import BlinkSettings, Source
+from custom_components.onemeter.meter.blink.source import ByteFlashes, LongFlashes, rate_limit
+from custom_components.onemeter.meter.errors import MeterConnectionError, PortLostError
+from custom_components.onemeter.meter.line import LineSettings, ModemLine
+from custom_components.onemeter.meter.modem import watch
+from custom_components.onemeter.meter.port import Port
+from simulator.pty import PtyLine
+
+SECOND = 10**9
+MILLISECOND = 10**6
+LINE = LineSettings(9600)
+THOUSAND = ImpulseConstant.per_kwh(1000)
+
+
+class Reader:
+    """Counts what is read of a port, at times of our choice."""
+
+    def __init__(self, *, is_local: bool = True, per_kwh: int = 1000) -> None:
+        self.counter = ImpulseCounter(ImpulseConstant.per_kwh(per_kwh))
+        self.flashes = ByteFlashes(self.counter.spacing, is_local=is_local)
+
+    def read(self, count: int, milliseconds: int) -> int:
+        return self.counter.add(*self.flashes.feed(bytes(count), milliseconds * MILLISECOND))
+
+
+@pytest.mark.parametrize("per_kwh", [1000, 10_000])
+def test_slow_flashes_that_flicker_count_once(per_kwh: int) -> None:
+    reader = Reader(per_kwh=per_kwh)
+    for second in range(20):
+        assert reader.read(1, 1500 * second) == 1
+        if second > 3:
+            assert reader.read(1, 1500 * second + 3) == 0
+    assert (reader.counter.impulses, reader.counter.rejected) == (20, 16)
+
+
+def test_bytes_that_are_read_together_all_count() -> None:
+    reader = Reader()
+    for second in range(5):
+        assert reader.read(1, 1500 * second) == 1
+    # The program has slept for ten seconds, while somebody cooked.
+    assert reader.read(60, 16_000) == 60
+    assert reader.read(1, 16_100) == 1
+
+
+def test_flashes_that_a_busy_computer_sees_late_all_count() -> None:
+    reader = Reader(per_kwh=10_000)
+    for number in range(1000):
+        # Nothing is seen for 0.3 s, and then what came meanwhile, byte by byte.
+        seen = number * 1000 // 120
+        assert reader.read(1, max(seen, 4300 if 4000 < seen < 4300 else 0)) == 1
+    assert (reader.counter.impulses, reader.counter.rejected) == (1000, 0)
+
+
+def test_what_comes_through_a_network_comes_at_any_time() -> None:
+    reader = Reader(is_local=False)
+    for second in range(10):
+        assert reader.read(1, 1500 * second) == 1
+    assert reader.read(1, 15_000) + reader.read(1, 15_001) == 2
+
+
+def test_long_flashes_are_one_each() -> None:
+    flashes = LongFlashes(9600)
+    counts = [
+        flashes.feed(bytes(size), at * MILLISECOND)[0]
+        for size, at in (
+            *((1, 0), (3, 4), (20, 25), (10, 36)),
+            # As long as a flash lasts, reading it late does not end it.
+            *((60, 1000), (90, 1100)),
+            (1, 1151),
+            (1, 1202),
+        )
+    ]
+    assert counts == [1, 0, 0, 0, 1, 0, 1, 1]
+
+
+def test_rate_limits() -> None:
+    limits = {source: rate_limit(source, LINE) for source in Source}
+    assert limits == {
+        Source.RX: 960,
+        Source.LONG: 10,
+        **dict.fromkeys((Source.CTS, Source.DSR, Source.DCD, Source.RI), 50),
+    }
+
+
+class Driver:
+    """A driver with modem lines, in place of that of a pseudo-terminal, which has none."""
+
+    def __init__(self, *, counts: bool = True, has_counts: bool = True) -> None:
+        self.edges = dict.fromkeys(ModemLine, 2**32 - 3)
+        self.level = dict.fromkeys(ModemLine, False)
+        self.counts = counts
+        self.has_counts = has_counts
+        self.failure: int | None = None
+
+    def change(self, line: ModemLine) -> None:
+        self.level[line] = not self.level[line]
+        # Of RI only the trailing edge is counted.
+        if self.counts and (line is not ModemLine.RI or not self.level[line]):
+            self.edges[line] = (self.edges[line] + 1) % 2**32
+
+    def flash(self, line: ModemLine) -> None:
+        self.change(line)
+        self.change(line)
+
+    def ioctl(self, _descriptor: int, request: int, buffer: array.array[int]) -> int:
+        if self.failure is not None:
+            raise OSError(self.failure, "gone")
+        if request == termios.TIOCMGET:
+            bits = (termios.TIOCM_CTS, termios.TIOCM_DSR, termios.TIOCM_CAR, termios.TIOCM_RNG)
+            buffer[0] = termios.TIOCM_DTR
+            for line, bit in zip(ModemLine, bits, strict=True):
+                buffer[0] |= bit if self.level[line] else 0
+            return 0
+        assert request == termios.TIOCGICOUNT
+        assert len(buffer) * buffer.itemsize == 80
+        if not self.has_counts:
+            raise OSError(errno.ENOTTY, "none")
+        # As the kernel's structure has them; its integers have a sign.
+        order = (ModemLine.CTS, ModemLine.DSR, ModemLine.RI, ModemLine.DCD)
+        for place, line in enumerate(order):
+            edges = self.edges[line]
+            buffer[place] = edges - 2**32 if edges >= 2**31 else edges
+        return 0
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    return install(Driver(), monkeypatch)
+
+
+def install(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    # Not that of serialx, which asks other things.
+    monkeypatch.setattr(modem, "fcntl", SimpleNamespace(ioctl=driver.ioctl))
+    return driver
+
+
+@pytest.mark.parametrize("source", [Source.CTS, Source.DSR, Source.DCD, Source.RI])
+async def test_all_edges_that_the_driver_counts(
+    tmp_path: Path, driver: Driver, source: Source
+) -> None:
+    """Also those that are over before anybody looks, and beyond where the count wraps."""
+    line = source.modem_line
+    assert line is not None
+    counter = ImpulseCounter(ImpulseConstant.per_kwh(10_000), edges=source.edges)
+    async with PtyLine(tmp_path / "ttyMETER") as cable:
+        client = BlinkClient(cable.url, LINE, counter, BlinkSettings(source=source))
+        listening = asyncio.create_task(listen_for_ever(client))
+        await asyncio.sleep(0.5)
+        for _ in range(120):
+            for other in ModemLine:
+                driver.flash(other)
+            driver.flash(next(other for other in ModemLine if other is not line))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.4)
+        power = counter.power.at(time.monotonic_ns())
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    assert (counter.impulses, counter.rejected) == (120, 0)
+    assert client.counters.received == 120 * source.edges
+    assert power is not None
+    assert power > 500
+
+
+async def listen_for_ever(client: BlinkClient) -> None:
+    async for _ in client.listen():
+        pass
+
+
+@pytest.mark.parametrize("has_counts", [True, False])
+@pytest.mark.parametrize("source", [Source.CTS, Source.RI])
+async def test_levels_where_the_driver_counts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Source, *, has_counts: bool
+) -> None:
+    driver = install(Driver(counts=False, has_counts=has_counts), monkeypatch)
+    line = source.modem_line
+    assert line is not None
+    counter = ImpulseCounter(THOUSAND, edges=source.edges)
+    async with PtyLine(tmp_path / "ttyMETER") as cable:
+        client = BlinkClient(cable.url, LINE, counter, BlinkSettings(source=source))
+        listening = asyncio.create_task(listen_for_ever(client))
+        await asyncio.sleep(0.5)
+        for _ in range(10):
+            driver.change(line)
+            await asyncio.sleep(0.15)
+        await asyncio.sleep(0.3)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    assert counter.impulses == 5
+
+
+async def test_the_port_goes_away(tmp_path: Path, driver: Driver) -> None:
+    async with PtyLine(tmp_path / "ttyMETER") as cable:
+        client = BlinkClient(
+            cable.url, LINE, ImpulseCounter(THOUSAND), BlinkSettings(source=Source.CTS)
+        )
+        listening = asyncio.create_task(listen_for_ever(client))
+        await asyncio.sleep(0.5)
+        driver.failure = errno.EIO
+        with pytest.raises(PortLostError, match="was lost"):
+            await asyncio.wait_for(listening, 5)
+
+
+@pytest.mark.usefixtures("driver")
+async def test_the_cable_is_pulled(tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "ttyMETER") as cable:
+        client = BlinkClient(
+            cable.url, LINE, ImpulseCounter(THOUSAND), BlinkSettings(source=Source.CTS)
+        )
+        listening = asyncio.create_task(listen_for_ever(client))
+        await asyncio.sleep(0.5)
+        cable.close()
+        with pytest.raises(PortLostError):
+            await asyncio.wait_for(listening, 5)
+
+
+async def test_a_port_on_the_network_has_none() -> None:
+    port = Port("socket://127.0.0.1:1", LINE, modem_lines=True)
+    with pytest.raises(MeterConnectionError, match="no port of this computer"):
+        await port.examine(lambda _: None)
+
+
+async def test_the_port_stays_open_while_it_is_examined(tmp_path: Path) -> None:
+    looked = []
+
+    def slow(_descriptor: int) -> None:
+        time.sleep(0.2)
+        looked.append(cable.listened_to)
+
+    async with PtyLine(tmp_path / "ttyMETER") as cable:
+
+        async def examine() -> None:
+            async with Port(cable.url, LINE) as port:
+                await port.examine(slow)
+
+        examining = asyncio.create_task(examine())
+        while not cable.listened_to:  # noqa: ASYNC110  the kernel tells only when asked
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        examining.cancel()
+        await asyncio.gather(examining, return_exceptions=True)
+        assert looked == [True]
+        assert not cable.listened_to
+
+
+def test_watching_sees_each_level(driver: Driver) -> None:
+    driver.change(ModemLine.RI)
+    (state,) = watch(0, ModemLine.RI, False, 0.02)
+    assert state.level
+    assert watch(0, ModemLine.RI, True, 0.02) == []
