@@ -24,8 +24,17 @@ from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, ca
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.util import dt as dt_util
 
+from .blink_flow import BlinkSteps
 from .connection import expected_meter, is_polled, others_at
-from .const import CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DOMAIN, GENERATED, MODE_PUSHED
+from .const import (
+    CONF_MULTIPLIER,
+    CONF_SOURCE,
+    DEFAULT_MULTIPLIER,
+    DOMAIN,
+    GENERATED,
+    HASS_SOURCES,
+    MODE_PUSHED,
+)
 from .coordinator import HandedOver, async_hand_over
 from .dlms_flow import DlmsSteps
 from .dlms_forms import POLLED_ONLY
@@ -40,13 +49,14 @@ from .forms import (
     to_iec62056_data,
     to_iec62056_form,
 )
+from .impulse_probing import ImpulseProbe
 from .meter import MeterError, Protocol, Reading
 from .meter.errors import MeterConnectionError, PortBusyError
 from .meter.iec62056.settings import is_address, is_password
 from .options_flow import OneMeterOptionsFlow
 from .probing import Probe
 from .situations import text_key, with_details
-from .summary import NOTHING, found, title, transformer_ratio
+from .summary import NOTHING, found, found_impulses, title, transformer_ratio
 
 #: Seconds that listening lasts at least. The frontend begins to look for its end when the dialog is
 #: there; what has ended by then it never notices.
@@ -71,7 +81,7 @@ async def _async_users(hass: HomeAssistant, port: str) -> str:
     )
 
 
-class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
+class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
     """Reads a meter before anything is set up, so that no entry starts with a silent one.
 
     The form of the first step comes back with what was entered and what was heard instead, until
@@ -81,10 +91,9 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
     VERSION = 1
     MINOR_VERSION = 1
 
-    _port_data: dict[str, Any]
     _data: dict[str, Any]
     _others: list[ConfigEntry]
-    _probe: Probe
+    _probe: Probe | ImpulseProbe
     _reading: Reading
     _taken: datetime
     _probing: asyncio.Task[Reading]
@@ -124,19 +133,24 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
     async def _async_ask_port(self, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         """Show the form of the step that the flow began with, or go on as it says."""
         if user_input is None:
-            return self.async_show_form(
-                step_id=self._form_step,
-                data_schema=self.add_suggested_values_to_schema(PORT_SCHEMA, self._form),
-                errors=self._errors,
-                description_placeholders=self._placeholders,
-            )
+            return self._async_ask(self._form_step, PORT_SCHEMA, self._form)
         self._form = user_input
         self._choice = ""
         self._complain({})
-        port = await self._async_stable(user_input[CONF_PORT])
+        port = await self._async_stable(user_input.get(CONF_PORT, ""))
         self._port_data = to_data(user_input, port)
+        if wrong := self._wrong_port_data():
+            self._complain(wrong)
+            return await self._async_ask_port(None)
+        return await self._async_ask_details()
+
+    async def _async_ask_details(self) -> ConfigFlowResult:
+        """Go on as the protocol wants it."""
+        port = self._port_data[CONF_PORT]
         self._others = others_at(self.hass, port, besides=self.context.get("entry_id"))
         protocol = self._port_data[CONF_PROTOCOL]
+        if protocol == Protocol.BLINK:
+            return await self.async_step_blink()
         is_iec = protocol == Protocol.IEC62056
         # Such a port is held by the other entry and would only be found busy. Only meters that
         # speak when they are called by their address can share one.
@@ -147,6 +161,18 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
         if protocol == Protocol.DLMS:
             return await self.async_step_dlms()
         return self._async_begin({})
+
+    def _wrong_port_data(self) -> dict[str, str]:
+        """Return what is wrong in the form of the port."""
+        is_blink = self._port_data[CONF_PROTOCOL] == Protocol.BLINK
+        if not is_blink and not self._port_data[CONF_PORT]:
+            return {CONF_PORT: "port_needed"}
+        if self.source == SOURCE_RECONFIGURE:
+            # The total of one is no continuation of the other's.
+            before = self._get_reconfigure_entry().data[CONF_PROTOCOL]
+            if is_blink != (before == Protocol.BLINK):
+                return {CONF_PROTOCOL: "protocol_changed"}
+        return {}
 
     async def async_step_iec62056(
         self, user_input: dict[str, Any] | None = None
@@ -184,7 +210,11 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
     def _async_begin(self, details: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin to look for the meter, with this besides the port in the entry's data."""
         self._data = {**self._port_data, **details}
-        self._probe = Probe(self.hass, self._data, is_shared=bool(self._others))
+        self._probe = (
+            ImpulseProbe(self.hass, self._data)
+            if self._data[CONF_PROTOCOL] == Protocol.BLINK
+            else Probe(self.hass, self._data, is_shared=bool(self._others))
+        )
         self._probing = self.hass.async_create_background_task(
             self._async_look(), "look for a meter"
         )
@@ -214,10 +244,14 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
 
     def _seen(self) -> tuple[str, dict[str, str]]:
         """Return what can be said of the search, as the key of a text and its placeholders."""
+        probe = self._probe
         port = self._data[CONF_PORT]
-        if self._probe.mode == MODE_PUSHED:
-            return "listen", {"port": port, "seconds": str(self._probe.longest)}
-        return "read", {"port": port, "received": str(self._probe.received)}
+        if isinstance(probe, ImpulseProbe):
+            impulses, seconds = str(probe.impulses), str(probe.longest)
+            return "count", {"port": port, "impulses": impulses, "seconds": seconds}
+        if probe.mode == MODE_PUSHED:
+            return "listen", {"port": port, "seconds": str(probe.longest)}
+        return "read", {"port": port, "received": str(probe.received)}
 
     @callback
     def _async_show_progress(self) -> ConfigFlowResult:
@@ -251,6 +285,11 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
         """Return the step that comes after a reading."""
         if self.source == SOURCE_RECONFIGURE:
             return "reconfigured"
+        if isinstance(self._probe, ImpulseProbe):
+            if self._probe.impulses:
+                return "confirm_blink"
+            is_quiet = self._data[CONF_SOURCE] in HASS_SOURCES
+            return "confirm_blink_quiet" if is_quiet else "confirm_blink_dark"
         return "confirm" if transformer_ratio(self._reading) is None else "confirm_ratio"
 
     async def _async_explain(self, error: MeterError) -> None:
@@ -285,7 +324,7 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
         reading = await self._probe.async_read()
         self._taken = dt_util.utcnow()
         protocol = self._data[CONF_PROTOCOL]
-        if protocol != Protocol.SML:
+        if protocol in (Protocol.IEC62056, Protocol.DLMS):
             self._data[CONF_MODE] = self._probe.mode
         if protocol == Protocol.DLMS and not is_polled(self._data):
             for key in POLLED_ONLY & self._data.keys():
@@ -303,9 +342,15 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show which meter was found, and create its entry."""
+        return await self._async_confirm("confirm", user_input)
+
+    @override
+    async def _async_confirm(
+        self, step_id: str, user_input: dict[str, Any] | None
+    ) -> ConfigFlowResult:
         if user_input is not None:
             return self._async_create()
-        return await self._async_show_found("confirm")
+        return await self._async_show_found(step_id)
 
     async def async_step_confirm_ratio(
         self, user_input: dict[str, Any] | None = None
@@ -335,8 +380,14 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
             step_id=step_id,
             data_schema=schema,
             errors=errors,
-            description_placeholders={"meter": self._title(), **found(self._reading, self._data)},
+            description_placeholders={"meter": self._title(), **self._found()},
         )
+
+    def _found(self) -> dict[str, str]:
+        """Return what is said of the meter, or its light, that was found."""
+        if isinstance(self._probe, ImpulseProbe):
+            return found_impulses(self._reading, self._data, self._probe)
+        return found(self._reading, self._data)
 
     def _title(self) -> str:
         return title(self.hass, self._reading.meter, self._data[CONF_PROTOCOL])
@@ -354,6 +405,10 @@ class OneMeterConfigFlow(DlmsSteps, domain=DOMAIN):
             return self.async_abort(
                 reason="wrong_meter",
                 description_placeholders={"meter": self._reading.meter.name or NOTHING},
+            )
+        if isinstance(self._probe, ImpulseProbe) and not self._probe.impulses:
+            return self.async_abort(
+                reason="reconfigured_dark", description_placeholders=self._found()
             )
         return self.async_abort(
             reason="reconfigure_successful", translation_domain=HOMEASSISTANT_DOMAIN

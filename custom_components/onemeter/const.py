@@ -56,6 +56,7 @@ CONF_SOURCE: Final = "source"
 SOURCE_ENTITY: Final = "entity"
 SOURCE_EVENT: Final = "event"
 SOURCE_MQTT: Final = "mqtt"
+HASS_SOURCES: Final = (SOURCE_ENTITY, SOURCE_EVENT, SOURCE_MQTT)
 #: str, exact decimals, of which there is one
 CONF_IMPULSES_PER_KWH: Final = "impulses_per_kwh"
 CONF_WH_PER_IMPULSE: Final = "wh_per_impulse"

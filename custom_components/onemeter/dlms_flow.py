@@ -1,12 +1,11 @@
 """The steps of the config flow that only DLMS meters need."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import probatio
 
-from homeassistant.config_entries import ConfigEntryState, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_MODE, CONF_PORT
 from homeassistant.core import callback
 
@@ -17,7 +16,6 @@ from .dlms_forms import (
     KEYS_SCHEMA,
     POLLED_SCHEMA,
     PUSHED_KEYS_SCHEMA,
-    FormError,
     hidden,
     needs_system_title,
     new_system_title,
@@ -28,10 +26,12 @@ from .dlms_forms import (
     to_polled_form,
     to_pushed_keys_data,
 )
+from .forms import FormError
 from .meter import MeterError
 from .meter.errors import AddressError, AssociationError, InvocationCounterError, RefusedError
 from .meter.port import redact
 from .situations import CREDENTIALS, is_about_credentials
+from .steps import Steps
 
 #: Who speaks first, by the options of the menu; None is found out.
 _MODES: Final[Mapping[str, str | None]] = {
@@ -43,30 +43,21 @@ _MODES: Final[Mapping[str, str | None]] = {
 _ABOUT_ADDRESS: Final = (AddressError, AssociationError, InvocationCounterError, RefusedError)
 
 
-class DlmsSteps(ConfigFlow):
+class DlmsSteps(Steps):
     """Asks how a DLMS meter is read, where, and with which keys.
 
     What the meter then finds fault with leads back to the form in which it can be mended.
     """
 
     def __init__(self) -> None:
-        """Start with empty forms and nothing to complain about."""
-        #: Entry data that the protocol's own forms are filled with.
-        self._details: Mapping[str, Any] = {}
-        self._errors: dict[str, str] = {}
-        self._placeholders: dict[str, str] = {}
-
+        """Start with empty forms."""
+        super().__init__()
         #: What was chosen from the menu, and entered in the forms after it.
         self._choice = ""
         self._polled_form: Mapping[str, Any] | None = None
         self._polled_data: Mapping[str, Any] = {}
         self._keys_form: Mapping[str, Any] | None = None
         self._new_title = new_system_title()
-
-    @abstractmethod
-    @callback
-    def _async_begin(self, details: Mapping[str, Any]) -> ConfigFlowResult:
-        """Begin to look for the meter, with this besides the port in the entry's data."""
 
     async def async_step_dlms(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whether the meter speaks by itself."""
@@ -195,23 +186,7 @@ class DlmsSteps(ConfigFlow):
             return keys
         return {**keys, CONF_SYSTEM_TITLE: self._details.get(CONF_SYSTEM_TITLE, self._new_title)}
 
-    def _complain(self, errors: dict[str, str], details: Mapping[str, str] | None = None) -> None:
-        """Say at the next form what is wrong."""
-        self._errors = errors
-        self._placeholders = dict(details or {})
-
     @callback
     def _async_ask_keys(self, step_id: str, schema: probatio.Schema) -> ConfigFlowResult:
         form = self._keys_form or {}
         return self._async_ask(step_id, schema, hidden(form, but=self._errors))
-
-    @callback
-    def _async_ask(
-        self, step_id: str, schema: probatio.Schema, form: Mapping[str, Any]
-    ) -> ConfigFlowResult:
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, form),
-            errors=self._errors,
-            description_placeholders=self._placeholders,
-        )

@@ -26,7 +26,16 @@ from .const import (
     CONF_SYSTEM_TITLE,
     CONF_TRANSPORT,
 )
-from .forms import SECTION_EXPERT, UNCHANGED, USUAL, hidden_text, name_of, select, whole_number
+from .forms import (
+    SECTION_EXPERT,
+    UNCHANGED,
+    USUAL,
+    FormError,
+    hidden_text,
+    name_of,
+    select,
+    whole_number,
+)
 from .meter.dlms.settings import (
     Authentication,
     Protection,
@@ -125,16 +134,6 @@ KEYS_SCHEMA = probatio.Schema(
         **PUSHED_KEYS_SCHEMA.schema,
     }
 )
-
-
-class FormError(Exception):
-    """What was entered in a field cannot be right."""
-
-    def __init__(self, field: str, error: str, details: Mapping[str, str] | None = None) -> None:
-        """Take the field, the key of the text, and what the text needs."""
-        super().__init__(error)
-        self.errors = {field: error}
-        self.details = dict(details or {})
 
 
 def to_polled_form(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,10 +35,12 @@ from .const import (
     CONF_FRAMING,
     CONF_MULTIPLIER,
     CONF_RTS,
+    CONF_SOURCE,
     CONF_SWITCH_DELAY,
     CONF_SWITCH_SPEED,
     CONF_TABLE,
     DEFAULT_MULTIPLIER,
+    HASS_SOURCES,
 )
 from .meter import Framing, Protocol
 
@@ -70,6 +72,16 @@ MULTIPLIER_STEP: Final = Decimal("0.000001")
 HIGHEST_MULTIPLIER: Final = Decimal(1_000_000)
 
 
+class FormError(Exception):
+    """What was entered in a field cannot be right."""
+
+    def __init__(self, field: str, error: str, details: Mapping[str, str] | None = None) -> None:
+        """Take the field, the key of the text, and what the text needs."""
+        super().__init__(error)
+        self.errors = {field: error}
+        self.details = dict(details or {})
+
+
 def select(key: str, options: list[str]) -> SelectSelector:
     """Make a dropdown whose texts stand under this translation key."""
     return SelectSelector(
@@ -92,12 +104,10 @@ def hidden_text() -> TextSelector:
 
 PORT_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_PORT): probatio.All(
-            SerialPortSelector(), probatio.Strip, probatio.Length(min=1)
-        ),
+        # What blinks may be seen without one.
+        probatio.Optional(CONF_PORT): probatio.All(SerialPortSelector(), probatio.Strip),
         probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): select(
-            CONF_PROTOCOL,
-            [protocol.value for protocol in Protocol if protocol is not Protocol.BLINK],
+            CONF_PROTOCOL, [protocol.value for protocol in Protocol]
         ),
         probatio.Required(SECTION_LINE): section(
             probatio.Schema(
@@ -166,8 +176,9 @@ def exact_multiplier(entered: float) -> str | None:
 
 def to_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the port's form that lead to this entry data."""
+    has_port = data.get(CONF_SOURCE) not in HASS_SOURCES
     return {
-        CONF_PORT: data[CONF_PORT],
+        CONF_PORT: data[CONF_PORT] if has_port else "",
         CONF_PROTOCOL: data[CONF_PROTOCOL],
         SECTION_LINE: {
             key: name_of(choices, data.get(key)) for key, choices in _LINE_CHOICES.items()

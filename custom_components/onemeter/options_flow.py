@@ -1,6 +1,7 @@
 """Options flow: what may be changed at any time, without listening to the meter again."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import probatio
@@ -8,8 +9,14 @@ import probatio
 from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlowWithReload
 from homeassistant.const import CONF_PROTOCOL, UnitOfPower, UnitOfTime
-from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    TextSelector,
+)
 
+from .blink_forms import entered_reading
 from .connection import is_polled
 from .const import (
     CONF_BATTERY,
@@ -19,6 +26,7 @@ from .const import (
     CONF_MULTIPLIER,
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
+    CONF_READING,
     DEFAULT_LIVE_INTERVAL,
     DEFAULT_MAX_POWER,
     DEFAULT_PUBLISH_INTERVAL,
@@ -26,7 +34,8 @@ from .const import (
     DIRECTION_OFF,
 )
 from .coordinator import OneMeterConfigEntry
-from .forms import MULTIPLIER_SCHEMA, exact_multiplier, select, whole_number
+from .counting import BlinkCoordinator
+from .forms import MULTIPLIER_SCHEMA, FormError, exact_multiplier, select, whole_number
 from .meaning import is_number
 from .meter import Protocol
 from .meter.dlms.settings import is_code
@@ -58,10 +67,15 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
 
     config_entry: OneMeterConfigEntry
 
+    _options: dict[str, Any]
+    _off: Decimal
+
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a meter that speaks by itself, or go on to those of another."""
         if is_polled(self.config_entry.data):
             return await self.async_step_polled()
+        if self.config_entry.data[CONF_PROTOCOL] == Protocol.BLINK:
+            return await self.async_step_blink()
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
         if self.config_entry.data[CONF_PROTOCOL] == Protocol.SML:
             fields |= _direction()
@@ -74,6 +88,49 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
             fields |= _live_registers(self._lively_registers())
             fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
         return self._ask("polled", fields | _max_power(), user_input)
+
+    async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options of a meter that blinks, and for what its display shows."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                reading = entered_reading(user_input)
+                if reading is not None:
+                    self._off = await self._async_calibrate(reading)
+            except FormError as error:
+                errors = error.errors
+            else:
+                self._options = {k: v for k, v in user_input.items() if k != CONF_READING}
+                if reading is None:
+                    return self.async_create_entry(data=self._options)
+                return await self.async_step_calibrated()
+        fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power() | _reading()
+        return self.async_show_form(
+            step_id="blink",
+            data_schema=self.add_suggested_values_to_schema(
+                probatio.Schema(fields), user_input or self.config_entry.options
+            ),
+            errors=errors,
+        )
+
+    async def async_step_calibrated(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell by how much the total was off."""
+        if user_input is not None:
+            return self.async_create_entry(data=self._options)
+        return self.async_show_form(
+            step_id="calibrated", description_placeholders={"off": f"{self._off:+f}"}
+        )
+
+    async def _async_calibrate(self, reading: Decimal) -> Decimal:
+        """Set the total to what the display shows (kWh); return by how much it was off."""
+        entry = self.config_entry
+        if entry.state is ConfigEntryState.LOADED and isinstance(
+            coordinator := entry.runtime_data, BlinkCoordinator
+        ):
+            return await coordinator.async_calibrate(reading)
+        raise FormError(CONF_READING, "meter_unavailable")
 
     def _ask(
         self, step_id: str, fields: Fields, user_input: dict[str, Any] | None
@@ -142,6 +199,10 @@ def _live_registers(offered: Mapping[str, str]) -> Fields:
 def _max_power() -> Fields:
     key = probatio.Required(CONF_MAX_POWER, default=DEFAULT_MAX_POWER)
     return {key: whole_number(1, 1_000_000_000, UnitOfPower.WATT)}
+
+
+def _reading() -> Fields:
+    return {probatio.Optional(CONF_READING): TextSelector()}
 
 
 def _direction() -> Fields:

@@ -6,14 +6,17 @@ from decimal import Decimal, InvalidOperation
 from itertools import chain, count
 from typing import Any, Final
 
+from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
 
 from .connection import writes_units
-from .const import DOMAIN
+from .const import CONF_IMPULSES_PER_KWH, CONF_READING, CONF_WH_PER_IMPULSE, DOMAIN
 from .forms import HIGHEST_MULTIPLIER, MULTIPLIER_STEP
+from .impulse_probing import ImpulseProbe
 from .meaning import completed, is_number
 from .meter import Identity, Obis, Protocol, Reading
 from .meter.flag import manufacturer_name
+from .meter.port import redact
 
 #: What is there in place of a value that the meter does not tell.
 NOTHING: Final = "–"
@@ -23,6 +26,7 @@ _NAMELESS: Final = {
     Protocol.SML: "SML meter",
     Protocol.IEC62056: "IEC 62056-21 meter",
     Protocol.DLMS: "DLMS meter",
+    Protocol.BLINK: "BLINK meter",
 }
 #: What is shown of the registers: placeholder -> OBIS codes, the first that the meter has.
 _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -62,6 +66,25 @@ def found(reading: Reading, data: Mapping[str, Any]) -> dict[str, str]:
         "count": str(len(reading.registers)),
         **{name: _amount(reading, codes, as_told=as_told) for name, codes in _SHOWN.items()},
         **({} if ratio is None else {"ratio": f"{ratio:f}"}),
+    }
+
+
+def found_impulses(
+    reading: Reading, data: Mapping[str, Any], probe: ImpulseProbe
+) -> dict[str, str]:
+    """Return what the confirmation says of the flashes that were counted for this entry data."""
+    if (energy := data.get(CONF_WH_PER_IMPULSE)) is None:
+        constant = f"{data[CONF_IMPULSES_PER_KWH]} imp/kWh"
+    else:
+        constant = f"{energy} Wh/imp"
+    return {
+        "port": redact(data[CONF_PORT]),
+        "constant": constant,
+        "seconds": str(probe.longest),
+        "impulses": str(probe.impulses),
+        "rejected": str(probe.rejected),
+        "power": _amount(reading, ("1.7.0", "2.7.0"), as_told=True),
+        "reading": f"{data[CONF_READING]} kWh" if CONF_READING in data else NOTHING,
     }
 
 
