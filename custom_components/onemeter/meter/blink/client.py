@@ -17,7 +17,7 @@ from ..port import Port, redact
 from ..reading import Identity, Reading, Register
 from .counter import ImpulseCounter
 from .settings import BlinkSettings, Source
-from .source import ByteFlashes, LongFlashes, follow, receive
+from .source import ByteFlashes, LongFlashes, follow, line_state, receive
 
 #: Bytes kept to say what they look like.
 _HEARD_MAX: Final = 512
@@ -148,9 +148,13 @@ class BlinkClient(ImpulseClient):
     async def _source(self) -> AsyncGenerator[Coroutine[Any, Any, None]]:
         self._heard = b""
         self._telegrams_at = None
-        has_modem_line = self.settings.source.modem_line is not None
-        async with Port(self.url, self.line, modem_lines=has_modem_line) as port:
-            yield self._count_from(port)
+        modem_line = self.settings.source.modem_line
+        async with Port(self.url, self.line, modem_lines=modem_line is not None) as port:
+            if modem_line is None:
+                yield self._count_bytes(port)
+            else:
+                state = await line_state(port, modem_line)
+                yield follow(port, modem_line, state, self._take_edges)
 
     @override
     def diagnose(self) -> MeterError:
@@ -165,14 +169,10 @@ class BlinkClient(ImpulseClient):
             guess = UNKNOWN
         return UnknownDataError(message, port=port, looks_like=guess)
 
-    async def _count_from(self, port: Port) -> None:
-        source = self.settings.source
-        if (line := source.modem_line) is not None:
-            await follow(port, line, self._take_edges)
-            return
+    async def _count_bytes(self, port: Port) -> None:
         flashes = (
             LongFlashes(port.baudrate)
-            if source is Source.LONG
+            if self.settings.source is Source.LONG
             else ByteFlashes(self.counter.spacing, is_local=port.is_local)
         )
 

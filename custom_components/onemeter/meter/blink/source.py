@@ -105,15 +105,15 @@ async def receive(port: Port, take: TakeBytes) -> None:
         take(data, time.monotonic_ns())
 
 
-async def follow(port: Port, line: ModemLine, take: Take) -> None:
-    """Count the edges of a modem line, for ever: by the driver's counts, or else by looking.
+async def follow(port: Port, line: ModemLine, state: LineState, take: Take) -> None:
+    """Count the edges of a modem line, for ever, from a state on.
 
-    Raises MeterConnectionError for a port without such lines, and when it is lost.
+    That is done by the driver's counts, or else by looking. Raises MeterConnectionError when the
+    port is lost.
     """
-    state = await _state(port, line)
     while state.edges is not None:
         await asyncio.sleep(_COUNTED_SECONDS)
-        before, state = state, await _state(port, line)
+        before, state = state, await line_state(port, line)
         if state.edges is None or before.edges is None:
             break
         edges = (state.edges - before.edges) % COUNT_WRAPS
@@ -134,7 +134,8 @@ def _edges(line: ModemLine, state: LineState) -> int:
     return int(line is not ModemLine.RI or not state.level)
 
 
-async def _state(port: Port, line: ModemLine) -> LineState:
+async def line_state(port: Port, line: ModemLine) -> LineState:
+    """Return how a modem line is. Raises MeterConnectionError for a port without such lines."""
     state = await port.examine(partial(look, line=line))
     if state is None:
         reason = "no modem lines"
