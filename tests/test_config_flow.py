@@ -416,12 +416,17 @@ async def test_url_is_kept_as_it_is_but_for_blanks(
     assert line.asked[0][1] == OTHER_PORT
 
 
-@pytest.mark.parametrize("port", ["", " "])
-async def test_port_is_required(hass: HomeAssistant, line: Line, port: str) -> None:
+@pytest.mark.parametrize("protocol", ["sml", "iec62056", "dlms"])
+@pytest.mark.parametrize("port", [{CONF_PORT: ""}, {CONF_PORT: " "}, {}], ids=str)
+async def test_port_is_required(
+    hass: HomeAssistant, line: Line, port: dict[str, str], protocol: str
+) -> None:
     result = await start(hass)
-    with pytest.raises(InvalidData) as refused:
-        await hass.config_entries.flow.async_configure(result["flow_id"], {**FORM, CONF_PORT: port})
-    assert list(refused.value.schema_errors) == [CONF_PORT]
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {CONF_PROTOCOL: protocol, SECTION_LINE: {}, **port}
+    )
+    assert result["errors"] == {CONF_PORT: "port_needed"}
+    assert_said(result, "error", "port_needed")
     assert line.asked == []
     await confirm(hass, await submit(hass, result, FORM))
 

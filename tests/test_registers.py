@@ -8,6 +8,7 @@ from custom_components.onemeter.registers import (
     DESCRIPTIVE,
     GERMAN,
     HEAT_METER,
+    IMPULSES,
     MANY,
     MBUS,
     MBUS_MEDIA,
@@ -31,6 +32,7 @@ LINES = [
     *MBUS_MEDIA.values(),
     *(line for line in MBUS.values() if line is not None),
     *HEAT_METER.values(),
+    *IMPULSES.values(),
 ]
 
 

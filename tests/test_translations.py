@@ -12,6 +12,7 @@ from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import MeterError
 from custom_components.onemeter.registers import ERROR_REGISTER, UNKNOWN
 from custom_components.onemeter.sensor import DERIVED
+from homeassistant.util.yaml import parse_yaml
 
 from .test_registers import LINES
 
@@ -71,7 +72,8 @@ def situations() -> set[str]:
 def test_every_situation_and_every_issue_has_a_text() -> None:
     texts_of = load("translations/en.json")
     # What no key can be is told by the form, and never enters an entry.
-    assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | {"slow_readout"}
+    others = {"slow_readout", "not_counted"}
+    assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     assert set(texts_of["issues"]) == {issue.value for issue in Issue}
 
 
@@ -97,6 +99,15 @@ def test_every_sensor_has_a_name_and_every_name_a_sensor() -> None:
     assert set(names["sensor"]) == NAMES_OF_SENSORS
     assert set(names["binary_sensor"]) == {ERROR_REGISTER.key}
     assert set(names["button"]) == {"read_now"}
+
+
+def test_every_action_has_texts_and_an_icon() -> None:
+    actions: Any = parse_yaml((INTEGRATION / "services.yaml").read_text())
+    named = load("translations/en.json")["services"]
+    assert {name: set(action["fields"]) for name, action in named.items()} == {
+        name: set(action["fields"]) for name, action in actions.items()
+    }
+    assert set(load("icons.json")["services"]) == set(actions)
 
 
 def test_icons_are_those_of_sensors_without_device_class() -> None:

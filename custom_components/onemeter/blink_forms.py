@@ -113,6 +113,9 @@ def to_blink_form(data: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     source, port = data[CONF_SOURCE], data[CONF_PORT]
     unit = next(unit for unit, key in _UNITS.items() if key in data)
+    constant = data[_UNITS[unit]]
+    if _THOUSANDS.fullmatch(constant):
+        constant += "0"
     shown = {
         SOURCE_ENTITY: {CONF_ENTITY_ID: port},
         SOURCE_EVENT: {CONF_EVENT: port},
@@ -120,7 +123,7 @@ def to_blink_form(data: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         **shown.get(source, {CONF_LINE: source}),
-        CONF_CONSTANT: data[_UNITS[unit]],
+        CONF_CONSTANT: constant,
         CONF_UNIT: unit,
         CONF_EXPORT: data.get(CONF_EXPORT, False),
         SECTION_EXPERT: {CONF_EDGES: name_of(_EDGES, data.get(CONF_EDGES))},

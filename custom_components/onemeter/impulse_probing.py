@@ -37,11 +37,6 @@ class ImpulseProbe:
         return COUNT_SECONDS
 
     @property
-    def received(self) -> int:
-        """How many bytes, edges or states have come so far."""
-        return self._client.counters.received
-
-    @property
     def impulses(self) -> int:
         """How many impulses have come so far."""
         return self._client.counter.impulses
