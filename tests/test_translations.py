@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.onemeter.companion import Cause
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import MeterError
 from custom_components.onemeter.registers import ERROR_REGISTER, UNKNOWN
@@ -74,7 +75,8 @@ def test_every_situation_and_every_issue_has_a_text() -> None:
     # What no key can be is told by the form, and never enters an entry.
     others = {"slow_readout", "not_counted"}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
-    assert set(texts_of["issues"]) == {issue.value for issue in Issue}
+    drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
+    assert set(texts_of["issues"]) == {*Issue} - {Issue.IMPULSE_DRIFT} | drifts
 
 
 def test_flow_says_of_every_situation_what_to_do() -> None:

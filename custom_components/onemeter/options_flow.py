@@ -7,7 +7,7 @@ from typing import Any, Final
 import probatio
 
 from homeassistant.components.sensor import SensorDeviceClass
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_PROTOCOL, UnitOfPower, UnitOfTime
 from homeassistant.helpers.selector import (
     SelectOptionDict,
@@ -33,9 +33,9 @@ from .const import (
     DIRECTION_AUTO,
     DIRECTION_OFF,
 )
-from .coordinator import OneMeterConfigEntry
 from .counting import BlinkCoordinator
 from .forms import MULTIPLIER_SCHEMA, FormError, exact_multiplier, select, whole_number
+from .impulse_options import ImpulseOptions
 from .meaning import is_number
 from .meter import Protocol
 from .meter.dlms.settings import is_code
@@ -62,10 +62,8 @@ _LIVELY: Final = frozenset(
 type Fields = dict[probatio.Marker, Any]
 
 
-class OneMeterOptionsFlow(OptionsFlowWithReload):
+class OneMeterOptionsFlow(ImpulseOptions):
     """Asks for the options that the entry's meter has."""
-
-    config_entry: OneMeterConfigEntry
 
     _options: dict[str, Any]
     _off: Decimal
@@ -79,7 +77,7 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
         if self.config_entry.data[CONF_PROTOCOL] == Protocol.SML:
             fields |= _direction()
-        return self._ask("init", fields, user_input)
+        return await self._async_ask("init", fields, user_input)
 
     async def async_step_polled(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a meter that is asked."""
@@ -87,7 +85,7 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
         if not self.config_entry.data.get(CONF_BATTERY):
             fields |= _live_registers(self._lively_registers())
             fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
-        return self._ask("polled", fields | _max_power(), user_input)
+        return await self._async_ask("polled", fields | _max_power(), user_input)
 
     async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a meter that blinks, and for what its display shows."""
@@ -132,7 +130,7 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
             return await coordinator.async_calibrate(reading)
         raise FormError(CONF_READING, "meter_unavailable")
 
-    def _ask(
+    async def _async_ask(
         self, step_id: str, fields: Fields, user_input: dict[str, Any] | None
     ) -> ConfigFlowResult:
         """Show the form of a step, or take what was entered."""
@@ -146,8 +144,8 @@ class OneMeterOptionsFlow(OptionsFlowWithReload):
             elif multiplier is None:
                 errors[CONF_MULTIPLIER] = "too_many_decimals"
             else:
-                return self.async_create_entry(data={**user_input, CONF_MULTIPLIER: multiplier})
-        schema = probatio.Schema(fields | MULTIPLIER_SCHEMA.schema)
+                return await self._async_go_on({**user_input, CONF_MULTIPLIER: multiplier})
+        schema = probatio.Schema(fields | MULTIPLIER_SCHEMA.schema | self._flashes())
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input or self._current()),

@@ -1,0 +1,152 @@
+"""The options that tell what sees the flashes of a meter whose registers are read."""
+
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.onemeter.blink_forms import CONF_CONSTANT, CONF_LINE, CONF_UNIT
+from custom_components.onemeter.const import (
+    CONF_EDGES,
+    CONF_IMPULSES,
+    CONF_IMPULSES_PER_KWH,
+    CONF_SOURCE,
+    CONF_WH_PER_IMPULSE,
+    DOMAIN,
+)
+from custom_components.onemeter.forms import SECTION_EXPERT
+from custom_components.onemeter.impulse_options import CONF_FLASHES
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.const import CONF_ENTITY_ID, CONF_EVENT, CONF_MAC, CONF_PORT
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
+
+from .published import register
+from .pushed import PORT, PushedMeter, reading
+
+LIGHT = "sensor.flashes"
+CONSTANT: dict[str, Any] = {CONF_CONSTANT: "1000", SECTION_EXPERT: {}}
+
+
+@pytest.fixture
+async def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMeter:
+    await async_setup_component(hass, "http", {})
+    meter = PushedMeter(hass, freezer)
+    constant = register("1-0:0.3.0*255", "5000", "imp/kWh")
+    await meter.start(reading(register("1-0:1.8.0*255", "5000", "Wh"), constant))
+    return meter
+
+
+async def begin(meter: PushedMeter, what: str) -> ConfigFlowResult:
+    """Choose what sees the flashes."""
+    options = meter.hass.config_entries.options
+    result = await options.async_init(meter.entry.entry_id)
+    return await options.async_configure(result["flow_id"], {CONF_FLASHES: what})
+
+
+async def fill_in(
+    meter: PushedMeter, result: ConfigFlowResult, form: dict[str, Any]
+) -> ConfigFlowResult:
+    with meter.patched():
+        result = await meter.hass.config_entries.options.async_configure(result["flow_id"], form)
+        await meter.hass.async_block_till_done()
+    return result
+
+
+def suggested(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return what a form is filled with."""
+    schema = result["data_schema"]
+    assert schema is not None
+    return {
+        str(key): key.description["suggested_value"]
+        for key in schema.schema
+        if key.description and "suggested_value" in key.description
+    }
+
+
+@pytest.mark.parametrize(
+    ("what", "form", "kept"),
+    [
+        (
+            "blink_entity",
+            {CONF_ENTITY_ID: LIGHT},
+            {CONF_PORT: LIGHT, CONF_SOURCE: "entity", CONF_IMPULSES_PER_KWH: "1000"},
+        ),
+        (
+            "blink_event",
+            {CONF_EVENT: "esphome.flash", CONF_CONSTANT: "0,4", CONF_UNIT: "wh_per_imp"},
+            {CONF_PORT: "esphome.flash", CONF_SOURCE: "event", CONF_WH_PER_IMPULSE: "0.4"},
+        ),
+        (
+            "blink_port",
+            {CONF_PORT: "/dev/ttyLIGHT", CONF_LINE: "cts", SECTION_EXPERT: {CONF_EDGES: "1"}},
+            {
+                CONF_PORT: "/dev/ttyLIGHT",
+                CONF_SOURCE: "cts",
+                CONF_IMPULSES_PER_KWH: "1000",
+                CONF_EDGES: 1,
+            },
+        ),
+    ],
+)
+async def test_source_is_kept(
+    meter: PushedMeter, what: str, form: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    meter.hass.states.async_set(LIGHT, "5")
+    result = await begin(meter, what)
+    assert result["step_id"] == what
+    # The meter tells its constant itself.
+    assert suggested(result) == {CONF_CONSTANT: "5000"}
+    result = await fill_in(meter, result, {**CONSTANT, **form})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert meter.entry.options[CONF_IMPULSES] == kept
+    assert CONF_FLASHES not in meter.entry.options
+    # The next time it begins with that.
+    result = await begin(meter, what)
+    assert suggested(result)[CONF_CONSTANT] == form.get(CONF_CONSTANT, "1000").replace(",", ".")
+    result = await begin(meter, "none")
+    assert CONF_IMPULSES not in meter.entry.options
+
+
+@pytest.mark.usefixtures("mqtt_mock")
+@pytest.mark.parametrize("expected_lingering_timers", [True])
+async def test_sender(meter: PushedMeter) -> None:
+    result = await begin(meter, "blink_mqtt")
+    await fill_in(meter, result, {**CONSTANT, CONF_MAC: "aa:bb:cc:dd:ee:ff"})
+    assert meter.entry.options[CONF_IMPULSES][CONF_PORT] == "onemeter/s10/v1/AABBCCDDEEFF"
+
+
+@pytest.mark.parametrize(
+    ("what", "form", "errors"),
+    [
+        ("blink_entity", {CONF_ENTITY_ID: "sensor.none"}, {CONF_ENTITY_ID: "entity_not_found"}),
+        (
+            "blink_entity",
+            {CONF_ENTITY_ID: LIGHT, CONF_CONSTANT: "many"},
+            {CONF_CONSTANT: "invalid_constant"},
+        ),
+        ("blink_port", {CONF_PORT: PORT}, {"base": "source_taken"}),
+    ],
+)
+async def test_what_cannot_be_right_is_said(
+    meter: PushedMeter, what: str, form: dict[str, Any], errors: dict[str, str]
+) -> None:
+    meter.hass.states.async_set(LIGHT, "5")
+    result = await begin(meter, what)
+    result = await fill_in(meter, result, {**CONSTANT, **form})
+    assert result["errors"] == errors
+    assert CONF_IMPULSES not in meter.entry.options
+
+
+async def test_source_of_another_entry_is_refused(
+    hass: HomeAssistant, meter: PushedMeter, freezer: FrozenDateTimeFactory
+) -> None:
+    other = PushedMeter(hass, freezer)
+    other.make_entry("other", port=LIGHT).add_to_hass(hass)
+    hass.states.async_set(LIGHT, "5")
+    result = await fill_in(
+        meter, await begin(meter, "blink_entity"), {**CONSTANT, CONF_ENTITY_ID: LIGHT}
+    )
+    assert result["errors"] == {"base": "source_taken"}
+    assert hass.config_entries.async_entries(DOMAIN)
