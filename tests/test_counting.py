@@ -14,7 +14,7 @@ from custom_components.onemeter.const import (
     SOURCE_MQTT,
 )
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
@@ -120,6 +120,32 @@ async def test_event_entity(meter: BlinkingMeter) -> None:
         await meter.show(f"2026-11-28T10:00:{second:02}.000+00:00", after=1)
     await meter.wait(11)
     assert meter.value() == "0.003"
+
+
+async def test_first_event_of_all(meter: BlinkingMeter) -> None:
+    meter.make_entry(port="event.led")
+    await meter.show(STATE_UNKNOWN, after=0)
+    await meter.set_up()
+    await meter.show("2026-11-28T10:00:00.000+00:00")
+    await meter.show(STATE_UNAVAILABLE)
+    await meter.show("2026-11-28T10:00:00.000+00:00", after=12)
+    assert meter.value() == "0.001"
+
+
+async def test_another_source_begins_with_what_it_shows(meter: BlinkingMeter) -> None:
+    await meter.show(100, after=0)
+    await meter.set_up()
+    await meter.show(110)
+    await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    meter.hass.config_entries.async_update_entry(
+        meter.entry, data={**meter.entry.data, CONF_PORT: "sensor.other_flashes"}
+    )
+    await meter.show(112, after=0)
+    await meter.set_up()
+    await meter.settle()
+    assert meter.value() == "0.010"
+    await meter.show(113)
+    assert meter.value() == "0.011"
 
 
 async def test_events(hass: HomeAssistant, meter: BlinkingMeter) -> None:

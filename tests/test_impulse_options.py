@@ -40,14 +40,15 @@ async def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMe
 
 async def begin(meter: PushedMeter, what: str) -> ConfigFlowResult:
     """Choose what sees the flashes."""
-    options = meter.hass.config_entries.options
-    result = await options.async_init(meter.entry.entry_id)
-    return await options.async_configure(result["flow_id"], {CONF_FLASHES: what})
+    result = await meter.hass.config_entries.options.async_init(meter.entry.entry_id)
+    return await fill_in(meter, result, {CONF_FLASHES: what})
 
 
 async def fill_in(
     meter: PushedMeter, result: ConfigFlowResult, form: dict[str, Any]
 ) -> ConfigFlowResult:
+    # What the entry begins with when it is set up again.
+    meter.client.said.put_nowait(reading())
     with meter.patched():
         result = await meter.hass.config_entries.options.async_configure(result["flow_id"], form)
         await meter.hass.async_block_till_done()

@@ -38,7 +38,7 @@ from .meter.errors import MeterConnectionError, MeterSilentError, TelegramError
 if TYPE_CHECKING:
     from homeassistant.components import mqtt
 
-_UNTOLD: Final = (STATE_UNAVAILABLE, STATE_UNKNOWN)
+_EVENT: Final = "event"
 #: Nothing is late by much that comes as an event; several at once were held back somewhere.
 _LATE: Final = 60 * 10**9
 #: No device counts so far.
@@ -104,7 +104,7 @@ class EntityImpulses(HassImpulses):
     @override
     async def _async_subscribe(self) -> CALLBACK_TYPE:
         state = self._hass.states.get(self.url)
-        if state is None or state.state in _UNTOLD:
+        if state is None or _is_untold(state):
             raise self._unavailable()
         self._async_see(None, state)
         return async_track_state_change_event(self._hass, self.url, self._async_changed)
@@ -112,7 +112,7 @@ class EntityImpulses(HassImpulses):
     @callback
     def _async_changed(self, event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
-        if state is None or state.state in _UNTOLD:
+        if state is None or _is_untold(state):
             self._async_lose()
         else:
             self._async_see(event.data["old_state"], state)
@@ -125,7 +125,7 @@ class EntityImpulses(HassImpulses):
                 if before is not None and (before.state, state.state) == (STATE_OFF, STATE_ON):
                     self._async_flash()
             case "event":
-                if before is not None and before.state != state.state:
+                if before is not None and before.state not in {state.state, STATE_UNAVAILABLE}:
                     self._async_flash()
             case _:
                 if (total := impulses_shown(state)) is not None:
@@ -217,3 +217,10 @@ def impulses_shown(state: State) -> int | None:
     except InvalidOperation:
         return None
     return int(number) if number.is_finite() and 0 <= number < _END else None
+
+
+def _is_untold(state: State) -> bool:
+    """Tell whether an entity shows nothing; an event that never happened shows that."""
+    return state.state == STATE_UNAVAILABLE or (
+        state.state == STATE_UNKNOWN and state.domain != _EVENT
+    )

@@ -7,6 +7,7 @@ from time import monotonic_ns
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
@@ -21,7 +22,7 @@ from .const import (
 )
 from .meter import Key, Obis, Register
 from .meter.blink.constant import ImpulseConstant
-from .meter.blink.counter import ImpulseCounter
+from .meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from .meter.blink.settings import Source
 from .plausibility import Step
 from .totals import Totals
@@ -122,11 +123,16 @@ class ImpulseTotals(Totals):
         """Take what counts."""
         super().__init__(hass, entry, lambda _: None)
         self._tally = tally
+        #: What counts by itself is another thing where this has changed.
+        self._source = [entry.data[CONF_SOURCE], entry.data[CONF_PORT]]
         self._stored: tuple[int, Decimal] | None = None
 
     @callback
     def _restore(self, memory: Mapping[str, Any]) -> None:
-        self._tally.restore(memory["impulses"])
+        counter = memory["impulses"]["counter"]
+        if memory["source"] != self._source:
+            counter = {key: value for key, value in counter.items() if key not in SOURCE_STATE}
+        self._tally.restore({**memory["impulses"], "counter": counter})
         super()._restore(memory)
 
     async def async_store(self) -> None:
@@ -153,4 +159,4 @@ class ImpulseTotals(Totals):
         return off
 
     def _memory(self) -> dict[str, Any]:
-        return super()._memory() | {"impulses": self._tally.as_dict()}
+        return super()._memory() | {"source": self._source, "impulses": self._tally.as_dict()}

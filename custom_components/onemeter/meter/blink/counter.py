@@ -18,6 +18,9 @@ _SPACING: Final = Fraction(4, 5)
 _DECIMALS: Final = 9
 #: Any total that there can be fits, and no caller can change that.
 _CONTEXT: Final = Context(prec=100)
+#: What a state holds of a source that counts by itself.
+_SOURCE: Final = ("total", "largest")
+SOURCE_STATE: Final = frozenset(f"source_{name}" for name in _SOURCE)
 
 
 class ImpulseCounter:
@@ -206,7 +209,7 @@ class ImpulseCounter:
         else:
             self._offset, self._base = Fraction(state["energy"]), self.impulses
         if "source_total" in state:
-            source = {name: int(state[f"source_{name}"]) for name in ("total", "largest")}
+            source = {name: int(state[f"source_{name}"]) for name in _SOURCE}
             self._source = CountingSource(self.spacing // self.edges or 1, source, stored_at)
 
     def _accept(self, impulses: int, at: int, late: int) -> int:
