@@ -63,8 +63,8 @@ async def test_flashes_tell_the_power_and_registers_the_total(meter: Compared) -
     # Nobody knows the power then, but all the more the total.
     assert meter.value("power_import") == STATE_UNKNOWN
     assert meter.value() == "5.001"
-    for total in (30, 40):
-        await meter.flash(total, after=6)
+    for total in (30, 40, 50):
+        await meter.flash(total, after=8)
         await meter.say(energy("5002"))
     await meter.wait(11)
     assert meter.value("power_import") not in {STATE_UNKNOWN, STATE_UNAVAILABLE}
@@ -104,6 +104,20 @@ async def test_flashes_and_registers_differ(
         "drift": drift,
         "constant": constant,
     }
+
+
+async def test_other_options_begin_another_comparison(meter: Compared) -> None:
+    await meter.flash(0, after=0)
+    await meter.start(energy("0"))
+    for hour in range(1, 7):
+        await meter.flash(hour * 2000, after=0)
+        await meter.say(energy(str(hour * 1000)), after=360)
+    assert meter.drift() is not None
+    meter.hass.config_entries.async_update_entry(meter.entry, options={})
+    meter.client.said.put_nowait(energy("6000"))
+    with meter.patched():
+        await meter.hass.config_entries.async_reload(meter.entry.entry_id)
+    assert meter.drift() is None
 
 
 async def test_what_was_mended_is_taken_back(meter: Compared) -> None:

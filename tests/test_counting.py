@@ -13,13 +13,14 @@ from custom_components.onemeter.const import (
     SOURCE_EVENT,
     SOURCE_MQTT,
 )
+from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
-from .blinking import BlinkingMeter
+from .blinking import SOURCE, BlinkingMeter
 from .pushed import PushedMeter
 
 ENERGY = "sensor.meter_energy_import"
@@ -338,3 +339,27 @@ async def test_reading_of_what_is_not_counted(
     with pytest.raises(ServiceValidationError) as caught:
         await set_reading(hass, "5")
     assert caught.value.translation_key == "not_counted"
+
+
+# --- diagnostics ----------------------------------------------------------------------------------
+
+
+async def test_diagnostics(hass: HomeAssistant, meter: BlinkingMeter) -> None:
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(5)
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["data"]["port"] == SOURCE
+    assert diagnostics["impulses"] == {
+        "counted": 5,
+        "rejected": 0,
+        "missed_estimate": 0,
+        "edges": 1,
+    }
+    assert diagnostics["telegrams"] == []
+
+
+async def test_address_of_a_sender_is_not_told(hass: HomeAssistant, meter: BlinkingMeter) -> None:
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT).add_to_hass(hass)
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert "AABBCC" not in json.dumps(diagnostics)

@@ -86,7 +86,7 @@ class Life:
     async def until_published(self, total: int | None = None) -> None:
         """Wait for a total; without one, for the first."""
         async with asyncio.timeout(30):
-            while not self.published or (total is not None and self.published[-1] != total):  # noqa: ASYNC110
+            while not self.published or (total is not None and self.published[-1] != total):
                 await asyncio.sleep(0.01)
                 assert self.process.returncode is None
 

@@ -62,6 +62,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> 
         _async_retry_within(hass, entry, _longest_wait(entry, coordinator.situation))
         raise
     entry.runtime_data = coordinator
+    # Whatever was compared so far was counted in another way.
+    async_clear_issue(hass, entry, Issue.IMPULSE_DRIFT)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 

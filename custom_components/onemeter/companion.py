@@ -14,7 +14,7 @@ from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 
-from .const import CONF_IMPULSES, DOMAIN
+from .const import CONF_IMPULSES, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL, DOMAIN
 from .impulse_sources import make_impulse_client
 from .impulses import make_counter
 from .issues import Issue, async_clear_issue, async_raise_issue
@@ -107,7 +107,8 @@ class Companion:
         self._on_power = on_power
         self._port: str = data[CONF_PORT]
         self._counter = make_counter(data, entry.options)
-        self._client = make_impulse_client(hass, data, self._counter)
+        interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
+        self._client = make_impulse_client(hass, data, self._counter, interval)
         #: The power that the flashes mean, by its code; without value while nobody sees them.
         self.registers: Mapping[Obis, Register] = {}
         self._energy: Obis | None = None

@@ -22,8 +22,10 @@ from .const import (
     SOURCE_MQTT,
 )
 from .coordinator import OneMeterConfigEntry
+from .counting import BlinkCoordinator
 from .meaning import interpret
 from .meter import Protocol, Reading, Register, Value
+from .meter.blink.counter import ImpulseCounter
 from .meter.dlms.cipher import protection_of, suite_of
 from .meter.dlms.client import DlmsClient
 from .meter.iec62056.masking import mask_readout
@@ -66,6 +68,8 @@ async def async_get_config_entry_diagnostics(
         diagnostics["readout_duration"] = coordinator.client.duration
         if isinstance(coordinator.client, DlmsClient):
             diagnostics["association"] = _association(coordinator.client)
+    if isinstance(coordinator, BlinkCoordinator):
+        diagnostics["impulses"] = _impulses(coordinator.client.counter)
     return diagnostics | {
         "available": coordinator.last_update_success,
         "situation": coordinator.situation,
@@ -95,6 +99,16 @@ def _association(client: DlmsClient) -> dict[str, Any]:
         "refused": len(memory.refused),
         "takes_lists": memory.takes_lists,
         "list_size": memory.list_size,
+    }
+
+
+def _impulses(counter: ImpulseCounter) -> dict[str, Any]:
+    """Return what was counted, and what was not."""
+    return {
+        "counted": counter.impulses,
+        "rejected": counter.rejected,
+        "missed_estimate": counter.missed,
+        "edges": counter.edges,
     }
 
 

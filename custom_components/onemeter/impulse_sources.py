@@ -32,7 +32,7 @@ from .meter import PUSHED_LINE, LineSettings, MeterError, Protocol
 from .meter.blink.client import BlinkClient, ImpulseClient
 from .meter.blink.counter import ImpulseCounter
 from .meter.blink.s10 import TOPIC, S10Flashes, normal_mac
-from .meter.blink.settings import BlinkSettings, Source
+from .meter.blink.settings import INTERVAL, BlinkSettings, Source
 from .meter.errors import MeterConnectionError, MeterSilentError, TelegramError
 
 if TYPE_CHECKING:
@@ -194,11 +194,17 @@ class MqttImpulses(HassImpulses):
 
 
 def make_impulse_client(
-    hass: HomeAssistant, data: Mapping[str, Any], counter: ImpulseCounter
+    hass: HomeAssistant,
+    data: Mapping[str, Any],
+    counter: ImpulseCounter,
+    interval: float = INTERVAL,
 ) -> ImpulseClient:
-    """Make the client that counts what comes from the source that these data hold."""
+    """Make the client that counts what comes from the source that these data hold.
+
+    It tells what has come every so many seconds at the most.
+    """
     source = data[CONF_SOURCE]
-    settings = BlinkSettings(is_export=data.get(CONF_EXPORT, False))
+    settings = BlinkSettings(is_export=data.get(CONF_EXPORT, False), interval=interval)
     match source:
         case const.SOURCE_ENTITY:
             return EntityImpulses(hass, data[CONF_PORT], counter, settings)
