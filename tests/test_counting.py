@@ -15,8 +15,13 @@ from custom_components.onemeter.const import (
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.const import (
+    CONF_PORT,
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
@@ -247,8 +252,20 @@ async def test_what_is_counted_is_written_when_the_entry_ends(
 ) -> None:
     await meter.show(0, after=0)
     await meter.set_up()
-    await meter.show(5, after=1)
+    await meter.show(5, after=0)
     await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    assert stored(meter, hass_storage) == 5
+
+
+async def test_what_is_counted_is_written_when_home_assistant_ends(
+    hass: HomeAssistant, meter: BlinkingMeter, hass_storage: dict[str, Any]
+) -> None:
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(5, after=0)
+    hass.set_state(CoreState.final_write)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await hass.async_block_till_done()
     assert stored(meter, hass_storage) == 5
 
 

@@ -80,7 +80,6 @@ class BlinkCoordinator(PushedCoordinator):
     @override
     def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
         self._tally.async_note()
-        self.totals.async_note()
         return replace(data, registers={**data.registers, **self._tally.registers()})
 
     @callback

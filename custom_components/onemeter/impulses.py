@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from time import monotonic_ns
-from typing import Any, Final
+from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT
@@ -128,6 +128,7 @@ class ImpulseTotals(Totals):
         self._stored: tuple[int, Decimal] | None = None
 
     @callback
+    @override
     def _restore(self, memory: Mapping[str, Any]) -> None:
         counter = memory["impulses"]["counter"]
         if memory["source"] != self._source:
@@ -141,11 +142,14 @@ class ImpulseTotals(Totals):
         if (total := (counter.impulses, counter.energy)) != self._stored:
             await self.async_save()
             self._stored = total
+            # Nobody knows when Home Assistant ends, but then it writes what is to be written soon.
+            self._async_save_soon()
 
-    @callback
-    def async_note(self) -> None:
-        """Have the total written down at the latest when Home Assistant ends."""
-        self._async_save_soon()
+    @override
+    async def async_close(self) -> None:
+        """Write down also what nobody was told of."""
+        self._save_due = True
+        await super().async_close()
 
     async def async_calibrate(self, obis: Obis, reading: Decimal) -> Decimal:
         """Set the energy to what the meter shows (kWh); return by how much it was off.
@@ -158,5 +162,6 @@ class ImpulseTotals(Totals):
         await self.async_store()
         return off
 
+    @override
     def _memory(self) -> dict[str, Any]:
         return super()._memory() | {"source": self._source, "impulses": self._tally.as_dict()}
