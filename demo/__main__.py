@@ -23,10 +23,11 @@ from .meters import Simulated, simulated_meters
 _FOLDER: Final = Path(__file__).parents[1] / ".demo"
 
 _DESCRIPTION = """\
-Shows OneMeter in a Home Assistant of its own: a house with solar panels and a flat, measured by
-three simulated meters. The grid's pushes SML, that of the panels is asked in IEC 62056-21, and that
-of the flat in DLMS, encrypted, each through a serial port at the speed of a real one. Nothing on
-this machine is changed, and no other machine can see it."""
+Shows OneMeter in a Home Assistant of its own: a house with solar panels, a flat and a heat pump,
+measured by four simulated meters. The grid's pushes SML, that of the panels is asked in
+IEC 62056-21, and that of the flat in DLMS, encrypted, each through a serial port at the speed of a
+real one; that of the heat pump only blinks. Nothing on this machine is changed, and no other
+machine can see it."""
 
 _EPILOG = "The history is kept and goes on with the next start. Ctrl-C ends everything."
 
@@ -138,19 +139,25 @@ async def _while_it_lasts(show: Coroutine[None, None, None]) -> None:
 
 async def _show_simulated(home: HomeAssistant, meters: Sequence[Simulated]) -> None:
     sensors = []
+    added = set()
     async with Api(home.url) as api:
         for meter in meters:
             entry = await dashboard.find_entry(api, meter.unique_id)
             if entry is None:
                 _say(f"Adding the meter {meter.name} at {meter.port} ...")
+                added.add(meter.port)
                 entry = await dashboard.add_meter(api, str(meter.port), meter.protocol, meter.forms)
                 await dashboard.rename(api, entry, meter.name)
                 await dashboard.set_options(api, entry, meter.options)
             sensors.append(await dashboard.sensors(api, entry))
         for meter, found in zip(meters, sensors, strict=True):
-            await _fill_history(api, meter, found)
+            # Flashes that nobody has seen are in no total.
+            if meter.tells_total or meter.port in added:
+                await _fill_history(api, meter, found)
         await dashboard.show_energy(api, *sensors)
-    _say_what_to_look_at(home, "three simulated meters: of the grid, the panels and a flat")
+    _say_what_to_look_at(
+        home, "four simulated meters: of the grid, the panels, a flat and a heat pump"
+    )
 
 
 async def _fill_history(api: Api, meter: Simulated, sensors: dict[str, str]) -> None:

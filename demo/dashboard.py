@@ -15,6 +15,9 @@ IMPORT: Final = "1-0:1.8.0*255"
 EXPORT: Final = "1-0:2.8.0*255"
 POWER: Final = ("1-0:16.7.0*255", "power", "1-0:1.7.0*255")
 
+#: How the ids begin that are made up for meters that tell none.
+_GENERATED: Final = "generated-"
+
 _POLL_SECONDS: Final = 0.5
 _POLLS: Final = 120
 
@@ -97,7 +100,7 @@ async def sensors(api: Api, entry_id: str) -> dict[str, str]:
     """
     for _ in range(_POLLS):
         found = {
-            entity["unique_id"].partition("-")[2]: entity["entity_id"]
+            entity["unique_id"].removeprefix(_GENERATED).partition("-")[2]: entity["entity_id"]
             for entity in await api.call("config/entity_registry/list")
             if entity["config_entry_id"] == entry_id and entity["disabled_by"] is None
         }
@@ -114,11 +117,13 @@ async def show_energy(
     grid: dict[str, str],
     roof: dict[str, str] | None = None,
     flat: dict[str, str] | None = None,
+    pump: dict[str, str] | None = None,
 ) -> None:
     """Configure the Energy dashboard, unless somebody has done so.
 
-    Takes the sensors of the grid's meter, of that of the panels, and of the flat's, which is at the
-    grid by itself.
+    Takes the sensors of the grid's meter, of that of the panels, and of those of the flat and of
+    the heat pump, which are at the grid by themselves. What the heat pump uses is told by its
+    meter, too.
     """
     with suppress(ApiError):  # there are no preferences yet
         if (await api.call("energy/get_prefs"))["energy_sources"]:
@@ -135,7 +140,17 @@ async def show_energy(
         )
     if flat is not None:
         sources.append(_at_the_grid("Flat", flat))
-    await api.call("energy/save_prefs", energy_sources=sources)
+    devices = []
+    if pump is not None:
+        sources.append(_at_the_grid("Heat pump", pump))
+        devices.append(
+            {
+                "stat_consumption": pump[IMPORT],
+                "stat_rate": power_of(pump),
+                "name": "Heat pump",
+            }
+        )
+    await api.call("energy/save_prefs", energy_sources=sources, device_consumption=devices)
 
 
 def _at_the_grid(name: str, meter: dict[str, str]) -> dict[str, Any]:

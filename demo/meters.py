@@ -1,11 +1,13 @@
 """The meters of the demo: what they are, where they speak, and what they have counted."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 import time
 from typing import Any, Final, NamedTuple
 
+from simulator.blink import BlinkingMeter, Light
 from simulator.dlms import (
     AUTHENTICATED,
     ENCRYPTED,
@@ -23,10 +25,12 @@ from simulator.speak import push
 
 _SML_BAUDRATE: Final = 9600
 _DLMS_BAUDRATE: Final = 9600
+_BLINK_BAUDRATE: Final = 9600
 #: Keys that protect nothing: everybody can read them here.
 _ENCRYPTION_KEY: Final = bytes.fromhex("000102030405060708090A0B0C0D0E0F")
 _AUTHENTICATION_KEY: Final = bytes.fromhex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
 _FLAT_SEED: Final = 4
+_PUMP_SEED: Final = 7
 #: Tenths of a watt times seconds in a watt hour, the resolution of the meter of the panels, and
 #: tenths of a watt hour in one.
 _WATT_HOUR: Final = 36_000
@@ -38,7 +42,7 @@ class Simulated(NamedTuple):
 
     #: What its owner calls it.
     name: str
-    #: What the integration knows it by.
+    #: What the integration knows it by, or how that begins.
     unique_id: str
     protocol: str
     port: Path
@@ -52,6 +56,8 @@ class Simulated(NamedTuple):
     options: Mapping[str, Any]
     #: What is chosen and entered in the dialog besides port and protocol, by step.
     forms: Mapping[str, Mapping[str, Any]] = {}
+    #: Whether it tells later what it has counted while nobody looked.
+    tells_total: bool = True
 
     def line(self) -> Line:
         """Make the meter's line."""
@@ -59,12 +65,15 @@ class Simulated(NamedTuple):
 
 
 def simulated_meters(folder: Path) -> Sequence[Simulated]:
-    """Return the meters of a house, of the panels on its roof, and of the flat in it."""
+    """Return the meters of a house, of its panels and heat pump, and of the flat in it."""
     # Standard time all year, so that no change of clocks moves what has been counted.
     offset = -time.timezone
     house = Household(utc_offset=offset)
     roof = Household(utc_offset=offset, appliances=False)
     flat = Household(utc_offset=offset, seed=_FLAT_SEED, solar=False)
+    pump = Household(
+        utc_offset=offset, seed=_PUMP_SEED, appliances=False, solar=False, heat_pump=True
+    )
     grid = SmlMeter(household=house)
     panels = Iec62056Meter(registers=Registers(household=roof), serial="87654321")
     encrypted = DlmsMeter(
@@ -75,6 +84,7 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
         authentication_key=_AUTHENTICATION_KEY,
         policy=AUTHENTICATED | ENCRYPTED,
     )
+    blinking = BlinkingMeter(household=pump)
     return [
         Simulated(
             name="Grid meter",
@@ -119,7 +129,39 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
                 },
             },
         ),
+        Simulated(
+            name="Heat pump meter",
+            # Nothing tells a light's meter from any other.
+            unique_id="generated-",
+            protocol="blink",
+            port=folder / "ttyPUMP",
+            baudrate=_BLINK_BAUDRATE,
+            household=pump,
+            totals=partial(_watt_hours, pump),
+            speak=partial(_blink, blinking),
+            options={},
+            forms={
+                "blink": {"next_step_id": "blink_port"},
+                "blink_port": {
+                    "impulse_source": "rx",
+                    "constant": str(blinking.per_kwh),
+                    "reading": _display(blinking),
+                    "expert": {},
+                },
+            },
+            tells_total=False,
+        ),
     ]
+
+
+async def _blink(meter: BlinkingMeter, line: Line) -> None:
+    now = time.time()
+    await Light(line).blink(meter.flashes(now), now)
+
+
+def _display(meter: BlinkingMeter) -> str:
+    """Return what a blinking meter shows to its owner now, in kWh."""
+    return str(Decimal(meter.impulses(int(time.time()))) / int(meter.per_kwh))
 
 
 def _watt_hours(household: Household, time: int) -> Energy:

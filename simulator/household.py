@@ -69,16 +69,18 @@ class Household:
         *,
         appliances: bool = True,
         solar: bool = True,
+        heat_pump: bool = False,
         utc_offset: int = 0,
     ) -> None:
         """Take what makes this house different; ``utc_offset``, in seconds, is when it lives.
 
         Without appliances it is the meter of the panels alone, which is installed the other way
-        round: what they give counts as import.
+        round: what they give counts as import; or that of the heat pump alone.
         """
         self.seed = seed
         self.appliances = appliances
         self.solar = solar
+        self.heat_pump = heat_pump
         self.utc_offset = utc_offset
 
     def energy(self, time: int) -> Energy:
@@ -156,6 +158,9 @@ class Household:
         power: list[Phases] = [(0, 0, 0)] * _MINUTES
         if self.appliances:
             power = _use(Random(f"{self.seed}/{day}"), weekend=day % 7 in _WEEKEND)
+        if self.heat_pump:
+            heat = _heat(Random(f"{self.seed}/{day} heat"))
+            power = [_plus(load, phases) for load, phases in zip(power, heat, strict=True)]
         if self.solar:
             sign = -1 if self.appliances else 1
             sun = _shine(Random(f"{self.seed}/{day} sky"))
@@ -243,6 +248,17 @@ def _cook(plan: _Plan, start: float) -> None:
     if plan.random.random() < 0.5:
         plan.run(1, start, 10, 24 * _KW // 10)  # oven
         plan.cycle(1, (start + 0.2, start + 0.9), (3, 5), 24 * _KW // 10)
+
+
+def _heat(random: Random) -> list[list[int]]:
+    """Return what a heat pump draws in each minute, per phase."""
+    plan = _Plan(random)
+    plan.run(0, 0, _MINUTES, 600)  # circulation pump, control
+    for start, end, power in ((0, 5, 1.1), (5, 10, 1.6), (10, 17, 0.8), (17, 24, 1.3)):
+        plan.cycle(0, (start, end), (35, 12), int(power * _KW))  # the colder, the more
+    for hour in (4.5, 14):
+        plan.run(0, plan.about(hour), 40, _KW)  # hot water
+    return [list(phases) for phases in zip(*plan.phases, strict=True)]
 
 
 def _shine(random: Random) -> list[int]:

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from http import HTTPStatus
+import json
 from pathlib import Path
 import signal
 import socket
 import sys
+import time
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -16,6 +19,7 @@ import pytest
 from demo.api import Api
 from demo.dashboard import find_entry, sensors as dashboard_sensors
 from demo.history import DAYS
+from demo.meters import simulated_meters
 from simulator.household import Household
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
@@ -25,13 +29,14 @@ ROOT = Path(__file__).parents[1]
 GRID = "1DMO0012345678"
 ROOF = "DMO87654321"
 FLAT = "DMO11223344"
+PUMP = "generated-"
 
 
 class Sensors(NamedTuple):
     """The sensors of a meter that the Energy dashboard shows."""
 
     energy_import: str
-    energy_export: str
+    energy_export: str | None
     power: str
 
 
@@ -98,11 +103,30 @@ async def sensors(api: Api, meter_id: str) -> Sensors:
     entry_id = await find_entry(api, meter_id)
     assert entry_id is not None
     found = await dashboard_sensors(api, entry_id)
+    if meter_id == PUMP:
+        return Sensors(found["1-0:1.8.0*255"], None, found["1-0:1.7.0*255"])
     return Sensors(found["1-0:1.8.0*255"], found["1-0:2.8.0*255"], found["1-0:16.7.0*255"])
+
+
+def entered_reading(folder: Path) -> Decimal:
+    """Return what the display of the blinking meter showed when it was added, in kWh."""
+    stored = json.loads((folder / "simulated/config/.storage/core.config_entries").read_text())
+    [data] = [e["data"] for e in stored["data"]["entries"] if "reading" in e["data"]]
+    return Decimal(data["reading"])
+
+
+def displayed(folder: Path) -> Decimal:
+    """Return what it shows now."""
+    [pump] = [m for m in simulated_meters(folder) if m.unique_id == PUMP]
+    return Decimal(pump.totals(int(time.time()) + 1).imported) / 10_000
 
 
 async def states(api: Api) -> dict[str, str]:
     return {state["entity_id"]: state["state"] for state in await api.call("get_states")}
+
+
+async def total(api: Api, meter: Sensors) -> Decimal:
+    return Decimal((await states(api))[meter.energy_import])
 
 
 def shown(preferences: dict[str, Any]) -> list[tuple[str | None, ...]]:
@@ -124,12 +148,21 @@ async def test_demo(tmp_path: Path, port: int) -> None:
                 assert page.status == HTTPStatus.NOT_FOUND
 
         async with Api(f"http://127.0.0.1:{port}") as api:
-            grid, roof, flat = [await sensors(api, meter) for meter in (GRID, ROOF, FLAT)]
-            assert shown(await api.call("energy/get_prefs")) == [
+            grid, roof, flat, pump = [
+                await sensors(api, meter) for meter in (GRID, ROOF, FLAT, PUMP)
+            ]
+            preferences = await api.call("energy/get_prefs")
+            assert shown(preferences) == [
                 ("grid", grid.energy_import, grid.energy_export, grid.power),
                 ("solar", roof.energy_import, None, roof.power),
                 ("grid", flat.energy_import, flat.energy_export, flat.power),
+                ("grid", pump.energy_import, None, pump.power),
             ]
+            [device] = preferences["device_consumption"]
+            assert (device["stat_consumption"], device["stat_rate"]) == (
+                pump.energy_import,
+                pump.power,
+            )
 
             rows = await hours(api, roof.energy_import)
             assert len(rows) == DAYS * 24
@@ -142,6 +175,14 @@ async def test_demo(tmp_path: Path, port: int) -> None:
             assert rows[-1]["state"] <= zero + 1e-6
             assert zero <= now + 1e-6
             assert len(await hours(api, grid.power)) == DAYS * 24
+
+            # What blinks has counted from the reading of its display on, one flash for each Wh.
+            reading = entered_reading(folder)
+            async with asyncio.timeout(120):
+                while (counted := await total(api, pump)) == reading:  # noqa: ASYNC110
+                    await asyncio.sleep(0.5)
+            assert reading < counted <= displayed(folder)
+            assert len(await hours(api, pump.energy_import)) == DAYS * 24
 
             # The power is live: the grid's is pushed, that of the panels is asked for.
             entry_id = await find_entry(api, ROOF)
@@ -167,6 +208,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
         async with Api(f"http://127.0.0.1:{port}") as api:
             again = await hours(api, roof.energy_import)
             assert again[: len(rows)] == rows
+            assert counted <= await total(api, pump) <= displayed(folder)
 
 
 async def test_real_meter(tmp_path: Path, port: int) -> None:

@@ -16,8 +16,9 @@ from playwright.async_api import Page, async_playwright, expect
 import pytest
 
 from demo.api import Api
-from demo.dashboard import IMPORT, find_entry, sensors, show_energy
+from demo.dashboard import IMPORT, find_entry, power_of, sensors, show_energy
 from demo.homeassistant import HOST, HomeAssistant
+from simulator.blink import Light, steady
 from simulator.dlms import (
     AUTHENTICATED,
     ENCRYPTED,
@@ -43,6 +44,10 @@ ENCRYPTION_KEY = bytes.fromhex("5E8A1C7D2F604B93A8D51E7700C4B96F")
 AUTHENTICATION_KEY = bytes.fromhex("B71D94E3062A5F8CC3908E41D75A2BF6")
 #: Tenths of a watt times seconds.
 STEPS_PER_KWH = 36_000_000
+
+#: Flashes per second, of which each is a tenth of a watt hour, and what that is in watts.
+RATE = 2
+WATTS = 720
 
 pytestmark = [
     pytest.mark.browser,
@@ -123,9 +128,8 @@ async def test_a_meter_from_the_port_to_the_energy_dashboard(
     card = page.locator("ha-device-entities-card").first
     for name in ("Energy import", "Energy export", "Power", "Voltage L1", "Current L3"):
         await expect(card.get_by_text(name, exact=True)).to_be_visible()
-    shown = {state["entity_id"]: state["state"] for state in await api.call("get_states")}
     counted = Decimal(simulated.totals(int(time.time())).imported) / 10_000
-    assert abs(Decimal(shown[entities[IMPORT]]) - counted) < Decimal("0.5")
+    assert abs(Decimal((await states(api))[entities[IMPORT]]) - counted) < Decimal("0.5")
 
     await show_energy(api, entities)
     async with asyncio.timeout(FIRST_STATISTICS_SECONDS):
@@ -217,9 +221,8 @@ async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
         await page.goto(f"{api.url}/config/devices/device/{device['id']}")
         for name in ("Energy import", "Energy import T1", "Power", "Voltage L1"):
             await expect(page.get_by_text(name, exact=True).first).to_be_visible()
-        states = {state["entity_id"]: state["state"] for state in await api.call("get_states")}
         counted = Decimal(household.energy(int(time.time())).imported) / STEPS_PER_KWH
-        assert abs(Decimal(states[entities[IMPORT]]) - counted) < Decimal("0.5")
+        assert abs(Decimal((await states(api))[entities[IMPORT]]) - counted) < Decimal("0.5")
         assert simulated.serial in await shown(page)
 
         async with page.expect_download() as download:
@@ -239,11 +242,59 @@ async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
         assert "HLS with GMAC" in await shown(page)
 
 
+async def test_a_meter_that_blinks(api: Api, page: Page, tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "light", 9600) as line:
+        now = time.time()
+        light = Light(line)
+        async with running(light.blink(steady(RATE, now), now)):
+            await begin_to_add(page, api, line)
+            await choose_protocol(page, "BLINK (impulses of the LED)")
+            await page.get_by_role("button", name="Submit").click()
+            await page.get_by_text("A reading head at the port").click()
+
+            plate = page.locator("ha-markdown img")
+            await expect(plate).to_be_visible()
+            assert await plate.evaluate("image => image.decode().then(() => image.naturalWidth)")
+            await page.get_by_role("textbox", name="Impulse constant").fill("10.000")
+            await page.get_by_role("textbox", name="Present reading").fill("12345,6")
+            await page.get_by_role("button", name="Submit").click()
+            await expect(page.get_by_text("This may be thousands or decimals")).to_be_visible()
+            await page.get_by_role("textbox", name="Impulse constant").fill("10000")
+            await page.get_by_role("button", name="Submit").click()
+
+            await expect(page.get_by_text("Flashes seen")).to_be_visible(timeout=30_000)
+            await expect(page.get_by_text("Impulse constant: 10000 imp/kWh")).to_be_visible()
+            await expect(page.get_by_text("Present reading: 12345.6 kWh")).to_be_visible()
+            flashed = light.flashes
+            await page.get_by_role("button", name="Submit").click()
+            await page.get_by_role("button", name="Skip and finish").click()
+
+            entry_id = await find_entry(api)
+            assert entry_id is not None
+            entities = await sensors(api, entry_id)
+            (device,) = [
+                device
+                for device in await api.call("config/device_registry/list")
+                if entry_id in device["config_entries"]
+            ]
+            await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+            for name in ("Energy import", "Power import", "Last impulse"):
+                await expect(page.get_by_text(name, exact=True).first).to_be_visible()
+            power = power_of(entities)
+            assert power is not None
+            async with asyncio.timeout(30):
+                while (now_shown := await states(api))[power] == "unknown":  # noqa: ASYNC110
+                    await asyncio.sleep(0.5)
+            assert abs(Decimal(now_shown[power]) - WATTS) < WATTS / 10
+            counted = Decimal(now_shown[entities[IMPORT]]) - Decimal("12345.6")
+            assert 0 < counted * 10_000 <= light.flashes - flashed
+
+
 async def begin_to_add(page: Page, api: Api, line: PtyLine) -> None:
     """Open the dialog and enter the port."""
     await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
     await page.get_by_role("button", name="OK").click()
-    await page.locator("ha-selector-serial_port").click()
+    await page.locator("ha-selector-serial_port ha-picker-field").click()
     await page.get_by_text("Enter manually").click()
     await page.get_by_role("textbox", name="Port").fill(line.url)
 
@@ -259,6 +310,11 @@ async def enter_keys(page: Page, encryption_key: str, authentication_key: str) -
     await page.get_by_role("textbox", name="Encryption key").fill(encryption_key)
     await page.get_by_role("textbox", name="Authentication key").fill(authentication_key)
     await page.get_by_role("button", name="Submit").click()
+
+
+async def states(api: Api) -> dict[str, str]:
+    """Return the states of all entities."""
+    return {state["entity_id"]: state["state"] for state in await api.call("get_states")}
 
 
 async def shown(page: Page) -> str:
