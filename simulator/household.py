@@ -254,7 +254,7 @@ def _heat(random: Random) -> list[list[int]]:
     """Return what a heat pump draws in each minute, per phase."""
     plan = _Plan(random)
     plan.run(0, 0, _MINUTES, 600)  # circulation pump, control
-    for start, end, power in ((0, 5, 1.1), (5, 10, 1.6), (10, 17, 0.8), (17, 24, 1.3)):
+    for start, end, power in ((0, 5, 0.6), (5, 10, 0.9), (10, 17, 0.4), (17, 24, 0.7)):
         plan.cycle(0, (start, end), (35, 12), int(power * _KW))  # the colder, the more
     for hour in (4.5, 14):
         plan.run(0, plan.about(hour), 40, _KW)  # hot water
