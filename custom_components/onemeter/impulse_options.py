@@ -102,7 +102,8 @@ class ImpulseOptions(OptionsFlowWithReload):
                 return self.async_create_entry(data={**self._entered, CONF_IMPULSES: source})
         schema = blink_schema(step_id, with_reading=False)
         if step_id == _PORT_FORM:
-            schema = schema.extend({probatio.Required(CONF_PORT): SerialPortSelector()})
+            port = {probatio.Required(CONF_PORT): SerialPortSelector()}
+            schema = probatio.Schema(port | schema.schema)
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input or self._known()),
