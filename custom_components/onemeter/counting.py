@@ -62,9 +62,14 @@ class BlinkCoordinator(PushedCoordinator):
     async def async_calibrate(self, reading: Decimal) -> Decimal:
         """Set the total to what the meter's display shows (kWh); return by how much it was off."""
         energy = ENERGIES[self.client.settings.is_export]
-        off = await self.totals.async_calibrate(energy, reading)
+        while self._storing is not None and not self._storing.done():
+            # No state may be written from now on that is from before.
+            await asyncio.wait([self._storing])
+        off = self.totals.async_calibrate(energy, reading)
         if self._failure is None:
             self._async_take(self.client.reading())
+        await self.totals.async_store()
+        if self._failure is None:
             self._async_publish()
         return off
 

@@ -151,15 +151,16 @@ class ImpulseTotals(Totals):
         self._save_due = True
         await super().async_close()
 
-    async def async_calibrate(self, obis: Obis, reading: Decimal) -> Decimal:
+    @callback
+    def async_calibrate(self, obis: Obis, reading: Decimal) -> Decimal:
         """Set the energy to what the meter shows (kWh); return by how much it was off.
 
-        The step is taken out of the statistics. It is written down together with the new total.
+        The step is taken out of the statistics. It is written down together with the new total,
+        which is to be stored after this.
         """
         if off := self._tally.counter.calibrate(reading):
             step = Step(obis, dt_util.utcnow(), reading, off, "kWh")
             self._correction.async_add([step])
-        await self.async_store()
         return off
 
     @override
