@@ -201,10 +201,12 @@ def make_impulse_client(
 ) -> ImpulseClient:
     """Make the client that counts what comes from the source that these data hold.
 
-    It tells what has come every so many seconds at the most.
+    It tells at once that the source is there, and what has come every so many seconds at the most.
     """
     source = data[CONF_SOURCE]
-    settings = BlinkSettings(is_export=data.get(CONF_EXPORT, False), interval=interval)
+    settings = BlinkSettings(
+        is_export=data.get(CONF_EXPORT, False), interval=interval, is_told_at_once=True
+    )
     match source:
         case const.SOURCE_ENTITY:
             return EntityImpulses(hass, data[CONF_PORT], counter, settings)

@@ -59,7 +59,7 @@ class ImpulseClient(PushedClient):
 
     @override
     async def listen(self) -> AsyncGenerator[Reading]:
-        """Yield a reading at once, and then when impulses come or power changes without any.
+        """Yield a reading when impulses have come or power has changed noticeably without any.
 
         There is at most one for each interval of the settings.
         """
@@ -68,7 +68,9 @@ class ImpulseClient(PushedClient):
             counting = asyncio.create_task(count)
             counting.add_done_callback(lambda _: self._news.set())
             try:
-                yield self._tell()
+                at_once = self._tell()
+                if self.settings.is_told_at_once:
+                    yield at_once
                 while await self._until_news(counting):
                     yield self._tell()
                     # Meanwhile impulses are only counted.

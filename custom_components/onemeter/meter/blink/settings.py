@@ -47,6 +47,8 @@ class BlinkSettings:
     is_export: bool = False
     #: Seconds between two readings at the least.
     interval: float = INTERVAL
+    #: Whether the first reading comes as soon as the source is there, before any impulse.
+    is_told_at_once: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for readings more often than every second."""
