@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, override
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
@@ -12,12 +12,11 @@ from .connection import others_at
 from .const import CONF_READING, CONF_SOURCE, HASS_SOURCES
 from .forms import FormError
 from .picture import async_serve_picture
+from .source_steps import SourceSteps, source_steps
 from .steps import Steps
 
-_MQTT: Final = "mqtt"
 
-
-class BlinkSteps(Steps):
+class BlinkSteps(SourceSteps, Steps):
     """Asks what sees a meter's flashes, and how much energy each of them is."""
 
     def __init__(self) -> None:
@@ -33,37 +32,10 @@ class BlinkSteps(Steps):
 
     async def async_step_blink(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask what sees the flashes."""
-        options = ["blink_entity", "blink_event"]
-        if self._port_data[CONF_PORT]:
-            options.insert(0, "blink_port")
-        if _MQTT in self.hass.config.components:
-            options.append("blink_mqtt")
+        options = source_steps(self.hass, with_port=bool(self._port_data[CONF_PORT]))
         return self.async_show_menu(step_id="blink", menu_options=options)
 
-    async def async_step_blink_port(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask how a port tells of flashes."""
-        return await self._async_ask_source("blink_port", user_input)
-
-    async def async_step_blink_entity(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask which entity does."""
-        return await self._async_ask_source("blink_entity", user_input)
-
-    async def async_step_blink_event(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask which events are flashes."""
-        return await self._async_ask_source("blink_event", user_input)
-
-    async def async_step_blink_mqtt(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask which sender sees them."""
-        return await self._async_ask_source("blink_mqtt", user_input)
-
+    @override
     async def _async_ask_source(
         self, step_id: str, user_input: dict[str, Any] | None
     ) -> ConfigFlowResult:

@@ -1,7 +1,7 @@
 """The steps of the options flow for the flashes of a meter whose registers are read."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, override
 
 import probatio
 
@@ -16,6 +16,7 @@ from .const import CONF_IMPULSES, CONF_SOURCE, SOURCE_ENTITY, SOURCE_EVENT, SOUR
 from .coordinator import OneMeterConfigEntry
 from .forms import FormError, select
 from .picture import async_serve_picture
+from .source_steps import SourceSteps, source_steps
 
 #: The field that asks what sees the flashes, and its option for nothing.
 CONF_FLASHES: Final = "flashes"
@@ -27,10 +28,9 @@ _FORMS: Final = {
     SOURCE_MQTT: "blink_mqtt",
 }
 _PORT_FORM: Final = "blink_port"
-_MQTT: Final = "mqtt"
 
 
-class ImpulseOptions(OptionsFlowWithReload):
+class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
     """Asks what sees the flashes of a meter whose registers are read, if anything does."""
 
     config_entry: OneMeterConfigEntry
@@ -40,9 +40,7 @@ class ImpulseOptions(OptionsFlowWithReload):
 
     def _flashes(self) -> dict[probatio.Marker, Any]:
         """Return the field that asks what sees the flashes."""
-        options = [_NOTHING, _PORT_FORM, "blink_entity", "blink_event"]
-        if _MQTT in self.hass.config.components:
-            options.append("blink_mqtt")
+        options = [_NOTHING, *source_steps(self.hass, with_port=True)]
         source = self.config_entry.options.get(CONF_IMPULSES, {}).get(CONF_SOURCE)
         form = _NOTHING if source is None else _FORMS.get(source, _PORT_FORM)
         return {probatio.Required(CONF_FLASHES, default=form): select(CONF_FLASHES, options)}
@@ -50,41 +48,11 @@ class ImpulseOptions(OptionsFlowWithReload):
     async def _async_go_on(self, entered: Mapping[str, Any]) -> ConfigFlowResult:
         """Keep what was entered, or ask for more about the flashes first."""
         self._entered = {key: value for key, value in entered.items() if key != CONF_FLASHES}
-        match entered[CONF_FLASHES]:
-            case "blink_port":
-                return await self.async_step_blink_port()
-            case "blink_entity":
-                return await self.async_step_blink_entity()
-            case "blink_event":
-                return await self.async_step_blink_event()
-            case "blink_mqtt":
-                return await self.async_step_blink_mqtt()
+        if (step_id := entered[CONF_FLASHES]) != _NOTHING:
+            return await self._async_ask_source(step_id, None)
         return self.async_create_entry(data=self._entered)
 
-    async def async_step_blink_port(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask for a port that tells of flashes."""
-        return await self._async_ask_source(_PORT_FORM, user_input)
-
-    async def async_step_blink_entity(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask for an entity that does."""
-        return await self._async_ask_source("blink_entity", user_input)
-
-    async def async_step_blink_event(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask which events are flashes."""
-        return await self._async_ask_source("blink_event", user_input)
-
-    async def async_step_blink_mqtt(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask which sender sees them."""
-        return await self._async_ask_source("blink_mqtt", user_input)
-
+    @override
     async def _async_ask_source(
         self, step_id: str, user_input: dict[str, Any] | None
     ) -> ConfigFlowResult:

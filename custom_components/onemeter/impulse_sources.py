@@ -1,5 +1,6 @@
 """Impulses that Home Assistant itself knows of: of an entity, as events, by MQTT."""
 
+from abc import abstractmethod
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -73,9 +74,9 @@ class HassImpulses(ImpulseClient):
             stop()
             self._lost.cancel()
 
+    @abstractmethod
     async def _async_subscribe(self) -> CALLBACK_TYPE:
         """Begin to listen; return what ends it. Raises SourceUnavailableError."""
-        raise NotImplementedError
 
     async def _async_wait(self) -> None:
         await self._lost
