@@ -1,13 +1,17 @@
 """What all tests share."""
 
-from collections.abc import Generator
+import asyncio
+from collections.abc import Callable, Generator, Mapping
 import os
+from pathlib import Path
 
 from hypothesis import settings
 import pytest
 
 # Home Assistant looks for custom integrations in this package, once it is imported.
 import custom_components  # noqa: F401
+from homeassistant import runner
+from simulator.clock import SimulatedClockLoop
 
 # The same examples in every run, so that a change is judged by nothing but itself; scripts/soak
 # looks for new ones.
@@ -18,6 +22,29 @@ settings.load_profile("tests")
 # The markers whose tests must run and not be skipped: .ci/run names them, since it has brought all
 # that they need.
 REQUIRED = frozenset(os.environ.get("ONEMETER_REQUIRE", "").split())
+
+
+# What these test runs on simulated time; the others have a Home Assistant, with threads of its own.
+SIMULATED = (Path(__file__).parent / "meter", Path(__file__).parent / "simulator")
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run the tests of meters and clients on a simulated clock, except where they say why not."""
+    is_simulated = (
+        any(folder in item.path.parents for folder in SIMULATED)
+        and item.get_closest_marker("real_time") is None
+    )
+    return {"loop": SimulatedClockLoop if is_simulated else asyncio.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+async def configure_event_loop() -> None:
+    """Configure the loop as Home Assistant does its own, which puts another clock in it."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, SimulatedClockLoop):
+        runner.configure_event_loop(loop)
 
 
 @pytest.fixture(autouse=True)

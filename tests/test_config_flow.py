@@ -1430,7 +1430,9 @@ def sent(form: probatio.Schema | None) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "form", [PORT_SCHEMA, IEC62056_SCHEMA, MULTIPLIER_SCHEMA, PASSWORD_SCHEMA], ids=str
+    "form",
+    [PORT_SCHEMA, IEC62056_SCHEMA, MULTIPLIER_SCHEMA, PASSWORD_SCHEMA],
+    ids=["port", "iec62056", "multiplier", "password"],
 )
 def test_forms_can_be_sent_to_the_frontend(form: probatio.Schema) -> None:
     fields = sent(form)

@@ -755,7 +755,11 @@ async def test_keys_of_a_pushing_meter_are_asked_for_with_the_reason(
     assert entry.data == {**PUSHED, **BOTH}
 
 
-@pytest.mark.parametrize("form", [KEYS_SCHEMA, POLLED_SCHEMA, PUSHED_KEYS_SCHEMA], ids=str)
+@pytest.mark.parametrize(
+    "form",
+    [KEYS_SCHEMA, POLLED_SCHEMA, PUSHED_KEYS_SCHEMA],
+    ids=["keys", "polled", "pushed_keys"],
+)
 def test_forms_can_be_sent_to_the_frontend(form: probatio.Schema) -> None:
     fields = sent(form)
     assert all(isinstance(field["name"], str) for field in fields)

@@ -68,7 +68,7 @@ from simulator.pty import PtyLine
 
 from . import at_the_port
 from .at_the_port import rows_of_this_hour, state, until
-from .meter.iec62056.lines import plugged_in
+from .meter.iec62056.lines import at_a_pty
 
 TOTAL = "sensor.dmo_energy_import"
 POWER = "sensor.dmo_power"
@@ -260,7 +260,7 @@ async def followed(
     """Put up a meter, and set up its entry."""
     path /= title
     path.mkdir()
-    async with plugged_in(path, meter) as line:
+    async with at_a_pty(path, meter) as line:
         async with entry_of(hass, line, meter, options, title=title, **data) as entry:
             yield line, entry
         assert not line.listened_to
@@ -297,7 +297,7 @@ async def test_from_the_port_to_long_term_statistics(
 ) -> None:
     begin = dt_util.utcnow()
     meter = simulate()
-    async with plugged_in(tmp_path, meter) as line:
+    async with at_a_pty(tmp_path, meter) as line:
         entry = await add_meter(hass, line)
         assert entry.data[CONF_MODE] == MODE_POLLED
         assert meter.count("readout") == len(shown.of(TOTAL)) == 1
@@ -353,7 +353,7 @@ class Noisy(PtyLine):
 async def test_meter_that_speaks_first(hass: HomeAssistant, tmp_path: Path, shown: Shown) -> None:
     meter = simulate(mode=Mode.D, interval=0.5)
     with patch("tests.meter.iec62056.lines.PtyLine", Noisy):
-        async with plugged_in(tmp_path, meter) as line:
+        async with at_a_pty(tmp_path, meter) as line:
             assert isinstance(line, Noisy)
             entry = await add_meter(hass, line)
             assert entry.data[CONF_MODE] == MODE_PUSHED
@@ -592,7 +592,7 @@ async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path, shown
     one, two = (simulate(serial=serial) for serial in ("11111111", "22222222"))
     live, other = LIVE | {CONF_POLL_INTERVAL: 5}, {CONF_POLL_INTERVAL: 3}
     async with (
-        plugged_in(tmp_path, one, two) as line,
+        at_a_pty(tmp_path, one, two) as line,
         entry_of(hass, line, one, live, title="one", address=one.serial),
         entry_of(hass, line, two, other, title="two", address=two.serial),
     ):

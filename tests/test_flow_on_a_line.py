@@ -107,7 +107,7 @@ async def confirm(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigEntry:
     return result["result"]
 
 
-async def test_meter_that_is_plugged_in_late(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_meter_that_is_at_a_pty_late(hass: HomeAssistant, tmp_path: Path) -> None:
     line = PtyLine(tmp_path / "head")
     result = await submit(hass, await start(hass), form(line))
     assert result["errors"] == {"base": "port_not_found"}

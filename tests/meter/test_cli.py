@@ -34,8 +34,10 @@ from simulator.iec62056.encoder import Checksum, answer, data_block
 from simulator.iec62056.meter import Mode
 from simulator.pty import PtyLine
 from simulator.sml import encoder as sml
-from tests.meter.iec62056.lines import meter, plugged_in
+from tests.meter.iec62056.lines import at_a_pty, meter
 from tests.meter.telegrams import SERVER_ID, damaged, telegram
+
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "meter"]
@@ -629,7 +631,7 @@ async def ask(*arguments: str) -> tuple[list[object], str, int | None]:
 
 
 async def test_read(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, meter(start_baudrate=2400)) as line:
+    async with at_a_pty(tmp_path, meter(start_baudrate=2400)) as line:
         (reading,), errors, status = await ask("read", *ASK, line.url)
     assert isinstance(reading, dict)
     assert (reading["meter_id"], reading["manufacturer"]) == ("12345678", "DMO")
@@ -640,7 +642,7 @@ async def test_read(tmp_path: Path) -> None:
 async def test_read_single_registers(tmp_path: Path) -> None:
     options = ["--register", "1.8.0", "--register", "16.7.0", "--register", "99.9.9"]
     simulated = meter(start_baudrate=2400, password="1234")
-    async with plugged_in(tmp_path, simulated) as line:
+    async with at_a_pty(tmp_path, simulated) as line:
         wanted = ["read", *ASK, line.url, *options]
         (reading,), errors, status = await ask(*wanted, "--password", "1234")
         assert isinstance(reading, dict)
@@ -657,7 +659,7 @@ async def test_profile(tmp_path: Path) -> None:
     now = datetime(2026, 10, 26, tzinfo=UTC).timestamp()
     simulated = meter(start_baudrate=2400, clock=lambda: now)
     span = ["--from", "2026-10-25T01:00", "--to", "2026-10-25T04:00"]
-    async with plugged_in(tmp_path, simulated) as line:
+    async with at_a_pty(tmp_path, simulated) as line:
         rows, errors, status = await ask(
             "profile", *ASK, line.url, *span, "--time-zone", "Europe/Berlin"
         )
@@ -672,7 +674,7 @@ async def test_profile(tmp_path: Path) -> None:
 async def test_listen_to_an_iec62056_meter(tmp_path: Path) -> None:
     simulated = meter(mode=Mode.D, start_baudrate=9600, interval=0.5)
     options = ["--port", "", "--count", "2"]
-    async with plugged_in(tmp_path, simulated) as line:
+    async with at_a_pty(tmp_path, simulated) as line:
         options[1] = line.url
         found, errors, status = await ask("listen", "--protocol", "iec62056", *options)
     assert [reading["ident"] for reading in found if isinstance(reading, dict)] == ["DEMO-21"] * 2

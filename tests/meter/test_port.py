@@ -27,6 +27,8 @@ from custom_components.onemeter.meter.port import Port, redact
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 LINE = LineSettings(baudrate=9600)
 SEVEN_EVEN = LineSettings(baudrate=300, framing=Framing.SEVEN_EVEN)
 

@@ -12,6 +12,8 @@ from simulator.line import Line, damage, resample
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 
 def open_port(path: Path) -> int:
     """Open a port as a reader that leaves its settings alone."""

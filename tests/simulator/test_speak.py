@@ -4,8 +4,12 @@ import asyncio
 from contextlib import suppress
 from typing import override
 
+import pytest
+
 from simulator.line import Line
 from simulator.speak import Troubles, push
+
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
 
 
 class Recorder(Line):

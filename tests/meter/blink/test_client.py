@@ -31,6 +31,8 @@ from simulator.blink import Light, Troubles, steady
 from simulator.pty import PtyLine
 from tests.meter.telegrams import telegram
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 LINE = PUSHED_LINE[Protocol.BLINK]
 ENERGY = Obis.parse("1-0:1.8.0")
 POWER = Obis.parse("1-0:1.7.0")

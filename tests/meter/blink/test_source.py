@@ -22,6 +22,8 @@ from custom_components.onemeter.meter.modem import watch
 from custom_components.onemeter.meter.port import Port
 from simulator.pty import PtyLine
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 SECOND = 10**9
 MILLISECOND = 10**6
 LINE = LineSettings(9600)

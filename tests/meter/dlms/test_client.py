@@ -42,7 +42,10 @@ from .meters import (
 BERLIN = ZoneInfo("Europe/Berlin")
 UNKNOWN_ADDRESS: dict[str, Any] = {"logical_device": None, "address_length": None}
 
-pytestmark = pytest.mark.usefixtures("socket_enabled")
+pytestmark = [
+    pytest.mark.usefixtures("socket_enabled"),
+    pytest.mark.real_time("it has a pseudo-terminal"),
+]
 
 
 async def test_reading(tmp_path: Path) -> None:

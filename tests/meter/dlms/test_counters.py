@@ -24,6 +24,8 @@ from .meters import (
     plugged_in,
 )
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 ROOT = Path(__file__).parents[3]
 
 

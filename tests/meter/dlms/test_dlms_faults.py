@@ -42,7 +42,10 @@ from .meters import (
     value,
 )
 
-pytestmark = pytest.mark.usefixtures("socket_enabled")
+pytestmark = [
+    pytest.mark.usefixtures("socket_enabled"),
+    pytest.mark.real_time("it has a pseudo-terminal"),
+]
 
 WRONG_KEY = bytes(range(100, 116))
 

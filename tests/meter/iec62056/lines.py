@@ -1,4 +1,4 @@
-"""Simulated meters at a pseudo-terminal, and clients that read them."""
+"""Simulated meters at a line, and clients that read them: on the simulated clock."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,6 +10,8 @@ from custom_components.onemeter.meter import POLLED_LINE, LineSettings, Protocol
 from custom_components.onemeter.meter.iec62056.client import Iec62056Client
 from custom_components.onemeter.meter.iec62056.settings import SignOn
 from simulator.iec62056 import Iec62056Meter, Registers, serve
+from simulator.line import Line
+from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 
 LINE = POLLED_LINE[Protocol.IEC62056]
@@ -21,20 +23,32 @@ def meter(**options: Any) -> Iec62056Meter:
 
 
 @asynccontextmanager
-async def plugged_in(path: Path, *meters: Iec62056Meter) -> AsyncGenerator[PtyLine]:
+async def serving(line: Line, *meters: Iec62056Meter) -> AsyncGenerator[None]:
+    """Let meters answer on a line."""
+    task = asyncio.create_task(serve(line, *meters))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def plugged_in(*meters: Iec62056Meter) -> AsyncGenerator[MemoryLine]:
     """Put up meters at one line; the line may be closed and opened again."""
-    line = PtyLine(path / "head", meters[0].start_baudrate)
-    async with line:
-        task = asyncio.create_task(serve(line, *meters))
-        try:
-            yield line
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+    async with MemoryLine(meters[0].start_baudrate) as line, serving(line, *meters):
+        yield line
 
 
-def client_at(line: PtyLine, baudrate: int = LINE.baudrate, **settings: Any) -> Iec62056Client:
+@asynccontextmanager
+async def at_a_pty(folder: Path, *meters: Iec62056Meter) -> AsyncGenerator[PtyLine]:
+    """Put up meters at a real port: for tests in real time."""
+    async with PtyLine(folder / "head", meters[0].start_baudrate) as line, serving(line, *meters):
+        yield line
+
+
+def client_at(line: Line, baudrate: int = LINE.baudrate, **settings: Any) -> Iec62056Client:
     """Return a client for the meter at a line."""
     return Iec62056Client(line.url, LineSettings(baudrate, LINE.framing), SignOn(**settings))
 

@@ -6,7 +6,6 @@ A cycle is one call of read(), or of what a caller does anyway after an error: c
 import asyncio
 from contextlib import aclosing, suppress
 from pathlib import Path
-import time
 
 import pytest
 
@@ -21,9 +20,9 @@ from custom_components.onemeter.meter.errors import (
 from custom_components.onemeter.meter.iec62056.client import Iec62056Client
 from custom_components.onemeter.meter.port import Port
 from simulator.iec62056 import ALWAYS, Checksum, Faults, Iec62056Meter, Registers, Rejection
-from simulator.pty import PtyLine
+from simulator.memory import MemoryLine
 
-from .lines import client_at, meter, plugged_in, value
+from .lines import at_a_pty, client_at, meter, plugged_in, value
 
 #: Seconds until the next good reading.
 CYCLE = 10
@@ -39,36 +38,36 @@ async def read_within(client: Iec62056Client, seconds: float) -> Reading:
         return await client.read()
 
 
-async def test_lost_acknowledgement(tmp_path: Path) -> None:
+async def test_lost_acknowledgement() -> None:
     simulated = meter(faults=Faults(lose_acknowledgements=1))
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line)
         assert is_good(await read_within(client, CYCLE), simulated)
         assert simulated.count("sign-on") == 1
         assert simulated.count("acknowledgement") == 1
 
 
-async def test_every_acknowledgement_is_lost(tmp_path: Path) -> None:
+async def test_every_acknowledgement_is_lost() -> None:
     """The meter falls back to the speed of its identification, and is heard there."""
     simulated = meter(faults=Faults(lose_acknowledgements=ALWAYS), start_baudrate=1200)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, 1200)
         assert is_good(await read_within(client, CYCLE), simulated)
         assert simulated.count("sign-on") == 1
 
 
-async def test_flipped_bit_in_the_readout(tmp_path: Path) -> None:
+async def test_flipped_bit_in_the_readout() -> None:
     simulated = meter(faults=Faults(flip_bits=1))
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line)
         assert is_good(await read_within(client, CYCLE), simulated)
         assert client.counters.damaged == 1
         assert client.counters.good == 1
 
 
-async def test_readouts_that_are_always_damaged(tmp_path: Path) -> None:
+async def test_readouts_that_are_always_damaged() -> None:
     simulated = meter(faults=Faults(flip_bits=ALWAYS), start_baudrate=2400, manufacturer="DMo")
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, 2400)
         with pytest.raises(ChecksumError):
             await read_within(client, CYCLE)
@@ -76,9 +75,9 @@ async def test_readouts_that_are_always_damaged(tmp_path: Path) -> None:
         assert is_good(await read_within(client, CYCLE), simulated)
 
 
-async def test_answer_at_the_old_speed(tmp_path: Path) -> None:
+async def test_answer_at_the_old_speed() -> None:
     simulated = meter(faults=Faults(keep_old_speed=ALWAYS), start_baudrate=2400)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, 2400)
         assert is_good(await read_within(client, CYCLE), simulated)
         signed_on = simulated.count("sign-on")
@@ -87,20 +86,18 @@ async def test_answer_at_the_old_speed(tmp_path: Path) -> None:
         assert simulated.count("sign-on") == signed_on + 1
 
 
-async def test_answer_at_the_old_speed_once(tmp_path: Path) -> None:
+async def test_answer_at_the_old_speed_once() -> None:
     simulated = meter(faults=Faults(keep_old_speed=1), start_baudrate=2400)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, 2400)
         assert is_good(await read_within(client, CYCLE), simulated)
 
 
 @pytest.mark.parametrize(("start", "often"), [(4800, 1), (4800, ALWAYS), (2400, 3)])
-async def test_old_speed_that_looks_like_damaged_text(
-    tmp_path: Path, start: int, often: int
-) -> None:
+async def test_old_speed_that_looks_like_damaged_text(start: int, often: int) -> None:
     """Half the speed garbles least."""
     simulated = meter(faults=Faults(keep_old_speed=often), start_baudrate=start, baudrate=2 * start)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, start)
         for _ in range(2):
             # A cycle may end with an error, but the next one begins by itself.
@@ -109,18 +106,18 @@ async def test_old_speed_that_looks_like_damaged_text(
         assert is_good(await read_within(client, 2 * CYCLE), simulated)
 
 
-async def test_meter_that_waits_at_another_speed(tmp_path: Path) -> None:
+async def test_meter_that_waits_at_another_speed() -> None:
     simulated = meter(start_baudrate=9600)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line)
         assert is_good(await read_within(client, CYCLE), simulated)
-        started = time.monotonic()
+        started = asyncio.get_running_loop().time()
         assert is_good(await read_within(client, CYCLE), simulated)
-        assert time.monotonic() - started < 3
+        assert asyncio.get_running_loop().time() - started < 3
 
 
-async def test_echo(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, simulated := meter()) as line:
+async def test_echo() -> None:
+    async with plugged_in(simulated := meter()) as line:
         line.echo = True
         client = client_at(line)
         assert is_good(await read_within(client, CYCLE), simulated)
@@ -128,22 +125,22 @@ async def test_echo(tmp_path: Path) -> None:
             assert value(await anext(readings), "1.8.0") is not None
 
 
-async def test_noise_before_the_identification(tmp_path: Path) -> None:
+async def test_noise_before_the_identification() -> None:
     simulated = meter(faults=Faults(noise=1))
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         assert is_good(await read_within(client_at(line), CYCLE), simulated)
         assert simulated.count("sign-on") == 1
 
 
-async def test_silence_in_the_middle_of_a_readout(tmp_path: Path) -> None:
+async def test_silence_in_the_middle_of_a_readout() -> None:
     simulated = meter(faults=Faults(stop_midway=1))
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         assert is_good(await read_within(client_at(line), CYCLE), simulated)
         assert simulated.count("sign-on") == 2
 
 
-async def test_unplugged_in_the_middle_of_a_readout(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, simulated := meter()) as line:
+async def test_unplugged_in_the_middle_of_a_readout() -> None:
+    async with plugged_in(simulated := meter()) as line:
         client = client_at(line)
         reading = asyncio.create_task(client.read())
         while not simulated.count("readout"):  # noqa: ASYNC110 - its log has no events
@@ -155,10 +152,11 @@ async def test_unplugged_in_the_middle_of_a_readout(tmp_path: Path) -> None:
         assert is_good(await read_within(client, CYCLE), simulated)
 
 
+@pytest.mark.real_time("who has a port open is known by the kernel")
 async def test_busy_port_names_the_program(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, simulated := meter()) as line:
-        client = client_at(line)
-        async with Port(line.url, LineSettings(300)):
+    async with at_a_pty(tmp_path, simulated := meter(start_baudrate=9600)) as line:
+        client = client_at(line, 9600)
+        async with Port(line.url, LineSettings(9600)):
             with pytest.raises(PortBusyError) as caught:
                 await client.read()
         assert "PID" in caught.value.details["by"]
@@ -166,9 +164,9 @@ async def test_busy_port_names_the_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rejection", list(Rejection))
-async def test_wrong_password_is_said_once(tmp_path: Path, rejection: Rejection) -> None:
+async def test_wrong_password_is_said_once(rejection: Rejection) -> None:
     simulated = meter(password="12345678", rejection=rejection, start_baudrate=2400)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, 2400, password="00000000")
         for _ in range(2):
             with pytest.raises(MeterAuthenticationError) as caught:
@@ -179,15 +177,15 @@ async def test_wrong_password_is_said_once(tmp_path: Path, rejection: Rejection)
         assert is_good(await read_within(client, CYCLE), simulated)
 
 
-async def test_error_register(tmp_path: Path) -> None:
+async def test_error_register() -> None:
     simulated = meter(registers=Registers(history=0, with_grid=False, error="00000080"))
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         assert value(await read_within(client_at(line), CYCLE), "F.F") == "00000080"
 
 
-async def test_sum_as_block_check(tmp_path: Path) -> None:
+async def test_sum_as_block_check() -> None:
     simulated = meter(checksum=Checksum.SUM, faults=Faults(flip_bits_of_answers=1))
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line)
         assert is_good(await read_within(client, CYCLE), simulated)
         async with asyncio.timeout(CYCLE), aclosing(client.watch(["1.8.0"], 0)) as readings:
@@ -195,21 +193,21 @@ async def test_sum_as_block_check(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-async def test_port_without_parity(tmp_path: Path, strict: bool) -> None:
+async def test_port_without_parity(strict: bool) -> None:
     """The port is opened 8N1 in any case; the meter takes and sends seven bits with parity."""
     simulated = meter(even_parity=True, strict_parity=strict)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         assert is_good(await read_within(client_at(line), CYCLE), simulated)
 
 
-async def test_meter_without_parity(tmp_path: Path) -> None:
+async def test_meter_without_parity() -> None:
     simulated = meter(even_parity=False)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         assert is_good(await read_within(client_at(line), CYCLE), simulated)
 
 
-async def test_meter_that_is_stuck_in_a_session(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, simulated := meter()) as line:
+async def test_meter_that_is_stuck_in_a_session() -> None:
+    async with plugged_in(simulated := meter()) as line:
         # Another program has left the meter in programming mode at 9600 baud.
         async with Port(line.url, LineSettings(300)) as port:
             await port.write(b"/?!\r\n")
@@ -221,7 +219,7 @@ async def test_meter_that_is_stuck_in_a_session(tmp_path: Path) -> None:
         assert is_good(await read_within(client_at(line), CYCLE), simulated)
 
 
-async def test_no_meter(tmp_path: Path) -> None:
-    async with PtyLine(tmp_path / "head") as line:
+async def test_no_meter() -> None:
+    async with MemoryLine() as line:
         with pytest.raises(MeterSilentError):
             await read_within(client_at(line), CYCLE)

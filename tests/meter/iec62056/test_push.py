@@ -15,6 +15,8 @@ from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 
 def pushing(**options: object) -> Iec62056Meter:
     values = {"mode": Mode.D, "interval": 0.1, "baudrate": 9600, "start_baudrate": 9600} | options

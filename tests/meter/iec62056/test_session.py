@@ -6,7 +6,6 @@ from contextlib import aclosing
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-import time
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from custom_components.onemeter.meter.errors import ChecksumError
 from custom_components.onemeter.meter.iec62056 import session
 from simulator.iec62056 import ALWAYS, Checksum, Faults, encoder
 from simulator.iec62056.programming import Command, Session
+from simulator.memory import MemoryLine
 
-from .lines import client_at, meter, plugged_in, value
+from .lines import at_a_pty, client_at, meter, plugged_in, serving, value
 
 WATCHED = ["1.8.0", "2.8.0", "32.7.0"]
 TOLD = {"1.8.0": "1234.567*kWh", "2.8.0": "7.5*kWh", "32.7.0": "230.1*V"}
@@ -49,7 +49,7 @@ def let_answer(
 
 @pytest.mark.parametrize("with_address", [False, True])
 async def test_belated_answer_is_none_to_another_question(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_address: bool
+    monkeypatch: pytest.MonkeyPatch, with_address: bool
 ) -> None:
     answers = 0
 
@@ -60,7 +60,7 @@ async def test_belated_answer_is_none_to_another_question(
         await self.link.line.write(said)
 
     let_answer(monkeypatch, answer_late_once, with_address=with_address)
-    async with plugged_in(tmp_path, meter(start_baudrate=2400)) as line:
+    async with plugged_in(meter(start_baudrate=2400)) as line:
         client = client_at(line, 2400)
         async with asyncio.timeout(20), aclosing(client.watch(WATCHED, 0)) as readings:
             for _ in range(2):
@@ -68,7 +68,7 @@ async def test_belated_answer_is_none_to_another_question(
 
 
 async def test_answer_that_is_said_twice_is_none_to_another_question(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = 0
 
@@ -83,7 +83,7 @@ async def test_answer_that_is_said_twice_is_none_to_another_question(
         await self.link.line.write(said)
 
     let_answer(monkeypatch, answer_behind_a_glitch)
-    async with plugged_in(tmp_path, simulated := meter(start_baudrate=2400)) as line:
+    async with plugged_in(simulated := meter(start_baudrate=2400)) as line:
         client = client_at(line, 2400)
         async with asyncio.timeout(20), aclosing(client.watch(WATCHED, 0)) as readings:
             for _ in range(2):
@@ -91,9 +91,7 @@ async def test_answer_that_is_said_twice_is_none_to_another_question(
         assert simulated.count("repetition") == 1
 
 
-async def test_answer_about_another_register(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_answer_about_another_register(monkeypatch: pytest.MonkeyPatch) -> None:
     async def answer_others_first(self: Session, said: bytes) -> None:
         other = encoder.answer("1.8.0*01(000001.0*kWh)", Checksum.XOR)
         await self.link.line.write(encoder.with_even_parity(other))
@@ -101,21 +99,21 @@ async def test_answer_about_another_register(
         await self.link.line.write(said)
 
     let_answer(monkeypatch, answer_others_first, with_address=True)
-    async with plugged_in(tmp_path, meter(start_baudrate=2400)) as line:
+    async with plugged_in(meter(start_baudrate=2400)) as line:
         client = client_at(line, 2400)
         async with asyncio.timeout(20), aclosing(client.watch(WATCHED, 0)) as readings:
             assert values(await anext(readings)) == TOLD
 
 
-async def test_wrong_speed(tmp_path: Path) -> None:
+async def test_wrong_speed() -> None:
     simulated = meter(faults=Faults(keep_old_speed=ALWAYS), start_baudrate=2400)
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, 2400)
         async with asyncio.timeout(30), aclosing(client.watch(["1.8.0"], 0)) as readings:
             assert isinstance(value(await anext(readings), "1.8.0"), Decimal)
 
 
-async def test_partial_blocks_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_partial_blocks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "LIMIT", 2000)
 
     async def answer_for_ever(self: Session, *_: object, **__: object) -> None:
@@ -124,21 +122,21 @@ async def test_partial_blocks_without_end(tmp_path: Path, monkeypatch: pytest.Mo
         await self._answer(frame)
 
     monkeypatch.setattr(Session, "_remembered", answer_for_ever)
-    async with plugged_in(tmp_path, meter(start_baudrate=9600, manufacturer="DMo")) as line:
+    async with plugged_in(meter(start_baudrate=9600, manufacturer="DMo")) as line:
         client = client_at(line, 9600)
         async with asyncio.timeout(30):
             with pytest.raises(ChecksumError):
                 await client.read_profile(datetime(2026, 1, 1), datetime(2026, 1, 2))  # noqa: DTZ001
 
 
-async def test_readout_that_has_grown(tmp_path: Path) -> None:
+async def test_readout_that_has_grown() -> None:
     def table(lines: int) -> str:
         return "".join(
             f"1.8.{line % 64}*{line // 64:02}(000123.456*kWh)\r\n" for line in range(lines)
         )
 
     simulated = meter(start_baudrate=9600, tables={"1": table(10)})
-    async with plugged_in(tmp_path, simulated) as line:
+    async with plugged_in(simulated) as line:
         client = client_at(line, 9600, table="1")
         assert len((await client.read()).registers) == 10
         # It takes longer than the first one and all that is added to that.
@@ -147,19 +145,19 @@ async def test_readout_that_has_grown(tmp_path: Path) -> None:
             assert len((await client.read()).registers) == 250
 
 
-async def test_meter_that_waits_at_another_speed_from_now_on(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, meter(start_baudrate=9600)) as line:
+async def test_meter_that_waits_at_another_speed_from_now_on() -> None:
+    async with MemoryLine() as line:
         client = client_at(line)
-        await client.read()
-    async with plugged_in(tmp_path, simulated := meter(start_baudrate=300)):
-        async with asyncio.timeout(30):
+        async with serving(line, meter(start_baudrate=9600)):
+            await client.read()
+        async with serving(line, simulated := meter(start_baudrate=300)), asyncio.timeout(30):
             assert (await client.read()).meter.meter_id == simulated.serial
 
 
-async def test_nobody_waits_for_the_next_live_value(tmp_path: Path) -> None:
+async def test_nobody_waits_for_the_next_live_value() -> None:
     first = meter(serial="11111111", start_baudrate=2400)
     second = meter(serial="22222222", start_baudrate=2400)
-    async with plugged_in(tmp_path, first, second) as line:
+    async with plugged_in(first, second) as line:
         watching = client_at(line, 2400, address="11111111").watch(["1.8.0"], 600)
 
         has_read = asyncio.Event()
@@ -173,17 +171,18 @@ async def test_nobody_waits_for_the_next_live_value(tmp_path: Path) -> None:
         await has_read.wait()
         # It rests by now.
         await asyncio.sleep(0.1)
-        started = time.monotonic()
+        started = asyncio.get_running_loop().time()
         reading = await client_at(line, 2400, address="22222222").read()
         assert reading.meter.meter_id == "22222222"
-        assert time.monotonic() - started < 10
+        assert asyncio.get_running_loop().time() - started < 10
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
 
+@pytest.mark.real_time("links are the file system's")
 async def test_two_names_of_one_port(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, simulated := meter(start_baudrate=9600)) as line:
+    async with at_a_pty(tmp_path, simulated := meter(start_baudrate=9600)) as line:
         clients = [client_at(line, 9600), client_at(line, 9600)]
         other_name = tmp_path / "by-id"
         other_name.symlink_to(line.path)

@@ -24,6 +24,8 @@ from simulator.line import resample
 from simulator.pty import PtyLine
 from tests.meter.telegrams import damaged, telegram
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 TOTAL = Obis.parse("1-0:1.8.0")
 
 

@@ -14,6 +14,8 @@ from simulator.blink import BlinkingMeter, Light, Troubles, steady
 from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Household
 from simulator.pty import PtyLine
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 EVENING = (INSTALLED_DAY + 1057) * SECONDS_PER_DAY + 18 * 3600
 NOON = EVENING - 6 * 3600
 

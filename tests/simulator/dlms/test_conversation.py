@@ -24,7 +24,10 @@ from simulator.tcp import TcpLine
 from tests.simulator.dlms.probe import TITLE, aarq, get, initiate_request, probed
 from tests.simulator.iec62056.probe import Probe as SerialProbe
 
-pytestmark = pytest.mark.usefixtures("socket_enabled")
+pytestmark = [
+    pytest.mark.usefixtures("socket_enabled"),
+    pytest.mark.real_time("it has a pseudo-terminal"),
+]
 
 TOTAL = "1-0:1.8.0*255"
 NOON = 1_790_000_000

@@ -8,6 +8,8 @@ from simulator.iec62056 import Captured, Checksum, Iec62056Meter, Mode
 
 from .probe import framed, probed
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 BLOCK = b"\x021.8.0(000123.4*kWh)\r\n0.0.0(471)\r\n!\r\n\x03"
 WHOLE = BLOCK + b"H"
 LINES = BLOCK[1:-1]

@@ -20,6 +20,8 @@ from simulator.iec62056 import (
 
 from .probe import Probe, framed, probed
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 NOON = datetime(2026, 7, 15, 10, tzinfo=UTC).timestamp()
 BREAK = b"\x01B0\x03q"
 

@@ -3,10 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from simulator.iec62056 import Checksum, Faults, Iec62056Meter, Mode
 from simulator.iec62056.encoder import p1_crc
 
 from .probe import even, probed
+
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
 
 
 async def test_readouts_come_at_their_interval(tmp_path: Path) -> None:

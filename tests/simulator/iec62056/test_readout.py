@@ -11,6 +11,8 @@ from simulator.tcp import TcpLine
 
 from .probe import Probe, even, probed
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 
 def quick(**options: object) -> Iec62056Meter:
     """Return a meter that does not keep a test waiting."""

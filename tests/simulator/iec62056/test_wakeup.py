@@ -10,6 +10,8 @@ from simulator.iec62056.wakeup import Sleep
 
 from .probe import probed
 
+pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+
 CHARACTER = 1 / 30
 
 

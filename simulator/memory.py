@@ -1,0 +1,275 @@
+"""A meter's line that exists in this process only: for tests on a simulated clock."""
+
+import asyncio
+from collections.abc import Callable
+import errno
+from itertools import count
+from math import inf
+from types import TracebackType
+from typing import Any, Final, Self, override
+
+from serialx import BaseSerialTransport, ModemPins, register_uri_handler
+from serialx.platforms.serial_posix import PosixSerial
+
+from .line import Line, resample
+
+#: What a terminal's input queue holds for a reader that is too slow, in bytes.
+_QUEUE: Final = 4096
+#: What a client of a bridge may be behind before its bytes are dropped.
+_BACKLOG: Final = 65_536
+#: Before the handlers of real ports.
+_WEIGHT: Final = 100
+
+_lines: Final[dict[str, MemoryLine]] = {}
+_numbers: Final = count(1)
+
+
+class MemoryLine(Line):
+    """A serial port of this computer that no kernel knows.
+
+    While it is used as an asynchronous context manager, serialx opens it by its ``url``, which has
+    the form of a path, and opens no other local port. It behaves as a ``PtyLine`` does, except that
+    every byte arrives in the turn of the event loop that follows.
+    """
+
+    _scheme = "device://"
+
+    def __init__(self, baudrate: int | None = None) -> None:
+        """Take the meter's speed in baud; None puts everything on the wire at once."""
+        super().__init__(baudrate)
+        self._number = next(_numbers)
+        self._readers: list[_Transport] = []
+        self._unregister: Callable[[], None] | None = None
+
+    @property
+    @override
+    def url(self) -> str:
+        return f"/dev/ttyMEMORY{self._number}"
+
+    @property
+    @override
+    def listened_to(self) -> bool:
+        return bool(self._readers)
+
+    @property
+    @override
+    def reader_baudrate(self) -> int | None:
+        if self.baudrate is None or not self._readers:
+            return self.baudrate
+        return self._readers[0].baudrate
+
+    @override
+    async def open(self) -> None:
+        _lines[self.url] = self
+
+    @override
+    def close(self) -> None:
+        if _lines.pop(self.url, None) is None:
+            return
+        self.cut()
+        for reader in list(self._readers):
+            self._hang_up(reader)
+
+    @override
+    def put(self, data: bytes) -> None:
+        speed = self.reader_baudrate
+        if self.baudrate is not None and speed is not None and speed != self.baudrate:
+            data = resample(data, self.baudrate, speed)
+        self.reflect(data)
+
+    @override
+    def reflect(self, data: bytes) -> None:
+        for reader in self._readers:
+            # A reader that is too slow loses what does not fit.
+            reader.feed(data[: max(0, _QUEUE - reader.unread)])
+
+    def attach(self, reader: _Transport) -> None:
+        """Connect a reader; OSError while there is another one."""
+        if self._readers:
+            raise OSError(errno.EBUSY, "Device or resource busy", self.url)
+        self._readers.append(reader)
+
+    def detach(self, reader: _Transport) -> None:
+        """Disconnect a reader."""
+        self._readers.remove(reader)
+
+    def _hang_up(self, reader: _Transport) -> None:
+        reader.hang_up(OSError(errno.EIO, "Input/output error"))
+
+    @override
+    async def __aenter__(self) -> Self:
+        self._unregister = register_uri_handler(
+            scheme=self._scheme,
+            unique_scheme=f"memory{self._number}://",
+            sync_cls=PosixSerial,
+            async_transport_cls=_Transport,
+            weight=_WEIGHT,
+        )
+        return await super().__aenter__()
+
+    @override
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(exc_type, exc, traceback)
+        assert self._unregister is not None  # noqa: S101  it was entered
+        self._unregister()
+
+
+class MemoryBridge(MemoryLine):
+    """A bridge of fixed speed in the network that no network knows, as ``TcpLine`` is a real one.
+
+    While it is used as an asynchronous context manager, no other ``socket://`` can be opened.
+    """
+
+    _scheme = "socket://"
+
+    def __init__(self, baudrate: int | None = None) -> None:
+        """Take the speed in baud; None puts everything on the wire at once."""
+        super().__init__(baudrate)
+        #: Seconds after a connection in which the next one is hung up at once.
+        self.pause = 0.0
+        self._left_at = -inf
+
+    @property
+    @override
+    def url(self) -> str:
+        return f"socket://memory:{self._number}"
+
+    @property
+    @override
+    def reader_baudrate(self) -> int | None:
+        return self.baudrate
+
+    @override
+    def reflect(self, data: bytes) -> None:
+        for reader in self._readers:
+            if reader.unread < _BACKLOG:
+                reader.feed(data)
+
+    @override
+    def attach(self, reader: _Transport) -> None:
+        if asyncio.get_running_loop().time() - self._left_at < self.pause:
+            self._hang_up(reader)
+            return
+        self.connections += 1
+        if not self._readers:
+            # Nobody who is still there has sent it.
+            self.cut()
+            self.forget()
+        self._readers.append(reader)
+
+    @override
+    def detach(self, reader: _Transport) -> None:
+        if reader in self._readers:
+            super().detach(reader)
+            self._left_at = asyncio.get_running_loop().time()
+
+    @override
+    def _hang_up(self, reader: _Transport) -> None:
+        reader.hang_up(None)
+
+
+class _Transport(BaseSerialTransport):
+    """A reader's end of a line."""
+
+    transport_name = "memory"
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol) -> None:
+        super().__init__(loop, protocol)
+        self._line: MemoryLine | None = None
+        self._unread = bytearray()
+        self._paused = False
+
+    @override
+    async def _connect(self, *, path: str | None, baudrate: int = 9600, **_kwargs: Any) -> None:
+        if (line := _lines.get(path or "")) is None:
+            if "://" in (path or ""):
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+        self._serial = PosixSerial("", baudrate)
+        line.attach(self)
+        self._line = line
+        self._call_protocol_connection_made()
+
+    @property
+    def unread(self) -> int:
+        """How many bytes have not been taken yet."""
+        return len(self._unread)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the line."""
+        if not self._closing:
+            self._unread += data
+            self._loop.call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        if self._unread and not self._paused and not self._closing:
+            data = bytes(self._unread)
+            self._unread.clear()
+            self._protocol.data_received(data)
+
+    def hang_up(self, error: OSError | None) -> None:
+        """End the connection from the line's side, with an end of file or an error."""
+        if not self._closing:
+            self._mark_broken(error or OSError(errno.EIO, "Input/output error"))
+            self._end(error)
+
+    def _end(self, error: OSError | None) -> None:
+        self._closing = True
+        self._loop.call_soon(self._ended, error)
+
+    def _ended(self, error: OSError | None) -> None:
+        if self._line is not None:
+            self._line.detach(self)
+        self._call_protocol_connection_lost(error)
+
+    @override
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._check_broken()
+        if self._line is not None and not self._closing:
+            self._loop.call_soon(self._line.sent_by_reader, bytes(data))
+
+    @override
+    def close(self) -> None:
+        if not self._closing:
+            self._mark_user_closed()
+            self._end(None)
+
+    @override
+    def abort(self) -> None:
+        self.close()
+
+    @override
+    def pause_reading(self) -> None:
+        self._paused = True
+
+    @override
+    def resume_reading(self) -> None:
+        self._paused = False
+        self._loop.call_soon(self._deliver)
+
+    @override
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    @override
+    async def _flush(self) -> None:
+        """Return at once, as a terminal does whose adapter still holds bytes."""
+
+    @override
+    async def _reconfigure_port(self, update: object) -> None:
+        # A change of a terminal's settings drops what was not read.
+        if not isinstance(self._line, MemoryBridge):
+            self._unread.clear()
+
+    @override
+    async def _get_modem_pins(self) -> ModemPins:
+        return ModemPins()
+
+    @override
+    async def _set_modem_pins(self, modem_pins: ModemPins) -> None:
+        """Do nothing: nobody sees the pins."""
