@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from decimal import Decimal
 import time
@@ -17,7 +17,7 @@ from ..port import Port, redact
 from ..reading import Identity, Reading, Register
 from .counter import ImpulseCounter
 from .settings import BlinkSettings, Source
-from .source import ByteFlashes, LongFlashes, follow, line_state, receive
+from .source import ByteFlashes, LongFlashes, follow, line_state
 
 #: Bytes kept to say what they look like.
 _HEARD_MAX: Final = 512
@@ -50,6 +50,8 @@ class ImpulseClient(PushedClient):
         self.counter = counter
         self.settings = settings
         self._news = asyncio.Event()
+        #: That of the event loop that listens, in seconds: the monotonic clock, except in tests.
+        self._clock: Callable[[], float] = time.monotonic
         # What the last reading told: impulses, energy, power.
         self._told: tuple[int, Decimal, Decimal | None] = (0, Decimal(0), None)
 
@@ -63,8 +65,9 @@ class ImpulseClient(PushedClient):
 
         There is at most one for each interval of the settings.
         """
+        self._clock = asyncio.get_running_loop().time
         async with self._source() as count:
-            self.counter.start(time.monotonic_ns())
+            self.counter.start(self._now())
             counting = asyncio.create_task(count)
             counting.add_done_callback(lambda _: self._news.set())
             try:
@@ -77,19 +80,23 @@ class ImpulseClient(PushedClient):
                     await asyncio.wait({counting}, timeout=self.settings.interval)
                 await counting
             finally:
-                self.counter.stop(time.monotonic_ns())
+                self.counter.stop(self._now())
                 counting.cancel()
                 await asyncio.gather(counting, return_exceptions=True)
 
     def reading(self) -> Reading:
         """Return what is known now. Power is None before the second impulse."""
         energy, power = _EXPORT if self.settings.is_export else _IMPORT
-        now = self.counter.power.at(time.monotonic_ns())
+        now = self.counter.power.at(self._now())
         registers = (
             Register(energy, self.counter.energy, "kWh"),
             Register(power, now, "W"),
         )
         return Reading(Identity(), None, registers, b"")
+
+    def _now(self) -> int:
+        """Return the time in nanoseconds."""
+        return round(self._clock() * 10**9)
 
     def _tell(self) -> Reading:
         reading = self.reading()
@@ -113,7 +120,7 @@ class ImpulseClient(PushedClient):
         impulses, energy, before = self._told
         if (self.counter.impulses, self.counter.energy) != (impulses, energy):
             return True
-        power = self.counter.power.at(time.monotonic_ns())
+        power = self.counter.power.at(self._now())
         if power is None or before is None:
             return power is not before
         change = abs(power - before)
@@ -178,14 +185,14 @@ class BlinkClient(ImpulseClient):
             else ByteFlashes(self.counter.spacing, is_local=port.is_local)
         )
 
-        def take(data: bytes, at: int) -> None:
+        while True:
+            data = await port.read()
+            at = self._now()
             self.counters.received += len(data)
             if self._are_telegrams(data, at):
                 self.counters.skipped += len(data)
             else:
                 self._take(*flashes.feed(data, at))
-
-        await receive(port, take)
 
     def _take_edges(self, edges: int, at: int, late: int) -> None:
         self.counters.received += edges

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-import time
 from typing import Final
 
 from ..errors import MeterConnectionError
@@ -37,8 +36,6 @@ _WATCHED_SECONDS: Final = 0.25
 #: Takes how many flashes or edges there were, when that was seen, and by how much that may be late
 #: (ns).
 type Take = Callable[[int, int, int], None]
-#: Takes bytes, and when they were read.
-type TakeBytes = Callable[[bytes, int], None]
 
 
 def rate_limit(source: Source, line: LineSettings) -> int:
@@ -93,16 +90,6 @@ class LongFlashes:
         is_new = self._last is None or began - self._last >= _LONG_FLASH
         self._last = at
         return int(is_new), at, _ANY_TIME
-
-
-async def receive(port: Port, take: TakeBytes) -> None:
-    """Hand over bytes as they come, for ever.
-
-    Raises MeterConnectionError when the port is lost.
-    """
-    while True:
-        data = await port.read()
-        take(data, time.monotonic_ns())
 
 
 async def follow(port: Port, line: ModemLine, state: LineState, take: Take) -> None:
