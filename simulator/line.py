@@ -140,7 +140,7 @@ class Line(ABC):
                 # Changed on the way: the rest of the character goes out at the new speed.
                 speed = self.reader_baudrate
                 await asyncio.sleep(due - loop.time())
-            del self._to_be_sent[:size]
+            del self._to_be_sent[: len(piece)]
             self._hear(piece, speed, due)
         self._sending = None
 

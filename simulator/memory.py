@@ -6,7 +6,7 @@ import errno
 from itertools import count
 from math import inf
 from types import TracebackType
-from typing import Any, Final, Self, override
+from typing import Any, Final, Protocol, Self, override
 
 from serialx import BaseSerialTransport, ModemPins, register_uri_handler
 from serialx.platforms.serial_posix import PosixSerial
@@ -24,6 +24,24 @@ _lines: Final[dict[str, MemoryLine]] = {}
 _numbers: Final = count(1)
 
 
+class Reader(Protocol):
+    """What is connected to a line: the port that serialx opens, or a test itself."""
+
+    @property
+    def baudrate(self) -> int:
+        """The speed at which it sends and listens."""
+
+    @property
+    def unread(self) -> int:
+        """How many bytes have not been taken yet."""
+
+    def feed(self, data: bytes, /) -> None:
+        """Take bytes from the line."""
+
+    def hang_up(self, error: OSError | None, /) -> None:
+        """End the connection from the line's side, with an end of file or an error."""
+
+
 class MemoryLine(Line):
     """A serial port of this computer that no kernel knows.
 
@@ -38,7 +56,7 @@ class MemoryLine(Line):
         """Take the meter's speed in baud; None puts everything on the wire at once."""
         super().__init__(baudrate)
         self._number = next(_numbers)
-        self._readers: list[_Transport] = []
+        self._readers: list[Reader] = []
         self._unregister: Callable[[], None] | None = None
 
     @property
@@ -83,17 +101,17 @@ class MemoryLine(Line):
             # A reader that is too slow loses what does not fit.
             reader.feed(data[: max(0, _QUEUE - reader.unread)])
 
-    def attach(self, reader: _Transport) -> None:
+    def attach(self, reader: Reader) -> None:
         """Connect a reader; OSError while there is another one."""
         if self._readers:
             raise OSError(errno.EBUSY, "Device or resource busy", self.url)
         self._readers.append(reader)
 
-    def detach(self, reader: _Transport) -> None:
+    def detach(self, reader: Reader) -> None:
         """Disconnect a reader."""
         self._readers.remove(reader)
 
-    def _hang_up(self, reader: _Transport) -> None:
+    def _hang_up(self, reader: Reader) -> None:
         reader.hang_up(OSError(errno.EIO, "Input/output error"))
 
     @override
@@ -151,7 +169,7 @@ class MemoryBridge(MemoryLine):
                 reader.feed(data)
 
     @override
-    def attach(self, reader: _Transport) -> None:
+    def attach(self, reader: Reader) -> None:
         if asyncio.get_running_loop().time() - self._left_at < self.pause:
             self._hang_up(reader)
             return
@@ -163,13 +181,13 @@ class MemoryBridge(MemoryLine):
         self._readers.append(reader)
 
     @override
-    def detach(self, reader: _Transport) -> None:
+    def detach(self, reader: Reader) -> None:
         if reader in self._readers:
             super().detach(reader)
             self._left_at = asyncio.get_running_loop().time()
 
     @override
-    def _hang_up(self, reader: _Transport) -> None:
+    def _hang_up(self, reader: Reader) -> None:
         reader.hang_up(None)
 
 
@@ -197,11 +215,9 @@ class _Transport(BaseSerialTransport):
 
     @property
     def unread(self) -> int:
-        """How many bytes have not been taken yet."""
         return len(self._unread)
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the line."""
         if not self._closing:
             self._unread += data
             self._loop.call_soon(self._deliver)
@@ -213,7 +229,6 @@ class _Transport(BaseSerialTransport):
             self._protocol.data_received(data)
 
     def hang_up(self, error: OSError | None) -> None:
-        """End the connection from the line's side, with an end of file or an error."""
         if not self._closing:
             self._mark_broken(error or OSError(errno.EIO, "Input/output error"))
             self._end(error)

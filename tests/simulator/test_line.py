@@ -1,18 +1,25 @@
 """Lines: true speed, a cable that can be pulled, nothing that ever waits for a reader."""
 
 import asyncio
+from itertools import pairwise
 import os
 from pathlib import Path
 from random import Random
+import termios
 import time
 
 import pytest
 
 from simulator.line import Line, damage, resample
+from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
+from tests.waiting import DEADLINE, until
 
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+from .reader import MemoryReader
+
+on_a_pty = pytest.mark.real_time("a pseudo-terminal is the kernel's")
+on_a_socket = pytest.mark.real_time("a connection is the kernel's")
 
 
 def open_port(path: Path) -> int:
@@ -23,7 +30,7 @@ def open_port(path: Path) -> int:
 async def read_all(port: int, size: int) -> bytes:
     """Read so many bytes, as they come."""
     data = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         while len(data) < size:
             await asyncio.sleep(0.001)
             try:
@@ -33,6 +40,7 @@ async def read_all(port: int, size: int) -> bytes:
     return data
 
 
+@on_a_pty
 async def test_pty_is_transparent(tmp_path: Path) -> None:
     """All 256 characters arrive as they are, and nothing is echoed."""
     async with PtyLine(tmp_path / "meter", baudrate=115_200) as line:
@@ -44,17 +52,25 @@ async def test_pty_is_transparent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("baudrate", [9600, 19_200])
-async def test_true_speed(tmp_path: Path, baudrate: int) -> None:
-    """A telegram lasts ten bits a character."""
-    data = bytes(baudrate // 40)
-    async with PtyLine(tmp_path / "meter", baudrate) as line:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        await line.write(data)
-        # Never faster; slower only as far as this machine is busy.
-        assert 0.249 < loop.time() - started < 0.6
+async def test_true_speed(baudrate: int) -> None:
+    """A telegram lasts ten bits a character, and comes a hundredth of a second at a time."""
+    data = bytes(range(240)) * (baudrate // 9600)
+    async with MemoryLine(baudrate) as line:
+        with MemoryReader(line, baudrate) as reader:
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            writing = asyncio.create_task(line.write(data))
+            times = [started]
+            while len(reader.received) < len(data):
+                await reader.wait()
+                times.append(loop.time())
+            await writing
+    assert reader.received == data
+    assert times[-1] - started == pytest.approx(0.25)
+    assert max(after - before for before, after in pairwise(times)) <= 0.01
 
 
+@on_a_pty
 async def test_bytes_before_the_reader_are_lost(tmp_path: Path) -> None:
     """What is sent while nobody has the port open does not wait for the next reader."""
     async with PtyLine(tmp_path / "meter") as line:
@@ -68,16 +84,27 @@ async def test_bytes_before_the_reader_are_lost(tmp_path: Path) -> None:
         assert not line.listened_to
 
 
+@on_a_pty
 async def test_slow_reader_loses_bytes(tmp_path: Path) -> None:
-    """A reader that does not read blocks nothing."""
+    """A reader that does not read blocks nothing, and gets what comes when it reads again."""
     async with PtyLine(tmp_path / "meter") as line:
         port = open_port(line.path)
-        async with asyncio.timeout(5):
-            for _ in range(100):
-                await line.write(bytes(10_000))
+        for _ in range(100):
+            line.put(bytes(10_000))
+        data = b""
+        async with asyncio.timeout(DEADLINE):
+            while not data.endswith(b"now"):
+                await asyncio.sleep(0.001)
+                try:
+                    data += os.read(port, 4096)
+                except BlockingIOError:
+                    # The room that there is again is used.
+                    line.put(b"now")
+        assert 0 < data.count(0) < 1_000_000
         os.close(port)
 
 
+@on_a_pty
 async def test_what_is_written_to_the_meter_is_taken_off(tmp_path: Path) -> None:
     """A program that talks to a meter that only speaks is not blocked for ever."""
     async with PtyLine(tmp_path / "meter") as line:
@@ -89,6 +116,7 @@ async def test_what_is_written_to_the_meter_is_taken_off(tmp_path: Path) -> None
         os.close(port)
 
 
+@on_a_pty
 async def test_pulled_cable(tmp_path: Path) -> None:
     """Pulling the cable ends the reader's port and the path; plugging in brings the path back."""
     async with PtyLine(tmp_path / "meter") as line:
@@ -131,14 +159,15 @@ async def test_file_is_not_replaced(tmp_path: Path) -> None:
     assert not line.listened_to
 
 
+@on_a_pty
 async def test_wrong_speed(tmp_path: Path) -> None:
     """A reader at another speed gets garbage, one at the right speed what was sent."""
     data = bytes(range(40, 100))
     async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
         port = open_port(line.path)
-        await set_speed(port, 19_200)
+        set_speed(port, 19_200)
         await line.write(data)
-        await set_speed(port, 9600)
+        set_speed(port, 9600)
         await line.write(b"right: ")
         garbage = b""
         while not garbage.endswith(b"right: "):
@@ -150,10 +179,11 @@ async def test_wrong_speed(tmp_path: Path) -> None:
         os.close(port)
 
 
-async def set_speed(port: int, baudrate: int) -> None:
+def set_speed(port: int, baudrate: int) -> None:
     """Set a port's speed."""
-    process = await asyncio.create_subprocess_exec("stty", str(baudrate), stdin=port)
-    assert await process.wait() == 0
+    attributes = termios.tcgetattr(port)
+    attributes[4:6] = [getattr(termios, f"B{baudrate}")] * 2
+    termios.tcsetattr(port, termios.TCSANOW, attributes)
 
 
 async def heard(line: Line, size: int) -> tuple[bytes, float]:
@@ -161,50 +191,62 @@ async def heard(line: Line, size: int) -> tuple[bytes, float]:
     loop = asyncio.get_running_loop()
     started = loop.time()
     data = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         while len(data) < size:
             data += await line.read()
     return data, loop.time() - started
 
 
-async def test_what_the_reader_sends_takes_its_time(tmp_path: Path) -> None:
+async def test_what_the_reader_sends_takes_its_time() -> None:
     """The meter hears a character when it has left the wire, and all of them as they were."""
     data = bytes(range(240))
-    async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
+    async with MemoryLine(baudrate=9600) as line:
         line.listen()
-        port = open_port(line.path)
-        os.write(port, data)
-        received, duration = await heard(line, len(data))
-        assert received == data
-        assert 0.25 < duration < 0.6
-        assert asyncio.get_running_loop().time() - line.heard_at < 0.05
-        os.close(port)
+        with MemoryReader(line) as reader:
+            reader.write(data)
+            received, duration = await heard(line, len(data))
+    assert received == data
+    assert duration == pytest.approx(0.25)
+    assert line.heard_at == pytest.approx(asyncio.get_running_loop().time())
 
 
-async def test_reader_that_changes_its_speed_too_early(tmp_path: Path) -> None:
+async def test_what_is_sent_in_pieces() -> None:
+    """Also what is written while a few characters are on the wire follows them."""
+    async with MemoryLine(baudrate=9600) as line:
+        line.listen()
+        with MemoryReader(line) as reader:
+            reader.write(b"/?")
+            await asyncio.sleep(0.001)
+            reader.write(b"!\r\n")
+            received, duration = await heard(line, 5)
+    assert received == b"/?!\r\n"
+    assert duration == pytest.approx(5 * 10 / 9600 - 0.001)
+
+
+async def test_reader_that_changes_its_speed_too_early() -> None:
     """What is still on the wire when the speed is changed does not arrive."""
-    async with PtyLine(tmp_path / "meter", baudrate=300) as line:
+    async with MemoryLine(baudrate=300) as line:
         line.listen()
-        port = open_port(line.path)
-        await asyncio.sleep(0.02)
-        os.write(port, b"\x06050\r\n")
-        await asyncio.sleep(2.5 * 10 / 300)
-        await set_speed(port, 9600)
-        await asyncio.sleep(0.2)
-        received = await line.read()
-        assert received[:2] == b"\x060"
-        assert b"\r\n" not in received
-        await set_speed(port, 300)
-        os.write(port, b"right")
-        assert (await heard(line, 5))[0] == b"right"
-        os.close(port)
+        with MemoryReader(line, 300) as reader:
+            reader.write(b"\x06050\r\n")
+            await asyncio.sleep(2.5 * 10 / 300)
+            reader.baudrate = 9600
+            await asyncio.sleep(0.2)
+            # Of the third character a part was sent at the old speed.
+            received = await line.read()
+            assert received[:2] == b"\x060"
+            assert b"50\r\n" not in received
+            reader.baudrate = 300
+            reader.write(b"right")
+            assert (await heard(line, 5))[0] == b"right"
 
 
+@on_a_pty
 async def test_meter_hears_garbage_at_another_speed(tmp_path: Path) -> None:
     async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
         line.listen()
         port = open_port(line.path)
-        await set_speed(port, 4800)
+        set_speed(port, 4800)
         os.write(port, b"telegram")
         received, _ = await heard(line, 9)
         assert b"t" not in received
@@ -215,6 +257,7 @@ async def test_meter_hears_garbage_at_another_speed(tmp_path: Path) -> None:
         os.close(port)
 
 
+@on_a_pty
 async def test_readers_come_and_go(tmp_path: Path) -> None:
     """What a reader has written before it goes is heard; while nobody is there, all is quiet."""
     async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
@@ -235,13 +278,14 @@ async def test_readers_come_and_go(tmp_path: Path) -> None:
         os.close(port)
 
 
+@on_a_pty
 async def test_echo(tmp_path: Path) -> None:
     """A reader hears itself while it sends, whatever the meter understands of it."""
     async with PtyLine(tmp_path / "meter", baudrate=300) as line:
         line.echo = True
         line.listen()
         port = open_port(line.path)
-        await set_speed(port, 9600)
+        set_speed(port, 9600)
         os.write(port, bytes(range(256)))
         assert await read_all(port, 256) == bytes(range(256))
         os.close(port)
@@ -266,6 +310,7 @@ def test_resample(sent: str, sent_at: int, read_at: int, received: str) -> None:
     assert resample(bytes.fromhex(sent), sent_at, read_at).hex() == received
 
 
+@on_a_socket
 @pytest.mark.usefixtures("socket_enabled")
 async def test_tcp() -> None:
     """Every client gets what is sent while it is there."""
@@ -273,19 +318,18 @@ async def test_tcp() -> None:
         await line.write(b"before")
         first, writer = await asyncio.open_connection(line.host, line.port)
         second, other = await asyncio.open_connection(line.host, line.port)
-        await asyncio.sleep(0.05)
+        await until(lambda: line.connections == 2)
         assert line.listened_to
-        writer.write(b"hello?")
         await line.write(b"telegram")
-        # Nobody has asked for what clients send.
-        await asyncio.sleep(0.05)
-        line.listen()
-        other.write(b"hello!")
-        assert await line.read() == b"hello!"
         assert await first.readexactly(8) == b"telegram"
         assert await second.readexactly(8) == b"telegram"
+        # Nobody has asked for what clients send.
+        other.write(b"hello?")
         other.close()
-        await other.wait_closed()
+        await until(lambda: len(line._clients) == 1)
+        line.listen()
+        writer.write(b"hello!")
+        assert await line.read() == b"hello!"
 
         line.close()
         assert await first.read() == b""
@@ -294,18 +338,19 @@ async def test_tcp() -> None:
         await line.open()
         assert line.url == url
         reader, writer = await asyncio.open_connection(line.host, line.port)
-        await asyncio.sleep(0.05)
+        await until(lambda: line.listened_to)
         await line.write(b"again")
         assert await reader.readexactly(5) == b"again"
         writer.close()
 
 
+@on_a_socket
 @pytest.mark.usefixtures("socket_enabled")
 async def test_tcp_client_that_does_not_read() -> None:
     """A client that does not read blocks nothing and takes no memory."""
     async with TcpLine() as line:
         reader, writer = await asyncio.open_connection(line.host, line.port, limit=1)
-        await asyncio.sleep(0.05)
+        await until(lambda: line.listened_to)
         for _ in range(1000):
             await line.write(bytes(10_000))
         backlog = [client.get_write_buffer_size() for client in line._clients]
