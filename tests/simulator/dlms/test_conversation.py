@@ -1,13 +1,11 @@
-"""Meters on their lines: a port of this machine, and a serial port with a sign-on."""
+"""Meters on a port of this machine."""
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from simulator.dlms import (
-    Confirmation,
     DlmsMeter,
     Faults,
     Keys,
@@ -19,10 +17,8 @@ from simulator.dlms import (
 )
 from simulator.dlms.ciphering import protect
 from simulator.dlms.hdlc import Deframer, Frame
-from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
 from tests.simulator.dlms.probe import TITLE, aarq, get, initiate_request, probed
-from tests.simulator.iec62056.probe import Probe as SerialProbe
 
 pytestmark = [
     pytest.mark.usefixtures("socket_enabled"),
@@ -167,50 +163,6 @@ async def test_echo() -> None:
             data += await reader.read(100)
         assert [frame.control for frame in frames] == [0x93, 0x73]
         writer.close()
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
-
-
-@pytest.mark.parametrize("confirmation", list(Confirmation))
-async def test_sign_on(tmp_path: Path, confirmation: Confirmation) -> None:
-    meter = meter_of_noon(Transport.MODE_E, baudrate=9600, confirmation=confirmation)
-    async with PtyLine(tmp_path / "meter") as line:
-        serving = asyncio.create_task(serve(line, meter))
-        with SerialProbe(line.path, 300) as probe:
-            await asyncio.sleep(0.02)
-            for _ in range(2):
-                assert await probe.sign_on() == b"/DMO5\\2DEMO-21\r\n"
-                await probe.send(b"\x06252\r\n")
-                if confirmation is Confirmation.BEFORE:
-                    assert await probe.receive() == b"\x06252\r\n"
-                else:
-                    await asyncio.sleep(0.25)
-                probe.switch(9600)
-                if confirmation is Confirmation.AFTER:
-                    assert await probe.receive() == b"\x06252\r\n"
-                for control, expected in ((hdlc.SNRM, hdlc.UA), (hdlc.DISC, hdlc.UA)):
-                    frame = Frame(b"\x03", b"\x03", control | hdlc.POLL)
-                    await probe.send(frame.to_bytes(), parity=False)
-                    (answer,) = Deframer().feed(await probe.raw(0.15))
-                    assert answer.control == expected | hdlc.POLL
-                # After the end of the connection it waits at 300 baud again.
-                probe.switch(300)
-        assert not serving.done()
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
-
-
-async def test_readout_instead(tmp_path: Path) -> None:
-    meter = meter_of_noon(Transport.MODE_E, start_baudrate=9600)
-    async with PtyLine(tmp_path / "meter") as line:
-        serving = asyncio.create_task(serve(line, meter))
-        with SerialProbe(line.path, 9600) as probe:
-            await asyncio.sleep(0.02)
-            await probe.sign_on()
-            await probe.acknowledge(b"050", 9600)
-            assert b"C.1.0(12345678)" in await probe.block()
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await serving

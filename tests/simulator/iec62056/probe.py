@@ -1,23 +1,26 @@
-"""A client of a few lines: an optical probe at a serial port, with all its freedom to err."""
+"""A client of a few lines: an optical probe at a line, with all its freedom to err."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import reduce
 from operator import xor
-import os
-from pathlib import Path
-import termios
-from types import TracebackType
-from typing import Self
+from typing import Any, override
 
 from simulator.iec62056 import Iec62056Meter, serve
-from simulator.pty import PtyLine
+from simulator.line import Line
+from simulator.memory import MemoryLine
+from tests.simulator.reader import MemoryReader
 
 
 def even(data: bytes) -> bytes:
     """Return characters with their even parity bit."""
     return bytes(byte | (byte.bit_count() % 2) << 7 for byte in data)
+
+
+def seven_bit(data: bytes) -> bytes:
+    """Return characters without their parity bit."""
+    return bytes(byte & 0x7F for byte in data)
 
 
 def framed(command: str, data: str | None = None) -> bytes:
@@ -26,67 +29,39 @@ def framed(command: str, data: str | None = None) -> bytes:
     return b"\x01" + body + bytes([reduce(xor, body)])
 
 
-class Probe:
-    """A port that is open at a speed."""
-
-    def __init__(self, path: Path, baudrate: int) -> None:
-        self.path = path
-        self.baudrate = baudrate
-        self.received = b""
-
-    def __enter__(self) -> Self:
-        self._port = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        self.switch(self.baudrate)
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        os.close(self._port)
+class Probe(MemoryReader):
+    """An optical probe at the end of a line, open at a speed."""
 
     def switch(self, baudrate: int) -> None:
         """Change the speed at once."""
-        attributes = termios.tcgetattr(self._port)
-        attributes[4:6] = [getattr(termios, f"B{baudrate}")] * 2
-        termios.tcsetattr(self._port, termios.TCSANOW, attributes)
         self.baudrate = baudrate
 
-    async def send(self, data: bytes, *, parity: bool = True) -> None:
-        """Send, and wait until the last character has left the wire, and a little more."""
-        self.write(data, parity=parity)
-        await asyncio.sleep(10 * len(data) / self.baudrate + 0.015)
-
+    @override
     def write(self, data: bytes, *, parity: bool = True) -> None:
-        """Send without waiting."""
-        os.write(self._port, even(data) if parity else data)
+        super().write(even(data) if parity else data)
+
+    async def send(self, data: bytes, *, parity: bool = True) -> None:
+        """Send, and wait until the last character has left the wire."""
+        self.write(data, parity=parity)
+        await asyncio.sleep(10 * len(data) / self.baudrate)
 
     async def receive(self, end: bytes = b"\r\n", within: float = 3, more: int = 0) -> bytes:
         """Return seven-bit characters up to an end and some more; fewer when the time is over."""
-        data = self.received
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while (place := data.find(end)) < 0 or len(data) < place + len(end) + more:
-                    with suppress(BlockingIOError):
-                        data += bytes(byte & 0x7F for byte in os.read(self._port, 4096))
-                    await asyncio.sleep(0.001)
-        size = len(data) if place < 0 else place + len(end) + more
-        self.received = data[size:]
-        return data[:size]
+                while self._size_up_to(end, more) is None:
+                    await self.wait()
+        return seven_bit(self.take(self._size_up_to(end, more)))
+
+    def _size_up_to(self, end: bytes, more: int) -> int | None:
+        place = seven_bit(self.received).find(end)
+        size = place + len(end) + more
+        return size if place >= 0 and size <= len(self.received) else None
 
     async def raw(self, seconds: float) -> bytes:
         """Return all bytes that come in a time, as they come."""
-        data = self.received
-        self.received = b""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while loop.time() < end:
-            with suppress(BlockingIOError):
-                data += os.read(self._port, 4096)
-            await asyncio.sleep(0.001)
-        return data
+        await asyncio.sleep(seconds)
+        return self.take()
 
     async def block(self, within: float = 3) -> bytes:
         """Return a block up to its checksum."""
@@ -108,15 +83,27 @@ class Probe:
         return await self.block()
 
 
+def probed(
+    *meters: Iec62056Meter, line: MemoryLine | None = None
+) -> AbstractAsyncContextManager[Probe]:
+    """Let meters answer at a line, and connect a probe at the speed at which they wait."""
+    return probing(lambda line: serve(line, *meters), meters[0].start_baudrate, line)
+
+
 @asynccontextmanager
-async def probed(path: Path, *meters: Iec62056Meter) -> AsyncIterator[Probe]:
-    """Let meters answer, and open their port at the speed at which they wait."""
-    async with PtyLine(path / "meter") as line:
-        serving = asyncio.create_task(serve(line, *meters))
-        with Probe(line.path, meters[0].start_baudrate) as probe:
-            await asyncio.sleep(0.02)
+async def probing(
+    answer: Callable[[Line], Coroutine[Any, Any, None]],
+    baudrate: int,
+    line: MemoryLine | None = None,
+) -> AsyncGenerator[Probe]:
+    """Let somebody answer at a line, and connect a probe."""
+    async with line or MemoryLine() as line_:
+        answering = asyncio.create_task(answer(line_))
+        with Probe(line_, baudrate) as probe:
+            # Whoever answers begins to listen.
+            await asyncio.sleep(0)
             yield probe
-        assert not serving.done()
-        serving.cancel()
+        assert not answering.done()
+        answering.cancel()
         with suppress(asyncio.CancelledError):
-            await serving
+            await answering

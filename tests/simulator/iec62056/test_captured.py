@@ -1,14 +1,10 @@
 """Captured readouts: given as they were, or with the frame that they lack."""
 
-from pathlib import Path
-
 import pytest
 
 from simulator.iec62056 import Captured, Checksum, Iec62056Meter, Mode
 
 from .probe import framed, probed
-
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
 
 BLOCK = b"\x021.8.0(000123.4*kWh)\r\n0.0.0(471)\r\n!\r\n\x03"
 WHOLE = BLOCK + b"H"
@@ -62,11 +58,11 @@ def test_mode_follows_from_the_identification(
     assert Iec62056Meter.playing(identification + WHOLE, mode=Mode.D).mode is Mode.D
 
 
-async def test_captured_readout_is_given_again(tmp_path: Path) -> None:
+async def test_captured_readout_is_given_again() -> None:
     meter = Iec62056Meter.playing(
         b"/ABc5METER\r\n" + WHOLE, start_baudrate=4800, unknown_register="()"
     )
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         assert await probe.sign_on() == b"/ABc5METER\r\n"
         await probe.acknowledge(b"050", 9600)
         assert await probe.block() == WHOLE

@@ -1,17 +1,13 @@
 """Readouts: modes A, B, C and E, the speed they come at, and what may go wrong."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from simulator.iec62056 import Checksum, Faults, Iec62056Meter, LowerSpeed, Mode, Registers, serve
-from simulator.pty import PtyLine
-from simulator.tcp import TcpLine
+from simulator.iec62056 import Checksum, Faults, Iec62056Meter, LowerSpeed, Mode, Registers
+from simulator.memory import MemoryBridge
 
 from .probe import Probe, even, probed
-
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
 
 
 def quick(**options: object) -> Iec62056Meter:
@@ -32,22 +28,22 @@ def check(block: bytes) -> None:
     assert (block[:1], block[-2:]) == (b"\x02", bytes([3, total]))
 
 
-async def test_readout_takes_its_time(tmp_path: Path) -> None:
+async def test_readout_takes_its_time() -> None:
     """From the first character to the last: the characters' time, and three reaction times."""
     meter = Iec62056Meter()
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         loop = asyncio.get_running_loop()
         started = loop.time()
         probe.write(b"/?!\r\n")
         assert await probe.receive() == b"/DMO5DEMO-21\r\n"
         identified = loop.time() - started
-        limit = 19 * 10 / 300 + 0.2
-        assert limit < identified < limit + 0.1
+        duration = 19 * 10 / 300 + 0.2
+        assert identified == pytest.approx(duration, abs=1e-6)
         await asyncio.sleep(0.2)
         await probe.acknowledge(b"050", 9600)
         block = await probe.block()
-        limit += 6 * 10 / 300 + 0.4 + len(block) * 10 / 9600
-        assert limit < loop.time() - started < limit + 0.15
+        duration += 6 * 10 / 300 + 0.4 + len(block) * 10 / 9600
+        assert loop.time() - started == pytest.approx(duration, abs=1e-6)
     check(block)
     assert block.startswith(b"\x02F.F(00000000)\r\nC.1.0(12345678)\r\n")
     assert b"\r\n!\r\n\x03" in block
@@ -55,21 +51,23 @@ async def test_readout_takes_its_time(tmp_path: Path) -> None:
     assert meter.log[1].detail == "050"
 
 
-async def test_quick_meter(tmp_path: Path) -> None:
-    async with probed(tmp_path, Iec62056Meter(manufacturer="DMo")) as probe:
-        started = asyncio.get_running_loop().time()
+async def test_quick_meter() -> None:
+    async with probed(Iec62056Meter(manufacturer="DMo")) as probe:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         probe.write(b"/?!\r\n")
         assert await probe.receive() == b"/DMo5DEMO-21\r\n"
-        assert asyncio.get_running_loop().time() - started < 19 * 10 / 300 + 0.12
+        assert loop.time() - started == pytest.approx(19 * 10 / 300 + 0.02, abs=1e-6)
 
 
-async def test_acknowledgement_that_is_still_on_the_wire_is_lost(tmp_path: Path) -> None:
+async def test_acknowledgement_that_is_still_on_the_wire_is_lost() -> None:
     """Whoever changes the speed too early gets the readout late, and at the old speed."""
     meter = Iec62056Meter(acknowledgement_timeout=0.4)
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         await probe.sign_on()
         probe.write(b"\x06050\r\n")
-        await asyncio.sleep(6 * 10 / 300 - 0.05)
+        # Before the last character has left the wire.
+        await asyncio.sleep(5.5 * 10 / 300)
         probe.switch(9600)
         garbage = await probe.raw(2)
     assert garbage
@@ -78,27 +76,31 @@ async def test_acknowledgement_that_is_still_on_the_wire_is_lost(tmp_path: Path)
     assert meter.log[-1].detail == "300"
 
 
-async def test_readout_without_acknowledgement(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(acknowledgement_timeout=0.3)) as probe:
+async def test_readout_without_acknowledgement() -> None:
+    async with probed(quick(acknowledgement_timeout=0.3)) as probe:
         await probe.sign_on()
-        started = asyncio.get_running_loop().time()
-        assert (await probe.receive()).startswith(b"\x02F.F(")
-        assert 0.27 < asyncio.get_running_loop().time() - started < 0.5
-        check(b"\x02" + b"F.F(00000000)\r\n" + await probe.block())
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        first = await probe.receive()
+        assert first == b"\x02F.F(00000000)\r\n"
+        # With the slice in which its last character comes.
+        duration = 0.3 + 16 * 10 / 4800
+        assert loop.time() - started == pytest.approx(duration, abs=1e-6)
+        check(first + await probe.block())
 
 
-async def test_sign_on_again_instead_of_acknowledgement(tmp_path: Path) -> None:
+async def test_sign_on_again_instead_of_acknowledgement() -> None:
     meter = quick()
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         assert await probe.sign_on() == await probe.sign_on()
         await probe.acknowledge(b"050", 9600)
         check(await probe.block())
     assert meter.count("sign-on") == 2
 
 
-async def test_sign_on_at_another_speed_is_not_understood(tmp_path: Path) -> None:
+async def test_sign_on_at_another_speed_is_not_understood() -> None:
     meter = quick()
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         probe.switch(9600)
         await probe.send(b"/?!\r\n" * 10)
         assert await probe.raw(0.2) == b""
@@ -109,23 +111,23 @@ async def test_sign_on_at_another_speed_is_not_understood(tmp_path: Path) -> Non
         assert await probe.sign_on() == b"/DMO5DEMO-21\r\n"
 
 
-async def test_mode_a(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(mode=Mode.A)) as probe:
+async def test_mode_a() -> None:
+    async with probed(quick(mode=Mode.A)) as probe:
         assert await probe.sign_on() == b"/DMO DEMO-21\r\n"
         check(await probe.block())
 
 
-async def test_mode_b(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(mode=Mode.B)) as probe:
+async def test_mode_b() -> None:
+    async with probed(quick(mode=Mode.B)) as probe:
         assert await probe.sign_on() == b"/DMOEDEMO-21\r\n"
         probe.switch(9600)
         check(await probe.block())
 
 
-async def test_mode_e(tmp_path: Path) -> None:
+async def test_mode_e() -> None:
     """DLMS is not spoken, but what comes is written down."""
     meter = quick(mode=Mode.E, session_timeout=0.3)
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         assert await probe.sign_on() == b"/DMO5\\2DEMO-21\r\n"
         await probe.acknowledge(b"252", 9600)
         await asyncio.sleep(0.1)
@@ -145,8 +147,8 @@ async def test_mode_e(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "baudrate"), [(LowerSpeed.ACCEPTED, 2400), (LowerSpeed.OVERRULED, 9600)]
 )
-async def test_lower_speed(tmp_path: Path, behaviour: LowerSpeed, baudrate: int) -> None:
-    async with probed(tmp_path, quick(lower_speed=behaviour)) as probe:
+async def test_lower_speed(behaviour: LowerSpeed, baudrate: int) -> None:
+    async with probed(quick(lower_speed=behaviour)) as probe:
         await probe.sign_on()
         await probe.acknowledge(b"036", baudrate)
         block = await probe.block()
@@ -155,28 +157,28 @@ async def test_lower_speed(tmp_path: Path, behaviour: LowerSpeed, baudrate: int)
     assert block.count(b"\r\n") == 6
 
 
-async def test_lower_speed_refused(tmp_path: Path) -> None:
+async def test_lower_speed_refused() -> None:
     meter = quick(lower_speed=LowerSpeed.REFUSED, acknowledgement_timeout=0.2)
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         await probe.sign_on()
         await probe.acknowledge(b"030", 4800)
         check(await probe.block())
     assert meter.count("no acknowledgement") == 1
 
 
-async def test_higher_speed_than_proposed(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(acknowledgement_timeout=0.2)) as probe:
+async def test_higher_speed_than_proposed() -> None:
+    async with probed(quick(acknowledgement_timeout=0.2)) as probe:
         await probe.sign_on()
         await probe.acknowledge(b"060", 4800)
         check(await probe.block())
 
 
-async def test_each_fault_happens_as_often_as_wanted(tmp_path: Path) -> None:
+async def test_each_fault_happens_as_often_as_wanted() -> None:
     meter = quick(acknowledgement_timeout=0.2)
     meter.faults = Faults(
         lose_acknowledgements=1, keep_old_speed=1, flip_bits=2, stop_midway=1, noise=1
     )
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         assert await probe.sign_on() == b"\x7f\x00\x7fS/DMO5DEMO-21\r\n"
         await probe.acknowledge(b"050", 4800)
         # The lost acknowledgement; the first bit flipped, and stopped before the end.
@@ -200,32 +202,28 @@ async def test_each_fault_happens_as_often_as_wanted(tmp_path: Path) -> None:
     ]
 
 
-async def test_echo(tmp_path: Path) -> None:
+async def test_echo() -> None:
     """A head that reflects gives back all that is sent, at the pace of the wire."""
-    async with PtyLine(tmp_path / "meter") as line:
-        line.echo = True
-        serving = asyncio.create_task(serve(line, quick()))
-        with Probe(line.path, 4800) as probe:
-            await asyncio.sleep(0.02)
-            await probe.send(b"/?!\r\n")
-            assert await probe.receive() == b"/?!\r\n"
-            assert await probe.receive() == b"/DMO5DEMO-21\r\n"
-            await probe.acknowledge(b"050", 9600)
-            assert await probe.receive() == b"\x06050\r\n"
-            check(await probe.block())
-        serving.cancel()
+    async with probed(quick()) as probe:
+        probe.line.echo = True
+        await probe.send(b"/?!\r\n")
+        assert await probe.receive() == b"/?!\r\n"
+        assert await probe.receive() == b"/DMO5DEMO-21\r\n"
+        await probe.acknowledge(b"050", 9600)
+        assert await probe.receive() == b"\x06050\r\n"
+        check(await probe.block())
 
 
-async def test_sum_as_checksum(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(checksum=Checksum.SUM)) as probe:
+async def test_sum_as_checksum() -> None:
+    async with probed(quick(checksum=Checksum.SUM)) as probe:
         await probe.sign_on()
         await probe.acknowledge(b"050", 9600)
         block = await probe.block()
     assert block[-1] == sum(block[1:-1]) % 128
 
 
-async def test_readout_without_checksum(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(checksum=Checksum.NONE)) as probe:
+async def test_readout_without_checksum() -> None:
+    async with probed(quick(checksum=Checksum.NONE)) as probe:
         await probe.sign_on()
         await probe.acknowledge(b"050", 9600)
         assert (await probe.receive()).startswith(b"F.F(")
@@ -233,9 +231,9 @@ async def test_readout_without_checksum(tmp_path: Path) -> None:
         assert await probe.raw(0.1) == b""
 
 
-async def test_parity(tmp_path: Path) -> None:
+async def test_parity() -> None:
     meter = quick(strict_parity=True)
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         await probe.send(b"/?!\r\n", parity=False)
         assert await probe.raw(0.2) == b""
         await probe.send(b"/?!\r\n")
@@ -254,20 +252,20 @@ async def test_parity(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("request_", [b"/?12345678!\r\n", b"/?0012345678!\r\n", b"\x00\xff/?!\r\n"])
-async def test_addresses_that_are_answered(tmp_path: Path, request_: bytes) -> None:
-    async with probed(tmp_path, quick()) as probe:
+async def test_addresses_that_are_answered(request_: bytes) -> None:
+    async with probed(quick()) as probe:
         assert await probe.sign_on(request_) == b"/DMO5DEMO-21\r\n"
 
 
 @pytest.mark.parametrize("request_", [b"/?12345679!\r\n", b"/?1234567!\r\n", b"/1!\r\n", b"/?!\n"])
-async def test_sign_ons_that_are_not_answered(tmp_path: Path, request_: bytes) -> None:
-    async with probed(tmp_path, quick()) as probe:
+async def test_sign_ons_that_are_not_answered(request_: bytes) -> None:
+    async with probed(quick()) as probe:
         await probe.send(request_)
         assert await probe.raw(0.2) == b""
 
 
-async def test_table(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(tables={"2": "0.1.0(07)\r\n"})) as probe:
+async def test_table() -> None:
+    async with probed(quick(tables={"2": "0.1.0(07)\r\n"})) as probe:
         await probe.sign_on(b"/2!\r\n")
         await probe.acknowledge(b"050", 9600)
         block = await probe.block()
@@ -275,10 +273,10 @@ async def test_table(tmp_path: Path) -> None:
         assert block.startswith(b"\x020.1.0(07)\r\n!\r\n\x03")
 
 
-async def test_meters_on_one_line(tmp_path: Path) -> None:
+async def test_meters_on_one_line() -> None:
     """Each answers to its address; to none they answer all at once, and nobody understands."""
     meters = [quick(serial="11", ident="ONE"), quick(serial="22", ident="TWO", baudrate=19_200)]
-    async with probed(tmp_path, *meters) as probe:
+    async with probed(*meters) as probe:
         for request_, ident, digit, baudrate in (
             (b"/?22!\r\n", b"/DMO6TWO\r\n", b"060", 19_200),
             (b"/?11!\r\n", b"/DMO5ONE\r\n", b"050", 9600),
@@ -293,38 +291,27 @@ async def test_meters_on_one_line(tmp_path: Path) -> None:
     assert [meter.count("collision") for meter in meters] == [1, 1]
 
 
-async def test_port_that_is_closed_and_opened_again(tmp_path: Path) -> None:
-    async with probed(tmp_path, quick(acknowledgement_timeout=0.1)) as probe:
-        await probe.sign_on()
-        with Probe(probe.path, 4800) as other:
-            assert other.path == probe.path
-    meter = quick(acknowledgement_timeout=0.1)
-    async with PtyLine(tmp_path / "meter") as line:
-        serving = asyncio.create_task(serve(line, meter))
+async def test_port_that_is_closed_and_opened_again() -> None:
+    meter = quick()
+    async with probed(meter) as probe:
+        probe.hang_up(None)
         for _ in range(3):
-            with Probe(line.path, 4800) as probe:
-                assert await probe.sign_on() == b"/DMO5DEMO-21\r\n"
-                await probe.acknowledge(b"050", 9600)
+            with Probe(probe.line, 4800) as other:
+                assert await other.sign_on() == b"/DMO5DEMO-21\r\n"
+                await other.acknowledge(b"050", 9600)
             # Nobody is there to take the readout, which is sent all the same.
             await asyncio.sleep(0.5)
-        serving.cancel()
     assert meter.count("readout") == 3
 
 
-@pytest.mark.usefixtures("socket_enabled")
 async def test_meter_behind_a_bridge() -> None:
     """A bridge has no speed that a client could change: what comes is always understood."""
-    async with TcpLine() as line:
-        serving = asyncio.create_task(serve(line, quick()))
+    async with probed(quick(), line=MemoryBridge()) as probe:
+        probe.switch(115_200)
         loop = asyncio.get_running_loop()
-        reader, writer = await asyncio.open_connection(line.host, line.port)
-        await asyncio.sleep(0.05)
         started = loop.time()
-        writer.write(b"/?!\r\n")
-        assert await reader.readuntil(even(b"\n")) == even(b"/DMO5DEMO-21\r\n")
-        assert loop.time() - started > 19 * 10 / 4800 + 0.02
-        writer.write(b"\x06050\r\n")
-        block = await reader.readuntil(even(b"\x03"))
-        check(bytes(byte & 0x7F for byte in block + await reader.readexactly(1)))
-        writer.close()
-        serving.cancel()
+        probe.write(b"/?!\r\n")
+        assert await probe.receive() == b"/DMO5DEMO-21\r\n"
+        assert loop.time() - started == pytest.approx(19 * 10 / 4800 + 0.02, abs=1e-6)
+        probe.write(b"\x06050\r\n")
+        check(await probe.block())

@@ -1,7 +1,6 @@
 """Battery meters: what wakes them and what does not."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,6 @@ from simulator.iec62056 import Iec62056Meter
 from simulator.iec62056.wakeup import Sleep
 
 from .probe import probed
-
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
 
 CHARACTER = 1 / 30
 
@@ -51,9 +48,9 @@ def test_what_wakes(characters: int, pause: float, hole: float, awake: bool) -> 
     assert not sleep.awake(begun + 5.1)
 
 
-async def test_battery_meter_is_woken(tmp_path: Path) -> None:
+async def test_battery_meter_is_woken() -> None:
     meter = Iec62056Meter(battery=True, start_baudrate=2400, reaction_time=0.02)
-    async with probed(tmp_path, meter) as probe:
+    async with probed(meter) as probe:
         await probe.send(b"/?!\r\n")
         assert await probe.raw(0.2) == b""
         await probe.send(bytes(510))
