@@ -1,41 +1,26 @@
 """The blinking meter: as many flashes as there is energy, and what becomes of them."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from fractions import Fraction
 from itertools import islice, pairwise, takewhile
-import os
-from pathlib import Path
-import time
 
 import pytest
 
 from simulator.blink import BlinkingMeter, Light, Troubles, steady
 from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Household
-from simulator.pty import PtyLine
-
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+from simulator.memory import MemoryLine
+from tests.simulator.reader import MemoryReader
 
 EVENING = (INSTALLED_DAY + 1057) * SECONDS_PER_DAY + 18 * 3600
 NOON = EVENING - 6 * 3600
 
 
 @pytest.fixture
-async def cable(tmp_path: Path) -> AsyncGenerator[PtyLine]:
-    async with PtyLine(tmp_path / "ttyMETER", 9600) as line:
-        yield line
-
-
-def listener(cable: PtyLine) -> int:
-    return os.open(cable.path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-
-
-def heard(port: int) -> bytes:
-    data = b""
-    with suppress(BlockingIOError):
-        while chunk := os.read(port, 4096):
-            data += chunk
-    return data
+async def port() -> AsyncGenerator[MemoryReader]:
+    async with MemoryLine(9600) as line:
+        with MemoryReader(line) as reader:
+            yield reader
 
 
 @pytest.mark.parametrize("per_kwh", [Fraction(500), Fraction(10_000), Fraction(3, 7)])
@@ -76,43 +61,39 @@ def test_steady() -> None:
     assert list(islice(steady(4, 10), 3)) == [10.25, 10.5, 10.75]
 
 
-async def test_each_flash_is_a_byte(cable: PtyLine) -> None:
-    port, light = listener(cable), Light(cable)
-    began = time.monotonic()
+async def test_each_flash_is_a_byte(port: MemoryReader) -> None:
+    light = Light(port.line)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     await light.blink(islice(steady(50, 0), 20), 0)
-    assert 0.39 < time.monotonic() - began < 1
-    assert heard(port) == bytes(20)
+    assert loop.time() - began == pytest.approx(0.4)
+    assert port.take() == bytes(20)
     assert (light.impulses, light.flashes) == (20, 20)
-    os.close(port)
 
 
-async def test_knows_what_was_missed_and_doubled(cable: PtyLine) -> None:
-    port = listener(cable)
-    light = Light(cable, Troubles(jitter=0.001, miss=0.2, double=0.2))
+async def test_knows_what_was_missed_and_doubled(port: MemoryReader) -> None:
+    light = Light(port.line, Troubles(jitter=0.001, miss=0.2, double=0.2))
     await light.blink(islice(steady(200, 0), 100), 0)
     assert light.impulses == 100
     assert light.missed > 5
     assert light.doubled > 5
-    assert len(heard(port)) == light.flashes == 100 - light.missed + light.doubled
-    os.close(port)
+    assert len(port.take()) == light.flashes == 100 - light.missed + light.doubled
 
 
-async def test_bursts_arrive_together(cable: PtyLine) -> None:
-    port, light = listener(cable), Light(cable, Troubles(burst=8))
+async def test_bursts_arrive_together(port: MemoryReader) -> None:
+    light = Light(port.line, Troubles(burst=8))
     await light.blink(islice(steady(100, 0), 7), 0)
     # The last ones are not held back for ever.
-    assert len(heard(port)) == 7
+    assert len(port.take()) == 7
     for number in range(1, 8):
         light._flash()
-        assert heard(port) == b"", number
+        assert port.take() == b"", number
     light._flash()
-    assert heard(port) == bytes(8)
-    os.close(port)
+    assert port.take() == bytes(8)
 
 
-async def test_a_long_flash_is_many_bytes(cable: PtyLine) -> None:
-    port, light = listener(cable), Light(cable, length=0.04)
+async def test_a_long_flash_is_many_bytes(port: MemoryReader) -> None:
+    light = Light(port.line, length=0.04)
     await light.blink(islice(steady(10, 0), 3), 0)
-    assert heard(port) == bytes(3 * 38)
+    assert port.take() == bytes(3 * 38)
     assert light.flashes == 3
-    os.close(port)
