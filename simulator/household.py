@@ -9,7 +9,7 @@ energy is exactly the sum of the powers of all seconds since the meter was insta
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate
 import math
 from random import Random
@@ -151,26 +151,8 @@ class Household:
         return first + second[::-1]
 
     @cached_property
-    def _days(self) -> list[_Day]:
-        return [self._live(day) for day in range(_PERIOD_DAYS)]
-
-    def _live(self, day: int) -> _Day:
-        power: list[Phases] = [(0, 0, 0)] * _MINUTES
-        if self.appliances:
-            power = _use(Random(f"{self.seed}/{day}"), weekend=day % 7 in _WEEKEND)
-        if self.heat_pump:
-            heat = _heat(Random(f"{self.seed}/{day} heat"))
-            power = [_plus(load, phases) for load, phases in zip(power, heat, strict=True)]
-        if self.solar:
-            sign = -1 if self.appliances else 1
-            sun = _shine(Random(f"{self.seed}/{day} sky"))
-            power = [_plus(load, [sign * feed] * 3) for load, feed in zip(power, sun, strict=True)]
-        totals = [sum(phases) * 60 for phases in power]
-        return _Day(
-            power=power,
-            imported=[0, *accumulate(max(total, 0) for total in totals)],
-            exported=[0, *accumulate(max(-total, 0) for total in totals)],
-        )
+    def _days(self) -> tuple[_Day, ...]:
+        return _days(self.seed, self.appliances, self.solar, self.heat_pump)
 
     @cached_property
     def _before(self) -> tuple[list[int], list[int]]:
@@ -179,6 +161,33 @@ class Household:
             [0, *accumulate(day.imported[-1] for day in self._days)],
             [0, *accumulate(day.exported[-1] for day in self._days)],
         )
+
+
+@cache  # equal houses have equal days, and tests make many of them
+def _days(seed: int, appliances: bool, solar: bool, heat_pump: bool) -> tuple[_Day, ...]:  # noqa: FBT001
+    return tuple(
+        _live(seed, day, appliances=appliances, solar=solar, heat_pump=heat_pump)
+        for day in range(_PERIOD_DAYS)
+    )
+
+
+def _live(seed: int, day: int, *, appliances: bool, solar: bool, heat_pump: bool) -> _Day:
+    power: list[Phases] = [(0, 0, 0)] * _MINUTES
+    if appliances:
+        power = _use(Random(f"{seed}/{day}"), weekend=day % 7 in _WEEKEND)
+    if heat_pump:
+        heat = _heat(Random(f"{seed}/{day} heat"))
+        power = [_plus(load, phases) for load, phases in zip(power, heat, strict=True)]
+    if solar:
+        sign = -1 if appliances else 1
+        sun = _shine(Random(f"{seed}/{day} sky"))
+        power = [_plus(load, [sign * feed] * 3) for load, feed in zip(power, sun, strict=True)]
+    totals = [sum(phases) * 60 for phases in power]
+    return _Day(
+        power=power,
+        imported=[0, *accumulate(max(total, 0) for total in totals)],
+        exported=[0, *accumulate(max(-total, 0) for total in totals)],
+    )
 
 
 class _Plan:
