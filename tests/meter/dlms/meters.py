@@ -1,4 +1,4 @@
-"""Simulated meters at a pseudo-terminal or a TCP port, and clients that read them."""
+"""Simulated meters at a line, and clients that read them: on the simulated clock."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,8 +11,8 @@ from custom_components.onemeter.meter.dlms.client import DlmsClient
 from custom_components.onemeter.meter.dlms.settings import Authentication, DlmsSettings, Keys
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
 from simulator.line import Line
+from simulator.memory import MemoryBridge, MemoryLine
 from simulator.pty import PtyLine
-from simulator.tcp import TcpLine
 
 SPEED = 115_200
 TITLE = b"ONM12345"
@@ -57,22 +57,34 @@ def ciphered(**options: Any) -> DlmsMeter:
 
 
 @asynccontextmanager
-async def plugged_in(path: Path, meter: DlmsMeter) -> AsyncGenerator[Line]:
-    """Put up a meter at a line of its kind."""
-    line: Line
+async def serving(line: Line, meter: DlmsMeter) -> AsyncGenerator[None]:
+    """Let a meter answer on a line."""
+    task = asyncio.create_task(serve(line, meter))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def plugged_in(meter: DlmsMeter) -> AsyncGenerator[MemoryLine]:
+    """Put up a meter at a line of its kind; the line may be closed and opened again."""
+    line: MemoryLine
     if meter.transport is Transport.WRAPPER:
-        line = TcpLine()
+        line = MemoryBridge()
     else:
-        speed = SPEED if meter.transport is Transport.HDLC else meter.start_baudrate
-        line = PtyLine(path / "head", speed)
-    async with line:
-        task = asyncio.create_task(serve(line, meter))
-        try:
-            yield line
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        line = MemoryLine(SPEED if meter.transport is Transport.HDLC else meter.start_baudrate)
+    async with line, serving(line, meter):
+        yield line
+
+
+@asynccontextmanager
+async def at_a_pty(folder: Path, meter: DlmsMeter) -> AsyncGenerator[PtyLine]:
+    """Put up an HDLC meter at a real port: for tests in real time."""
+    async with PtyLine(folder / "head", SPEED) as line, serving(line, meter):
+        yield line
 
 
 def client_at(line: Line, counter: MemoryCounter | None = None, **settings: Any) -> DlmsClient:

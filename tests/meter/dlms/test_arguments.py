@@ -16,7 +16,7 @@ from custom_components.onemeter.meter.dlms.settings import (
     Transport,
 )
 
-from .meters import AUTHENTICATION_KEY, ENCRYPTION_KEY, SPEED, ciphered, plugged_in
+from .meters import AUTHENTICATION_KEY, ENCRYPTION_KEY, SPEED, at_a_pty, ciphered
 
 ROOT = Path(__file__).parents[3]
 ASK = ["read", "--protocol", "dlms", "--port", "/dev/null"]
@@ -103,8 +103,9 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     assert "0xsecret" not in capsys.readouterr().err
 
 
+@pytest.mark.real_time("the client is a process")
 async def test_objects(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, ciphered()) as line:
+    async with at_a_pty(tmp_path, ciphered()) as line:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "meter", "objects", "--protocol", "dlms", "--port", line.url),
             *("--baud", str(SPEED), "--server", "1", *KEYS),

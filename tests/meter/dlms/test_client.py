@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import json
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +24,7 @@ from custom_components.onemeter.meter.errors import MeterSilentError, RefusedErr
 from simulator import dlms
 from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, Parameters, Profile
 from simulator.dlms.ciphering import AUTHENTICATED, ENCRYPTED
-from simulator.tcp import TcpLine
+from simulator.memory import MemoryBridge
 
 from .meters import (
     AUTHENTICATION_KEY,
@@ -40,23 +39,21 @@ from .meters import (
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
+#: What meters' clocks show in tests of times, in seconds since 1970: a day of November, since the
+#: clock without deviation shows standard time all year. And the whole hour before it.
+TIME = 1_795_831_777
+HOUR = datetime.fromtimestamp(TIME - TIME % 3600, BERLIN).replace(tzinfo=None)
 UNKNOWN_ADDRESS: dict[str, Any] = {"logical_device": None, "address_length": None}
 
-pytestmark = [
-    pytest.mark.usefixtures("socket_enabled"),
-    pytest.mark.real_time("it has a pseudo-terminal"),
-]
 
-
-async def test_reading(tmp_path: Path) -> None:
-    meter = DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+async def test_reading() -> None:
+    meter = DlmsMeter(clock=lambda: TIME)
+    async with plugged_in(meter) as line:
         client = client_at(line)
         reading = await client.read()
     assert reading.meter.meter_id == "12345678"
     assert reading.meter.manufacturer == "DMO"
-    assert reading.time is not None
-    assert abs(reading.time - datetime.now(UTC)) < timedelta(seconds=10)
+    assert reading.time == datetime.fromtimestamp(TIME, UTC)
     total = reading.get(Obis.parse("1-0:1.8.0"))
     assert total is not None
     assert (total.unit, total.address) == ("Wh", "1-0:1.8.0*255")
@@ -72,9 +69,7 @@ async def test_reading(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("authentication", MECHANISMS)
 @pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
-async def test_authentications(
-    tmp_path: Path, authentication: Authentication, transport: dlms.Transport
-) -> None:
+async def test_authentications(authentication: Authentication, transport: dlms.Transport) -> None:
     options: dict[str, Any] = {"transport": transport}
     settings: dict[str, Any] = {"transport": Transport(transport.value)}
     if authentication is Authentication.HLS_GMAC:
@@ -82,7 +77,7 @@ async def test_authentications(
     else:
         meter = DlmsMeter(mechanism=MECHANISMS[authentication], secret=PASSWORD, **options)
         settings |= {"authentication": authentication, "password": PASSWORD, "system_title": TITLE}
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         is_gmac = authentication is Authentication.HLS_GMAC
         client = (gmac_client if is_gmac else client_at)(line, **settings)
         for _ in range(2):
@@ -101,7 +96,7 @@ async def test_authentications(
 @pytest.mark.parametrize("dedicated_key", [False, True])
 @pytest.mark.parametrize("suite", [0, 1, 2])
 async def test_protections(
-    tmp_path: Path, protection: Protection, policy: int, dedicated_key: bool, suite: int
+    protection: Protection, policy: int, dedicated_key: bool, suite: int
 ) -> None:
     keys = Keys(bytes(range(32)), bytes(range(32, 64))) if suite == 2 else None
     options: dict[str, Any] = {"suite": suite, "policy": policy}
@@ -114,15 +109,15 @@ async def test_protections(
         options |= {"encryption_key": keys.encryption, "authentication_key": keys.authentication}
         settings |= {"keys": keys}
     meter = ciphered(**options)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         assert isinstance(value(await gmac_client(line, **settings).read(), "1-0:1.8.0"), int)
     used = [(entry.key, entry.counter) for entry in meter.received_counters]
     assert len(used) == len(set(used))
 
 
-async def test_who_takes_no_notice_of_parameters(tmp_path: Path) -> None:
+async def test_who_takes_no_notice_of_parameters() -> None:
     meter = DlmsMeter(parameters=Parameters.IGNORED)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, **UNKNOWN_ADDRESS)
         for seconds in (5, 1):
             started = asyncio.get_running_loop().time()
@@ -130,9 +125,9 @@ async def test_who_takes_no_notice_of_parameters(tmp_path: Path) -> None:
             assert asyncio.get_running_loop().time() - started < seconds
 
 
-async def test_who_takes_no_notice_of_lists(tmp_path: Path) -> None:
+async def test_who_takes_no_notice_of_lists() -> None:
     meter = DlmsMeter(transport=dlms.Transport.WRAPPER, ignores_lists=True)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, transport=Transport.WRAPPER)
         for seconds in (8, 1):
             started = asyncio.get_running_loop().time()
@@ -142,9 +137,9 @@ async def test_who_takes_no_notice_of_lists(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("parameters", [kind for kind in Parameters if kind != Parameters.IGNORED])
 @pytest.mark.parametrize("size", [1, 2, 4])
-async def test_addresses_are_found_out(tmp_path: Path, parameters: Parameters, size: int) -> None:
+async def test_addresses_are_found_out(parameters: Parameters, size: int) -> None:
     meter = DlmsMeter(address_sizes=(size,), parameters=parameters, physical_device=16)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, **UNKNOWN_ADDRESS)
         assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
         started = asyncio.get_running_loop().time()
@@ -153,18 +148,18 @@ async def test_addresses_are_found_out(tmp_path: Path, parameters: Parameters, s
 
 
 @pytest.mark.parametrize("confirmation", Confirmation)
-async def test_mode_e(tmp_path: Path, confirmation: Confirmation) -> None:
+async def test_mode_e(confirmation: Confirmation) -> None:
     meter = DlmsMeter(transport=dlms.Transport.MODE_E, confirmation=confirmation)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, transport=Transport.MODE_E)
         for _ in range(2):
             assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
 
 
 @pytest.mark.parametrize("transport", dlms.Transport)
-async def test_transports_are_found_out(tmp_path: Path, transport: dlms.Transport) -> None:
+async def test_transports_are_found_out(transport: dlms.Transport) -> None:
     meter = DlmsMeter(transport=transport)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
         assert client.memory.transport == transport.value.replace("-", "_")
@@ -188,9 +183,9 @@ async def test_transports_are_found_out(tmp_path: Path, transport: dlms.Transpor
         {"faults": dlms.Faults(busy=2, spared_answers=1)},
     ],
 )
-async def test_tolerance(tmp_path: Path, options: dict[str, Any]) -> None:
+async def test_tolerance(options: dict[str, Any]) -> None:
     meter = DlmsMeter(mechanism=dlms.Mechanism.SHA1, secret=PASSWORD, **options)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, authentication=Authentication.HLS_SHA1, password=PASSWORD)
         for _ in range(2):
             reading = await client.read()
@@ -198,21 +193,21 @@ async def test_tolerance(tmp_path: Path, options: dict[str, Any]) -> None:
             assert len(reading.registers) > 25
 
 
-async def test_frames_in_a_row_are_acknowledged_at_once(tmp_path: Path) -> None:
+async def test_frames_in_a_row_are_acknowledged_at_once() -> None:
     counts = []
     for in_a_row in (1, 7):
         meter = DlmsMeter(frames_in_a_row=in_a_row)
-        async with plugged_in(tmp_path, meter) as line:
+        async with plugged_in(meter) as line:
             assert isinstance(value(await client_at(line).read(), "1-0:1.8.0"), int)
         counts.append(meter.count("supervisory frame"))
     assert 0 < 6 * counts[1] <= counts[0]
 
 
 @pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
-async def test_who_takes_no_notice_of_a_farewell(tmp_path: Path, transport: dlms.Transport) -> None:
+async def test_who_takes_no_notice_of_a_farewell(transport: dlms.Transport) -> None:
     # Its counter is read by the public client, whose farewell remains without answer too.
     meter = ciphered(transport=transport, answers_release=False, client_counter=5000)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = gmac_client(line, transport=Transport(transport.value))
         assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
         started = asyncio.get_running_loop().time()
@@ -222,44 +217,44 @@ async def test_who_takes_no_notice_of_a_farewell(tmp_path: Path, transport: dlms
     assert meter.count("stale counter") == 0
 
 
-async def test_headers_come_back_as_they_were_sent(tmp_path: Path) -> None:
+async def test_headers_come_back_as_they_were_sent() -> None:
     meter = DlmsMeter(transport=dlms.Transport.WRAPPER, mirrors_ports=True, client=32)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, transport=Transport.WRAPPER, client=32)
         assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-async def test_who_needs_a_pause_between_connections(tmp_path: Path, is_known: bool) -> None:
+async def test_who_needs_a_pause_between_connections(is_known: bool) -> None:
     meter = ciphered(transport=dlms.Transport.WRAPPER)
-    async with plugged_in(tmp_path, meter) as line:
-        assert isinstance(line, TcpLine)
+    async with plugged_in(meter) as line:
+        assert isinstance(line, MemoryBridge)
         line.pause = 2
         client = gmac_client(line, transport=Transport.WRAPPER if is_known else None)
         assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
 
 
 @pytest.mark.parametrize("protection", [Protection.AUTHENTICATED, Protection.BOTH])
-async def test_answers_by_general_ciphering(tmp_path: Path, protection: Protection) -> None:
-    async with plugged_in(tmp_path, ciphered(answers_generally=True)) as line:
+async def test_answers_by_general_ciphering(protection: Protection) -> None:
+    async with plugged_in(ciphered(answers_generally=True)) as line:
         client = gmac_client(line, protection=protection)
         assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
 
 
-async def test_an_empty_object_list_tells_nothing(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, DlmsMeter(tells_objects=False)) as line:
+async def test_an_empty_object_list_tells_nothing() -> None:
+    async with plugged_in(DlmsMeter(tells_objects=False)) as line:
         assert isinstance(value(await client_at(line).read(), "1-0:1.8.0"), int)
 
 
-async def test_echo(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, DlmsMeter()) as line:
+async def test_echo() -> None:
+    async with plugged_in(DlmsMeter()) as line:
         line.echo = True
         assert isinstance(value(await client_at(line).read(), "1-0:1.8.0"), int)
 
 
-async def test_later_polls_take_few_round_trips(tmp_path: Path) -> None:
+async def test_later_polls_take_few_round_trips() -> None:
     meter = DlmsMeter(max_information=1024)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         await client.read()
         before = meter.count("get")
@@ -269,9 +264,9 @@ async def test_later_polls_take_few_round_trips(tmp_path: Path) -> None:
     assert gets * 5 <= 2 * len(registers)
 
 
-async def test_memory_survives(tmp_path: Path) -> None:
+async def test_memory_survives() -> None:
     meter = DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         first = await client.read()
         kept = json.loads(json.dumps(client.findings()))
@@ -296,10 +291,8 @@ async def test_memory_survives(tmp_path: Path) -> None:
         {"objects": None},
     ],
 )
-async def test_memory_that_makes_no_sense_is_left_alone(
-    tmp_path: Path, damage: dict[str, Any]
-) -> None:
-    async with plugged_in(tmp_path, DlmsMeter()) as line:
+async def test_memory_that_makes_no_sense_is_left_alone(damage: dict[str, Any]) -> None:
+    async with plugged_in(DlmsMeter()) as line:
         client = client_at(line)
         await client.read()
         found = client.findings()
@@ -312,9 +305,9 @@ def test_guessed_objects_are_not_remembered() -> None:
     assert Memory(objects=usual_objects()).as_json()["objects"] == []
 
 
-async def test_name_that_is_not_always_told_is_kept(tmp_path: Path) -> None:
+async def test_name_that_is_not_always_told_is_kept() -> None:
     meter = DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         first = await client.read()
         del meter.objects["0-0:42.0.0*255"]
@@ -323,9 +316,9 @@ async def test_name_that_is_not_always_told_is_kept(tmp_path: Path) -> None:
     assert first.meter.manufacturer is not None
 
 
-async def test_another_meter_is_looked_at_anew(tmp_path: Path) -> None:
+async def test_another_meter_is_looked_at_anew() -> None:
     meter = DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         await client.read()
         meter.serial = "87654321"
@@ -335,9 +328,9 @@ async def test_another_meter_is_looked_at_anew(tmp_path: Path) -> None:
     assert reading.get(Obis.parse("1-0:2.8.0")) is None
 
 
-async def test_watched_registers(tmp_path: Path) -> None:
+async def test_watched_registers() -> None:
     meter = DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         own = (await client.read()).meter
         wanted = ["1-0:1.8.0*255", "1-0:16.7.0*255", "1-0:99.99.99*255"]
@@ -350,9 +343,9 @@ async def test_watched_registers(tmp_path: Path) -> None:
             await anext(client.watch(["1-0:99.99.99*255"], 0))
 
 
-async def test_no_session_goes_on_with_another_meter(tmp_path: Path) -> None:
+async def test_no_session_goes_on_with_another_meter() -> None:
     meter = DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         await client.read()
         async with aclosing(client.watch(["1-0:1.8.0*255"], 0)) as readings:
@@ -367,19 +360,18 @@ async def test_no_session_goes_on_with_another_meter(tmp_path: Path) -> None:
 @pytest.mark.parametrize("null_clock", [False, True])
 @pytest.mark.parametrize("style", ClockStyle)
 async def test_load_profile(
-    tmp_path: Path, by_range: bool, by_entry: bool, null_clock: bool, style: ClockStyle
+    by_range: bool, by_entry: bool, null_clock: bool, style: ClockStyle
 ) -> None:
     profile = Profile(by_range=by_range, by_entry=by_entry, null_clock=null_clock, days=2)
-    meter = DlmsMeter(profile=profile, max_information=1024, clock_style=style)
-    async with plugged_in(tmp_path, meter) as line:
+    meter = DlmsMeter(clock=lambda: TIME, profile=profile, max_information=1024, clock_style=style)
+    async with plugged_in(meter) as line:
         client = client_at(line, invert_deviation=style is ClockStyle.INVERTED)
-        now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)
-        start = now - timedelta(hours=6)
-        rows = await client.read_profile(start, now, BERLIN)
+        start = HOUR - timedelta(hours=6)
+        rows = await client.read_profile(start, HOUR, BERLIN)
     assert len(rows) == 24
     assert rows[0].start == start
-    assert rows[-1].end == now
-    assert rows[-1].end_utc == now.replace(tzinfo=BERLIN).astimezone(UTC)
+    assert rows[-1].end == HOUR
+    assert rows[-1].end_utc == HOUR.replace(tzinfo=BERLIN).astimezone(UTC)
     assert rows[-1].status == "00"
     assert {register.unit for row in rows for register in row.values} == {"Wh"}
     assert [str(register.obis) for register in rows[0].values] == list(profile.registers)
@@ -388,44 +380,44 @@ async def test_load_profile(
 @pytest.mark.parametrize(("by_range", "by_entry"), [(True, True), (False, True), (False, False)])
 @pytest.mark.parametrize("null_clock", [False, True])
 async def test_load_profile_that_begins_with_the_newest(
-    tmp_path: Path, by_range: bool, by_entry: bool, null_clock: bool
+    by_range: bool, by_entry: bool, null_clock: bool
 ) -> None:
     options: dict[str, Any] = {"by_range": by_range, "by_entry": by_entry, "days": 2}
-    now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)
     found = []
     for newest_first in (False, True):
         profile = Profile(newest_first=newest_first, null_clock=null_clock, **options)
-        meter = DlmsMeter(profile=profile, max_information=1024)
-        async with plugged_in(tmp_path, meter) as line:
-            found.append(await client_at(line).read_profile(now - timedelta(hours=6), now, BERLIN))
+        meter = DlmsMeter(clock=lambda: TIME, profile=profile, max_information=1024)
+        async with plugged_in(meter) as line:
+            found.append(
+                await client_at(line).read_profile(HOUR - timedelta(hours=6), HOUR, BERLIN)
+            )
     assert len(found[0]) == 24
     assert [row.end for row in found[1]] == [row.end for row in found[0]]
     assert [row.end_utc for row in found[1]] == [row.end_utc for row in found[0]]
 
 
-async def test_load_profile_beside_one_of_days(tmp_path: Path) -> None:
-    meter = DlmsMeter(profile=Profile(days=1), max_information=1024)
+async def test_load_profile_beside_one_of_days() -> None:
+    meter = DlmsMeter(clock=lambda: TIME, profile=Profile(days=1), max_information=1024)
     quarters = meter.objects["1-0:99.1.0*255"]
     days = {**quarters.attributes, 4: lambda _: dlms.axdr.u32(86_400)}
     meter.objects["1-0:99.1.0*255"] = replace(quarters, attributes=days)
     meter.objects["1-0:99.2.0*255"] = replace(quarters, code="1-0:99.2.0*255")
-    now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)
-    async with plugged_in(tmp_path, meter) as line:
-        rows = await client_at(line).read_profile(now - timedelta(hours=1), now, BERLIN)
+    async with plugged_in(meter) as line:
+        rows = await client_at(line).read_profile(HOUR - timedelta(hours=1), HOUR, BERLIN)
     assert [row.end - row.start for row in rows] == 4 * [timedelta(minutes=15)]
 
 
-async def test_no_load_profile(tmp_path: Path) -> None:
+async def test_no_load_profile() -> None:
     meter = DlmsMeter()
     del meter.objects["1-0:99.1.0*255"]
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         with pytest.raises(RefusedError):
             await client_at(line).read_profile(datetime(2026, 1, 1), datetime(2026, 1, 2))  # noqa: DTZ001
 
 
-async def test_objects(tmp_path: Path) -> None:
+async def test_objects() -> None:
     meter = DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         found = {str(entry.obis): entry for entry in await client_at(line).objects()}
     assert set(meter.objects) <= set(found)
     assert found["1-0:1.8.0*255"].unit == "Wh"
@@ -433,11 +425,11 @@ async def test_objects(tmp_path: Path) -> None:
     assert isinstance(found["0-0:1.0.0*255"].value, datetime)
 
 
-async def test_objects_without_scaler(tmp_path: Path) -> None:
+async def test_objects_without_scaler() -> None:
     meter = DlmsMeter()
     total = meter.objects["1-0:1.8.0*255"]
     meter.objects["1-0:1.8.0*255"] = replace(total, attributes={2: total.attributes[2]})
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         found = {str(entry.obis): entry for entry in await client_at(line).objects()}
     assert found["1-0:1.8.0*255"].value is None
     assert "scaler" in (found["1-0:1.8.0*255"].refusal or "")

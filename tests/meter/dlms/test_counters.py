@@ -1,6 +1,8 @@
 """Invocation counters: where they come from, and that none is ever used twice."""
 
 import asyncio
+from asyncio.subprocess import Process
+from functools import partial
 import os
 from pathlib import Path
 from random import Random
@@ -12,6 +14,8 @@ import pytest
 from custom_components.onemeter.meter.dlms.cipher import Numbers
 from custom_components.onemeter.meter.dlms.counters import FileCounter
 from custom_components.onemeter.meter.errors import InvocationCounterError
+from simulator.dlms import DlmsMeter
+from tests.waiting import until
 
 from .meters import (
     AUTHENTICATION_KEY,
@@ -19,12 +23,11 @@ from .meters import (
     SPEED,
     TITLE,
     MemoryCounter,
+    at_a_pty,
     ciphered,
     gmac_client,
     plugged_in,
 )
-
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
 
 ROOT = Path(__file__).parents[3]
 
@@ -58,32 +61,36 @@ def test_numbers_never_go_back() -> None:
     assert numbers.take() == 7
 
 
-async def test_begins_behind_what_the_meter_knows(tmp_path: Path) -> None:
+async def test_begins_behind_what_the_meter_knows() -> None:
     meter = ciphered(client_counter=5000)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         counter = MemoryCounter()
         await gmac_client(line, counter).read()
     assert min(entry.counter for entry in meter.received_counters) == 5001
     assert counter.reserved[0][0] == 5001
 
 
-async def test_begins_behind_what_is_stored(tmp_path: Path) -> None:
+async def test_begins_behind_what_is_stored() -> None:
     meter = ciphered(client_counter=5000)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         await gmac_client(line, MemoryCounter(9000)).read()
     assert min(entry.counter for entry in meter.received_counters) == 9000
 
 
-async def test_nothing_is_sent_that_cannot_be_stored(tmp_path: Path) -> None:
+async def test_nothing_is_sent_that_cannot_be_stored() -> None:
     class Full(MemoryCounter):
         async def reserve(self, count: int, *, at_least: int = 0) -> int:  # noqa: ARG002
             raise OSError(28, "No space left on device")
 
     meter = ciphered()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         with pytest.raises(InvocationCounterError):
             await gmac_client(line, Full()).read()
     assert not meter.received_counters
+
+
+def has_polled_or_ended(process: Process, meter: DlmsMeter, before: int) -> bool:
+    return len(meter.received_counters) > before or process.returncode is not None
 
 
 async def kill_while_polling(path: Path, times: int, seed: int) -> None:
@@ -94,10 +101,13 @@ async def kill_while_polling(path: Path, times: int, seed: int) -> None:
     environment = os.environ | {
         "PYTHONPATH": str(ROOT / "custom_components" / "onemeter"),
         "XDG_STATE_HOME": str(path / "state"),
+        # Only the first one compiles the program.
+        "PYTHONPYCACHEPREFIX": str(path / "compiled"),
+        "PYTHONDONTWRITEBYTECODE": "",
         "ONEMETER_ENCRYPTION_KEY": ENCRYPTION_KEY.hex(),
         "ONEMETER_AUTHENTICATION_KEY": AUTHENTICATION_KEY.hex(),
     }
-    async with plugged_in(path, meter) as line:
+    async with at_a_pty(path, meter) as line:
         options = ["--port", line.url, "--baud", str(SPEED), "--system-title", TITLE.hex()]
         killed = 0
         while killed < times:
@@ -110,8 +120,7 @@ async def kill_while_polling(path: Path, times: int, seed: int) -> None:
                 stderr=asyncio.subprocess.DEVNULL,
             )
             # Killing one that still starts would prove nothing.
-            while process.returncode is None and len(meter.received_counters) == before:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+            await until(partial(has_polled_or_ended, process, meter, before))
             await asyncio.sleep(random.uniform(0, 0.1))
             if process.returncode is None:
                 process.send_signal(signal.SIGKILL)
@@ -122,10 +131,12 @@ async def kill_while_polling(path: Path, times: int, seed: int) -> None:
     assert len(used) == len(set(used))
 
 
+@pytest.mark.real_time("processes are killed")
 async def test_killed_while_polling(tmp_path: Path) -> None:
     await kill_while_polling(tmp_path, 10, 1)
 
 
+@pytest.mark.real_time("processes are killed")
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 async def test_killed_many_times(tmp_path: Path) -> None:

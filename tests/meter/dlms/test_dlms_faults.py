@@ -1,7 +1,6 @@
 """What goes wrong between a meter and its reader: a clear error, and the next poll works."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -42,11 +41,6 @@ from .meters import (
     value,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("socket_enabled"),
-    pytest.mark.real_time("it has a pseudo-terminal"),
-]
-
 WRONG_KEY = bytes(range(100, 116))
 
 
@@ -64,10 +58,10 @@ async def works(client: DlmsClient) -> None:
     ],
 )
 async def test_wrong_password(
-    tmp_path: Path, mechanism: Mechanism, authentication: Authentication, explains: bool
+    mechanism: Mechanism, authentication: Authentication, explains: bool
 ) -> None:
     meter = DlmsMeter(mechanism=mechanism, secret=PASSWORD, explains_rejection=explains)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, authentication=authentication, password=b"mistaken")
         for _ in range(3):
             with pytest.raises(MeterAuthenticationError) as caught:
@@ -80,7 +74,7 @@ async def test_wrong_password(
 
 @pytest.mark.parametrize("behaviour", WrongKey)
 @pytest.mark.parametrize("policy", [0, AUTHENTICATED | ENCRYPTED])
-async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy: int) -> None:
+async def test_wrong_encryption_key(behaviour: WrongKey, policy: int) -> None:
     meter = ciphered(wrong_key=behaviour, policy=policy)
     errors: dict[WrongKey, type[MeterError]] = {
         WrongKey.EXCEPTION: WrongKeysError,
@@ -88,7 +82,7 @@ async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy:
         WrongKey.ERROR: WrongKeysError,
         WrongKey.SILENCE: MeterSilentError,
     }
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         counter = MemoryCounter()
         client = gmac_client(line, counter, keys=Keys(WRONG_KEY, AUTHENTICATION_KEY))
         with pytest.raises(errors[behaviour]):
@@ -97,9 +91,9 @@ async def test_wrong_encryption_key(tmp_path: Path, behaviour: WrongKey, policy:
 
 
 @pytest.mark.parametrize("behaviour", [WrongKey.EXCEPTION, WrongKey.ERROR])
-async def test_wrong_authentication_key(tmp_path: Path, behaviour: WrongKey) -> None:
+async def test_wrong_authentication_key(behaviour: WrongKey) -> None:
     meter = ciphered(wrong_key=behaviour)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         counter = MemoryCounter()
         client = gmac_client(line, counter, keys=Keys(ENCRYPTION_KEY, WRONG_KEY))
         with pytest.raises(WrongAuthenticationKeyError):
@@ -108,9 +102,9 @@ async def test_wrong_authentication_key(tmp_path: Path, behaviour: WrongKey) -> 
 
 
 @pytest.mark.parametrize("protection", [Protection.NONE, Protection.BOTH])
-async def test_system_title_that_is_not_told(tmp_path: Path, protection: Protection) -> None:
+async def test_system_title_that_is_not_told(protection: Protection) -> None:
     meter = ciphered(tells_title=False)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         counter = MemoryCounter()
         with pytest.raises(AssociationError, match="system title"):
             await gmac_client(line, counter, protection=protection).read()
@@ -118,22 +112,22 @@ async def test_system_title_that_is_not_told(tmp_path: Path, protection: Protect
         await works(gmac_client(line, counter, protection=protection))
 
 
-async def test_short_names(tmp_path: Path) -> None:
-    async with plugged_in(tmp_path, DlmsMeter(answered_context=2)) as line:
+async def test_short_names() -> None:
+    async with plugged_in(DlmsMeter(answered_context=2)) as line:
         with pytest.raises(AssociationError, match="short names"):
             await client_at(line).read()
 
 
-async def test_stale_counter(tmp_path: Path) -> None:
+async def test_stale_counter() -> None:
     # The meter tells no counter, but knows one that is far ahead.
     meter = ciphered(client_counter=5000, public_client=None)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         await works(gmac_client(line))
 
 
-async def test_counter_that_is_never_taken(tmp_path: Path) -> None:
+async def test_counter_that_is_never_taken() -> None:
     meter = ciphered(faults=Faults(stale_counters=ALWAYS))
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = gmac_client(line)
         with pytest.raises(InvocationCounterError):
             await client.read()
@@ -142,25 +136,25 @@ async def test_counter_that_is_never_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-async def test_address(tmp_path: Path, refuses: bool) -> None:
+async def test_address(refuses: bool) -> None:
     meter = DlmsMeter(refuses_other_addresses=refuses)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, logical_device=5)
         with pytest.raises(AddressError if refuses else MeterSilentError):
             await client.read()
         await works(client_at(line))
 
 
-async def test_address_after_the_sign_on(tmp_path: Path) -> None:
+async def test_address_after_the_sign_on() -> None:
     meter = DlmsMeter(transport=Transport.MODE_E)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         with pytest.raises(AddressError):
             await client_at(line, logical_device=5).read()
 
 
-async def test_other_mechanism(tmp_path: Path) -> None:
+async def test_other_mechanism() -> None:
     meter = DlmsMeter(mechanism=Mechanism.SHA1, secret=PASSWORD)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line)
         for _ in range(2):
             with pytest.raises(AssociationError, match="authentication"):
@@ -187,11 +181,9 @@ async def test_other_mechanism(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("keys", [False, True])
-async def test_faults(
-    tmp_path: Path, faults: dict[str, int], error: type[MeterError] | None, keys: bool
-) -> None:
+async def test_faults(faults: dict[str, int], error: type[MeterError] | None, keys: bool) -> None:
     meter = ciphered() if keys else DlmsMeter()
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = (gmac_client if keys else client_at)(line)
         await works(client)
         meter.faults = Faults(**faults)
@@ -207,9 +199,9 @@ async def test_faults(
 
 
 @pytest.mark.parametrize("transport", [Transport.HDLC, Transport.WRAPPER])
-async def test_unplugged(tmp_path: Path, transport: Transport) -> None:
+async def test_unplugged(transport: Transport) -> None:
     meter = DlmsMeter(transport=transport, reaction_time=0.05)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = client_at(line, transport=settings.Transport(transport.value))
         await works(client)
         reading = asyncio.create_task(client.read())
@@ -223,9 +215,9 @@ async def test_unplugged(tmp_path: Path, transport: Transport) -> None:
         await works(client)
 
 
-async def test_cancelled(tmp_path: Path) -> None:
+async def test_cancelled() -> None:
     meter = ciphered(reaction_time=0.02)
-    async with plugged_in(tmp_path, meter) as line:
+    async with plugged_in(meter) as line:
         client = gmac_client(line)
         for delay in (0.01, 0.05, 0.1, 0.15, 0.2, 0.3):
             reading = asyncio.create_task(client.read())

@@ -1,9 +1,11 @@
 """A client of a few lines, over a wrapper or HDLC, with all its freedom to err."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+
+from serialx import open_serial_connection
 
 from simulator.dlms import DlmsMeter, Transport, axdr, hdlc, serve
 from simulator.dlms.axdr import Data
@@ -11,7 +13,7 @@ from simulator.dlms.ciphering import Keys, protect, unprotect
 from simulator.dlms.hdlc import Deframer, Frame
 from simulator.dlms.obis import logical_name
 from simulator.dlms.wrapper import Message, Unwrapper
-from simulator.tcp import TcpLine
+from simulator.memory import MemoryBridge
 
 TITLE = b"PRB\x00\x00\x00\x00\x01"
 #: What the probe asks for: general protection, blocks, lists, get, selection, action.
@@ -238,14 +240,21 @@ class Probe:
 
 
 @asynccontextmanager
-async def probed(meter: DlmsMeter, client: int = 1) -> AsyncIterator[Probe]:
-    """Let a meter answer at a port of this machine, and connect."""
-    async with TcpLine() as line:
+async def at_a_bridge(meter: DlmsMeter) -> AsyncGenerator[MemoryBridge]:
+    """Let a meter answer at a bridge."""
+    async with MemoryBridge() as line:
         serving = asyncio.create_task(serve(line, meter))
-        reader, writer = await asyncio.open_connection(line.host, line.port)
-        yield Probe(reader, writer, client, hdlc=meter.transport is Transport.HDLC)
-        writer.close()
+        yield line
         assert not serving.done(), serving.result()
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await serving
+
+
+@asynccontextmanager
+async def probed(meter: DlmsMeter, client: int = 1) -> AsyncGenerator[Probe]:
+    """Let a meter answer at a bridge, and connect."""
+    async with at_a_bridge(meter) as line:
+        reader, writer = await open_serial_connection(line.url, baudrate=9600)
+        yield Probe(reader, writer, client, hdlc=meter.transport is Transport.HDLC)
+        writer.close()

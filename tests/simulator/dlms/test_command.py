@@ -10,8 +10,11 @@ from simulator.__main__ import main
 from simulator.dlms import hdlc
 from simulator.dlms.hdlc import Deframer, Frame
 from tests.simulator.test_command_line import ROOT, listen
+from tests.waiting import DEADLINE
 
 KEY = "000102030405060708090a0b0c0d0e0f"
+
+a_process = pytest.mark.real_time("the simulator is a process")
 
 
 def simulate(path: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -24,6 +27,7 @@ def simulate(path: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@a_process
 def test_meter_that_is_asked(tmp_path: Path) -> None:
     path = tmp_path / "meter"
     process = simulate(path, "--serial", "42", "--address", "3", "--address-size", "2")
@@ -38,9 +42,10 @@ def test_meter_that_is_asked(tmp_path: Path) -> None:
             pass
     assert (frames[0].source, frames[0].control) == (address, hdlc.UA | hdlc.POLL)
     process.terminate()
-    assert process.communicate(timeout=5) == ("", "")
+    assert process.communicate(timeout=DEADLINE) == ("", "")
 
 
+@a_process
 def test_meter_that_pushes(tmp_path: Path) -> None:
     path = tmp_path / "meter"
     process = simulate(
@@ -54,7 +59,7 @@ def test_meter_that_pushes(tmp_path: Path) -> None:
     assert {frame.segmented for frame in frames} == {False, True}
     assert any(frame.information.startswith(hdlc.LLC_RESPONSE + b"\xdb") for frame in frames)
     process.terminate()
-    assert process.communicate(timeout=5) == ("", "")
+    assert process.communicate(timeout=DEADLINE) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Meters on a port of this machine."""
+"""Meters at a bridge in the network."""
 
 import asyncio
-from contextlib import suppress
 
 import pytest
+from serialx import open_serial_connection
 
 from simulator.dlms import (
     DlmsMeter,
@@ -13,17 +13,10 @@ from simulator.dlms import (
     Transport,
     axdr,
     hdlc,
-    serve,
 )
 from simulator.dlms.ciphering import protect
 from simulator.dlms.hdlc import Deframer, Frame
-from simulator.tcp import TcpLine
-from tests.simulator.dlms.probe import TITLE, aarq, get, initiate_request, probed
-
-pytestmark = [
-    pytest.mark.usefixtures("socket_enabled"),
-    pytest.mark.real_time("it has a pseudo-terminal"),
-]
+from tests.simulator.dlms.probe import TITLE, aarq, at_a_bridge, get, initiate_request, probed
 
 TOTAL = "1-0:1.8.0*255"
 NOON = 1_790_000_000
@@ -71,23 +64,19 @@ async def test_enciphered(transport: Transport, tag: int) -> None:
 
 async def test_wrapper_of_another_device_and_of_a_new_connection() -> None:
     meter = meter_of_noon(Transport.WRAPPER)
-    async with TcpLine() as line:
-        serving = asyncio.create_task(serve(line, meter))
+    async with at_a_bridge(meter) as line:
         for _ in range(2):
-            _, writer = await asyncio.open_connection(line.host, line.port)
+            _, writer = await open_serial_connection(line.url, baudrate=9600)
             # Half a message, of which the rest never comes.
             writer.write(bytes.fromhex("000100010001002060"))
             await asyncio.sleep(0.01)
             writer.close()
             await asyncio.sleep(0.01)
-        reader, writer = await asyncio.open_connection(line.host, line.port)
+        reader, writer = await open_serial_connection(line.url, baudrate=9600)
         writer.write(bytes.fromhex("0001000100090002c001"))
         writer.write(bytes.fromhex("0001000100010002c001"))
         assert (await reader.read(100)).hex() == "0001000100010003d80101"
         writer.close()
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
     assert meter.count("other address") == 1
 
 
@@ -152,10 +141,9 @@ async def test_inactivity() -> None:
 
 async def test_echo() -> None:
     meter = meter_of_noon(Transport.HDLC)
-    async with TcpLine() as line:
+    async with at_a_bridge(meter) as line:
         line.echo = True
-        serving = asyncio.create_task(serve(line, meter))
-        reader, writer = await asyncio.open_connection(line.host, line.port)
+        reader, writer = await open_serial_connection(line.url, baudrate=9600)
         snrm = Frame(b"\x03", b"\x03", hdlc.SNRM | hdlc.POLL).to_bytes()
         writer.write(snrm)
         data = b""
@@ -163,6 +151,3 @@ async def test_echo() -> None:
             data += await reader.read(100)
         assert [frame.control for frame in frames] == [0x93, 0x73]
         writer.close()
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
