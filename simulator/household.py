@@ -83,6 +83,7 @@ class Household:
         self.heat_pump = heat_pump
         self.utc_offset = utc_offset
 
+    @lru_cache(maxsize=64)  # noqa: B019  a house lives as long as its process
     def energy(self, time: int) -> Energy:
         """Return the energy up to the beginning of a second since 1970."""
         day, second = divmod(time + self.utc_offset, SECONDS_PER_DAY)
@@ -130,7 +131,7 @@ class Household:
             frequency=round(5000 + 2 * math.sin(time / 300) + random.gauss(0, 0.5)),
         )
 
-    @lru_cache(maxsize=2)  # noqa: B019  a house lives as long as its process
+    @lru_cache(maxsize=2)  # noqa: B019  likewise
     def _seconds(self, day: int, minute: int) -> list[Phases]:
         """Return the power in each second of a minute, which has the minute's mean.
 
