@@ -2,6 +2,8 @@
 
 import asyncio
 from pathlib import Path
+import subprocess
+import sys
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -161,3 +163,27 @@ async def test_removed_entry_leaves_nothing(
     assert not ir.async_get(hass).issues
     assert f"{DOMAIN}.{meter.entry.entry_id}" not in hass_storage
     assert not meter.client.is_open
+
+
+def test_clients_are_created_without_an_import() -> None:
+    """They are created in the event loop, where no import may read files."""
+    code = """if True:
+        import sys
+        import custom_components.onemeter
+        from custom_components.onemeter.meter import Protocol
+        from custom_components.onemeter.meter.blink.constant import ImpulseConstant
+        from custom_components.onemeter.meter.blink.counter import ImpulseCounter
+        from custom_components.onemeter.meter.clients import (
+            create_polled_client,
+            create_pushed_client,
+        )
+
+        counter = ImpulseCounter(ImpulseConstant.per_kwh(1000))
+        before = set(sys.modules)
+        for protocol in Protocol:
+            create_pushed_client(protocol, "/dev/ttyUSB0", counter=counter)
+        for protocol in (Protocol.IEC62056, Protocol.DLMS):
+            create_polled_client(protocol, "/dev/ttyUSB0")
+        assert before == set(sys.modules), set(sys.modules) - before
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

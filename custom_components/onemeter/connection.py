@@ -45,6 +45,10 @@ from .meter import (
     PushedClient,
 )
 from .meter.clients import create_polled_client, create_pushed_client
+from .meter.dlms import (  # noqa: F401  imported now: clients are created in the event loop
+    client,
+    push_client,
+)
 from .meter.dlms.settings import (
     PUBLIC_CLIENT,
     TRUSTED_CLIENT,

@@ -50,3 +50,27 @@ def test_stands_alone_and_decodes_without_the_port() -> None:
         "import meter.clients; assert 'homeassistant' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=LIBRARY.parent)
+
+
+def test_only_clients_of_dlms_import_dlms_and_cryptography() -> None:
+    """The others run where there is no cryptography."""
+    code = """if True:
+        import sys
+        from meter import Protocol
+        from meter.blink.constant import ImpulseConstant
+        from meter.blink.counter import ImpulseCounter
+        from meter.clients import create_polled_client, create_pushed_client
+
+        def imported():
+            return [name for name in sys.modules if name.startswith(("meter.dlms", "cryptography"))]
+
+        counter = ImpulseCounter(ImpulseConstant.per_kwh(1000))
+        create_pushed_client(Protocol.SML, "/dev/ttyUSB0")
+        create_pushed_client(Protocol.IEC62056, "/dev/ttyUSB0")
+        create_pushed_client(Protocol.BLINK, "/dev/ttyUSB0", counter=counter)
+        create_polled_client(Protocol.IEC62056, "/dev/ttyUSB0")
+        assert not imported(), imported()
+        create_polled_client(Protocol.DLMS, "/dev/ttyUSB0")
+        assert imported()
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=LIBRARY.parent)

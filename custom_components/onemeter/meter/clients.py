@@ -1,19 +1,22 @@
 """How the client of each protocol is made."""
+# ruff: noqa: PLC0415  DLMS is imported when it is needed: the other protocols need no cryptography
+
+from typing import TYPE_CHECKING
 
 from .blink.client import BlinkClient
 from .blink.counter import ImpulseCounter
 from .blink.settings import BlinkSettings
 from .client import PolledClient, PushedClient
-from .dlms.client import DlmsClient
-from .dlms.counters import InvocationCounter
-from .dlms.push_client import DlmsPushClient
-from .dlms.settings import DlmsSettings, Keys
 from .iec62056.client import Iec62056Client
 from .iec62056.push import Iec62056PushClient
 from .iec62056.settings import SignOn
 from .line import LineSettings
 from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
 from .sml.client import SmlClient
+
+if TYPE_CHECKING:
+    from .dlms.counters import InvocationCounter
+    from .dlms.settings import DlmsSettings, Keys
 
 
 def create_pushed_client(
@@ -33,10 +36,14 @@ def create_pushed_client(
             return SmlClient(url, line)
         case Protocol.IEC62056, None:
             return Iec62056PushClient(url, line)
-        case Protocol.DLMS, Keys() | None:
-            return DlmsPushClient(url, line, settings or Keys())
         case Protocol.BLINK, BlinkSettings() | None if counter is not None:
             return BlinkClient(url, line, counter, settings or BlinkSettings())
+        case Protocol.DLMS, _:
+            from .dlms.push_client import DlmsPushClient
+            from .dlms.settings import Keys
+
+            if settings is None or isinstance(settings, Keys):
+                return DlmsPushClient(url, line, settings or Keys())
     raise ValueError(f"{protocol} is not listened to like this")
 
 
@@ -55,6 +62,10 @@ def create_polled_client(
     match protocol, settings:
         case Protocol.IEC62056, SignOn() | None if line is not None:
             return Iec62056Client(url, line, settings or SignOn())
-        case Protocol.DLMS, DlmsSettings() | None if line is not None:
-            return DlmsClient(url, line, settings or DlmsSettings(), counter)
+        case Protocol.DLMS, _ if line is not None:
+            from .dlms.client import DlmsClient
+            from .dlms.settings import DlmsSettings
+
+            if settings is None or isinstance(settings, DlmsSettings):
+                return DlmsClient(url, line, settings or DlmsSettings(), counter)
     raise ValueError(f"{protocol} is not polled like this")
