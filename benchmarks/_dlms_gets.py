@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from itertools import count
+from itertools import count, product
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 from statistics import median
 import time
@@ -30,14 +30,14 @@ from meter.port import Port
 
 from benchmarks._dlms_meter import running, simulated_meter
 from benchmarks._dlms_peers import GuruxClient, attribute, dlms_cosem_client
-from benchmarks._measure import row
+from benchmarks._measure import amount, row
 from simulator.dlms import DlmsMeter, Mechanism, Transport
 from simulator.dlms.obis import logical_name
 
 _HOST: Final = "127.0.0.1"
-_ROUNDS: Final = 7
-_GETS: Final = 300
-_POLLS: Final = 60
+_ROUNDS: Final = amount(7, quick=1)
+_GETS: Final = amount(300, quick=3)
+_POLLS: Final = amount(60, quick=10)
 #: Nothing waits for a line: this is a network.
 _SPEED: Final = 1_000_000_000
 _TITLE: Final = b"ONM\0\0\0\0\1"
@@ -45,6 +45,11 @@ _REGISTER: Final = 3
 _CODES: Final = (
     *("1-0:1.8.0*255", "1-0:2.8.0*255", "1-0:16.7.0*255"),
     *(f"1-0:{quantity}.7.0*255" for quantity in (32, 52, 72, 31, 51, 71, 14)),
+)
+#: Those that are measured; in a quick run each client and each mechanism once.
+_CONNECTIONS: Final = amount(
+    tuple(product((Transport.WRAPPER, Transport.HDLC), (Mechanism.LLS, Mechanism.GMAC))),
+    quick=((Transport.WRAPPER, Mechanism.LLS), (Transport.HDLC, Mechanism.GMAC)),
 )
 #: Counters rise for ever in one process; each client gets a span of its own.
 _counters = count(10_000, 10_000)
@@ -75,29 +80,28 @@ def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
     print(f"\nA register’s value, in a reading of {len(_CODES)} by our client: CPU time, median")
     print(f"of {_ROUNDS} rounds by turns; by a GET of ours and of the peers")
     found = {}
-    for transport in (Transport.WRAPPER, Transport.HDLC):
-        for mechanism in (Mechanism.LLS, Mechanism.GMAC):
-            clients = {
-                "ours": _our_reading,
-                "a GET": _ours,
-                "gurux": _gurux,
-                "a port": _bare_port,
-                "a socket": _bare_socket,
-            }
-            # It looks for flags in HDLC, and dies of the first that is in a checksum.
-            if transport is Transport.WRAPPER:
-                clients["dlms-cosem"] = _dlms_cosem
-            meter = simulated_meter(transport, mechanism)
-            with running(transport, mechanism) as port:
-                rounds = [
-                    {name: client(meter, port) for name, client in clients.items()}
-                    for _ in range(_ROUNDS)
-                ]
-            whole = {name: median(each[name] for each in rounds) * 1e6 for name in clients}
-            bare = f"a port alone {whole.pop('a port'):.0f}, a socket {whole.pop('a socket'):.0f}"
-            print(row(f"{transport}, {mechanism.name}", whole, "µs"), f"  {bare}")
-            del whole["a GET"]
-            found[transport, mechanism] = whole
+    for transport, mechanism in _CONNECTIONS:
+        clients = {
+            "ours": _our_reading,
+            "a GET": _ours,
+            "gurux": _gurux,
+            "a port": _bare_port,
+            "a socket": _bare_socket,
+        }
+        # It looks for flags in HDLC, and dies of the first that is in a checksum.
+        if transport is Transport.WRAPPER:
+            clients["dlms-cosem"] = _dlms_cosem
+        meter = simulated_meter(transport, mechanism)
+        with running(transport, mechanism) as port:
+            rounds = [
+                {name: client(meter, port) for name, client in clients.items()}
+                for _ in range(_ROUNDS)
+            ]
+        whole = {name: median(each[name] for each in rounds) * 1e6 for name in clients}
+        bare = f"a port alone {whole.pop('a port'):.0f}, a socket {whole.pop('a socket'):.0f}"
+        print(row(f"{transport}, {mechanism.name}", whole, "µs"), f"  {bare}")
+        del whole["a GET"]
+        found[transport, mechanism] = whole
     return found
 
 

@@ -13,6 +13,7 @@ KEYS: Final = Keys(bytes(range(16)), bytes(range(0xD0, 0xE0)))
 _TITLE: Final = b"DMO\0\0\xbc\x61\x4e"
 _COUNTER: Final = 1_000_000
 NOON: Final = 1_790_000_000
+_REGISTERS: Final = Registers()
 
 _DATA_NOTIFICATION: Final = 0x0F
 _GENERAL_GLO: Final = 0xDB
@@ -39,8 +40,7 @@ class Telegram:
 
 def aidon(time: int = NOON) -> Telegram:
     """Return structures of code, value, scaler and unit in an array (layout a), in one frame."""
-    meter = Registers()
-    numbers = meter.numbers(time)
+    numbers = _REGISTERS.numbers(time)
     clock = axdr.structure(axdr.octets(logical_name("0-0:1.0.0*255")), _clock(time))
     elements = [clock]
     for code in (
@@ -78,7 +78,7 @@ def kaifa_in_order(time: int = NOON) -> Telegram:
 
 def _kaifa_list(time: int) -> tuple[bytes, int]:
     """Return the list, and how many registers are in it."""
-    numbers = Registers().numbers(time)
+    numbers = _REGISTERS.numbers(time)
     energies = [axdr.u32(numbers[code]) for code in _momentary(1, 2, 3, 4)]
     currents = [axdr.u32(numbers[code] * 10) for code in _momentary(31, 51, 71)]
     voltages = [axdr.u32(numbers[code]) for code in _momentary(32, 52, 72)]
@@ -102,7 +102,7 @@ def kamstrup(time: int = NOON) -> Telegram:
         **dict.fromkeys((f"1-1:{c}.7.0*255" for c in (22, 42, 62)), axdr.u32),
         **dict.fromkeys((f"1-1:{c}.8.0*255" for c in (22, 42, 62, 21, 41, 61)), axdr.u32),
     }
-    numbers = Registers().numbers(time)
+    numbers = _REGISTERS.numbers(time)
     elements = [axdr.visible("Kamstrup_V0001")]
     for code, encode in quantities.items():
         name = axdr.octets(logical_name(code))
@@ -116,7 +116,7 @@ def kamstrup(time: int = NOON) -> Telegram:
 
 def e450(time: int = NOON) -> Telegram:
     """Return time, codes and values, encrypted, in general blocks of a frame each."""
-    numbers = Registers().numbers(time)
+    numbers = _REGISTERS.numbers(time)
     codes = (
         *("1-0:1.8.0*255", "1-0:1.8.1*255", "1-0:1.8.2*255", "1-0:1.7.0*255"),
         *("1-0:2.8.0*255", "1-0:2.8.1*255", "1-0:2.8.2*255", "1-0:2.7.0*255"),

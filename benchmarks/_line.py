@@ -2,34 +2,35 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import Executor
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
-from selectors import SelectorKey, SelectSelector
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any, override
 
 from meter import PolledClient, Protocol
 from meter.clients import create_polled_client
 
+from benchmarks._measure import amount
 from benchmarks._readouts import household_lines, readout
+from simulator.clock import SimulatedClockLoop
 from simulator.iec62056 import Iec62056Meter, serve
+from simulator.line import Line
+from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 
-_SIZES = (215, 1200, 4600)
+_SIZES = amount((215, 1200, 4600), quick=(215,))
 #: Reaction times in seconds, by the manufacturer's letters that announce them.
-_REACTION_TIMES = {"DMO": 0.2, "DMo": 0.02}
-_RUNS = 5
+_REACTION_TIMES = amount({"DMO": 0.2, "DMo": 0.02}, quick={"DMo": 0.02})
+_RUNS = amount(5, quick=1)
 _TARGET_EXCESS = 0.15
 
 _REGISTERS = ("1.8.0", "2.8.0")
-_POLLS = 20
+_POLLS = amount(20, quick=1)
 _TARGET_POLL = 0.6
 
-#: Seconds of a long session and from one poll to the next, by a clock that is not ours.
-_LONG = 3660.0
+#: Of a session of over an hour on the simulated clock, and the seconds from one to the next.
+_MANY_POLLS = amount(3660, quick=60)
 _INTERVAL = 1.0
 
 _BITS_PER_CHARACTER = 10
@@ -60,20 +61,20 @@ def measure_readouts() -> list[str]:
 
 def measure_live_registers() -> list[str]:
     """Print how long two registers take in a session; return the targets that were missed."""
-    polls, _ = asyncio.run(_watch(0, lambda polls, _: polls == _POLLS))
+    polls, _ = asyncio.run(_watch(plugged_in, 0, _POLLS))
     print(f"\n{len(_REGISTERS)} live registers in one session at {_SPEED} baud")
     print(f"  {_POLLS} polls: median {median(polls):.3f} s, longest {max(polls):.3f} s")
     missed = []
     if max(polls) > _TARGET_POLL:
         missed.append(f"a poll: {max(polls):.2f} s, not {_TARGET_POLL}")
-    with asyncio.Runner(loop_factory=HurryingLoop) as runner:
-        polls, sessions = runner.run(_watch(_INTERVAL, lambda _, seconds: seconds > _LONG))
+    with asyncio.Runner(loop_factory=SimulatedClockLoop) as runner:
+        polls, sessions = runner.run(_watch(_simulated, _INTERVAL, _MANY_POLLS))
     print(
-        f"  by a clock that does not wait: {len(polls)} polls in {sum(polls):.0f} s and "
-        f"{sessions} session, longest interval {max(polls):.3f} s"
+        f"  on a simulated clock: {len(polls)} polls in {sum(polls):.0f} s and {sessions} session, "
+        f"longest interval {max(polls):.3f} s"
     )
     if sessions != 1:
-        missed.append(f"{sessions} sessions in {_LONG:.0f} s, not one")
+        raise RuntimeError(f"{_MANY_POLLS} polls took {sessions} sessions")
     return missed
 
 
@@ -103,97 +104,54 @@ async def _durations(data: bytes) -> list[float]:
 
 
 async def _watch(
-    interval: float, is_enough: Callable[[int, float], bool]
+    plug_in: Callable[[Iec62056Meter], AbstractAsyncContextManager[Line]],
+    interval: float,
+    polls: int,
 ) -> tuple[list[float], int]:
-    """Watch registers until there are enough polls, or enough seconds have passed.
+    """Watch registers for so many polls.
 
     Returns the seconds from each poll to the next, and how many sessions that took.
     """
     loop = asyncio.get_running_loop()
     meter = Iec62056Meter()
     times = []
-    async with plugged_in(meter) as line:
-        client = _client(line)
-        await client.read()
-        async with aclosing(client.watch(_REGISTERS, interval)) as readings:
-            async for _ in readings:
-                times.append(loop.time())
-                if is_enough(len(times) - 1, times[-1] - times[0]):
-                    break
+    async with (
+        plug_in(meter) as line,
+        aclosing(_client(line).watch(_REGISTERS, interval)) as readings,
+    ):
+        async for _ in readings:
+            times.append(loop.time())
+            if len(times) > polls:
+                break
     return [after - before for before, after in pairwise(times)], meter.count("session")
 
 
-def _client(line: PtyLine) -> PolledClient:
+def _client(line: Line) -> PolledClient:
     return create_polled_client(Protocol.IEC62056, line.url)
 
 
 @asynccontextmanager
-async def plugged_in(meter: Iec62056Meter) -> AsyncGenerator[PtyLine]:
+async def plugged_in(meter: Iec62056Meter) -> AsyncGenerator[Line]:
     """Put a meter up at a pseudo-terminal."""
     with TemporaryDirectory() as folder:
-        async with PtyLine(Path(folder, "head"), meter.start_baudrate) as line:
-            task = asyncio.ensure_future(serve(line, meter))
-            try:
-                yield line
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        line = PtyLine(Path(folder, "head"), meter.start_baudrate)
+        async with line, _serving(line, meter):
+            yield line
 
 
-class HurryingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock goes on by itself while there is nothing to do.
-
-    Both the meter and its reader live by this clock, so that an hour takes less than a minute.
-    """
-
-    def __init__(self) -> None:
-        """Begin at zero."""
-        self._passed = 0.0
-        self._elsewhere = 0
-        super().__init__(_HurryingSelector(self))
-
-    @override
-    def time(self) -> float:
-        return self._passed
-
-    @override
-    def run_in_executor[*Arguments, Result](
-        self,
-        executor: Executor | None,
-        func: Callable[[*Arguments], Result],
-        *args: *Arguments,
-    ) -> asyncio.Future[Result]:
-        self._elsewhere += 1
-        future = super().run_in_executor(executor, func, *args)
-        future.add_done_callback(self._returned)
-        return future
-
-    def _returned(self, _: asyncio.Future[Any]) -> None:
-        self._elsewhere -= 1
-
-    def pass_time(self, seconds: float) -> None:
-        """Let the clock go on, unless a thread is still at work."""
-        if not self._elsewhere:
-            self._passed += seconds
+@asynccontextmanager
+async def _simulated(meter: Iec62056Meter) -> AsyncGenerator[Line]:
+    """Put a meter up at a line on the simulated clock."""
+    async with MemoryLine(meter.start_baudrate) as line, _serving(line, meter):
+        yield line
 
 
-class _HurryingSelector(SelectSelector):
-    """Waits only as long as the kernel may need to hand bytes on."""
-
-    _PATIENCE = 0.0001
-    #: Most seconds that pass at once, lest a deadline passes before the bytes have come.
-    _STEP = 0.02
-
-    def __init__(self, loop: HurryingLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    @override
-    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
-        events = super().select(self._PATIENCE)
-        if not events:
-            self._loop.pass_time(min(timeout, self._STEP))
-        return events
+@asynccontextmanager
+async def _serving(line: Line, meter: Iec62056Meter) -> AsyncGenerator[None]:
+    task = asyncio.ensure_future(serve(line, meter))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,24 +1,66 @@
 """What the benchmarks measure with: CPU time by turns, and the callbacks of an event loop."""
 
+from argparse import ArgumentParser
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 import itertools
+import logging
 import os
+import platform
+import sys
 from threading import Event, Thread
 import time
 import tty
+from typing import Final
 from unittest.mock import patch
 
 from meter import Protocol
 from meter.clients import create_pushed_client
 
 type Chunks = Sequence[bytes]
+#: A part of a benchmark: prints its figures, returns what it missed or what went wrong.
+type Part = Callable[[], Iterable[str]]
 
-ROUNDS = 7
+_QUICK: Final = "--quick"
+
+
+def amount[T](full: T, *, quick: T) -> T:
+    """Return how much of something is measured: in a full run, or in a quick one."""
+    return quick if _QUICK in sys.argv else full
+
+
+ROUNDS = amount(7, quick=1)
 #: Telegrams that an event loop reads while its callbacks are timed.
-_TELEGRAMS = 3000
+_TELEGRAMS = amount(3000, quick=30)
 _CALLBACK_TARGET_MS = 2
+
+
+def run(measurements: Iterable[Part], checks: Iterable[Part] = ()) -> int:
+    """Run the parts of a benchmark; return the exit status of its process.
+
+    Measurements return the targets that they missed, which do not count in a quick run; checks
+    return what does not work.
+    """
+    parser = ArgumentParser(prog="scripts/benchmark NAME", allow_abbrev=False)
+    parser.add_argument(
+        _QUICK, action="store_true", help="run every part once, only to see that it works"
+    )
+    is_quick = parser.parse_args().quick
+    logging.disable()
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}; "
+        f"CPU time, least of {ROUNDS} rounds where nothing else is said"
+    )
+    missed = [target for measure in measurements for target in measure()]
+    failed = [failure for check in checks for failure in check()]
+    if is_quick:
+        print("\nA quick run shows only that every part works: its figures mean nothing.")
+    else:
+        print("\nTargets:", "; ".join(missed) or "all met")
+    if failed:
+        print("Failed:", "; ".join(failed))
+    return bool(failed or (missed and not is_quick))
 
 
 def cut(data: bytes, size: int) -> Chunks:

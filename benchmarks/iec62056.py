@@ -6,10 +6,8 @@ dsmr-parser with what its list of codes knows. iec62056-21 checks the checksum a
 
 from collections.abc import Callable, Mapping
 from functools import partial
-import logging
 import os
 from pathlib import Path
-import platform
 from random import Random
 import sys
 import time
@@ -22,15 +20,24 @@ from meter.iec62056 import Iec62056Decoder
 
 from benchmarks._foreign import check_foreign_client
 from benchmarks._line import measure_live_registers, measure_readouts
-from benchmarks._measure import ROUNDS, Chunks, cpu_seconds, cut, measure_callbacks, row
+from benchmarks._measure import (
+    ROUNDS,
+    Chunks,
+    amount,
+    cpu_seconds,
+    cut,
+    measure_callbacks,
+    row,
+    run,
+)
 from benchmarks._readouts import household_lines, industry_lines, p1_telegram, readout
 from simulator.iec62056 import Iec62056Meter, Mode
 from simulator.iec62056.encoder import with_even_parity
 
 NOON = 1_790_000_000
-TELEGRAMS = 200
+TELEGRAMS = amount(200, quick=10)
 #: Rounds for what takes only microseconds, in which whatever else the machine does shows.
-SHORT_ROUNDS = 50
+SHORT_ROUNDS = amount(50, quick=1)
 SIZES = {"small": 215, "large": 16_601}
 CAPTURES = {"large": "iec62056/amateusz_kohler.bin", "P1": "iec62056/dsmr_v5.bin"}
 
@@ -38,6 +45,7 @@ CAPTURES = {"large": "iec62056/amateusz_kohler.bin", "P1": "iec62056/dsmr_v5.bin
 READOUT_TARGET = 2
 #: How many times faster than dsmr-parser we want to be.
 P1_TARGET = 4
+GARBAGE_KIB = amount(64, quick=4)
 GARBAGE_TARGET_NS = 1000
 FEED_TARGET_MS = 2
 
@@ -75,7 +83,7 @@ def recorded(name: str) -> dict[str, bytes]:
 
 def microseconds(jobs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
     """Return the least CPU time of each job."""
-    seconds = cpu_seconds(jobs, rounds=SHORT_ROUNDS, times=20)
+    seconds = cpu_seconds(jobs, rounds=SHORT_ROUNDS, times=amount(20, quick=1))
     return {name: found * 1e6 for name, found in seconds.items()}
 
 
@@ -171,9 +179,10 @@ def measure_garbage() -> list[str]:
     """Print the time for a byte that is no part of a readout; return the targets missed."""
     missed = []
     print(
-        "\nWhat is no readout, 64 KiB of it: in chunks of 64, and the longest chunk of 1024 bytes"
+        f"\nWhat is no readout, {GARBAGE_KIB} KiB of it: in chunks of 64, "
+        "and the longest chunk of 1024 bytes"
     )
-    for title, data in garbage(1 << 16).items():
+    for title, data in garbage(GARBAGE_KIB << 10).items():
         seconds = cpu_seconds({"ours": partial(decode, cut(data, 64))})["ours"]
         figure = seconds / len(data) * 1e9
         longest = longest_feed(cut(data, 1024))
@@ -194,19 +203,18 @@ def pushed() -> bytes:
 
 def main() -> int:
     """Measure and print everything; return 1 if a target was missed."""
-    logging.disable()
-    print(f"Python {platform.python_version()}, {platform.machine()}; CPU time, least of {ROUNDS}")
-    missed = [
-        *compare_readouts(),
-        *compare_p1(),
-        *measure_garbage(),
-        *measure_callbacks(Protocol.IEC62056, pushed()),
-        *check_foreign_client(),
-        *measure_live_registers(),
-        *measure_readouts(),
-    ]
-    print("\nTargets:", "; ".join(missed) or "all met")
-    return bool(missed)
+    callbacks = partial(measure_callbacks, Protocol.IEC62056, pushed())
+    return run(
+        [
+            compare_readouts,
+            compare_p1,
+            measure_garbage,
+            callbacks,
+            measure_live_registers,
+            measure_readouts,
+        ],
+        checks=[check_foreign_client],
+    )
 
 
 if __name__ == "__main__":

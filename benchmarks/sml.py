@@ -7,10 +7,8 @@ checksums, decode all values. Ours makes complete readings of them, with identit
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-import logging
 import os
 from pathlib import Path
-import platform
 from random import Random
 import sys
 
@@ -20,11 +18,11 @@ from sml.asyncio import SmlSerialProtocol
 from smllib import SmlStreamReader
 from smllib.errors import CrcError
 
-from benchmarks._measure import ROUNDS, Chunks, cpu_seconds, cut, measure_callbacks, row
+from benchmarks._measure import Chunks, amount, cpu_seconds, cut, measure_callbacks, row, run
 from simulator.household import Household
 from simulator.sml.meter import SmlMeter, Style
 
-TELEGRAMS = 200
+TELEGRAMS = amount(200, quick=10)
 NOON = 1_790_000_000
 CAPTURE = "sml/smartmeter-obis__ttyUSB0-head.bin"
 
@@ -110,12 +108,12 @@ def compare_speed() -> list[str]:
     return missed
 
 
-def compare_garbage() -> None:
-    """Print the time for a byte that is no part of a telegram."""
+def compare_garbage() -> list[str]:
+    """Print the time for a byte that is no part of a telegram; there is no target for it."""
     random = Random(1)
     telegram = SmlMeter(household=Household(), style=Style.EDL).telegram(NOON)
     broken = telegram[:-1] + bytes([telegram[-1] ^ 1])
-    size = 1 << 16
+    size = amount(1 << 16, quick=1 << 12)
     print("\nWhat is no telegram, in chunks of 64 bytes")
     for title, data in {
         "noise": random.randbytes(size),
@@ -125,6 +123,7 @@ def compare_garbage() -> None:
     }.items():
         figures = {n: s / len(data) * 1e9 for n, s in decoding(cut(data, 64)).items()}
         print(row(title, figures, "ns/B"))
+    return []
 
 
 def listened_to() -> bytes:
@@ -135,13 +134,8 @@ def listened_to() -> bytes:
 
 def main() -> int:
     """Measure and print everything; return 1 if a target was missed."""
-    logging.disable()
-    print(f"Python {platform.python_version()}, {platform.machine()}; CPU time, least of {ROUNDS}")
-    missed = compare_speed()
-    compare_garbage()
-    missed += measure_callbacks(Protocol.SML, listened_to())
-    print("\nTargets:", "; ".join(missed) or "all met")
-    return bool(missed)
+    callbacks = partial(measure_callbacks, Protocol.SML, listened_to())
+    return run([compare_speed, compare_garbage, callbacks])
 
 
 if __name__ == "__main__":
