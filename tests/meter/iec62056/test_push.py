@@ -1,8 +1,7 @@
-"""The client for meters that push readouts, at a pseudo-terminal."""
+"""The client for meters that push readouts."""
 
 import asyncio
 from contextlib import aclosing
-from pathlib import Path
 
 import pytest
 
@@ -10,12 +9,12 @@ from custom_components.onemeter.meter import Protocol, Reading
 from custom_components.onemeter.meter.clients import create_pushed_client
 from custom_components.onemeter.meter.errors import MeterSilentError, UnknownDataError
 from simulator.household import Household
-from simulator.iec62056 import Checksum, Iec62056Meter, Mode, serve
-from simulator.pty import PtyLine
+from simulator.iec62056 import Checksum, Iec62056Meter, Mode
+from simulator.memory import MemoryLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+from .lines import serving
 
 
 def pushing(**options: object) -> Iec62056Meter:
@@ -23,7 +22,7 @@ def pushing(**options: object) -> Iec62056Meter:
     return Iec62056Meter(**values)  # type: ignore[arg-type]
 
 
-async def hear(line: PtyLine, count: int) -> list[Reading]:
+async def hear(line: MemoryLine, count: int) -> list[Reading]:
     client = create_pushed_client(Protocol.IEC62056, line.url)
     async with asyncio.timeout(20), aclosing(client.listen()) as readings:
         return [await anext(readings) for _ in range(count)]
@@ -31,20 +30,17 @@ async def hear(line: PtyLine, count: int) -> list[Reading]:
 
 @pytest.mark.parametrize("checksum", [Checksum.NONE, Checksum.CRC16])
 @pytest.mark.parametrize("even_parity", [True, False])
-async def test_pushed_readouts(tmp_path: Path, checksum: Checksum, even_parity: bool) -> None:
+async def test_pushed_readouts(checksum: Checksum, even_parity: bool) -> None:
     meter = pushing(checksum=checksum, even_parity=even_parity)
-    async with PtyLine(tmp_path / "head", 9600) as line:
-        task = asyncio.create_task(serve(line, meter))
+    async with MemoryLine(9600) as line, serving(line, meter):
         for reading in await hear(line, 3):
             assert reading.meter.meter_id == meter.serial
             assert reading.meter.manufacturer == "DMO"
-        task.cancel()
 
 
-async def test_another_meter_counts_from_its_second_readout_on(tmp_path: Path) -> None:
+async def test_another_meter_counts_from_its_second_readout_on() -> None:
     meter = pushing(checksum=Checksum.NONE)
-    async with PtyLine(tmp_path / "head", 9600) as line:
-        task = asyncio.create_task(serve(line, meter))
+    async with MemoryLine(9600) as line, serving(line, meter):
         client = create_pushed_client(Protocol.IEC62056, line.url)
         async with asyncio.timeout(20), aclosing(client.listen()) as readings:
             assert (await anext(readings)).meter.meter_id == meter.serial
@@ -54,11 +50,22 @@ async def test_another_meter_counts_from_its_second_readout_on(tmp_path: Path) -
                 if reading.meter.meter_id == "87654321":
                     break
             assert client.counters.other == 2
-        task.cancel()
 
 
-async def test_silence(tmp_path: Path) -> None:
-    async with PtyLine(tmp_path / "head", 9600) as line:
+async def test_rest_of_a_readout_is_held_back_too() -> None:
+    """Where a port is opened in the middle of one, nobody knows which meter it came from."""
+    meter = pushing(checksum=Checksum.NONE)
+    async with MemoryLine(9600) as line, serving(line, meter):
+        await asyncio.sleep(0.3)
+        client = create_pushed_client(Protocol.IEC62056, line.url)
+        async with asyncio.timeout(20), aclosing(client.listen()) as readings:
+            assert (await anext(readings)).meter.meter_id == meter.serial
+        # The rest, and the first whole one.
+        assert (client.counters.other, client.counters.damaged) == (2, 0)
+
+
+async def test_silence() -> None:
+    async with MemoryLine(9600) as line:
         client = create_pushed_client(Protocol.IEC62056, line.url)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5), aclosing(client.listen()) as readings:
@@ -66,8 +73,8 @@ async def test_silence(tmp_path: Path) -> None:
         assert isinstance(client.diagnose(), MeterSilentError)
 
 
-async def test_another_protocol_is_named_whatever_seemed_damaged(tmp_path: Path) -> None:
-    async with PtyLine(tmp_path / "head", 9600) as line:
+async def test_another_protocol_is_named_whatever_seemed_damaged() -> None:
+    async with MemoryLine(9600) as line:
         telegram = SmlMeter(household=Household()).telegram
         task = asyncio.create_task(push(line, telegram, interval=0.1))
         client = create_pushed_client(Protocol.IEC62056, line.url)
