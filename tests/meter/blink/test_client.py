@@ -1,4 +1,4 @@
-"""The client at a pseudo-terminal: a light that flashes, and what is made of it."""
+"""The client at a line: a light that flashes, and what is made of it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -28,10 +27,11 @@ from custom_components.onemeter.meter.errors import (
 )
 from custom_components.onemeter.meter.protocols import PUSHED_LINE
 from simulator.blink import Light, Troubles, steady
+from simulator.line import Line
+from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from tests.meter.telegrams import telegram
-
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+from tests.waiting import until
 
 LINE = PUSHED_LINE[Protocol.BLINK]
 ENERGY = Obis.parse("1-0:1.8.0")
@@ -39,8 +39,8 @@ POWER = Obis.parse("1-0:1.7.0")
 
 
 @pytest.fixture
-async def cable(tmp_path: Path) -> AsyncGenerator[PtyLine]:
-    async with PtyLine(tmp_path / "ttyMETER", 9600) as line:
+async def cable() -> AsyncGenerator[MemoryLine]:
+    async with MemoryLine(9600) as line:
         yield line
 
 
@@ -49,21 +49,13 @@ def counting(per_kwh: int = 10_000) -> ImpulseCounter:
 
 
 def client_at(
-    cable: PtyLine, counter: ImpulseCounter, settings: BlinkSettings | None = None
+    cable: Line, counter: ImpulseCounter, settings: BlinkSettings | None = None
 ) -> BlinkClient:
     return BlinkClient(cable.url, LINE, counter, settings or BlinkSettings())
 
 
-async def opened(cable: PtyLine) -> None:
-    """Wait until somebody listens who throws nothing away any more."""
-    async with asyncio.timeout(10):
-        while not cable.listened_to:  # noqa: ASYNC110  the kernel tells only when asked
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)
-
-
 async def flash(light: Light, count: int, rate: float) -> None:
-    now = time.monotonic()
+    now = asyncio.get_running_loop().time()
     await light.blink(islice(steady(rate, now), count), now)
 
 
@@ -74,17 +66,38 @@ async def listen_to(client: BlinkClient, heard: list[Reading]) -> None:
 
 
 async def hear(
-    client: BlinkClient, cable: PtyLine, light: Light, count: int, rate: float
+    client: BlinkClient, cable: Line, light: Light, count: int, rate: float
 ) -> list[Reading]:
     """Return the readings that come until all flashes are counted."""
     heard: list[Reading] = []
     listening = asyncio.create_task(listen_to(client, heard))
-    await opened(cable)
+    await until(lambda: cable.listened_to)
     await flash(light, count, rate)
+    # The last ones are taken from the port.
     await asyncio.sleep(0.1)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     return heard
+
+
+async def test_none_is_lost_and_none_is_doubled(cable: MemoryLine) -> None:
+    counter, light = counting(), Light(cable)
+    client = client_at(cable, counter)
+    heard = await hear(client, cable, light, 1200, 120)
+    check_all_counted(client, light, 1200)
+    # There is one at once, and then one each second.
+    assert len(heard) == 11
+    for reading in heard[2:]:
+        power = reading.registers[1].value
+        assert power == pytest.approx(Decimal(43_200), abs=1)
+
+
+def check_all_counted(client: BlinkClient, light: Light, count: int) -> None:
+    counter = client.counter
+    assert light.flashes == count
+    assert (counter.impulses, counter.rejected) == (count, 0)
+    assert counter.energy == 100 + Decimal(count) / 10_000
+    assert client.counters.good == client.counters.received == count
 
 
 def load() -> subprocess.Popen[bytes]:
@@ -92,62 +105,68 @@ def load() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "while True: pass"])
 
 
-async def count_all(cable: PtyLine, seconds: int) -> None:
-    """Count 120 flashes per second while another process is busy, and none is lost or doubled."""
-    counter, light = counting(), Light(cable)
-    client = client_at(cable, counter)
+async def count_all(folder: Path, seconds: int) -> None:
+    """Count 120 flashes per second while another process is busy; none is lost or doubled."""
+    counter = counting()
+    heard: list[Reading] = []
     busy = load()
     try:
-        heard = await hear(client, cable, light, 120 * seconds, 120)
+        async with PtyLine(folder / "ttyMETER", 9600) as cable:
+            light = Light(cable)
+            client = client_at(cable, counter, BlinkSettings(is_told_at_once=True))
+            listening = asyncio.create_task(listen_to(client, heard))
+            # From then on, the port throws nothing away.
+            await until(lambda: bool(heard))
+            await flash(light, 120 * seconds, 120)
+            await until(lambda: client.counters.received >= light.flashes)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
     finally:
         busy.kill()
         busy.wait()
-    assert light.flashes == 120 * seconds
-    assert (counter.impulses, counter.rejected) == (120 * seconds, 0)
-    assert counter.energy == 100 + Decimal(120 * seconds) / 10_000
-    assert client.counters.good == client.counters.received == 120 * seconds
-    assert seconds - 1 <= len(heard) <= seconds + 2
-    for reading in heard[2:-1]:
-        power = reading.get(POWER)
-        assert power is not None
-        assert isinstance(power.value, Decimal)
+    check_all_counted(client, light, 120 * seconds)
+    assert len(heard) > 1
 
 
-async def test_none_is_lost_and_none_is_doubled(cable: PtyLine) -> None:
-    await count_all(cable, 20)
+@pytest.mark.real_time("the kernel holds what a busy program reads late")
+async def test_none_is_lost_on_a_busy_computer(tmp_path: Path) -> None:
+    await count_all(tmp_path, 5)
 
 
+@pytest.mark.real_time("the kernel holds what a busy program reads late")
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-async def test_none_is_lost_and_none_is_doubled_for_long(cable: PtyLine) -> None:
-    await count_all(cable, 600)
+async def test_none_is_lost_on_a_busy_computer_for_long(tmp_path: Path) -> None:
+    await count_all(tmp_path, 600)
 
 
-async def test_readings(cable: PtyLine) -> None:
+async def test_readings(cable: MemoryLine) -> None:
     counter = counting(1000)
-    heard = await hear(client_at(cable, counter), cable, Light(cable), 11, 5)
+    heard = await hear(client_at(cable, counter), cable, Light(cable), 11, 4.6)
     first, *_, last = heard
-    assert 3 <= len(heard) <= 4
+    # With the first impulse, and then each second.
+    assert [reading.registers[0].value for reading in heard] == [
+        Decimal("100.001"),
+        Decimal("100.005"),
+        Decimal("100.010"),
+    ]
     assert (first.meter, first.time, first.raw) == (Identity(), None, b"")
     energy, power = first.registers
-    assert (energy.obis, energy.value, energy.unit) == (ENERGY, Decimal("100.001"), "kWh")
+    assert (energy.obis, energy.unit) == (ENERGY, "kWh")
     # Before the second impulse nobody knows.
     assert (power.obis, power.value, power.unit) == (POWER, None, "W")
-    energy, power = last.registers
-    assert isinstance(power.value, Decimal)
-    assert abs(power.value - 18_000) < 2000
-    assert Decimal("100.009") <= Decimal(str(energy.value)) <= Decimal("100.011")
+    assert last.registers[1].value == pytest.approx(Decimal(16_560), abs=1)
     assert counter.impulses == 11
 
 
-async def test_told_at_once(cable: PtyLine) -> None:
+async def test_told_at_once(cable: MemoryLine) -> None:
     settings = BlinkSettings(is_told_at_once=True)
     async with aclosing(client_at(cable, counting(), settings).listen()) as readings:
         reading = await anext(readings)
     assert [register.value for register in reading.registers] == [Decimal("100.0000"), None]
 
 
-async def test_export(cable: PtyLine) -> None:
+async def test_export(cable: MemoryLine) -> None:
     settings = BlinkSettings(is_export=True)
     (reading, *_) = await hear(client_at(cable, counting(), settings), cable, Light(cable), 2, 5)
     assert [str(register.obis) for register in reading.registers] == [
@@ -156,16 +175,15 @@ async def test_export(cable: PtyLine) -> None:
     ]
 
 
-async def test_power_falls_while_no_impulse_comes(cable: PtyLine) -> None:
+async def test_power_falls_while_no_impulse_comes(cable: MemoryLine) -> None:
     client = client_at(cable, counting(1000))
-    listening = client.listen()
-    async with aclosing(listening) as readings:
+    loop = asyncio.get_running_loop()
+    async with aclosing(client.listen()) as readings:
         flashing = asyncio.create_task(flash_when_opened(cable, 4, 10))
-        async with asyncio.timeout(20):
-            heard = [(await anext(readings), time.monotonic()) for _ in range(5)]
+        heard = [(await anext(readings), loop.time()) for _ in range(5)]
         await flashing
     times = [at for _, at in heard]
-    assert times[-1] - times[0] > 3.5
+    assert [round(at - times[0], 3) for at in times] == [0, 1, 2, 3, 4]
     totals = [reading.registers[0].value for reading, _ in heard]
     assert totals[1:] == [Decimal("100.004")] * 4
     powers = [reading.registers[1].value for reading, _ in heard[1:]]
@@ -173,12 +191,12 @@ async def test_power_falls_while_no_impulse_comes(cable: PtyLine) -> None:
     assert len(set(powers)) == 4
 
 
-async def flash_when_opened(cable: PtyLine, count: int, rate: float) -> None:
-    await opened(cable)
+async def flash_when_opened(cable: Line, count: int, rate: float) -> None:
+    await until(lambda: cable.listened_to)
     await flash(Light(cable), count, rate)
 
 
-async def test_bursts_jitter_and_what_nobody_sees(cable: PtyLine) -> None:
+async def test_bursts_jitter_and_what_nobody_sees(cable: MemoryLine) -> None:
     counter = counting()
     light = Light(cable, Troubles(jitter=0.001, miss=0.1, burst=7))
     await hear(client_at(cable, counter), cable, light, 300, 60)
@@ -186,7 +204,7 @@ async def test_bursts_jitter_and_what_nobody_sees(cable: PtyLine) -> None:
     assert (counter.impulses, counter.rejected) == (light.flashes, 0)
 
 
-async def test_double_flashes(cable: PtyLine) -> None:
+async def test_double_flashes(cable: MemoryLine) -> None:
     """Only while flashes are slow, one is known to be too soon; otherwise each byte counts."""
     counter = counting(1000)
     light = Light(cable, Troubles(double=0.5))
@@ -196,7 +214,7 @@ async def test_double_flashes(cable: PtyLine) -> None:
     assert (counter.impulses, counter.rejected) == (light.flashes, 0)
 
 
-async def test_long_flashes(cable: PtyLine) -> None:
+async def test_long_flashes(cable: MemoryLine) -> None:
     counter = counting(1000)
     light = Light(cable, length=0.04)
     settings = BlinkSettings(source=Source.LONG)
@@ -206,7 +224,7 @@ async def test_long_flashes(cable: PtyLine) -> None:
     assert client.counters.received == 12 * 38
 
 
-async def test_the_total_outlives_the_port(cable: PtyLine) -> None:
+async def test_the_total_outlives_the_port(cable: MemoryLine) -> None:
     counter = counting(1000)
     client = client_at(cable, counter)
 
@@ -226,7 +244,7 @@ async def test_the_total_outlives_the_port(cable: PtyLine) -> None:
     await cable.open()
     await hear(client, cable, Light(cable), 3, 10)
     assert (counter.impulses, client.counters.good) == (8, 8)
-    assert counter.missed >= 4
+    assert 4 <= counter.missed <= 5
 
 
 async def test_no_port(tmp_path: Path) -> None:
@@ -235,7 +253,7 @@ async def test_no_port(tmp_path: Path) -> None:
         await anext(client.listen())
 
 
-async def test_silence(cable: PtyLine) -> None:
+async def test_silence(cable: MemoryLine) -> None:
     client = client_at(cable, counting())
     assert await hear(client, cable, Light(cable), 0, 1) == []
     diagnosis = client.diagnose()
@@ -243,12 +261,12 @@ async def test_silence(cable: PtyLine) -> None:
     assert diagnosis.details == {"port": cable.url}
 
 
-async def test_telegrams_are_no_flashes(cable: PtyLine) -> None:
+async def test_telegrams_are_no_flashes(cable: MemoryLine) -> None:
     """A head over a meter's interface, rather than over its light, must not count bytes."""
     counter = counting()
     client = client_at(cable, counter)
     listening = asyncio.create_task(anext(client.listen(), None))
-    await opened(cable)
+    await until(lambda: cable.listened_to)
     for _ in range(5):
         await cable.write(telegram())
         await asyncio.sleep(0.05)
@@ -262,7 +280,7 @@ async def test_telegrams_are_no_flashes(cable: PtyLine) -> None:
     assert diagnosis.details["looks_like"] == "SML"
 
 
-def test_flashes_count_again_some_time_after_the_last_telegram(cable: PtyLine) -> None:
+def test_flashes_count_again_some_time_after_the_last_telegram(cable: MemoryLine) -> None:
     client = client_at(cable, counting())
     assert client._are_telegrams(telegram(), 0)
     assert client._are_telegrams(b"\x00", 9 * 10**9)
@@ -271,7 +289,7 @@ def test_flashes_count_again_some_time_after_the_last_telegram(cable: PtyLine) -
     assert not client._are_telegrams(b"\xd7", 12 * 10**9)
 
 
-async def test_too_fast_for_a_light(cable: PtyLine) -> None:
+async def test_too_fast_for_a_light(cable: MemoryLine) -> None:
     client = client_at(cable, ImpulseCounter(ImpulseConstant.per_kwh(1), max_power=1))
     await hear(client, cable, Light(cable), 5, 20)
     assert client.counter.impulses == 1
@@ -280,13 +298,15 @@ async def test_too_fast_for_a_light(cable: PtyLine) -> None:
     assert "too fast" in str(diagnosis)
 
 
-async def test_a_pseudo_terminal_has_no_modem_lines(cable: PtyLine) -> None:
-    client = client_at(cable, counting(), BlinkSettings(source=Source.DCD))
-    with pytest.raises(MeterConnectionError, match="no modem lines"):
-        await anext(client.listen())
+@pytest.mark.real_time("modem lines are the kernel's")
+async def test_a_pseudo_terminal_has_no_modem_lines(tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "ttyMETER", 9600) as cable:
+        client = client_at(cable, counting(), BlinkSettings(source=Source.DCD))
+        with pytest.raises(MeterConnectionError, match="no modem lines"):
+            await anext(client.listen())
 
 
-def test_made_like_the_others(cable: PtyLine) -> None:
+def test_made_like_the_others(cable: MemoryLine) -> None:
     counter = counting()
     client = create_pushed_client(Protocol.BLINK, cable.url, counter=counter)
     assert isinstance(client, BlinkClient)

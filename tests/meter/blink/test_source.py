@@ -2,9 +2,13 @@
 
 import array
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 import errno
+from functools import partial
 from pathlib import Path
 import termios
+from threading import Event
 import time
 from types import SimpleNamespace
 
@@ -21,13 +25,17 @@ from custom_components.onemeter.meter.line import LineSettings, ModemLine
 from custom_components.onemeter.meter.modem import watch
 from custom_components.onemeter.meter.port import Port
 from simulator.pty import PtyLine
+from tests.waiting import DEADLINE, until
 
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+in_a_thread = pytest.mark.real_time("modem lines are looked at in a thread")
 
 SECOND = 10**9
 MILLISECOND = 10**6
 LINE = LineSettings(9600)
 THOUSAND = ImpulseConstant.per_kwh(1000)
+#: Its impulses may follow each other faster than any of these tests makes them, however late they
+#: are seen.
+QUICK = ImpulseConstant.per_kwh(100_000)
 
 
 class Reader:
@@ -109,6 +117,8 @@ class Driver:
         self.counts = counts
         self.has_counts = has_counts
         self.failure: int | None = None
+        #: How often a level was asked for.
+        self.looks = 0
 
     def change(self, line: ModemLine) -> None:
         self.level[line] = not self.level[line]
@@ -124,6 +134,7 @@ class Driver:
         if self.failure is not None:
             raise OSError(self.failure, "gone")
         if request == termios.TIOCMGET:
+            self.looks += 1
             bits = (termios.TIOCM_CTS, termios.TIOCM_DSR, termios.TIOCM_CAR, termios.TIOCM_RNG)
             buffer[0] = termios.TIOCM_DTR
             for line, bit in zip(ModemLine, bits, strict=True):
@@ -146,37 +157,31 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     return install(Driver(), monkeypatch)
 
 
-def install(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    # Not that of serialx, which asks other things.
-    monkeypatch.setattr(modem, "fcntl", SimpleNamespace(ioctl=driver.ioctl))
-    return driver
+async def looked_at(driver: Driver) -> None:
+    """Wait until the present levels have been seen."""
+    # One look may have begun before.
+    enough = driver.looks + 2
+    await until(lambda: driver.looks >= enough)
 
 
-@pytest.mark.parametrize("source", [Source.CTS, Source.DSR, Source.DCD, Source.RI])
-async def test_all_edges_that_the_driver_counts(
-    tmp_path: Path, driver: Driver, source: Source
-) -> None:
-    """Also those that are over before anybody looks, and beyond where the count wraps."""
-    line = source.modem_line
-    assert line is not None
-    counter = ImpulseCounter(ImpulseConstant.per_kwh(10_000), edges=source.edges)
-    async with PtyLine(tmp_path / "ttyMETER") as cable:
+@asynccontextmanager
+async def listening_at(
+    folder: Path, driver: Driver, counter: ImpulseCounter, source: Source
+) -> AsyncGenerator[tuple[BlinkClient, asyncio.Task[None], PtyLine]]:
+    """Let a client listen to a modem line; it has seen the levels that there are."""
+    async with PtyLine(folder / "ttyMETER") as cable:
         client = BlinkClient(cable.url, LINE, counter, BlinkSettings(source=source))
         listening = asyncio.create_task(listen_for_ever(client))
-        await asyncio.sleep(0.5)
-        for _ in range(120):
-            for other in ModemLine:
-                driver.flash(other)
-            driver.flash(next(other for other in ModemLine if other is not line))
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.4)
-        power = counter.power.at(time.monotonic_ns())
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-    assert (counter.impulses, counter.rejected) == (120, 0)
-    assert client.counters.received == 120 * source.edges
-    assert power is not None
-    assert power > 500
+        try:
+            await looked_at(driver)
+            yield client, listening, cable
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+
+def counted(counter: ImpulseCounter, impulses: int) -> bool:
+    return counter.impulses >= impulses
 
 
 async def listen_for_ever(client: BlinkClient) -> None:
@@ -184,6 +189,38 @@ async def listen_for_ever(client: BlinkClient) -> None:
         pass
 
 
+def install(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    # Not that of serialx, which asks other things.
+    monkeypatch.setattr(modem, "fcntl", SimpleNamespace(ioctl=driver.ioctl))
+    return driver
+
+
+@in_a_thread
+@pytest.mark.parametrize("source", [Source.CTS, Source.DSR, Source.DCD, Source.RI])
+async def test_all_edges_that_the_driver_counts(
+    tmp_path: Path, driver: Driver, source: Source
+) -> None:
+    """Also those that are over before anybody looks, and beyond where the count wraps."""
+    line = source.modem_line
+    assert line is not None
+    counter = ImpulseCounter(QUICK, edges=source.edges)
+    async with listening_at(tmp_path, driver, counter, source) as (client, _, _):
+        for impulses in (20, 40):
+            for _ in range(20):
+                for other in ModemLine:
+                    driver.flash(other)
+                driver.flash(next(other for other in ModemLine if other is not line))
+                await asyncio.sleep(0.01)
+            await until(partial(counted, counter, impulses))
+        power = counter.power.at(time.monotonic_ns())
+        await looked_at(driver)
+    assert (counter.impulses, counter.rejected) == (40, 0)
+    assert client.counters.received == 40 * source.edges
+    assert power is not None
+    assert power > 0
+
+
+@in_a_thread
 @pytest.mark.parametrize("has_counts", [True, False])
 @pytest.mark.parametrize("source", [Source.CTS, Source.RI])
 async def test_levels_where_the_driver_counts_nothing(
@@ -192,43 +229,31 @@ async def test_levels_where_the_driver_counts_nothing(
     driver = install(Driver(counts=False, has_counts=has_counts), monkeypatch)
     line = source.modem_line
     assert line is not None
-    counter = ImpulseCounter(THOUSAND, edges=source.edges)
-    async with PtyLine(tmp_path / "ttyMETER") as cable:
-        client = BlinkClient(cable.url, LINE, counter, BlinkSettings(source=source))
-        listening = asyncio.create_task(listen_for_ever(client))
-        await asyncio.sleep(0.5)
+    counter = ImpulseCounter(QUICK, edges=source.edges)
+    async with listening_at(tmp_path, driver, counter, source):
         for _ in range(10):
             driver.change(line)
-            await asyncio.sleep(0.15)
-        await asyncio.sleep(0.3)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-    assert counter.impulses == 5
+            await looked_at(driver)
+        await until(partial(counted, counter, 5))
+    assert (counter.impulses, counter.rejected) == (5, 0)
 
 
+@in_a_thread
 async def test_the_port_goes_away(tmp_path: Path, driver: Driver) -> None:
-    async with PtyLine(tmp_path / "ttyMETER") as cable:
-        client = BlinkClient(
-            cable.url, LINE, ImpulseCounter(THOUSAND), BlinkSettings(source=Source.CTS)
-        )
-        listening = asyncio.create_task(listen_for_ever(client))
-        await asyncio.sleep(0.5)
+    counter = ImpulseCounter(THOUSAND)
+    async with listening_at(tmp_path, driver, counter, Source.CTS) as (_, listening, _):
         driver.failure = errno.EIO
         with pytest.raises(PortLostError, match="was lost"):
-            await asyncio.wait_for(listening, 5)
+            await asyncio.wait_for(listening, DEADLINE)
 
 
-@pytest.mark.usefixtures("driver")
-async def test_the_cable_is_pulled(tmp_path: Path) -> None:
-    async with PtyLine(tmp_path / "ttyMETER") as cable:
-        client = BlinkClient(
-            cable.url, LINE, ImpulseCounter(THOUSAND), BlinkSettings(source=Source.CTS)
-        )
-        listening = asyncio.create_task(listen_for_ever(client))
-        await asyncio.sleep(0.5)
+@in_a_thread
+async def test_the_cable_is_pulled(tmp_path: Path, driver: Driver) -> None:
+    counter = ImpulseCounter(THOUSAND)
+    async with listening_at(tmp_path, driver, counter, Source.CTS) as (_, listening, cable):
         cable.close()
         with pytest.raises(PortLostError):
-            await asyncio.wait_for(listening, 5)
+            await asyncio.wait_for(listening, DEADLINE)
 
 
 async def test_a_port_on_the_network_has_none() -> None:
@@ -237,11 +262,14 @@ async def test_a_port_on_the_network_has_none() -> None:
         await port.examine(lambda _: None)
 
 
+@in_a_thread
 async def test_the_port_stays_open_while_it_is_examined(tmp_path: Path) -> None:
+    begun, cancelled = Event(), Event()
     looked = []
 
     def slow(_descriptor: int) -> None:
-        time.sleep(0.2)
+        begun.set()
+        cancelled.wait(DEADLINE)
         looked.append(cable.listened_to)
 
     async with PtyLine(tmp_path / "ttyMETER") as cable:
@@ -251,10 +279,10 @@ async def test_the_port_stays_open_while_it_is_examined(tmp_path: Path) -> None:
                 await port.examine(slow)
 
         examining = asyncio.create_task(examine())
-        while not cable.listened_to:  # noqa: ASYNC110  the kernel tells only when asked
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
+        await until(begun.is_set)
         examining.cancel()
+        await asyncio.sleep(0)
+        cancelled.set()
         await asyncio.gather(examining, return_exceptions=True)
         assert looked == [True]
         assert not cable.listened_to

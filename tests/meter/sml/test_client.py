@@ -1,7 +1,7 @@
-"""The SML client at a pseudo-terminal."""
+"""The SML client at a line."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -20,23 +20,23 @@ from custom_components.onemeter.meter.errors import (
     UnknownDataError,
 )
 from custom_components.onemeter.meter.sml.client import SmlClient
-from simulator.line import resample
+from simulator.line import Line, resample
+from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from tests.meter.telegrams import damaged, telegram
-
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+from tests.waiting import until
 
 TOTAL = Obis.parse("1-0:1.8.0")
 
 
 @pytest.fixture
-async def cable(tmp_path: Path) -> AsyncGenerator[PtyLine]:
-    async with PtyLine(tmp_path / "ttyMETER") as line:
+async def cable() -> AsyncGenerator[MemoryLine]:
+    async with MemoryLine() as line:
         yield line
 
 
 @pytest.fixture
-def client(cable: PtyLine) -> PushedClient:
+def client(cable: MemoryLine) -> PushedClient:
     return create_pushed_client(Protocol.SML, cable.url)
 
 
@@ -44,12 +44,6 @@ def total(reading: Reading) -> object:
     register = reading.get(TOTAL)
     assert register is not None
     return register.value
-
-
-async def until(condition: Callable[[], bool], seconds: float = 1) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - pseudo-terminals and counters have no events
-            await asyncio.sleep(0.001)
 
 
 async def drain(readings: AsyncGenerator[Reading]) -> None:
@@ -61,7 +55,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def hear(client: PushedClient, cable: PtyLine, data: bytes) -> MeterError:
+async def hear(client: PushedClient, cable: MemoryLine, data: bytes) -> MeterError:
     """Let the client listen until it has heard all of this; return its diagnosis."""
 
     async def listen() -> None:
@@ -71,12 +65,8 @@ async def hear(client: PushedClient, cable: PtyLine, data: bytes) -> MeterError:
     expected = client.counters.received + len(data)
     listening = asyncio.create_task(listen())
     await until(lambda: cable.listened_to)
-    await asyncio.sleep(0.05)
-    while client.counters.received < expected:
-        # What comes before the port has been opened is flushed away: then it is sent again.
-        cable.put(data)
-        with suppress(TimeoutError):
-            await until(lambda: client.counters.received >= expected)
+    cable.put(data)
+    await until(lambda: client.counters.received == expected)
     diagnosis = client.diagnose()
     listening.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -88,7 +78,7 @@ async def test_usual_line() -> None:
     assert create_pushed_client(Protocol.SML, "/dev/ttyUSB0").line == PUSHED_LINE[Protocol.SML]
 
 
-async def speak(cable: PtyLine, *telegrams: bytes) -> None:
+async def speak(cable: Line, *telegrams: bytes) -> None:
     """Repeat telegrams for as long as the test goes on."""
     while True:
         for data in telegrams:
@@ -96,7 +86,7 @@ async def speak(cable: PtyLine, *telegrams: bytes) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_readings_come_as_they_are_sent(client: PushedClient, cable: PtyLine) -> None:
+async def test_readings_come_as_they_are_sent(client: PushedClient, cable: MemoryLine) -> None:
     speaking = asyncio.create_task(speak(cable, telegram(10), damaged(telegram(20))))
     async with asyncio.timeout(5), aclosing(client.listen()) as readings:
         async for reading in readings:
@@ -109,7 +99,7 @@ async def test_readings_come_as_they_are_sent(client: PushedClient, cable: PtyLi
     assert client.counters.received >= client.counters.skipped > 0
 
 
-async def test_loss_and_return_of_the_port(client: PushedClient, cable: PtyLine) -> None:
+async def test_loss_and_return_of_the_port(client: PushedClient, cable: MemoryLine) -> None:
     for round_ in (1, 2):
         speaking = asyncio.create_task(speak(cable, telegram()))
         async with asyncio.timeout(5), aclosing(client.listen()) as readings:
@@ -128,38 +118,41 @@ async def test_missing_port(tmp_path: Path) -> None:
         await anext(client.listen())
 
 
-async def test_what_the_end_cuts_off_is_damaged(client: PushedClient, cable: PtyLine) -> None:
+async def test_what_the_end_cuts_off_is_damaged(client: PushedClient, cable: MemoryLine) -> None:
     await hear(client, cable, telegram()[:40])
     assert client.counters.damaged == 1
     await hear(client, cable, telegram())
     assert (client.counters.good, client.counters.damaged) == (1, 1)
 
 
-async def test_closing_the_generator_closes_the_port(client: PushedClient, cable: PtyLine) -> None:
-    files, tasks = open_files(), asyncio.all_tasks()
-    speaking = asyncio.create_task(speak(cable, telegram()))
-    readings = client.listen()
-    await anext(readings)
-    assert cable.listened_to
-    await readings.aclose()
-    assert not cable.listened_to
-    speaking.cancel()
-    await asyncio.sleep(0)
-    assert open_files() == files
-    assert asyncio.all_tasks() == tasks
+@pytest.mark.real_time("open files and ports are the kernel's")
+async def test_closing_the_generator_closes_the_port(tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "ttyMETER") as cable:
+        client = create_pushed_client(Protocol.SML, cable.url)
+        files, tasks = open_files(), asyncio.all_tasks()
+        speaking = asyncio.create_task(speak(cable, telegram()))
+        readings = client.listen()
+        await anext(readings)
+        assert cable.listened_to
+        await readings.aclose()
+        assert not cable.listened_to
+        speaking.cancel()
+        await asyncio.sleep(0)
+        assert open_files() == files
+        assert asyncio.all_tasks() == tasks
 
 
-async def test_silence(client: PushedClient, cable: PtyLine) -> None:
+async def test_silence(client: PushedClient, cable: MemoryLine) -> None:
     diagnosis = await hear(client, cable, b"")
     assert isinstance(diagnosis, MeterSilentError)
     assert diagnosis.details == {"port": cable.url}
 
 
-async def test_silence_after_a_reading(client: PushedClient, cable: PtyLine) -> None:
+async def test_silence_after_a_reading(client: PushedClient, cable: MemoryLine) -> None:
     assert isinstance(await hear(client, cable, telegram()), MeterSilentError)
 
 
-async def test_damaged_telegrams_only(client: PushedClient, cable: PtyLine) -> None:
+async def test_damaged_telegrams_only(client: PushedClient, cable: MemoryLine) -> None:
     diagnosis = await hear(client, cable, damaged(telegram()) * 2)
     assert isinstance(diagnosis, ChecksumError)
     # What was damaged before does not matter once the port was opened again.
@@ -174,9 +167,10 @@ async def test_damaged_telegrams_only(client: PushedClient, cable: PtyLine) -> N
         (telegram()[:40], "SML"),
         (b"?", "?"),
     ],
+    ids=["wrong speed", "IEC 62056-21", "SML", "unknown"],
 )
 async def test_other_data(
-    client: PushedClient, cable: PtyLine, data: bytes, looks_like: str
+    client: PushedClient, cable: MemoryLine, data: bytes, looks_like: str
 ) -> None:
     diagnosis = await hear(client, cable, data)
     assert isinstance(diagnosis, UnknownDataError)
@@ -185,14 +179,14 @@ async def test_other_data(
 
 
 async def test_noise_after_readings_is_judged_by_itself(
-    client: PushedClient, cable: PtyLine
+    client: PushedClient, cable: MemoryLine
 ) -> None:
     await hear(client, cable, telegram())
     diagnosis = await hear(client, cable, bytes(40))
     assert diagnosis.details["looks_like"] == "line noise or wrong speed"
 
 
-async def test_a_light_that_flashes(client: PushedClient, cable: PtyLine) -> None:
+async def test_a_light_that_flashes(client: PushedClient, cable: MemoryLine) -> None:
     async def flash() -> None:
         await asyncio.sleep(0.3)
         for _ in range(3):
@@ -209,7 +203,7 @@ async def test_a_light_that_flashes(client: PushedClient, cable: PtyLine) -> Non
     assert diagnosis.details == {"port": cable.url, "looks_like": "BLINK"}
 
 
-async def test_noise_does_not_pile_up(cable: PtyLine) -> None:
+async def test_noise_does_not_pile_up(cable: MemoryLine) -> None:
     client = SmlClient(cable.url, PUSHED_LINE[Protocol.SML])
     await hear(client, cable, bytes(2000))
     assert 0 < len(client._heard) <= 512
