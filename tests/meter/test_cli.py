@@ -1,8 +1,8 @@
 """The command line: decode in a process of its own and in this one, the rest at a line."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
@@ -12,7 +12,7 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
-from typing import override
+from typing import Any, Protocol as Interface, override
 
 import pytest
 
@@ -30,24 +30,30 @@ from custom_components.onemeter.meter.errors import MeterSilentError, PortLostEr
 from custom_components.onemeter.meter.json_lines import as_json
 from custom_components.onemeter.meter.listen import _listen, listen
 from simulator.blink import Light, steady
+from simulator.clock import SimulatedClockLoop
+from simulator.iec62056 import serve
 from simulator.iec62056.encoder import Checksum, answer, data_block
 from simulator.iec62056.meter import Mode
+from simulator.line import Line
+from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from simulator.sml import encoder as sml
 from tests.meter.iec62056.lines import at_a_pty, meter
 from tests.meter.telegrams import SERVER_ID, damaged, telegram
+from tests.waiting import until
 
-pytestmark = pytest.mark.real_time("it has a pseudo-terminal")
+in_a_process = pytest.mark.real_time("it is a process of its own")
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "meter"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "custom_components" / "onemeter")}
 DECODE = ["decode", "--protocol", "sml"]
-LISTEN = ["listen", "--protocol", "sml", "--port"]
+LISTEN_SML = ["listen", "--protocol", "sml"]
+LISTEN = [*LISTEN_SML, "--port"]
 LISTEN_BLINK = ["listen", "--protocol", "blink", "--port", "/dev/null"]
 DECODE_IEC62056 = ["decode", "--protocol", "iec62056"]
-ASK = ["--protocol", "iec62056", "--baud", "2400", "--port"]
-ASK_PROFILE = ["profile", *ASK, "/dev/null"]
+ASK = ["--protocol", "iec62056", "--baud", "2400"]
+ASK_PROFILE = ["profile", *ASK, "--port", "/dev/null"]
 
 READING = {
     "meter_id": SERVER_ID.hex(),
@@ -79,6 +85,21 @@ READOUT_AS_JSON = {
 }
 
 
+#: Seconds that a process may take on a busy machine.
+PROCESS_SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def interrupts() -> Generator[None]:
+    """Let Ctrl-C interrupt, as in a terminal.
+
+    A job in the background begins with the signal ignored, and so do the processes that it starts.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def run(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [*COMMAND, *arguments], input=data, capture_output=True, env=ENVIRONMENT, check=False
@@ -97,6 +118,7 @@ def last_line(errors: bytes | str) -> str:
 # --- decode -----------------------------------------------------------------------------------
 
 
+@in_a_process
 def test_decode_standard_input() -> None:
     result = run(*DECODE, "-", data=b"noise" + telegram() + damaged(telegram()) + telegram())
     assert readings(result.stdout) == [READING, READING]
@@ -162,6 +184,7 @@ def test_decode_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+@in_a_process
 def test_decode_into_a_closed_pipe() -> None:
     process = subprocess.Popen(
         [*COMMAND, *DECODE, "-"],
@@ -184,6 +207,7 @@ def test_decode_into_a_closed_pipe() -> None:
     assert process.wait() == 0
 
 
+@in_a_process
 def test_decode_interrupted() -> None:
     process = subprocess.Popen(
         [*COMMAND, *DECODE, "-"],
@@ -212,6 +236,7 @@ def test_decode_iec62056_telegrams(tmp_path: Path, capsys: pytest.CaptureFixture
     assert last_line(output.err) == "good=2 damaged=2 other=0"
 
 
+@in_a_process
 @pytest.mark.parametrize("checksum", [Checksum.XOR, Checksum.SUM, Checksum.NONE])
 def test_decode_iec62056_from_standard_input(checksum: Checksum) -> None:
     readout = IDENT + data_block(LINES, checksum)
@@ -438,6 +463,7 @@ def test_every_kind_of_value() -> None:
     }
 
 
+@in_a_process
 def test_output_is_utf_8() -> None:
     celsius = sml.entry(bytes.fromhex("0100600900ff"), sml.unsigned(20), unit=sml.unsigned(9))
     data = sml.encode_telegram(sml.octets(SERVER_ID), [celsius])
@@ -454,17 +480,58 @@ def test_output_is_utf_8() -> None:
 # --- listen -----------------------------------------------------------------------------------
 
 
+#: What happens at a line while a command uses it.
+type Beside = Callable[[MemoryLine], Coroutine[Any, Any, None]]
+
+
+class AtALine(Interface):
+    """Runs a command at a line, beside what happens there; returns what it wrote, and its status.
+
+    That is the content of its lines, its errors, and its exit status.
+    """
+
+    def __call__(self, beside: Beside, *arguments: str) -> tuple[list[Any], str, int]: ...
+
+
+@pytest.fixture
+def at_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> AtALine:
+    """Run commands in this process, on a simulated clock."""
+
+    def run_command(beside: Beside, *arguments: str) -> tuple[list[Any], str, int]:
+        line = MemoryLine()
+
+        def run[T](command: Coroutine[Any, Any, T]) -> T:
+            async def run_both() -> T:
+                async with line:
+                    task = asyncio.create_task(beside(line))
+                    try:
+                        return await command
+                    finally:
+                        task.cancel()
+                        with suppress(asyncio.CancelledError):
+                            await task
+
+            with asyncio.Runner(loop_factory=SimulatedClockLoop) as runner:
+                return runner.run(run_both())
+
+        monkeypatch.setattr(asyncio, "run", run)
+        status = main([*arguments, "--port", line.url])
+        output = capsys.readouterr()
+        return readings(output.out), output.err, status
+
+    return run_command
+
+
+async def speak(line: Line, data: bytes) -> None:
+    """Repeat this for ever."""
+    while True:
+        line.put(data)
+        await asyncio.sleep(0.02)
+
+
 @asynccontextmanager
-async def reading_from(
-    cable: PtyLine, *arguments: str, data: bytes
-) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Start a process of its own that reads from a meter that repeats itself."""
-
-    async def speak() -> None:
-        while True:
-            cable.put(data)
-            await asyncio.sleep(0.02)
-
+async def process_of(*arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run a command in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         *arguments,
@@ -472,15 +539,26 @@ async def reading_from(
         stderr=asyncio.subprocess.PIPE,
         env=ENVIRONMENT,
     )
-    speaking = asyncio.create_task(speak())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PROCESS_SECONDS):
             yield process
     finally:
-        speaking.cancel()
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@asynccontextmanager
+async def reading_from(
+    cable: PtyLine, *arguments: str
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Start a process that reads from a meter that repeats itself."""
+    async with process_of(*arguments) as process:
+        speaking = asyncio.create_task(speak(cable, telegram()))
+        try:
+            yield process
+        finally:
+            speaking.cancel()
 
 
 @pytest.fixture
@@ -494,17 +572,19 @@ async def first_line(process: asyncio.subprocess.Process) -> bytes:
     return await process.stdout.readline()
 
 
+@in_a_process
 async def test_listen_until_count(cable: PtyLine) -> None:
     options = ["--count", "3", "--baud", "2400"]
-    async with reading_from(cable, *LISTEN, cable.url, *options, data=telegram()) as process:
+    async with reading_from(cable, *LISTEN, cable.url, *options) as process:
         output, errors = await process.communicate()
     assert readings(output) == [READING] * 3
     assert last_line(errors).startswith("good=")
     assert process.returncode == 0
 
 
+@in_a_process
 async def test_listen_until_interrupted(cable: PtyLine) -> None:
-    async with reading_from(cable, *LISTEN, cable.url, data=telegram()) as process:
+    async with reading_from(cable, *LISTEN, cable.url) as process:
         assert readings(await first_line(process)) == [READING]
         process.send_signal(signal.SIGINT)
         _, errors = await process.communicate()
@@ -513,9 +593,10 @@ async def test_listen_until_interrupted(cable: PtyLine) -> None:
     assert process.returncode == 0
 
 
+@in_a_process
 @pytest.mark.parametrize(("command", "trouble"), [(LISTEN, b"was lost"), (DECODE, b"")])
 async def test_the_port_is_lost(cable: PtyLine, command: list[str], trouble: bytes) -> None:
-    async with reading_from(cable, *command, cable.url, data=telegram()) as process:
+    async with reading_from(cable, *command, cable.url) as process:
         assert readings(await first_line(process)) == [READING]
         cable.close()
         _, errors = await process.communicate()
@@ -524,22 +605,21 @@ async def test_the_port_is_lost(cable: PtyLine, command: list[str], trouble: byt
     assert process.returncode == 0
 
 
-async def test_listen_in_silence(cable: PtyLine) -> None:
-    options = ["--seconds", "0.2"]
-    async with reading_from(cable, *LISTEN, cable.url, *options, data=b"") as process:
-        output, errors = await process.communicate()
-    assert output == b""
-    assert b"nothing comes" in errors
+def test_listen_in_silence(at_a_line: AtALine) -> None:
+    output, errors, status = at_a_line(lambda line: speak(line, b""), *LISTEN_SML, "--seconds", "9")
+    assert output == []
+    assert errors.count("nothing comes") == 1
     assert last_line(errors) == "good=0 damaged=0 other=0"
-    assert process.returncode == 1
+    assert status == 1
 
 
-async def test_listen_to_noise(cable: PtyLine) -> None:
-    options = ["--seconds", "0.5"]
-    async with reading_from(cable, *LISTEN, cable.url, *options, data=bytes(50)) as process:
-        _, errors = await process.communicate()
-    assert b"looks like line noise or wrong speed" in errors
-    assert process.returncode == 1
+def test_listen_to_noise(at_a_line: AtALine) -> None:
+    options = [*LISTEN_SML, "--seconds", "20"]
+    output, errors, status = at_a_line(lambda line: speak(line, bytes(50)), *options)
+    assert output == []
+    # Once while it lasts, and in the end.
+    assert errors.count("looks like line noise or wrong speed") == 2
+    assert status == 1
 
 
 def test_listen_at_a_port_that_is_not_there(
@@ -606,149 +686,142 @@ def test_listen(client: FakeClient, count: int | None, shown: int, troubles: lis
     assert client.closed
 
 
-async def test_long_silence_is_explained_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custom_components.onemeter.meter.listen._PATIENCE", 0)
+@pytest.mark.parametrize(("seconds", "troubles"), [(14.9, []), (15.1, ["silent"])])
+async def test_long_silence_is_explained_while_it_lasts(
+    seconds: float, troubles: list[str]
+) -> None:
     heard = Heard()
-    await _listen(FakeClient(0), heard.show, heard.complain, count=None, seconds=0.02)
-    assert heard.troubles == ["silent"]
+    await _listen(FakeClient(0), heard.show, heard.complain, count=None, seconds=seconds)
+    assert heard.troubles == troubles
 
 
 # --- IEC 62056-21 at a line -----------------------------------------------------------------------
 
 
-async def ask(*arguments: str) -> tuple[list[object], str, int | None]:
-    """Run a command to its end; return what it prints, its counts, and its exit status."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
-    async with asyncio.timeout(60):
+@in_a_process
+async def test_read_in_a_process(tmp_path: Path) -> None:
+    async with (
+        at_a_pty(tmp_path, meter(start_baudrate=2400)) as line,
+        process_of("read", *ASK, "--port", line.url) as process,
+    ):
         output, errors = await process.communicate()
-    return readings(output), errors.decode(), process.returncode
-
-
-async def test_read(tmp_path: Path) -> None:
-    async with at_a_pty(tmp_path, meter(start_baudrate=2400)) as line:
-        (reading,), errors, status = await ask("read", *ASK, line.url)
+    (reading,) = readings(output)
     assert isinstance(reading, dict)
     assert (reading["meter_id"], reading["manufacturer"]) == ("12345678", "DMO")
-    assert 0.5 < reading["duration"] < 5
+    assert errors == b"good=1 damaged=0 other=0\n"
+    assert process.returncode == 0
+
+
+def test_read(at_a_line: AtALine) -> None:
+    simulated = meter(start_baudrate=2400)
+    (reading,), errors, status = at_a_line(lambda line: serve(line, simulated), "read", *ASK)
+    assert (reading["meter_id"], reading["manufacturer"]) == ("12345678", "DMO")
+    # Sign-on, identification and acknowledgement, then the readout, and what both sides wait.
+    wire_time = (5 + 14 + 6) * 10 / 2400 + len(simulated.readout()) * 10 / 9600
+    assert reading["duration"] == pytest.approx(wire_time + 3 * 0.2, abs=0.001)
     assert (errors, status) == ("good=1 damaged=0 other=0\n", 0)
 
 
-async def test_read_single_registers(tmp_path: Path) -> None:
+def test_read_single_registers(at_a_line: AtALine) -> None:
     options = ["--register", "1.8.0", "--register", "16.7.0", "--register", "99.9.9"]
     simulated = meter(start_baudrate=2400, password="1234")
-    async with at_a_pty(tmp_path, simulated) as line:
-        wanted = ["read", *ASK, line.url, *options]
-        (reading,), errors, status = await ask(*wanted, "--password", "1234")
-        assert isinstance(reading, dict)
-        assert [register["address"] for register in reading["registers"]] == ["1.8.0", "16.7.0"]
-        assert (errors, status) == ("good=1 damaged=0 other=0\n", 0)
-        found, errors, status = await ask(*wanted, "--password", "4321")
+
+    def read(password: str) -> tuple[list[Any], str, int]:
+        command = ["read", *ASK, *options, "--password", password]
+        return at_a_line(lambda line: serve(line, simulated), *command)
+
+    (reading,), errors, status = read("1234")
+    assert [register["address"] for register in reading["registers"]] == ["1.8.0", "16.7.0"]
+    assert (errors, status) == ("good=1 damaged=0 other=0\n", 0)
+    found, errors, status = read("4321")
     assert (found, status) == ([], 1)
     assert "password" in errors
     assert "4321" not in errors
     assert last_line(errors) == "good=0 damaged=0 other=0"
 
 
-async def test_profile(tmp_path: Path) -> None:
+def test_profile(at_a_line: AtALine) -> None:
     now = datetime(2026, 10, 26, tzinfo=UTC).timestamp()
     simulated = meter(start_baudrate=2400, clock=lambda: now)
     span = ["--from", "2026-10-25T01:00", "--to", "2026-10-25T04:00"]
-    async with at_a_pty(tmp_path, simulated) as line:
-        rows, errors, status = await ask(
-            "profile", *ASK, line.url, *span, "--time-zone", "Europe/Berlin"
-        )
+    rows, errors, status = at_a_line(
+        lambda line: serve(line, simulated), "profile", *ASK, *span, "--time-zone", "Europe/Berlin"
+    )
     assert status == 0, errors
-    ends = [row["end_utc"] for row in rows if isinstance(row, dict)]
+    ends = [row["end_utc"] for row in rows]
     assert len(ends) == 16
     assert (ends[0], ends[-1]) == ("2026-10-24T23:15:00+00:00", "2026-10-25T03:00:00+00:00")
     assert ends == sorted(set(ends))
     assert last_line(errors) == "good=1 damaged=0 other=0"
 
 
-async def test_listen_to_an_iec62056_meter(tmp_path: Path) -> None:
+def test_listen_to_an_iec62056_meter(at_a_line: AtALine) -> None:
     simulated = meter(mode=Mode.D, start_baudrate=9600, interval=0.5)
-    options = ["--port", "", "--count", "2"]
-    async with at_a_pty(tmp_path, simulated) as line:
-        options[1] = line.url
-        found, errors, status = await ask("listen", "--protocol", "iec62056", *options)
-    assert [reading["ident"] for reading in found if isinstance(reading, dict)] == ["DEMO-21"] * 2
+    options = ["listen", "--protocol", "iec62056", "--count", "2"]
+    found, errors, status = at_a_line(lambda line: serve(line, simulated), *options)
+    assert [reading["ident"] for reading in found] == ["DEMO-21"] * 2
     assert status == 0
     # The first one was held back until another one came from the same meter.
-    assert last_line(errors).startswith("good=2 damaged=0 other=")
-    assert not last_line(errors).endswith("other=0")
+    assert last_line(errors) == "good=2 damaged=0 other=1"
 
 
 # --- BLINK at a line ------------------------------------------------------------------------------
 
+COUNT = ["listen", "--protocol", "blink", "--impulses-per-kwh", "1000"]
 
-@asynccontextmanager
-async def counting(cable: PtyLine, *arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Start a process of its own that counts flashes; wait until it throws none away."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *("listen", "--protocol", "blink", "--port", cable.url),
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
-    try:
-        async with asyncio.timeout(30):
-            while not cable.listened_to:  # noqa: ASYNC110  the kernel tells only when asked
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.5)
-            yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+
+async def blink(line: Line, count: int) -> None:
+    """Flash ten times per second, as soon as somebody listens."""
+    await until(lambda: line.listened_to)
+    await Light(line).blink(islice(steady(10, 0), count), 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_count_until_stopped(cable: PtyLine, number: signal.Signals) -> None:
-    options = ["--impulses-per-kwh", "1000", "--reading", "12345.6"]
-    async with counting(cable, *options) as process:
-        await Light(cable).blink(islice(steady(10, 0), 7), 0)
+def test_count_until_stopped(at_a_line: AtALine, number: signal.Signals) -> None:
+    async def blink_and_stop(line: Line) -> None:
+        await blink(line, 7)
         await asyncio.sleep(0.2)
-        process.send_signal(number)
-        output, errors = await process.communicate()
-    first, *_, last = readings(output)
-    assert isinstance(first, dict)
+        signal.raise_signal(number)
+
+    found, errors, status = at_a_line(blink_and_stop, *COUNT, "--reading", "12345.6")
+    first, last = found
     assert first["registers"] == [
         {"obis": "1-0:1.8.0*255", "value": "12345.601", "unit": "kWh", "group": 0},
         {"obis": "1-0:1.7.0*255", "value": None, "unit": "W", "group": 0},
     ]
     assert first["impulses"] == 1
     # What was counted since the last reading is told in the end.
-    assert isinstance(last, dict)
     assert last["impulses"] == 7
     assert last["registers"][0]["value"] == "12345.607"
-    assert errors == b"good=7 damaged=0 other=0\n"
+    assert (errors, status) == ("good=7 damaged=0 other=0\n", 0)
+
+
+@in_a_process
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_process_that_counts_is_stopped(cable: PtyLine, number: signal.Signals) -> None:
+    async with process_of(*COUNT, "--port", cable.url) as process:
+        flashing = asyncio.create_task(speak(cable, b"\0"))
+        (first,) = readings(await first_line(process))
+        flashing.cancel()
+        process.send_signal(number)
+        output, errors = await process.communicate()
+    assert isinstance(first, dict)
+    *_, last = [first, *readings(output)]
+    assert isinstance(last, dict)
+    assert last["impulses"] >= first["impulses"] >= 1
+    assert errors == f"good={last['impulses']} damaged=0 other=0\n".encode()
     assert process.returncode == 0
 
 
-async def test_count_what_is_fed_in(cable: PtyLine) -> None:
-    options = ["--wh-per-impulse", "0.5", "--export", "--count", "2"]
-    async with counting(cable, *options) as process:
-        await Light(cable).blink(islice(steady(10, 0), 15), 0)
-        output, _ = await process.communicate()
-    codes = [
-        [register["obis"] for register in reading["registers"]]
-        for reading in readings(output)
-        if isinstance(reading, dict)
-    ]
+def test_count_what_is_fed_in(at_a_line: AtALine) -> None:
+    options = ["listen", "--protocol", "blink", "--wh-per-impulse", "0.5", "--export"]
+    found, _, _ = at_a_line(lambda line: blink(line, 15), *options, "--count", "2")
+    codes = [[register["obis"] for register in reading["registers"]] for reading in found]
     assert codes == [["1-0:2.8.0*255", "1-0:2.7.0*255"]] * 2
 
 
-async def test_no_flash(cable: PtyLine) -> None:
-    async with counting(cable, "--impulses-per-kwh", "1000", "--seconds", "1") as process:
-        output, errors = await process.communicate()
-    assert output == b""
-    assert b"nothing comes" in errors
-    assert process.returncode == 1
+def test_no_flash(at_a_line: AtALine) -> None:
+    found, errors, status = at_a_line(lambda line: blink(line, 0), *COUNT, "--seconds", "1")
+    assert found == []
+    assert "nothing comes" in errors
+    assert status == 1
