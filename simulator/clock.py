@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from math import inf
 from selectors import SelectorKey, SelectSelector
+import time
 from typing import Any, Final, override
 
 #: Event loop time at the start, in seconds; zero would pass for "never" in some places.
@@ -19,9 +21,15 @@ class SimulatedClockLoop(asyncio.SelectorEventLoop):
     port or of another process, may come after the time for which it is waited has passed.
     """
 
-    def __init__(self) -> None:
-        """Start the clock."""
+    def __init__(self, real_seconds: float = inf) -> None:
+        """Start the clock; what has not come after so many seconds in reality never will.
+
+        RuntimeError is raised then, and the loop may go on, to clean up. Without such a limit a
+        loop that waits in vain goes on for ever where there is always another timer.
+        """
         self._now = _START
+        self._real_seconds = real_seconds
+        self._give_up_at = time.monotonic() + real_seconds
         self._calls_in_threads = 0
         super().__init__(_JumpingSelector(self))
 
@@ -56,6 +64,9 @@ class SimulatedClockLoop(asyncio.SelectorEventLoop):
 
     def jump(self, seconds: float) -> None:
         """Advance the clock."""
+        if (real := time.monotonic()) > self._give_up_at:
+            self._give_up_at = real + self._real_seconds
+            raise RuntimeError(f"{self._now - _START:.0f} simulated seconds were not enough")
         self._now += seconds
 
 

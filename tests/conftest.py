@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 import os
 from pathlib import Path
 
@@ -26,6 +27,8 @@ REQUIRED = frozenset(os.environ.get("ONEMETER_REQUIRE", "").split())
 
 # What these test runs on simulated time; the others have a Home Assistant, with threads of its own.
 SIMULATED = (Path(__file__).parent / "meter", Path(__file__).parent / "simulator")
+# Less than a test may take: the exception of pytest's time-out is lost where it ends a task.
+REAL_SECONDS = 100
 
 
 def pytest_asyncio_loop_factories(
@@ -36,7 +39,8 @@ def pytest_asyncio_loop_factories(
         any(folder in item.path.parents for folder in SIMULATED)
         and item.get_closest_marker("real_time") is None
     )
-    return {"loop": SimulatedClockLoop if is_simulated else asyncio.new_event_loop}
+    simulated_loop = partial(SimulatedClockLoop, REAL_SECONDS)
+    return {"loop": simulated_loop if is_simulated else asyncio.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

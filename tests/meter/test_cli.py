@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 import json
 import os
@@ -85,8 +86,8 @@ READOUT_AS_JSON = {
 }
 
 
-#: Seconds that a process may take on a busy machine.
-PROCESS_SECONDS = 60
+#: Seconds that a command may take on a busy machine.
+COMMAND_SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
@@ -511,7 +512,8 @@ def at_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
                         with suppress(asyncio.CancelledError):
                             await task
 
-            with asyncio.Runner(loop_factory=SimulatedClockLoop) as runner:
+            loop = partial(SimulatedClockLoop, COMMAND_SECONDS)
+            with asyncio.Runner(loop_factory=loop) as runner:
                 return runner.run(run_both())
 
         monkeypatch.setattr(asyncio, "run", run)
@@ -540,7 +542,7 @@ async def process_of(*arguments: str) -> AsyncGenerator[asyncio.subprocess.Proce
         env=ENVIRONMENT,
     )
     try:
-        async with asyncio.timeout(PROCESS_SECONDS):
+        async with asyncio.timeout(COMMAND_SECONDS):
             yield process
     finally:
         if process.returncode is None:

@@ -1,6 +1,8 @@
 """The simulated clock: it jumps while the loop waits, and stands still while anything works."""
 
 import asyncio
+from functools import partial
+from itertools import count
 import socket
 from threading import Event
 import time
@@ -117,3 +119,23 @@ def test_threads_are_waited_for_at_the_end() -> None:
         warnings.simplefilter("error")
         asyncio.run(leave(), loop_factory=SimulatedClockLoop)
     assert finished
+
+
+def test_waiting_in_vain_ends() -> None:
+    """Also while a timer follows the other for ever."""
+    cleaned_up = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.gather(asyncio.Event().wait(), tick())
+        finally:
+            await asyncio.sleep(1)
+            cleaned_up.append(True)
+
+    async def tick() -> None:
+        for _ in count():
+            await asyncio.sleep(0.02)
+
+    with pytest.raises(RuntimeError, match="simulated seconds were not enough"):
+        asyncio.run(wait(), loop_factory=partial(SimulatedClockLoop, 0.1))
+    assert cleaned_up
