@@ -9,6 +9,7 @@ from pathlib import Path
 import socket
 import sys
 import termios
+import time
 from typing import override
 
 import pytest
@@ -372,7 +373,10 @@ async def test_names_the_program_that_takes_bytes_away(cable: PtyLine) -> None:
         async def speak() -> None:
             while True:
                 cable.put(b"meter")
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
+                # The event loop has found the bytes and will read them after this: too late.
+                time.sleep(0.005)  # noqa: ASYNC251
+                await asyncio.sleep(0)
 
         speaking = asyncio.create_task(speak())
         with pytest.raises(PortBusyError) as caught:
