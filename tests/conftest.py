@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
+import math
 import os
 from pathlib import Path
 
@@ -49,6 +50,20 @@ async def configure_event_loop() -> None:
     loop = asyncio.get_running_loop()
     if not isinstance(loop, SimulatedClockLoop):
         runner.configure_event_loop(loop)
+
+
+@pytest.fixture(autouse=True)
+async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check as asyncio does in debug mode, but do not record the stack of each task and timer.
+
+    The checks find what is called from the wrong thread. The stacks took half of the time of all
+    tests with a Home Assistant; PYTHONASYNCIODEBUG=1 brings them back.
+    """
+    loop = asyncio.get_running_loop()
+    if not loop.get_debug():
+        loop.set_debug(True)
+        loop.slow_callback_duration = math.inf
+        monkeypatch.setattr(loop, "get_debug", bool)
 
 
 @pytest.fixture(autouse=True)

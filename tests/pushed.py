@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from datetime import timedelta
+import math
 from typing import Any, override
 from unittest.mock import patch
 
@@ -28,6 +29,8 @@ from custom_components.onemeter.meter.errors import MeterSilentError
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.event import RANDOM_MICROSECOND_MAX
+from homeassistant.util.async_ import get_scheduled_timer_handles
 
 from .published import register
 
@@ -155,22 +158,32 @@ class PushedMeter:
             self.client.said.get_nowait()
 
     async def wait(self, seconds: float, step: float = 1) -> None:
-        """Let time pass, a second at a time."""
+        """Let time pass, a step at a time; steps in which no timer ends are taken together."""
+        await self.settle()
         while seconds > 0:
-            self.freezer.tick(timedelta(seconds=min(step, seconds)))
+            idle = math.ceil(min(seconds, self._idle_seconds()) / step) * step
+            passing = min(seconds, max(step, idle))
+            self.freezer.tick(timedelta(seconds=passing))
             async_fire_time_changed(self.hass)
             await self.settle()
-            seconds -= step
+            seconds -= passing
+
+    def _idle_seconds(self) -> float:
+        """Return for how long from now no timer ends, as ``async_fire_time_changed`` sees it."""
+        timers = get_scheduled_timer_handles(self.hass.loop)
+        ends = (timer.when() for timer in timers if not timer.cancelled())
+        return min(ends, default=math.inf) - self.hass.loop.time() - RANDOM_MICROSECOND_MAX / 1e6
 
     async def settle(self) -> None:
-        """Let everything happen that is due."""
-        for _ in range(3):
+        """Let everything happen that is due, also in threads and background tasks."""
+        while True:
             await self.hass.async_block_till_done()
-            for _ in range(5):
-                await asyncio.sleep(0)
-            # Background tasks are not waited for; what they have asked of a thread is.
-            await self.hass.async_add_executor_job(int)
+            # Imports are done one after the other: when this one is done, so are all before.
             await self.hass.async_add_import_executor_job(int)
+            if jobs := [job for job in self.hass._background_tasks if not isinstance(job, asyncio.Task)]:
+                await asyncio.wait(jobs)
+            elif not self.hass.loop._ready:  # type: ignore[attr-defined]
+                return
 
     def state(self) -> ConfigEntryState:
         """Return the state of the entry."""

@@ -366,7 +366,7 @@ async def test_failed_setup_leaves_nothing_behind_and_is_tried_again(
     meter.client.usual = error
     setting_up = asyncio.create_task(meter.start())
     await meter.client.reading.wait()
-    await meter.wait(5)
+    await meter.wait(4)
     await setting_up
     assert meter.state() is ConfigEntryState.SETUP_RETRY
     assert meter.entry.error_reason_translation_key == situation
