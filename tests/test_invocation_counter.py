@@ -1,10 +1,9 @@
 """No invocation counter is given out twice, whatever happens to Home Assistant."""
 
 import asyncio
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-import subprocess
-import sys
 from typing import Any
 from unittest.mock import patch
 
@@ -15,6 +14,7 @@ from custom_components.onemeter.invocation_counter import StoredCounter, async_f
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers.storage import Store
 
+from .killed import killed, reserve
 from .polled import PolledMeter
 
 KEY = "000102030405060708090a0b0c0d0e0f"
@@ -105,31 +105,15 @@ async def test_removed_entry_leaves_no_mark(
     assert hass_storage[STORE]["data"] == {}
 
 
-#: Gives out numbers until it is killed, and says each before the next.
-_ENDLESS = """
-import asyncio, sys
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import storage
-from custom_components.onemeter.invocation_counter import StoredCounter
-
-async def main(folder, title, key):
-    hass = HomeAssistant(folder)
-    counter = StoredCounter(hass, title, key)
-    while True:
-        print(await counter.reserve(3), flush=True)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
+@pytest.mark.real_time("kills processes")
 def test_killed_process_has_used_none_that_comes_again(tmp_path: Path) -> None:
     given: list[int] = []
     for number in range(4):
-        arguments = [sys.executable, "-c", _ENDLESS, str(tmp_path), TITLE, KEY]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            given += [int(process.stdout.readline()) for _ in range(1 + number)]
-            process.kill()
-            given += [int(line) for line in process.stdout.read().splitlines()]
+        with killed(reserve, tmp_path, TITLE, KEY) as pipe:
+            given += [pipe.recv() for _ in range(1 + number)]
+        with suppress(EOFError):
+            while True:
+                given.append(pipe.recv())
+        pipe.close()
     assert all(after >= before + 3 for before, after in pairwise(given))
     assert len(given) >= 10

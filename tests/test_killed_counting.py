@@ -3,172 +3,134 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 import logging
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
-import sys
-import time
+from typing import Any
 
 import pytest
 
 from simulator.blink import Light, steady
 from simulator.pty import PtyLine
 
+from .killed import count, killed
+
 _LOGGER = logging.getLogger(__name__)
 
+#: Flashes per second.
 RATE = 20
 PUBLISH_INTERVAL = 1
 
-#: Counts until it is killed, and says each total that it publishes. The source is a port, or the
-#: number in a file, as an entity shows it.
-_COUNTER = """
-import asyncio, sys
-from pathlib import Path
-from types import MappingProxyType
-from homeassistant.config_entries import ConfigEntry, ConfigEntries
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import frame
-from custom_components.onemeter.counting import BlinkCoordinator
-from custom_components.onemeter.meter import Obis
-
-ENERGY = Obis.parse("1-0:1.8.0")
-
-async def show(hass, path):
-    while True:
-        hass.states.async_set("sensor.flashes", path.read_text())
-        await asyncio.sleep(0.05)
-
-async def main(folder, source, port, interval):
-    hass = HomeAssistant(folder)
-    frame.async_setup(hass)
-    hass.config_entries = ConfigEntries(hass, {})
-    if source == "entity":
-        path, port = Path(port), "sensor.flashes"
-        hass.states.async_set(port, path.read_text())
-        showing = asyncio.create_task(show(hass, path))
-    data = {"protocol": "blink", "source": source, "port": port, "impulses_per_kwh": "1000"}
-    entry = ConfigEntry(
-        version=1, minor_version=1, domain="onemeter", title="Meter", source="user",
-        unique_id="generated-0", entry_id="0", data=data, discovery_keys=MappingProxyType({}),
-        subentries_data=(), options={"publish_interval": int(interval)},
-    )
-    coordinator = BlinkCoordinator(hass, entry)
-
-    def say():
-        if coordinator.data is not None:
-            print(int(coordinator.data.registers[ENERGY].value * 1000), flush=True)
-
-    coordinator.async_add_listener(say)
-    await coordinator._async_setup()
-    await coordinator.async_refresh()
-    assert coordinator.last_update_success, coordinator.last_exception
-    await asyncio.Event().wait()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
+pytestmark = pytest.mark.real_time("kills processes that count at a port")
 
 
-@dataclass
 class Life:
-    """A process that counts until it is killed."""
+    """What a process has published until it was killed."""
 
-    process: asyncio.subprocess.Process
-    published: list[int] = field(default_factory=list)
+    def __init__(self, pipe: Connection[Any, Any]) -> None:
+        self.published: list[int] = []
+        self._pipe = pipe
+        self._news = asyncio.Event()
+        self._is_over = False
+        asyncio.get_running_loop().add_reader(pipe.fileno(), self._take)
 
-    async def listen(self) -> None:
-        """Take what is published, until nothing more comes."""
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.published.append(int(line))
+    def _take(self) -> None:
+        try:
+            self.published.append(self._pipe.recv())
+        except EOFError:
+            asyncio.get_running_loop().remove_reader(self._pipe.fileno())
+            self._is_over = True
+        self._news.set()
 
-    async def until_published(self, total: int | None = None) -> None:
-        """Wait for a total; without one, for the first."""
-        async with asyncio.timeout(30):
-            while not self.published or (total is not None and self.published[-1] != total):
-                await asyncio.sleep(0.01)
-                assert self.process.returncode is None
+    async def until_published(self, total: int) -> None:
+        """Wait until this total is published, or a larger one."""
+        async with asyncio.timeout(60):
+            while not self.published or self.published[-1] < total:
+                assert not self._is_over
+                self._news.clear()
+                await self._news.wait()
+
+    async def until_over(self) -> None:
+        """Take what was published last."""
+        while not self._is_over:
+            self._news.clear()
+            await self._news.wait()
 
 
 @asynccontextmanager
-async def counting(folder: Path, source: str, port: str) -> AsyncGenerator[Life]:
+async def counting(folder: Path, port: str | Path) -> AsyncGenerator[Life]:
     """Count in a process that is killed in the end."""
-    arguments = [str(folder), source, port, str(PUBLISH_INTERVAL)]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _COUNTER, *arguments), stdout=asyncio.subprocess.PIPE
-    )
-    life = Life(process)
-    listening = asyncio.create_task(life.listen())
-    try:
-        await life.until_published()
+    with killed(count, folder, port, PUBLISH_INTERVAL) as pipe:
+        life = Life(pipe)
+        await life.until_published(0)
         yield life
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        await listening
+    await life.until_over()
+    pipe.close()
 
 
-async def kill_at_a_port(path: Path, times: int) -> None:
+async def kill_at_a_port(folder: Path, times: int) -> None:
     """Flash while processes count that are killed; nothing comes twice, and little is lost."""
     random = Random(5)
-    published: list[int] = []
+    published = [0]
     losses: list[int] = []
-    async with PtyLine(path / "ttyMETER", 9600) as cable:
+    async with PtyLine(folder / "ttyMETER", 9600) as cable:
         light = Light(cable)
-        seen = 0
-        for _ in range(times):
-            count = int(random.uniform(0.2, 4) * RATE)
-            async with counting(path, "rx", cable.url) as life:
-                if published:
-                    losses.append(seen - life.published[0])
-                    seen = life.published[0]
-                now = time.monotonic()
-                await light.blink(islice(steady(RATE, now), count), now)
-                seen += count
-                await asyncio.sleep(random.uniform(0, 0.05))
-            assert published == sorted(published)
-            # What a dead process has said last was written down before.
-            assert not losses or losses[-1] >= 0
-            published += life.published
-        async with counting(path, "rx", cable.url) as life:
-            losses.append(seen - life.published[0])
+
+        async def flash(flashes: int) -> None:
+            now = asyncio.get_running_loop().time()
+            await light.blink(islice(steady(RATE, now), flashes), now)
+
+        seen = at_risk = 0
+        for number in range(times + 1):
+            async with counting(folder, cable.url) as life:
+                # What a dead process has published last was stored before.
+                assert published[-1] <= life.published[0] <= seen
+                losses.append(seen - life.published[0])
+                assert losses[-1] <= at_risk
+                seen = life.published[0]
+                if number < times:
+                    kept = random.randrange(20)
+                    await flash(kept)
+                    await life.until_published(seen + kept)
+                    # From now on it may be killed at any time of its interval.
+                    at_risk = random.randrange(30)
+                    await flash(at_risk)
+                    seen += kept + at_risk
+                    await asyncio.sleep(random.uniform(0, 0.05))
             published += life.published
     assert published == sorted(published)
     assert published[-1] + sum(losses) == light.impulses
-    # Those of the interval between two publications, and of the time that storing takes.
-    assert all(0 <= loss <= RATE * (PUBLISH_INTERVAL + 2) for loss in losses), losses
     _LOGGER.info("Lost %s of %s flashes, %s at once", sum(losses), light.impulses, max(losses))
 
 
-async def kill_at_a_counter(path: Path, times: int) -> None:
+async def kill_at_a_counter(folder: Path, times: int) -> None:
     """Do the same with a source that has a total of its own, of which nothing is lost."""
     random = Random(6)
-    source = path / "source"
+    source = folder / "source"
     published: list[int] = []
 
     def show(total: int) -> None:
-        written = path / "written"
+        written = folder / "written"
         written.write_text(str(total))
         written.replace(source)
 
-    total = 1000
+    total = begin = 1000
     show(total)
-    begin = total
-    for number in range(times + 1):
-        async with counting(path, "entity", str(source)) as life:
-            if number == times:
-                await life.until_published(total - begin)
-            for _ in range(int(random.uniform(0.2, 4) * RATE) if number < times else 0):
+    for _ in range(times):
+        async with counting(folder, source) as life:
+            for _ in range(random.randrange(40)):
                 total += 1
                 show(total)
                 await asyncio.sleep(1 / RATE)
         published += life.published
         # It goes on counting meanwhile.
-        if number < times:
-            total += random.randrange(5)
-            show(total)
+        total += random.randrange(5)
+        show(total)
+    async with counting(folder, source) as life:
+        await life.until_published(total - begin)
+    published += life.published
     assert published == sorted(published)
     assert published[-1] == total - begin
     _LOGGER.info("Lost none of %s impulses", total - begin)

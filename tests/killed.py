@@ -1,0 +1,100 @@
+"""Processes that are killed at their work, forked from one that has imported Home Assistant."""
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pytest_socket import socket_allow_hosts
+
+from custom_components.onemeter.counting import BlinkCoordinator
+from custom_components.onemeter.invocation_counter import StoredCounter
+from custom_components.onemeter.meter import Obis
+from homeassistant.config_entries import ConfigEntries, ConfigEntry
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import frame
+
+_PROCESSES = get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__])
+
+_ENERGY = Obis.parse("1-0:1.8.0")
+
+
+@contextmanager
+def killed(work: Callable[..., None], *arguments: object) -> Generator[Connection[Any, Any]]:
+    """Work in a process that is killed in the end; what it sends can be received even then."""
+    # The process to fork from is asked through a socket.
+    socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
+    ours, theirs = _PROCESSES.Pipe(duplex=False)
+    process = _PROCESSES.Process(target=work, args=(theirs, *arguments))
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        process.kill()
+        process.join()
+
+
+def reserve(pipe: Connection[Any, Any], folder: Path, title: str, key: str) -> None:
+    """Reserve three invocation counters at a time, for ever; send the first of each three."""
+
+    async def reserve_forever() -> None:
+        counter = StoredCounter(HomeAssistant(str(folder)), title, key)
+        while True:
+            pipe.send(await counter.reserve(3))
+
+    asyncio.run(reserve_forever())
+
+
+def count(pipe: Connection[Any, Any], folder: Path, port: str | Path, interval: float) -> None:
+    """Count the flashes at a port, or follow the number in a file; send each total published."""
+    asyncio.run(_count(pipe, folder, port, interval))
+
+
+async def _count(
+    pipe: Connection[Any, Any], folder: Path, port: str | Path, interval: float
+) -> None:
+    hass = HomeAssistant(str(folder))
+    frame.async_setup(hass)
+    hass.config_entries = ConfigEntries(hass, {})
+    source = {"source": "rx", "port": port}
+    if isinstance(port, Path):
+        source = {"source": "entity", "port": "sensor.flashes"}
+        hass.states.async_set("sensor.flashes", port.read_text())
+        hass.async_create_background_task(_show(hass, port), "show")
+    entry = ConfigEntry(
+        version=1,
+        minor_version=1,
+        domain="onemeter",
+        title="Meter",
+        source="user",
+        unique_id="generated-0",
+        entry_id="0",
+        data={"protocol": "blink", "impulses_per_kwh": "1000", **source},
+        discovery_keys=MappingProxyType({}),
+        subentries_data=(),
+        options={"publish_interval": interval},
+    )
+    coordinator = BlinkCoordinator(hass, entry)
+
+    def send() -> None:
+        if coordinator.data is not None:
+            pipe.send(int(coordinator.data.registers[_ENERGY].value * 1000))
+
+    coordinator.async_add_listener(send)
+    await coordinator._async_setup()
+    await coordinator.async_refresh()
+    assert coordinator.last_update_success, coordinator.last_exception
+    await asyncio.Event().wait()
+
+
+async def _show(hass: HomeAssistant, path: Path) -> None:
+    """Show the number in a file as an entity does."""
+    while True:
+        hass.states.async_set("sensor.flashes", path.read_text())
+        await asyncio.sleep(0.05)
