@@ -22,7 +22,8 @@ class Counted(RecordedMeter, BlinkingMeter):
         """Let some time pass, with the recorder making its rows."""
         for _ in range(minutes * 3):
             self.impulses += 5
-            await self.show(self.impulses, after=20)
+            await self.show(self.impulses, after=0)
+            await self.wait(20, step=5)
             await self.make_rows()
 
 

@@ -111,7 +111,8 @@ async def test_other_options_begin_another_comparison(meter: Compared) -> None:
     await meter.start(energy("0"))
     for hour in range(1, 7):
         await meter.flash(hour * 2000, after=0)
-        await meter.say(energy(str(hour * 1000)), after=360)
+        await meter.wait(350, step=10)
+        await meter.say(energy(str(hour * 1000)), after=10)
     assert meter.drift() is not None
     meter.hass.config_entries.async_update_entry(meter.entry, options={})
     meter.client.said.put_nowait(energy("6000"))

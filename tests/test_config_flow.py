@@ -1119,21 +1119,21 @@ async def test_most_telling_error_leads_back_to_the_form(
     details = {SECTION_EXPERT: {CONF_PASSWORD: "s3cret"}, CONF_ADDRESS: "42"}
     with patch(f"{PROBING}.LISTEN_SECONDS", 0.02):
         result = await submit_iec(hass, await start(hass), details)
-    assert result["step_id"] == "user"
-    assert result["errors"] == {"base": error}
-    assert_said(result, "error", error)
-    assert suggested(result)[CONF_PROTOCOL] == "iec62056"
-    assert not iec_line.open
+        assert result["step_id"] == "user"
+        assert result["errors"] == {"base": error}
+        assert_said(result, "error", error)
+        assert suggested(result)[CONF_PROTOCOL] == "iec62056"
+        assert not iec_line.open
 
-    iec_line.answers = readout()
-    flow = hass.config_entries.flow
-    result = await flow.async_configure(result["flow_id"], IEC_FORM)
-    filled = details_in(result)
-    assert filled[CONF_ADDRESS] == "42"
-    assert "s3cret" not in str(filled)
-    result = await flow.async_configure(result["flow_id"], filled)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    result = await confirm(hass, await flow.async_configure(result["flow_id"]))
+        iec_line.answers = readout()
+        flow = hass.config_entries.flow
+        result = await flow.async_configure(result["flow_id"], IEC_FORM)
+        filled = details_in(result)
+        assert filled[CONF_ADDRESS] == "42"
+        assert "s3cret" not in str(filled)
+        result = await flow.async_configure(result["flow_id"], filled)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        result = await confirm(hass, await flow.async_configure(result["flow_id"]))
     assert result["data"] == {**IEC_DATA, CONF_ADDRESS: "42", CONF_PASSWORD: "s3cret"}
 
 
