@@ -94,9 +94,7 @@ class Household:
             period * sums[-1] + sums[index] + of_day[minute]
             for sums, of_day in zip(self._before, (today.imported, today.exported), strict=True)
         ]
-        so_far = 0
-        if second:
-            so_far = sum(sum(power) for power in self._seconds(day, minute)[:second])
+        so_far = self._sums(day, minute)[second] if second else 0
         return Energy(totals[0] + max(so_far, 0), totals[1] + max(-so_far, 0))
 
     def power(self, time: int) -> Phases:
@@ -150,6 +148,11 @@ class Household:
             first.append(_plus(mean, swing))
             second.append(_plus(mean, [-deviation for deviation in swing]))
         return first + second[::-1]
+
+    @lru_cache(maxsize=2)  # noqa: B019  likewise
+    def _sums(self, day: int, minute: int) -> list[int]:
+        """Return the energy in a minute before each of its seconds, negative while feeding in."""
+        return [0, *accumulate(sum(power) for power in self._seconds(day, minute))]
 
     @cached_property
     def _days(self) -> tuple[_Day, ...]:
