@@ -73,7 +73,7 @@ class Checkout:
         (self.folder / "CHANGELOG.md").write_text(text)
 
     def check(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [self.folder / "scripts" / "release-check", *arguments]
+        command = [str(self.folder / "scripts" / "release-check"), *arguments]
         return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
