@@ -180,7 +180,9 @@ class PushedMeter:
             await self.hass.async_block_till_done()
             # Imports are done one after the other: when this one is done, so are all before.
             await self.hass.async_add_import_executor_job(int)
-            if jobs := [job for job in self.hass._background_tasks if not isinstance(job, asyncio.Task)]:
+            if jobs := [
+                job for job in self.hass._background_tasks if not isinstance(job, asyncio.Task)
+            ]:
                 await asyncio.wait(jobs)
             elif not self.hass.loop._ready:  # type: ignore[attr-defined]
                 return

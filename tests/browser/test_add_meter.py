@@ -94,7 +94,10 @@ def home_assistant(tmp_path_factory: pytest.TempPathFactory) -> Generator[HomeAs
     integrations.unlink()
     integrations.mkdir()
     (integrations / "__init__.py").touch()
-    for integration in (ROOT / "custom_components" / DOMAIN, Path(__file__).parent / STATISTICS_NOW):
+    for integration in (
+        ROOT / "custom_components" / DOMAIN,
+        Path(__file__).parent / STATISTICS_NOW,
+    ):
         (integrations / integration.name).symlink_to(integration)
     with (config / "configuration.yaml").open("a") as configuration:
         configuration.write(f"{STATISTICS_NOW}:\n")

@@ -1,4 +1,4 @@
-"""An integration that lets a test have statistics without waiting for the next full five minutes."""
+"""An integration with which a test has statistics without a wait for the next five minutes."""
 
 from datetime import timedelta
 
