@@ -83,9 +83,12 @@ class Household:
         self.heat_pump = heat_pump
         self.utc_offset = utc_offset
 
-    @lru_cache(maxsize=64)  # noqa: B019  a house lives as long as its process
     def energy(self, time: int) -> Energy:
         """Return the energy up to the beginning of a second since 1970."""
+        return self._energy(time)
+
+    @lru_cache(maxsize=64)  # noqa: B019  a house lives as long as its process
+    def _energy(self, time: int) -> Energy:
         day, second = divmod(time + self.utc_offset, SECONDS_PER_DAY)
         period, index = divmod(day - INSTALLED_DAY, _PERIOD_DAYS)
         minute, second = divmod(second, 60)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from decimal import Decimal
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -65,7 +66,7 @@ async def _count(
     source = {"source": "rx", "port": port}
     if isinstance(port, Path):
         source = {"source": "entity", "port": "sensor.flashes"}
-        hass.states.async_set("sensor.flashes", port.read_text())
+        hass.states.async_set("sensor.flashes", await asyncio.to_thread(port.read_text))
         hass.async_create_background_task(_show(hass, port), "show")
     entry = ConfigEntry(
         version=1,
@@ -84,7 +85,9 @@ async def _count(
 
     def send() -> None:
         if coordinator.data is not None:
-            pipe.send(int(coordinator.data.registers[_ENERGY].value * 1000))
+            energy = coordinator.data.registers[_ENERGY].value
+            assert isinstance(energy, Decimal)
+            pipe.send(int(energy * 1000))
 
     coordinator.async_add_listener(send)
     await coordinator._async_setup()
@@ -96,5 +99,5 @@ async def _count(
 async def _show(hass: HomeAssistant, path: Path) -> None:
     """Show the number in a file as an entity does."""
     while True:
-        hass.states.async_set("sensor.flashes", path.read_text())
+        hass.states.async_set("sensor.flashes", await asyncio.to_thread(path.read_text))
         await asyncio.sleep(0.05)
