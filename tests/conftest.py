@@ -75,6 +75,11 @@ def _home_assistant_finds_onemeter(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("enable_custom_integrations")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait for something with a clock of its own: the longest ones."""
+    items.sort(key=lambda item: item.get_closest_marker("real_time") is None)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fail when none of the tests that must run was found in a run of all tests."""
     if session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:

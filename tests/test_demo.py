@@ -40,7 +40,10 @@ class Sensors(NamedTuple):
     power: str
 
 
-pytestmark = pytest.mark.usefixtures("socket_enabled")
+pytestmark = [
+    pytest.mark.usefixtures("socket_enabled"),
+    pytest.mark.real_time("starts Home Assistant and simulated meters"),
+]
 
 
 @pytest.fixture

@@ -74,3 +74,24 @@ def test_only_clients_of_dlms_import_dlms_and_cryptography() -> None:
         assert imported()
     """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=LIBRARY.parent)
+
+
+def test_what_runs_on_one_release_needs_neither_home_assistant_nor_a_port() -> None:
+    """The modules are imported without the integration, which imports Home Assistant."""
+    root = LIBRARY.parents[2]
+    listed = (root / "tests/run_once.txt").read_text().splitlines()
+    paths = [line for line in listed if not line.startswith("#")]
+    modules = [path.removesuffix(".py").replace("/", ".") for path in paths]
+    code = f"""if True:
+        import importlib, sys, types
+        import custom_components
+        package = types.ModuleType("custom_components.onemeter")
+        package.__path__ = ["custom_components/onemeter"]
+        sys.modules[package.__name__] = custom_components.onemeter = package
+        for module in {modules}:
+            importlib.import_module(module)
+            assert not {{"homeassistant", "serialx"}} & sys.modules.keys(), module
+    """
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+    assert all((root / path).exists() for path in paths)
+    assert len(paths) > 40
