@@ -14,6 +14,7 @@ import pytest
 
 from custom_components.onemeter.cadence import PATIENCE
 from custom_components.onemeter.meter import Protocol
+from custom_components.onemeter.port_watch import async_wait_for_change
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -28,6 +29,9 @@ from .at_the_port import rows_of_this_hour, state, until
 METER = SmlMeter(household=Household())
 TOTAL = "sensor.dmo_energy_import"
 POWER = "sensor.dmo_power"
+FOLLOWING = "custom_components.onemeter.following"
+
+pytestmark = pytest.mark.real_time("a port of the kernel")
 
 
 @pytest.fixture(autouse=True)
@@ -72,15 +76,16 @@ async def test_cable_pulled_and_plugged_in_again(hass: HomeAssistant, tmp_path: 
     async with line, speaking(line):
         entry = await add_meter(hass, line)
         for _ in range(2):
-            line.close()
-            await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE, 1)
-            # Long enough for the waits between two attempts to have grown.
-            await asyncio.sleep(2.5)
-            assert state(hass, TOTAL) == STATE_UNAVAILABLE
+            with patch(f"{FOLLOWING}.async_wait_for_change", wraps=async_wait_for_change) as waits:
+                line.close()
+                await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE)
+                # The second wait between two attempts is longer than the first.
+                await until(lambda: waits.call_count >= 2)
+                assert state(hass, TOTAL) == STATE_UNAVAILABLE
             await line.open()
-            await until(lambda: state(hass, TOTAL) != STATE_UNAVAILABLE, 5)
+            await until(lambda: state(hass, TOTAL) != STATE_UNAVAILABLE)
         await hass.config_entries.async_unload(entry.entry_id)
-        await until(lambda: not line.listened_to, 1)
+        await until(lambda: not line.listened_to)
 
 
 async def test_cable_that_is_not_there_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
@@ -94,7 +99,7 @@ async def test_cable_that_is_not_there_at_the_start(hass: HomeAssistant, tmp_pat
         assert entry.error_reason_translation_key == "port_not_found"
         await asyncio.sleep(0.1)
         await line.open()
-        await until(lambda: entry.state is ConfigEntryState.LOADED, 4)
+        await until(lambda: entry.state is ConfigEntryState.LOADED)
         await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -109,7 +114,7 @@ async def test_nothing_but(
     """The entry is unavailable for the right reason, until the meter speaks again."""
     random = Random(0)
     async with PtyLine(tmp_path / "head") as line:
-        impatient = replace(PATIENCE[Protocol.SML], silence=0.5, unknown_silence=0.5)
+        impatient = replace(PATIENCE[Protocol.SML], silence=0.2, unknown_silence=0.2)
         with patch.dict(PATIENCE, {Protocol.SML: impatient}):
             async with speaking(line):
                 entry = await add_meter(hass, line)
@@ -121,14 +126,14 @@ async def test_nothing_but(
                     await asyncio.sleep(0.01)
 
             noise = asyncio.create_task(crackle())
-            await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE, 2)
-            await until(lambda: following.situation == situation, 2)
-            await asyncio.sleep(2)
+            await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE)
+            await until(lambda: following.situation == situation)
+            await asyncio.sleep(0.8)
             assert state(hass, TOTAL) == STATE_UNAVAILABLE
             assert following.situation == situation
             noise.cancel()
         async with speaking(line):
-            await until(lambda: state(hass, TOTAL) != STATE_UNAVAILABLE, 5)
+            await until(lambda: state(hass, TOTAL) != STATE_UNAVAILABLE)
         await hass.config_entries.async_unload(entry.entry_id)
 
 

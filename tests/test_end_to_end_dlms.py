@@ -38,6 +38,8 @@ EK = bytes(range(16))
 AK = bytes(range(0xD0, 0xE0))
 TOTAL = "sensor.dmo_energy_import"
 
+pytestmark = pytest.mark.real_time("a port of the kernel, or of the network")
+
 
 @pytest.fixture(autouse=True)
 def dialog(hass: HomeAssistant) -> Generator[None]:

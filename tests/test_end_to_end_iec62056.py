@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 from random import Random
 import sys
@@ -85,11 +86,13 @@ REGISTERS = {
     "_maximum_demand_import_t1": "1.6.1",
     "_power": "16.7.0",
 }
-#: Seconds between what a meter has told and when it is shown, at the most.
-LATE = 5
+#: Seconds between what a meter has told and when it is shown, at the most and on a busy machine.
+LATE = 15
 
 #: Options of an entry whose power is live.
 LIVE: dict[str, Any] = {CONF_LIVE_REGISTERS: ["16.7.0"], CONF_PUBLISH_INTERVAL: 1}
+
+pytestmark = pytest.mark.real_time("a port of the kernel")
 
 _INSTALLED = 1_704_063_600
 
@@ -321,7 +324,7 @@ async def test_from_the_port_to_long_term_statistics(
         assert state(hass, ERROR) == STATE_OFF
 
         await set_options(hass, entry, **{CONF_POLL_INTERVAL: 1})
-        await until(lambda: meter.count("readout") > 5, 5)
+        await until(lambda: meter.count("readout") > 5)
         consumed = await consumed_since(hass, begin)
         rows = await rows_of_this_hour(hass, TOTAL, POWER)
         totals = [float(total) for total in shown.of(TOTAL) if total != STATE_UNAVAILABLE]
@@ -361,9 +364,9 @@ async def test_meter_that_speaks_first(hass: HomeAssistant, tmp_path: Path, show
             assert hass.states.get(BUTTON) is None
             await set_options(hass, entry, **{CONF_PUBLISH_INTERVAL: 1})
             line.flips = 8
-            await until(lambda: not line.flips, 15)
+            await until(lambda: not line.flips)
             seen = len(shown.of(TOTAL))
-            await until(lambda: len(shown.of(TOTAL)) > seen + 1, 5)
+            await until(lambda: len(shown.of(TOTAL)) > seen + 1)
             assert not shown.wrong(meter)
             assert entry.runtime_data.client.counters.damaged
             await hass.config_entries.async_unload(entry.entry_id)
@@ -375,10 +378,10 @@ async def pull_the_cable(hass: HomeAssistant, path: Path) -> None:
     async with followed(hass, path, meter, title="pulled") as (line, entry):
         for _ in range(2):
             line.close()
-            await until(lambda: not is_there(hass, "pulled"), 7)
+            await until(lambda: not is_there(hass, "pulled"))
             assert entry.runtime_data.situation == "port_not_found"
             await line.open()
-            await until(lambda: is_there(hass, "pulled"), 5)
+            await until(lambda: is_there(hass, "pulled"))
 
 
 async def start_without_the_cable(hass: HomeAssistant, path: Path) -> None:
@@ -391,7 +394,7 @@ async def start_without_the_cable(hass: HomeAssistant, path: Path) -> None:
         assert entry.error_reason_translation_key == "port_not_found"
         await asyncio.sleep(0.5)
         await line.open()
-        await until(lambda: is_there(hass, "missing"), 5)
+        await until(lambda: is_there(hass, "missing"))
 
 
 async def let_another_program_have_the_port(hass: HomeAssistant, path: Path) -> None:
@@ -407,23 +410,23 @@ async def let_another_program_have_the_port(hass: HomeAssistant, path: Path) -> 
             stdout=asyncio.subprocess.PIPE,
         )
         try:
-            await until(lambda: not is_there(hass, "taken"), 8)
+            await until(lambda: not is_there(hass, "taken"))
             assert entry.runtime_data.situation == "port_busy"
             why = entry.runtime_data.last_exception
             assert why.translation_key == "port_busy_by"
             assert f"(PID {program.pid})" in why.translation_placeholders["by"]
         finally:
             await program.communicate()
-        await until(lambda: is_there(hass, "taken"), 10)
+        await until(lambda: is_there(hass, "taken"))
 
 
 async def let_the_meter_fall_silent(hass: HomeAssistant, path: Path) -> None:
     meter = simulate(serial="44444444")
     async with followed(hass, path, meter, title="silent") as (_, entry):
         with patch.object(meter, "answers", return_value=False):
-            await until(lambda: not is_there(hass, "silent"), 25)
+            await until(lambda: not is_there(hass, "silent"))
             assert entry.runtime_data.situation == "meter_silent"
-        await until(lambda: is_there(hass, "silent"), 10)
+        await until(lambda: is_there(hass, "silent"))
 
 
 async def test_meters_that_cannot_be_read_for_a_while(hass: HomeAssistant, tmp_path: Path) -> None:
@@ -462,9 +465,9 @@ async def test_single_faults_are_never_seen(
         options = LIVE | {CONF_POLL_INTERVAL: 3} if fault == "flip_bits_of_answers" else None
         async with followed(hass, tmp_path, meter, options, title=fault):
             setattr(meter.faults, fault, 1)
-            await until(lambda: not getattr(meter.faults, fault), 5)
+            await until(lambda: not getattr(meter.faults, fault))
             seen = len(shown.of(f"sensor.{fault}_energy_import"))
-            await until(lambda: len(shown.of(f"sensor.{fault}_energy_import")) > seen, 12)
+            await until(lambda: len(shown.of(f"sensor.{fault}_energy_import")) > seen)
             assert not shown.unavailable(fault)
 
     async with asyncio.TaskGroup() as group:
@@ -496,20 +499,20 @@ async def test_another_meter_in_its_place(
     meter = simulate(registers=own)
     async with followed(hass, tmp_path, meter) as (_, entry):
         meter.serial, meter.registers = "87654321", other
-        await until(lambda: not is_there(hass), 5)
+        await until(lambda: not is_there(hass))
         assert issues(hass) == [Issue.OTHER_METER]
         read = meter.count("readout")
-        await until(lambda: meter.count("readout") > read, 5)
+        await until(lambda: meter.count("readout") > read)
         meter.serial, meter.registers = "12345678", own
-        await until(lambda: is_there(hass), 5)
+        await until(lambda: is_there(hass))
         assert not issues(hass)
         meter.serial, meter.registers = "87654321", other
-        await until(lambda: not is_there(hass), 5)
+        await until(lambda: not is_there(hass))
         assert not shown.wrong(simulate(registers=own)), "nothing of the other meter"
 
         shown.states.clear()
         await agree(hass)
-        await until(lambda: is_there(hass) and len(set(shown.of(TOTAL))) >= 2, 10)
+        await until(lambda: is_there(hass) and len(set(shown.of(TOTAL))) >= 2)
         assert entry.unique_id == "DMO87654321"
         assert not issues(hass)
         assert not shown.wrong(meter)
@@ -521,10 +524,10 @@ async def test_live_power_between_readouts(
 ) -> None:
     meter = simulate()
     async with followed(hass, tmp_path, meter, LIVE | {CONF_POLL_INTERVAL: 60}):
-        await until(lambda: len(set(shown.of(POWER))) >= 3, 5)
+        await until(lambda: len(set(shown.of(POWER))) >= 3)
         assert len(shown.of(TOTAL)) == meter.count("readout") == 1
         await press(hass)
-        await until(lambda: len(set(shown.of(POWER))) >= 5, 5)
+        await until(lambda: len(set(shown.of(POWER))) >= 5)
         assert len(shown.of(TOTAL)) == meter.count("readout") == 2
         assert not shown.wrong(meter)
         assert not shown.unavailable()
@@ -535,7 +538,7 @@ async def test_live_power_that_the_meter_refuses(
 ) -> None:
     meter = simulate(programming=Programming.REFUSED)
     async with followed(hass, tmp_path, meter, LIVE | {CONF_POLL_INTERVAL: 2}):
-        await until(lambda: meter.count("readout") == 3, 10)
+        await until(lambda: meter.count("readout") == 3)
         asked = [entry.detail for entry in meter.log if entry.what == "acknowledgement"]
         # For a session twice, since damage may look like a refusal, and then no more.
         assert asked == ["050", "051", "051", "050", "050"]
@@ -549,7 +552,7 @@ async def test_wrong_password_is_asked_for(
     meter = simulate(password="00000000")
     options = LIVE | {CONF_POLL_INTERVAL: 2}
     async with followed(hass, tmp_path, meter, options, password="11111111"):
-        await until(lambda: meter.count("readout") == 3, 10)
+        await until(lambda: meter.count("readout") == 3)
         assert meter.wrong_passwords == 1
         assert meter.count("session") == 1
         assert not shown.unavailable()
@@ -560,7 +563,7 @@ async def test_wrong_password_is_asked_for(
         )
         assert result["type"] is FlowResultType.ABORT
         assert result["reason"] == "reauth_successful"
-        await until(lambda: any(entry.detail == "R1 16.7.0()" for entry in meter.log), 5)
+        await until(lambda: any(entry.detail == "R1 16.7.0()" for entry in meter.log))
         assert meter.wrong_passwords == 0
         assert not hass.config_entries.flow.async_progress()
 
@@ -577,13 +580,19 @@ async def test_power_of_meters_that_tell_none(
         followed(hass, tmp_path, coarse, title="coarse"),
     ):
         total, derived = "sensor.fine_energy_import", "sensor.fine_power_derived"
-        await until(lambda: hass.states.get(derived) is not None, 20)
+        await until(lambda: hass.states.get(derived) is not None)
         [power] = [item for item in shown.states if item.entity_id == derived]
-        first = next(item for item in shown.states if item.entity_id == total)
-        assert power.last_updated - first.last_updated > timedelta(seconds=9)
         assert power.attributes["derived"] is True
-        # The meter's totals are those of full seconds.
-        assert float(power.state) == pytest.approx(4000, rel=0.15)
+        totals = [
+            (item.last_updated_timestamp, float(item.state))
+            for item in shown.states
+            if item.entity_id == total
+        ]
+        assert float(power.state) in [
+            pytest.approx(3_600_000 * (last - first) / (end - begin), rel=0.02)
+            for (begin, first), (end, last) in combinations(totals, 2)
+            if end - begin > 9
+        ]
         assert is_there(hass, "coarse")
         assert hass.states.get("sensor.coarse_power_derived") is None
 
@@ -597,7 +606,7 @@ async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path, shown
         entry_of(hass, line, two, other, title="two", address=two.serial),
     ):
         shown.states.clear()
-        await until(lambda: len(shown.of("sensor.two_energy_import")) >= 2, 10)
+        await until(lambda: len(shown.of("sensor.two_energy_import")) >= 2)
         assert len(shown.of("sensor.one_energy_import")) >= 1
         assert len(shown.of("sensor.one_power")) >= 3, "also between readouts"
         assert not shown.unavailable()
@@ -607,12 +616,13 @@ async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path, shown
 
 async def test_battery_meter_is_left_alone(hass: HomeAssistant, tmp_path: Path) -> None:
     quarter = timedelta(minutes=15)
-    now = dt_util.utcnow()
-    if (left := (next_due(now, quarter) - now).total_seconds()) < 10:
-        await asyncio.sleep(left)
-    meter = simulate(battery=True)
-    async with followed(hass, tmp_path, meter, battery=True) as (_, entry):
+    due = next_due(dt_util.utcnow(), quarter)
+    meter, mains = simulate(battery=True), simulate(serial="87654321")
+    async with (
+        followed(hass, tmp_path, meter, battery=True) as (_, entry),
+        followed(hass, tmp_path, mains, title="mains"),
+    ):
         assert is_there(hass)
         assert entry.runtime_data.interval == quarter, "whatever the options say"
-        await asyncio.sleep(2)
-        assert meter.count("sign-on") == 1
+        await until(lambda: mains.count("sign-on") == 3)
+        assert meter.count("sign-on") == 1 or dt_util.utcnow() >= due

@@ -1,7 +1,7 @@
 """The flows with nothing replaced: real ports, a simulated meter at their other end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -41,11 +41,14 @@ from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
+from .at_the_port import until
 from .meter.iec62056.lines import meter as iec_meter
 
 FLOW = "custom_components.onemeter.config_flow"
 METER = SmlMeter(household=Household())
 OTHER_METER = SmlMeter(household=Household(), serial=99)
+
+pytestmark = pytest.mark.real_time("a port of the kernel")
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +132,7 @@ async def test_silence_then_the_wrong_speed_then_the_meter(
         assert not line.listened_to
 
         async with speaking(line):
-            with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.5):
+            with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 2):
                 result = await submit(hass, result, form(line, **{CONF_BAUDRATE: "115200"}))
             assert result["errors"] == {"base": "unknown_data_noise"}
             entry = await confirm(hass, await submit(hass, result, form(line)))
@@ -146,7 +149,7 @@ async def test_noise(hass: HomeAssistant, tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         noise = asyncio.create_task(crackle())
-        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.2):
+        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 2):
             result = await submit(hass, await start(hass), form(line))
         noise.cancel()
         assert result["errors"] == {"base": "unknown_data_noise"}
@@ -172,11 +175,9 @@ async def test_closed_dialog_frees_the_port(hass: HomeAssistant, tmp_path: Path)
     async with PtyLine(tmp_path / "head") as line:
         result = await start(hass)
         await hass.config_entries.flow.async_configure(result["flow_id"], form(line))
-        while not line.listened_to:  # noqa: ASYNC110  the kernel tells it only when asked
-            await asyncio.sleep(0.02)
+        await until(lambda: line.listened_to)
         hass.config_entries.flow.async_abort(result["flow_id"])
-        while line.listened_to:  # noqa: ASYNC110  likewise
-            await asyncio.sleep(0.02)
+        await until(lambda: not line.listened_to)
 
 
 async def test_reconfigure_at_the_port_that_the_entry_itself_reads(
@@ -221,7 +222,7 @@ async def answering(line: Line, *meters: Iec62056Meter) -> AsyncGenerator[None]:
         task.cancel()
 
 
-def iec_form(line: Line, baudrate: int = 2400) -> dict[str, Any]:
+def iec_form(line: Line, baudrate: int = 9600) -> dict[str, Any]:
     """Fill in the port of a line; its usual 300 baud would take long."""
     return {
         CONF_PORT: line.url,
@@ -243,15 +244,9 @@ async def submit_iec(
     return await submit(hass, result, {SECTION_EXPERT: {}, **details})
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  simulated meters have no events
-            await asyncio.sleep(0.02)
-
-
 async def test_meter_that_waits_to_be_asked(hass: HomeAssistant, tmp_path: Path) -> None:
-    meter = iec_meter(start_baudrate=2400)
-    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, meter):
+    meter = iec_meter(start_baudrate=9600)
+    async with PtyLine(tmp_path / "head", 9600) as line, answering(line, meter):
         result = await submit_iec(hass, await start(hass), iec_form(line))
         entry = await confirm(hass, result)
         assert entry.data[CONF_MODE] == MODE_POLLED
@@ -263,7 +258,7 @@ async def test_meter_that_waits_to_be_asked(hass: HomeAssistant, tmp_path: Path)
         assert meter.count("readout") == 2
         assert not line.listened_to
 
-        changed = iec_form(line) | {SECTION_LINE: {CONF_BAUDRATE: "2400", CONF_DTR: "high"}}
+        changed = iec_form(line) | {SECTION_LINE: {CONF_BAUDRATE: "9600", CONF_DTR: "high"}}
         result = await submit_iec(hass, await start(hass, entry), changed)
         assert result["reason"] == "reconfigure_successful"
         await hass.async_block_till_done()
@@ -275,7 +270,7 @@ async def test_meter_that_waits_to_be_asked(hass: HomeAssistant, tmp_path: Path)
 async def test_meter_that_pushes(hass: HomeAssistant, tmp_path: Path) -> None:
     meter = iec_meter(mode=Mode.D, interval=0.5)
     async with PtyLine(tmp_path / "head", 9600) as line, answering(line, meter):
-        result = await submit_iec(hass, await start(hass), iec_form(line, 9600))
+        result = await submit_iec(hass, await start(hass), iec_form(line))
         entry = await confirm(hass, result)
         assert entry.data[CONF_MODE] == MODE_PUSHED
         assert entry.unique_id == "DMO12345678"
@@ -284,8 +279,8 @@ async def test_meter_that_pushes(hass: HomeAssistant, tmp_path: Path) -> None:
 
 
 async def test_battery_meter(hass: HomeAssistant, tmp_path: Path) -> None:
-    meter = iec_meter(start_baudrate=2400, battery=True)
-    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, meter):
+    meter = iec_meter(start_baudrate=9600, battery=True)
+    async with PtyLine(tmp_path / "head", 9600) as line, answering(line, meter):
         result = await submit_iec(hass, await start(hass), iec_form(line), battery=True)
         entry = await confirm(hass, result)
         assert entry.data[CONF_BATTERY] is True
@@ -294,8 +289,8 @@ async def test_battery_meter(hass: HomeAssistant, tmp_path: Path) -> None:
 
 
 async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path) -> None:
-    meters = [iec_meter(start_baudrate=2400, serial=serial) for serial in ("11111111", "22222222")]
-    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, *meters):
+    meters = [iec_meter(start_baudrate=9600, serial=serial) for serial in ("11111111", "22222222")]
+    async with PtyLine(tmp_path / "head", 9600) as line, answering(line, *meters):
         entries = []
         for meter in meters:
             result = await submit_iec(hass, await start(hass), iec_form(line), address=meter.serial)
@@ -310,15 +305,15 @@ async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path) -> No
 
 async def test_meter_of_another_protocol(hass: HomeAssistant, tmp_path: Path) -> None:
     async with PtyLine(tmp_path / "head", 9600) as line, speaking(line):
-        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.5):
-            result = await submit_iec(hass, await start(hass), iec_form(line, 9600))
+        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 2):
+            result = await submit_iec(hass, await start(hass), iec_form(line))
         assert result["errors"] == {"base": "unknown_data_like"}
         assert (result["description_placeholders"] or {})["looks_like"] == "SML"
 
 
 async def test_live_values_and_their_password(hass: HomeAssistant, tmp_path: Path) -> None:
-    meter = iec_meter(start_baudrate=2400, password="00000000")
-    async with PtyLine(tmp_path / "head", 2400) as line, answering(line, meter):
+    meter = iec_meter(start_baudrate=9600, password="00000000")
+    async with PtyLine(tmp_path / "head", 9600) as line, answering(line, meter):
         result = await submit_iec(
             hass,
             await start(hass),
