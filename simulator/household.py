@@ -132,7 +132,7 @@ class Household:
             frequency=round(5000 + 2 * math.sin(time / 300) + random.gauss(0, 0.5)),
         )
 
-    @lru_cache(maxsize=2)  # noqa: B019  likewise
+    @lru_cache(maxsize=2)  # noqa: B019  a house lives as long as its process
     def _seconds(self, day: int, minute: int) -> list[Phases]:
         """Return the power in each second of a minute, which has the minute's mean.
 
