@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from math import inf
-from selectors import SelectorKey, SelectSelector
+from selectors import PollSelector, SelectorKey
 import time
 from typing import Any, Final, override
 
@@ -70,7 +70,7 @@ class SimulatedClockLoop(asyncio.SelectorEventLoop):
         self._now += seconds
 
 
-class _JumpingSelector(SelectSelector):
+class _JumpingSelector(PollSelector):
     """Lets time pass instead of waiting."""
 
     def __init__(self, loop: SimulatedClockLoop) -> None:

@@ -6,7 +6,9 @@ from functools import partial
 import math
 import os
 from pathlib import Path
+from unittest.mock import patch
 
+from aiohttp import ThreadedResolver
 from hypothesis import settings
 import pytest
 
@@ -64,6 +66,27 @@ async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
         loop.set_debug(True)
         loop.slow_callback_duration = math.inf
         monkeypatch.setattr(loop, "get_debug", bool)
+
+
+class Resolver(ThreadedResolver):
+    """A resolver of names, without those of mDNS, that keeps nothing open."""
+
+    async def real_close(self) -> None:
+        """Do what Home Assistant does when it ends."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def mock_zeroconf_resolver() -> Generator[object]:
+    """Replace the resolver of Home Assistant's test package.
+
+    It makes a new one whenever a session's event loop begins, here with each test, and closes none:
+    each test would leave a thread and three file descriptors behind.
+    """
+    patcher = patch(
+        "homeassistant.helpers.aiohttp_client._async_make_resolver", lambda _hass: Resolver()
+    )
+    with patcher:
+        yield patcher
 
 
 @pytest.fixture(autouse=True)
