@@ -27,7 +27,7 @@ def state(hass: HomeAssistant, entity_id: str) -> str:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something is so; fail when it does not become so even on a busy machine."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is looked at does not tell by itself
             await asyncio.sleep(0.02)
 
