@@ -101,6 +101,10 @@ def _home_assistant_finds_onemeter(request: pytest.FixtureRequest) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that wait for something with a clock of its own: the longest ones."""
     items.sort(key=lambda item: item.get_closest_marker("real_time") is None)
+    for item in items:
+        if item.get_closest_marker("real_time") and not item.get_closest_marker("timeout"):
+            # On a busy machine what they wait for takes several times as long.
+            item.add_marker(pytest.mark.timeout(400))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -114,7 +114,7 @@ async def test_nothing_but(
     """The entry is unavailable for the right reason, until the meter speaks again."""
     random = Random(0)
     async with PtyLine(tmp_path / "head") as line:
-        impatient = replace(PATIENCE[Protocol.SML], silence=0.2, unknown_silence=0.2)
+        impatient = replace(PATIENCE[Protocol.SML], silence=2, unknown_silence=2)
         with patch.dict(PATIENCE, {Protocol.SML: impatient}):
             async with speaking(line):
                 entry = await add_meter(hass, line)
