@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.derived_power import DerivedPower
-from custom_components.onemeter.plausibility import Total
+from custom_components.onemeter.totals import Total
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 MAX_POWER = 43_470

@@ -20,8 +20,8 @@ from .impulses import make_counter
 from .issues import Issue, async_clear_issue, async_raise_issue
 from .meaning import is_number
 from .meter import Key, MeterError, Obis, Reading, Register
-from .plausibility import Total
 from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
+from .totals import Total
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from statistics import median
 from typing import NamedTuple
 
-from .plausibility import Total
+from .totals import Total
 
 #: In less than this it counts that a reading is some part of a second old when it comes in.
 SHORTEST_WINDOW = timedelta(seconds=10)

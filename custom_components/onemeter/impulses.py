@@ -24,8 +24,7 @@ from .meter import Key, Obis, Register
 from .meter.blink.constant import ImpulseConstant
 from .meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from .meter.blink.settings import Source
-from .plausibility import Step
-from .totals import Totals
+from .totals import Step, Totals
 
 _MINUTE: Final = 60 * 10**9
 _MICROSECOND: Final = timedelta(microseconds=1)

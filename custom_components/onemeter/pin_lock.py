@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from .meter import Key, Obis, Register
-from .plausibility import Total
+from .totals import Total
 
 #: A meter is taken for locked once this many telegrams in a row, over at least this time, look so.
 LOCKED_TELEGRAMS = 5

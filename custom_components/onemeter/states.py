@@ -11,8 +11,8 @@ from .coordinator import MeterData
 from .derived_power import DerivedPower
 from .meaning import ELECTRICITY, is_number, moment
 from .meter import Key, Obis, Register, Value
-from .plausibility import Total
 from .quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
+from .totals import Total
 
 type State = Decimal | int | str | datetime | None
 

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter import Obis, Register, Value
-from custom_components.onemeter.plausibility import Step, Total, TotalsGuard, resolution
+from custom_components.onemeter.totals.guard import Step, Total, TotalsGuard, resolution
 
 IMPORT = Obis.parse("1-0:1.8.0")
 TARIFF = Obis.parse("1-0:1.8.1")

@@ -12,7 +12,7 @@ from decimal import Decimal
 import re
 from typing import Any, Self
 
-from .meter import Obis, Register
+from ..meter import Obis, Register
 
 #: An implausible total is a step, and no disturbance, once this many telegrams in a row, over at
 #: least this time, have shown it.

@@ -11,9 +11,8 @@ from custom_components.onemeter.meter import Obis
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
-
-from .published import register
-from .pushed import PushedMeter, energy, reading
+from tests.published import register
+from tests.pushed import PushedMeter, energy, reading
 
 IMPORT = Obis.parse("1-0:1.8.0")
 
@@ -37,7 +36,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Generator[Clock]:
-    with patch("custom_components.onemeter.totals.dt_util", Clock()) as clock:
+    with patch("custom_components.onemeter.totals.totals.dt_util", Clock()) as clock:
         yield clock
 
 

@@ -32,8 +32,8 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, State, callb
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
-from .plausibility import Step
+from ..const import DOMAIN
+from .guard import Step
 
 _ROW_DURATION = timedelta(minutes=5)
 #: Sums and states are floats; what is smaller than this part of them is rounding.

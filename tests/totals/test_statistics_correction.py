@@ -9,16 +9,20 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.onemeter.const import CONF_MAX_POWER, CONF_MULTIPLIER, DOMAIN
 from custom_components.onemeter.meter import Obis, Reading
-from custom_components.onemeter.plausibility import Step
-from custom_components.onemeter.sum_correction import Excess, History, Row, find_excess
+from custom_components.onemeter.totals.guard import Step
+from custom_components.onemeter.totals.statistics_correction import (
+    Excess,
+    History,
+    Row,
+    find_excess,
+)
 from homeassistant.components.recorder import Recorder, get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
-
-from .published import register
-from .pushed import METER, energy, reading
-from .recorded import ENTITY, NOON, RecordedMeter
+from tests.published import register
+from tests.pushed import METER, energy, reading
+from tests.recorded import ENTITY, NOON, RecordedMeter
 
 IMPORT = Obis.parse("1-0:1.8.0")
 

@@ -13,18 +13,18 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .const import (
+from ..const import (
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
     DEFAULT_MAX_POWER,
     DEFAULT_MULTIPLIER,
     DOMAIN,
 )
-from .issues import Issue, async_clear_issue, async_raise_issue
-from .meaning import is_net, is_total
-from .meter import Key, Obis, Register
-from .plausibility import Step, Total, TotalsGuard
-from .sum_correction import SumCorrection
+from ..issues import Issue, async_clear_issue, async_raise_issue
+from ..meaning import is_net, is_total
+from ..meter import Key, Obis, Register
+from .guard import Step, Total, TotalsGuard
+from .statistics_correction import SumCorrection
 
 _VERSION = 1
 #: Seconds that a new value may stay unwritten; a crash only makes the guard forget the last ones.
