@@ -100,6 +100,8 @@ class Reading:
     registers: tuple[Register, ...]
     #: The telegram as received, for diagnostics.
     raw: bytes
+    #: Whether a checksum proves that it came undamaged.
+    checked: bool = True
 
     def get(self, obis: Obis) -> Register | None:
         """Return the first register of this code, or None."""

@@ -196,7 +196,8 @@ def decode_readout(
         raise TelegramError("the readout holds no data")
     if not checked and any(isinstance(r.value, str) and is_garbled(r.value) for r in registers):
         raise TelegramError("the readout holds a garbled number")
-    return Reading(_identity(told, identification), _clock(told), tuple(registers), raw)
+    identity, clock = _identity(told, identification), _clock(told)
+    return Reading(identity, clock, tuple(registers), raw, checked)
 
 
 def _identity(told: _Told, identification: Identification | None) -> Identity:
