@@ -6,6 +6,7 @@ from functools import partial
 import math
 import os
 from pathlib import Path
+import time
 from unittest.mock import patch
 
 from aiohttp import ThreadedResolver
@@ -105,6 +106,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("real_time") and not item.get_closest_marker("timeout"):
             # On a busy machine what they wait for takes several times as long.
             item.add_marker(pytest.mark.timeout(400))
+
+
+@pytest.fixture(autouse=True)
+def _steady_clock_stands_still(request: pytest.FixtureRequest) -> Generator[None]:
+    """Freeze the clock that goes on while the machine sleeps with the others that are frozen."""
+    if "freezer" not in request.fixturenames:
+        yield
+        return
+
+    def frozen() -> int:
+        return time.monotonic_ns()
+
+    with patch("custom_components.onemeter.totals.moment.steady_ns", frozen):
+        yield
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

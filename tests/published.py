@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.coordinator import MeterData
 from custom_components.onemeter.meter import Identity, Key, Obis, Register, Value
+from custom_components.onemeter.totals import Moment
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
@@ -104,7 +105,9 @@ class PublishedMeter:
         named: dict[Key, Register] = {
             register.obis or str(register.address): register for register in registers
         }
-        return MeterData(self._meter, named, received or datetime.now(UTC), clock)
+        received = received or datetime.now(UTC)
+        moment = Moment(received, round(received.timestamp() * 10**9))
+        return MeterData(self._meter, named, moment, clock)
 
 
 async def _forward(hass: HomeAssistant, entry: MockConfigEntry) -> bool:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from custom_components.onemeter.meaning import completed, interpret, is_net, is_total
+from custom_components.onemeter.meaning import completed, interpret
 from custom_components.onemeter.meter import Key, Obis, Register, Value
 from custom_components.onemeter.quantities import (
     ANGLE,
@@ -21,6 +21,7 @@ from custom_components.onemeter.quantities import (
     GAS,
     HEAT,
     HOURS,
+    HOURS_LEFT,
     LOCAL_TIME,
     NET_ENERGY,
     PERIOD_ENERGY,
@@ -135,7 +136,7 @@ def name_of(key: Key, *registers: tuple[Key, Value, str | None]) -> tuple[str, Q
         ("6-0:1.0.0*255", "GJ", "heat_energy", ENERGY_IN_JOULES),
         ("6-0:2.0.0*255", "m³", "heat_volume", VOLUME),
         ("7-0:3.0.0*255", "m³", "gas", GAS),
-        ("7-0:1.0.0*255", "kWh", "gas", HEAT),
+        ("7-0:1.0.0*255", "kWh", "gas", GAS.otherwise),
         ("8-0:1.0.0*255", "L", "water", WATER),
         ("9-0:1.0.0*255", "m³", "warm_water", WATER),
     ],
@@ -192,7 +193,7 @@ def test_descriptive(code: str, value: Value, name: str) -> None:
         ("0-0:96.7.21*255", 4, None, "power_failures", COUNT),
         ("0-0:96.7.9*255", 4, None, "long_power_failures", COUNT),
         ("1-0:96.6.0*255", 4, "h", "battery_time_used", HOURS),
-        ("1-0:96.6.1*255", 4, "h", "battery_time_left", HOURS),
+        ("1-0:96.6.1*255", 4, "h", "battery_time_left", HOURS_LEFT),
         ("1-0:96.6.3*255", Decimal("3.20"), "V", "battery_voltage", VOLTAGE),
         ("1-0:96.8.0*255", 4, "h", "operating_time", HOURS),
         ("1-0:96.8.1*255", 4, "h", "operating_time (1-0:96.8.1)", HOURS),
@@ -420,38 +421,6 @@ def test_register_of_a_past_period_has_its_code_in_its_name() -> None:
     assert interpret(past, registers)[1] == " (1-0:96.5.0*1)"
     assert interpret(present, registers)[1] == ""
     assert meaning("1-0:0.1.2*12", "19-04-01,00:00")[1] == " (1-0:0.1.2*12)"
-
-
-@pytest.mark.parametrize(
-    ("code", "total", "net"),
-    [
-        ("1-0:1.8.0*255", True, False),
-        ("1-0:2.8.2*255", True, False),
-        ("1-1:8.8.0*255", True, False),
-        ("1-0:21.8.0*255", True, False),
-        ("1-0:15.8.0*255", True, False),
-        ("1-0:16.8.0*255", False, True),
-        ("1-0:36.8.0*255", False, True),
-        ("1-0:1.8.0*1", False, False),
-        ("1-0:16.8.0*1", False, False),
-        ("1-0:1.7.0*255", False, False),
-        ("1-0:1.6.0*255", False, False),
-        ("1-0:82.8.1*255", False, False),
-        ("6-0:1.8.0*255", False, False),
-        ("1-0:96.8.0*255", False, False),
-        ("1-0:96.7.0*255", False, False),
-        ("1-0:32.32.0*255", False, False),
-        ("1-0:1.9.0*255", False, False),
-        ("1-0:1.2.0*255", False, False),
-        ("1-0:1.20.0*255", True, False),
-        # Only electricity is judged by what an electric connection can carry.
-        ("6-0:1.0.0*255", False, False),
-        ("0-1:24.2.1*255", False, False),
-    ],
-)
-def test_totals(code: str, total: bool, net: bool) -> None:
-    obis = Obis.parse(code)
-    assert (is_total(obis), is_net(obis)) == (total, net)
 
 
 @pytest.mark.parametrize(

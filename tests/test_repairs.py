@@ -1,5 +1,6 @@
 """What the user is asked to see to, and what happens on consent."""
 
+from decimal import Decimal
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -7,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.cadence import PATIENCE
-from custom_components.onemeter.const import DOMAIN
+from custom_components.onemeter.const import CONF_MAX_POWER, DOMAIN
 from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import Protocol
 from custom_components.onemeter.meter.errors import PortLostError
@@ -237,3 +238,76 @@ async def test_meter_of_another_entry_cannot_be_taken_over(
     result = await submit(hass, Issue.OTHER_METER)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
     assert meter.entry.unique_id == METER.unique_id
+
+
+async def overload(meter: PushedMeter, watts: int, minutes: int, begin: int = 5001) -> int:
+    """Draw more than is said to be possible, in a telegram every 10 seconds; return the total."""
+    total = begin
+    for second in range(10, 60 * minutes + 1, 10):
+        total = begin + watts * second // 3600
+        await meter.say(energy(str(total)), after=10)
+    return total
+
+
+async def test_overload_asks_for_a_higher_maximum_power(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5001"))
+    total = await overload(meter, 60_000, 5)
+    assert not issues(hass)
+    total = await overload(meter, 60_000, 6, begin=total)
+    assert meter.value() == "5.001"
+    issue = issues(hass)[Issue.OVERLOAD]
+    assert issue.is_fixable
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["max_power"] == "43470"
+    with meter.patched():
+        shown = await ask(hass, Issue.OVERLOAD)
+        assert shown["description_placeholders"] == {
+            "title": "Meter",
+            "max_power": "43470",
+            "power": "60000",
+        }
+        assert (await submit(hass, Issue.OVERLOAD))["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(energy(str(total + 10)))
+        await meter.wait(2)
+    assert meter.entry.options == {CONF_MAX_POWER: 60_000}
+    assert Decimal(meter.value()) == Decimal(total + 10) / 1000
+    assert not issues(hass)
+
+
+async def test_overload_that_ends_by_itself_needs_nothing(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5001"))
+    total = await overload(meter, 60_000, 6)
+    assert list(issues(hass)) == [Issue.OVERLOAD]
+    await meter.say(energy(str(total)), after=300)
+    assert not issues(hass)
+    await meter.say(energy(str(total)), after=11)
+    assert Decimal(meter.value()) == Decimal(total) / 1000
+
+
+async def test_overload_is_settled_by_other_options(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5001"))
+    total = await overload(meter, 60_000, 6)
+    with meter.patched():
+        options = {CONF_MAX_POWER: 100_000}
+        hass.config_entries.async_update_entry(meter.entry, options=options)
+        await hass.config_entries.async_unload(meter.entry.entry_id)
+        await meter.start(energy(str(total)))
+    assert not issues(hass)
+    assert Decimal(meter.value()) == Decimal(total) / 1000
+
+
+async def test_overload_of_an_entry_that_is_not_loaded(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5001"))
+    await overload(meter, 60_000, 6)
+    await hass.config_entries.async_unload(meter.entry.entry_id)
+    with meter.patched():
+        assert (await submit(hass, Issue.OVERLOAD))["type"] is FlowResultType.CREATE_ENTRY
+    assert meter.entry.options[CONF_MAX_POWER] == 60_000

@@ -73,7 +73,7 @@ def situations() -> set[str]:
 def test_every_situation_and_every_issue_has_a_text() -> None:
     texts_of = load("translations/en.json")
     # What no key can be is told by the form, and never enters an entry.
-    others = {"slow_readout", "not_counted"}
+    others = {"slow_readout", "not_counted", "not_written"}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
     assert set(texts_of["issues"]) == {*Issue} - {Issue.IMPULSE_DRIFT} | drifts

@@ -127,7 +127,7 @@ class Companion:
         """Compare what a reading tells with the flashes since then."""
         if self._energy is None or (total := Total.of(registers.get(self._energy))) is None:
             return
-        now = self._counter.exact_energy, Fraction(total.kilo)
+        now = self._counter.exact_energy, Fraction(total.amount)
         if self._begin is None or now[1] < self._begin[1]:
             self._begin = now
             return

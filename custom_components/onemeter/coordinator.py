@@ -15,7 +15,6 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .companion import Companion
@@ -27,7 +26,7 @@ from .meter import Identity, Key, PolledClient, PushedClient, Reading, Register
 from .meter.errors import OtherMeterError
 from .meter.port import redact
 from .situations import Failure, as_meter_error, update_failed
-from .totals import Totals
+from .totals import Moment, Proof, Totals
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,12 +63,17 @@ class MeterData:
     meter: Identity
     #: The current value of each code; a withheld total keeps its last accepted value.
     registers: Mapping[Key, Register]
-    #: When the newest telegram came in (UTC).
-    received: datetime = field(compare=False)
+    #: When the newest telegram came in.
+    moment: Moment = field(compare=False)
     #: What the meter's own clock showed then; without time zone where the meter tells none.
     clock: datetime | None = field(default=None, compare=False)
     #: The totals that are withheld.
     withheld: frozenset[Key] = field(default=frozenset(), compare=False)
+
+    @property
+    def received(self) -> datetime:
+        """When the newest telegram came in (UTC)."""
+        return self.moment.time
 
 
 class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
@@ -82,6 +86,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     """
 
     config_entry: OneMeterConfigEntry
+    #: What tells of a telegram without checksum that it came undamaged.
+    _proof_without_checksum = Proof.NOTHING
 
     def __init__(
         self,
@@ -119,6 +125,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._accepted_at = monotonic()
         self._published_at = self._accepted_at
         self._cancel_publishing: CALLBACK_TYPE | None = None
+        self._is_due = False
+        self._storing: asyncio.Task[None] | None = None
         self._other_meter: str | None = None
 
     def _make_totals(self) -> Totals:
@@ -137,7 +145,10 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             await self._async_start()
         if self._failure is not None:
             raise self._failure
-        return self._newest
+        data = self._newest
+        if not await self.totals.async_store():
+            raise UpdateFailed(translation_domain=DOMAIN, translation_key="not_written")
+        return data
 
     @override
     async def async_shutdown(self) -> None:
@@ -162,7 +173,6 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self.totals.async_accept(registers)
         self._newest = replace(self._newest, registers=registers, withheld=frozenset())
         self._async_publish()
-        await self.totals.async_save()
         return True
 
     async def _async_start(self) -> None:
@@ -218,8 +228,9 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         registers = reading.current()
         if not self._writes_units:
             registers = {key: completed(key, item) for key, item in registers.items()}
-        withheld = self.totals.async_review(registers)
-        data = MeterData(reading.meter, registers, dt_util.utcnow(), reading.time, withheld)
+        proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
+        withheld = self.totals.async_review(registers, proof)
+        data = MeterData(reading.meter, registers, Moment.now(), reading.time, withheld)
         self._newest = self._with_flashes(self._complete(reading, data, partial=partial))
         if not partial:
             self.readings.append(reading)
@@ -263,9 +274,28 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @callback
     def _async_publish(self, _: datetime | None = None) -> None:
-        """Hand the newest data to the entities, if there is anything new in it."""
+        """Hand the newest data to the entities, if there is anything new in it.
+
+        What nobody could find out again must be written first.
+        """
         self._async_cancel_publishing()
-        self._async_hand_out(self._newest)
+        if not self.totals.must_be_stored:
+            self._async_hand_out(self._newest)
+            return
+        self._published_at = monotonic()
+        self._is_due = True
+        if self._storing is None or self._storing.done():
+            self._storing = self.config_entry.async_create_background_task(
+                self.hass, self._async_store_and_publish(), f"{DOMAIN} storing"
+            )
+
+    async def _async_store_and_publish(self) -> None:
+        while self._is_due:
+            self._is_due = False
+            data = self._newest
+            is_stored = await self.totals.async_store()
+            if is_stored and self._failure is None and not self._shutdown_requested:
+                self._async_hand_out(data)
 
     @callback
     def _async_hand_out(self, data: MeterData) -> None:

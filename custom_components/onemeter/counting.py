@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from time import monotonic
 from typing import Final, override
 
 from homeassistant.core import HomeAssistant, callback
@@ -32,8 +31,6 @@ class BlinkCoordinator(PushedCoordinator):
         counter = make_counter(entry.data, entry.options)
         self._tally = Tally(counter)
         super().__init__(hass, entry, make_impulse_client(hass, entry.data, counter))
-        self._is_due = False
-        self._storing: asyncio.Task[None] | None = None
 
     @override
     def _make_totals(self) -> ImpulseTotals:
@@ -46,14 +43,6 @@ class BlinkCoordinator(PushedCoordinator):
         self.config_entry.async_on_unload(
             async_track_time_change(self.hass, self._async_begin_day, hour=0, minute=0, second=0)
         )
-
-    @override
-    async def _async_update_data(self) -> MeterData:
-        if self.data is not None and self._failure is None:
-            return self.data
-        data = await super()._async_update_data()
-        await self.totals.async_store()
-        return data
 
     def counts(self, key: str) -> bool:
         """Tell whether it is the total of the impulses that is known by this key."""
@@ -86,22 +75,3 @@ class BlinkCoordinator(PushedCoordinator):
     def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
         self._tally.async_note()
         return replace(data, registers={**data.registers, **self._tally.registers()})
-
-    @callback
-    @override
-    def _async_publish(self, _: datetime | None = None) -> None:
-        self._async_cancel_publishing()
-        self._published_at = monotonic()
-        self._is_due = True
-        if self._storing is None or self._storing.done():
-            self._storing = self.config_entry.async_create_background_task(
-                self.hass, self._async_store_and_publish(), f"{self.config_entry.domain} storing"
-            )
-
-    async def _async_store_and_publish(self) -> None:
-        while self._is_due:
-            self._is_due = False
-            data = self._newest
-            await self.totals.async_store()
-            if self._failure is None and not self._shutdown_requested:
-                self._async_hand_out(data)

@@ -6,12 +6,12 @@ and the longer that is, the better.
 """
 
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from statistics import median
 from typing import NamedTuple
 
-from .totals import Total
+from .totals import Moment, Total
 
 #: In less than this it counts that a reading is some part of a second old when it comes in.
 SHORTEST_WINDOW = timedelta(seconds=10)
@@ -33,7 +33,7 @@ _WATT_MICROSECONDS_PER_KWH = 3_600_000_000_000
 class _Sample(NamedTuple):
     """What the totals showed at a time."""
 
-    time: datetime
+    time: Moment
     #: kWh, import and then export, at the meter.
     totals: tuple[Decimal, ...]
     #: Import minus export.
@@ -54,11 +54,11 @@ class DerivedPower:
         #: The mean of the shortest time until now that tells it; None where none does.
         self.power: int | None = None
 
-    def add(self, time: datetime, imported: Total, exported: Total | None = None) -> None:
+    def add(self, time: Moment, imported: Total, exported: Total | None = None) -> None:
         """Take what was read at a time. The same time again is no other reading."""
         if self._samples and time == self._samples[-1].time:
             return
-        imports, exports = imported.kilo, Decimal(0) if exported is None else exported.kilo
+        imports, exports = imported.amount, Decimal(0) if exported is None else exported.amount
         # A total that has never counted adds no doubt.
         totals = (imports, exports) if exports else (imports,)
         sample = _Sample(time, totals, imports - exports)
@@ -73,12 +73,14 @@ class DerivedPower:
     def _continues(self, sample: _Sample) -> bool:
         """Tell whether a reading goes on from the last one, with nothing but consumption between.
 
-        Not so after a gap, and when a total falls or rises faster than the connection allows.
+        Not so after a gap, when the clock was set or the machine was paused, and when a total falls
+        or rises faster than the connection allows.
         """
         last = self._samples[-1]
-        elapsed = (sample.time - last.time) // _MICROSECOND
-        if elapsed < 0 or len(sample.totals) != len(last.totals):
+        time = last.time.agrees_on(sample.time)
+        if time is None or len(sample.totals) != len(last.totals):
             return False
+        elapsed = time // _MICROSECOND
         usual = median(self._spacings) if self._spacings else elapsed
         self._spacings.append(elapsed)
         if elapsed > GAP * usual:
@@ -92,10 +94,10 @@ class DerivedPower:
     def _keep(self, sample: _Sample) -> None:
         """Add a reading, and forget those that no window can begin with."""
         samples = self._samples
-        if len(samples) > 1 and samples[-1].time - samples[-2].time < _SPACING:
+        if len(samples) > 1 and samples[-2].time.surely_until(samples[-1].time) < _SPACING:
             samples.pop()
         samples.append(sample)
-        while sample.time - samples[0].time > LONGEST_WINDOW:
+        while samples[0].time.surely_until(sample.time) > LONGEST_WINDOW:
             samples.popleft()
 
     def _mean(self, error: Decimal) -> int | None:
@@ -108,7 +110,7 @@ class DerivedPower:
         long_enough = error * factor / MOST_ERROR
         for before in reversed(self._samples):
             change = now.net - before.net
-            elapsed = now.time - before.time
+            elapsed = before.time.surely_until(now.time)
             microseconds = elapsed // _MICROSECOND
             if elapsed >= SHORTEST_WINDOW and (
                 microseconds >= long_enough or abs(change) >= MOST_ERROR_PART * error

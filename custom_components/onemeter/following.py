@@ -21,6 +21,7 @@ from .meter import Identity, Key, MeterError, Protocol, PushedClient, Reading
 from .meter.errors import MeterConnectionError
 from .pin_lock import PinLock
 from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
+from .totals import Moment, Proof
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class PushedCoordinator(OneMeterCoordinator):
     """
 
     client: PushedClient
+    _proof_without_checksum = Proof.REPETITION
 
     def __init__(
         self, hass: HomeAssistant, entry: OneMeterConfigEntry, client: PushedClient | None = None
@@ -159,7 +161,7 @@ class PushedCoordinator(OneMeterCoordinator):
             withheld = data.withheld | (earlier.withheld - fresh.keys())
             data = replace(data, registers=registers, withheld=withheld)
         if self._protocol is not Protocol.DLMS:
-            self._async_watch_lock(data)
+            self._async_watch_lock(reading, data.moment)
         elif data.meter.unique_id is None:
             data = replace(data, meter=self._identity)
         return data
@@ -180,9 +182,9 @@ class PushedCoordinator(OneMeterCoordinator):
         return self.client.diagnose() if self._other_meter is None else self._about_other_meter()
 
     @callback
-    def _async_watch_lock(self, data: MeterData) -> None:
+    def _async_watch_lock(self, reading: Reading, now: Moment) -> None:
         """Ask for the PIN while the meter waits for it."""
-        locked = self._pin_lock.is_locked(data.registers, data.received)
+        locked = self._pin_lock.is_locked(reading.current(), now)
         if locked is None or locked is self._locked:
             return
         self._locked = locked

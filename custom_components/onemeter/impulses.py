@@ -120,7 +120,7 @@ class ImpulseTotals(Totals):
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, tally: Tally) -> None:
         """Take what counts."""
-        super().__init__(hass, entry, lambda _: None)
+        super().__init__(hass, entry, lambda *_: None)
         self._tally = tally
         #: What counts by itself is another thing where this has changed.
         self._source = [entry.data[CONF_SOURCE], entry.data[CONF_PORT]]
@@ -135,14 +135,27 @@ class ImpulseTotals(Totals):
         self._tally.restore({**memory["impulses"], "counter": counter})
         super()._restore(memory)
 
-    async def async_store(self) -> None:
-        """Write the total down, if it is another one than what is written."""
+    @property
+    @override
+    def must_be_stored(self) -> bool:
+        return self._total != self._stored or super().must_be_stored
+
+    @override
+    async def async_store(self) -> bool:
+        if not self.must_be_stored:
+            return True
+        total = self._total
+        if not await self.async_save():
+            return False
+        self._stored = total
+        # Nobody knows when Home Assistant ends, but then it writes what is to be written soon.
+        self._async_save_soon()
+        return True
+
+    @property
+    def _total(self) -> tuple[int, Decimal]:
         counter = self._tally.counter
-        if (total := (counter.impulses, counter.energy)) != self._stored:
-            await self.async_save()
-            self._stored = total
-            # Nobody knows when Home Assistant ends, but then it writes what is to be written soon.
-            self._async_save_soon()
+        return counter.impulses, counter.energy
 
     @override
     async def async_close(self) -> None:
@@ -158,7 +171,7 @@ class ImpulseTotals(Totals):
         which is to be stored after this.
         """
         if off := self._tally.counter.calibrate(reading):
-            step = Step(obis, dt_util.utcnow(), reading, off, "kWh")
+            step = Step(obis, dt_util.utcnow(), off, "kWh")
             self._correction.async_add([step])
         return off
 

@@ -19,11 +19,15 @@ class Issue(StrEnum):
     OTHER_METER = "other_meter"
     #: The meter waits for its PIN.
     METER_LOCKED = "meter_locked"
+    #: More passes the meter than *Maximum power* allows. Ends with a higher one.
+    OVERLOAD = "overload"
+    #: What is to be remembered cannot be written.
+    NOT_WRITTEN = "not_written"
     #: The flashes of the meter and its registers tell different energies.
     IMPULSE_DRIFT = "impulse_drift"
 
 
-_FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER}
+_FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER, Issue.OVERLOAD}
 
 
 @callback

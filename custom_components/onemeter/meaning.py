@@ -9,7 +9,16 @@ from typing import TypeGuard
 from homeassistant.components.sensor import SensorStateClass
 
 from .meter import Key, Obis, Register, Value
-from .quantities import BY_UNIT, COUNT, LOCAL_TIME, TIME, Quantity
+from .quantities import (
+    APPARENT_POWER,
+    BY_UNIT,
+    COUNT,
+    LOCAL_TIME,
+    POWER,
+    REACTIVE_POWER,
+    TIME,
+    Quantity,
+)
 from .registers import (
     DESCRIPTIVE,
     GERMAN,
@@ -38,18 +47,9 @@ _OF_NEUTRAL = (91, 92)
 _LIKE = {2: 7, 4: 7, 5: 7, 6: 7, 7: 7, 8: 8, 9: 8, 20: 8}
 
 _DEVICE_TYPE = (24, 1, 0)
+_TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
 #: Group D of the oldest P1 telegrams, which have the unit of an M-Bus meter in a value of its own.
 _UNIT_APART = 3
-
-
-def is_total(obis: Obis) -> bool:
-    """Tell whether a register counts electricity up and, in a sound meter, never goes down."""
-    return _electric_state_class(obis) is SensorStateClass.TOTAL_INCREASING
-
-
-def is_net(obis: Obis) -> bool:
-    """Tell whether a register counts electricity up and down, as import minus export does."""
-    return _electric_state_class(obis) is SensorStateClass.TOTAL
 
 
 def is_number(value: Value) -> TypeGuard[Decimal | int]:
@@ -62,6 +62,33 @@ def moment(register: Register) -> datetime | None:
     return register.value if isinstance(register.value, datetime) else register.time
 
 
+def counted(key: Key, unit: str | None, device_type: str) -> Quantity | None:
+    """Return the quantity of a register that is shown as a total; None for all others.
+
+    The type is that of the device on the M-Bus that a register comes from.
+    """
+    line, _ = _look_up(key, device_type)
+    quantity = None if _is_past(key) else line.quantity
+    while quantity is not None and unit not in quantity.exponents:
+        quantity = quantity.otherwise
+    return quantity if quantity is not None and quantity.state_class in _TOTALS else None
+
+
+def shares_of_power(key: Key) -> int | None:
+    """Return how many times *Maximum power* a register may hold; None where it is no power.
+
+    That is once for one conductor, which no meter tells by its own limit, and twice for all.
+    """
+    if not isinstance(key, Obis) or key.a != ELECTRICITY:
+        return None
+    if (measured := _look_up_measured(key)) is None:
+        return None
+    line, scope = measured
+    if line.quantity not in (POWER, REACTIVE_POWER, APPARENT_POWER):
+        return None
+    return 1 if scope.startswith(_CONDUCTORS[1:]) else 2
+
+
 def completed(key: Key, register: Register) -> Register:
     """Return a register with what its code tells of it and the meter does not write.
 
@@ -72,7 +99,7 @@ def completed(key: Key, register: Register) -> Register:
         return register
     value = register.value
     if isinstance(value, str):
-        counts = _look_up(key, {})[0].quantity is COUNT
+        counts = _look_up(key, "")[0].quantity is COUNT
         return replace(register, value=int(value)) if counts and _is_digits(value) else register
     if register.unit is None and is_number(value):
         return replace(register, unit=_implied_unit(key))
@@ -87,7 +114,7 @@ def interpret(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
     """
     register = registers[key]
     code = f"{key.a}-{key.b}:{key.short}" if isinstance(key, Obis) else key
-    known, scope = _look_up(key, registers)
+    known, scope = _look_up(key, device_type(key, registers))
     line = _fit(known, register)
     if line is None:
         quantity = _guess(key, register)
@@ -102,7 +129,15 @@ def interpret(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
     return line, scope
 
 
-def _look_up(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
+def device_type(key: Key, registers: Mapping[Key, Register]) -> str:
+    """Return the type of the device on the M-Bus that a register comes from, as it is told."""
+    if isinstance(key, str) or key.a != _ABSTRACT:
+        return ""
+    told = registers.get(Obis(_ABSTRACT, key.b, *_DEVICE_TYPE))
+    return "" if told is None else str(told.value)
+
+
+def _look_up(key: Key, device_type: str) -> tuple[Line, str]:
     """Return the line of a code or address, and what tells it from others of that line."""
     if isinstance(key, str):
         return IMPULSES.get(key) or HEAT_METER.get(key.partition("*")[0], UNKNOWN), ""
@@ -114,7 +149,7 @@ def _look_up(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
             return descriptive
         line = MANY.get((c, d))
     elif a == _ABSTRACT and (c, d, e) in MBUS:
-        return MBUS[c, d, e] or _mbus_total(key, registers), f" (M-Bus {b})"
+        return MBUS[c, d, e] or _mbus_total(key, device_type), f" (M-Bus {b})"
     else:
         line = OTHER_MEDIA.get((a, c)) if (d, e) == (0, 0) else None
     return line or GERMAN.get(key, UNKNOWN), ""
@@ -144,11 +179,9 @@ def _is_usual(obis: Obis) -> bool:
     return obis.e == 0 or obis.e in _TARIFFS
 
 
-def _mbus_total(obis: Obis, registers: Mapping[Key, Register]) -> Line:
-    """Return what a meter on the M-Bus counts, by the type of device that it tells."""
-    told = registers.get(Obis(_ABSTRACT, obis.b, *_DEVICE_TYPE))
-    text = "" if told is None else str(told.value)
-    line = MBUS_MEDIA.get(int(text), UNKNOWN) if _is_digits(text) else UNKNOWN
+def _mbus_total(obis: Obis, device_type: str) -> Line:
+    """Return what a meter on the M-Bus counts, by its type of device."""
+    line = MBUS_MEDIA.get(int(device_type), UNKNOWN) if _is_digits(device_type) else UNKNOWN
     if (quantity := line.quantity) and obis.d == _UNIT_APART and "m³" in quantity.exponents:
         bare = replace(quantity, exponents={**quantity.exponents, None: 0})
         return line._replace(quantity=bare)
@@ -163,16 +196,6 @@ def _implied_unit(obis: Obis) -> str | None:
         return None
     line = MEASURED.get((group, like))
     return line.quantity.implied if line and line.quantity else None
-
-
-def _electric_state_class(obis: Obis) -> SensorStateClass | None:
-    """Return the state class of an amount of electricity, in the current billing period."""
-    if obis.a != ELECTRICITY or obis.f != _CURRENT_PERIOD:
-        return None
-    if (measured := _look_up_measured(obis)) is None:
-        return None
-    quantity = measured[0].quantity
-    return quantity.state_class if quantity is not None and quantity.transformed else None
 
 
 def _is_past(key: Key) -> bool:

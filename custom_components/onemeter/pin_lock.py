@@ -1,10 +1,10 @@
 """Recognizes a meter that waits for its PIN and until then tells whole kilowatt-hours only."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from .meter import Key, Obis, Register
-from .totals import Total
+from .totals import Moment, Total
 
 #: A meter is taken for locked once this many telegrams in a row, over at least this time, look so.
 LOCKED_TELEGRAMS = 5
@@ -24,10 +24,10 @@ class PinLock:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._since: datetime | None = None
+        self._since: Moment | None = None
         self._telegrams = 0
 
-    def is_locked(self, registers: Mapping[Key, Register], now: datetime) -> bool | None:
+    def is_locked(self, registers: Mapping[Key, Register], now: Moment) -> bool | None:
         """Take the next registers and say whether the meter is locked; None while that may be."""
         if not _is_reduced(registers):
             self._since = None
@@ -36,8 +36,8 @@ class PinLock:
         if self._since is None:
             self._since = now
         self._telegrams += 1
-        sure = self._telegrams >= LOCKED_TELEGRAMS and now - self._since >= LOCKED_DURATION
-        return True if sure else None
+        is_long = self._since.surely_until(now) >= LOCKED_DURATION
+        return True if is_long and self._telegrams >= LOCKED_TELEGRAMS else None
 
 
 def _is_reduced(registers: Mapping[Key, Register]) -> bool:
@@ -55,7 +55,7 @@ def _is_reduced(registers: Mapping[Key, Register]) -> bool:
             continue
         if (total := Total.of(register)) is None:
             continue
-        if total.kilo % 1:
+        if total.amount % 1:
             return False
         whole = whole or bool(total.value)
     return whole

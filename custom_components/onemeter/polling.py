@@ -264,11 +264,11 @@ class PolledCoordinator(OneMeterCoordinator):
         earlier = self._newest
         clock = data.clock or (
             # It goes on by itself.
-            earlier.clock and earlier.clock + (data.received - earlier.received)
+            earlier.clock and earlier.clock + earlier.moment.until(data.moment)
         )
         registers = {**earlier.registers, **data.registers}
         withheld = data.withheld | (earlier.withheld - data.registers.keys())
-        return MeterData(earlier.meter, registers, data.received, clock, withheld)
+        return MeterData(earlier.meter, registers, data.moment, clock, withheld)
 
     @callback
     def _async_overdue(self, _: datetime) -> None:

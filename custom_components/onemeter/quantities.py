@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Self
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
@@ -43,6 +44,9 @@ class Quantity:
     transformed: bool = False
     #: The unit of numbers that meters write without one.
     implied: str | None = None
+    #: The most by which a total rises in an hour, in the sensor's unit; None where *Maximum power*
+    #: tells that.
+    most_per_hour: Decimal | None = None
     #: The same in units from which no power of ten leads to the sensor's unit.
     otherwise: Self | None = None
 
@@ -159,18 +163,31 @@ ENERGY_IN_JOULES = Quantity(
     device_class=SensorDeviceClass.ENERGY,
     state_class=_RISING,
     precision=3,
+    most_per_hour=Decimal("0.72"),
 )
-#: Heat and cold, which the meters of different countries count in different units.
-HEAT = replace(ENERGY, precision=None, otherwise=ENERGY_IN_JOULES)
+#: Heat and cold, which the meters of different countries count in different units: 200 kW.
+HEAT = replace(ENERGY, precision=None, most_per_hour=Decimal(200), otherwise=ENERGY_IN_JOULES)
+#: What flows through a heat meter: 200 kW at a difference of 5 K.
 VOLUME = Quantity(
     unit=UnitOfVolume.CUBIC_METERS,
     exponents={"L": -3, "l": -3, "m³": 0},
     device_class=SensorDeviceClass.VOLUME,
     state_class=_RISING,
     precision=3,
+    most_per_hour=Decimal(35),
 )
-GAS = replace(VOLUME, device_class=SensorDeviceClass.GAS, otherwise=HEAT)
-WATER = replace(VOLUME, device_class=SensorDeviceClass.WATER)
+#: A meter of size G16; in other units what that is in energy.
+GAS = replace(
+    VOLUME,
+    device_class=SensorDeviceClass.GAS,
+    most_per_hour=Decimal(25),
+    otherwise=replace(
+        HEAT,
+        most_per_hour=Decimal(300),
+        otherwise=replace(ENERGY_IN_JOULES, most_per_hour=Decimal("1.08")),
+    ),
+)
+WATER = replace(VOLUME, device_class=SensorDeviceClass.WATER, most_per_hour=Decimal(10))
 FLOW = Quantity(
     unit=UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR,
     exponents={"L/h": -3, "l/h": -3, "m³/h": 0},
@@ -179,7 +196,14 @@ FLOW = Quantity(
     precision=3,
 )
 
-COUNT = Quantity(unit=None, exponents={None: 0}, state_class=_RISING, precision=0)
+#: Nothing that meters count happens more than once a second.
+COUNT = Quantity(
+    unit=None,
+    exponents={None: 0},
+    state_class=_RISING,
+    precision=0,
+    most_per_hour=Decimal(3600),
+)
 IMPULSE_COUNT = replace(COUNT, unit="imp", exponents={"imp": 0})
 IMPULSE_RATE = Quantity(
     unit="imp/min", exponents={"imp/min": 0}, state_class=_MEASURED, precision=1
@@ -190,9 +214,12 @@ HOURS = Quantity(
     device_class=SensorDeviceClass.DURATION,
     state_class=_RISING,
     precision=0,
+    most_per_hour=Decimal(1),
 )
-MINUTES = replace(HOURS, unit=UnitOfTime.MINUTES, exponents={"min": 0})
-SECONDS = replace(HOURS, unit=UnitOfTime.SECONDS, exponents={"s": 0})
+MINUTES = replace(HOURS, unit=UnitOfTime.MINUTES, exponents={"min": 0}, most_per_hour=Decimal(60))
+SECONDS = replace(HOURS, unit=UnitOfTime.SECONDS, exponents={"s": 0}, most_per_hour=Decimal(3600))
+#: What is left of a time falls.
+HOURS_LEFT = replace(HOURS, state_class=_MEASURED)
 TIME_DIFFERENCE = replace(SECONDS, state_class=_MEASURED)
 #: A point in time without time zone: as the meter's clock counts.
 LOCAL_TIME = Quantity(unit=None, exponents={})

@@ -14,7 +14,7 @@ from homeassistant.helpers import (
     issue_registry as ir,
 )
 
-from .const import DOMAIN
+from .const import CONF_MAX_POWER, DOMAIN
 from .coordinator import OneMeterConfigEntry
 from .issues import Issue
 from .totals import async_start_over
@@ -51,9 +51,9 @@ class ConsentFlow(RepairsFlow):
         if user_input is None:
             issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
             placeholders = dict((issue and issue.translation_placeholders) or {})
-            if self._repair is _async_accept_totals and entry.state is ConfigEntryState.LOADED:
+            if entry.state is ConfigEntryState.LOADED:
                 # The newest values are the ones that are agreed to.
-                placeholders |= entry.runtime_data.totals.jumped_placeholders()
+                placeholders |= self._newest(entry)
             return self.async_show_form(
                 step_id="confirm",
                 data_schema=probatio.Schema({}),
@@ -62,6 +62,16 @@ class ConsentFlow(RepairsFlow):
         if reason := await self._repair(self.hass, entry, self._data):
             return self.async_abort(reason=reason)
         return self.async_create_entry(data={})
+
+    def _newest(self, entry: OneMeterConfigEntry) -> dict[str, str]:
+        """Return what has changed since the user was told."""
+        totals = entry.runtime_data.totals
+        if self._repair is _async_accept_totals:
+            return totals.jumped_placeholders()
+        if self._repair is _async_raise_max_power and (power := totals.overload) is not None:
+            self._data = {**self._data, "power": str(power)}
+            return totals.overload_placeholders(power)
+        return {}
 
 
 async def _async_accept_totals(
@@ -91,6 +101,16 @@ async def _async_replace_meter(
     return None
 
 
+async def _async_raise_max_power(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
+) -> str | None:
+    """Allow as much power as was told."""
+    options = {**entry.options, CONF_MAX_POWER: int(data["power"])}
+    hass.config_entries.async_update_entry(entry, options=options)
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    return None
+
+
 async def _async_rename(
     hass: HomeAssistant, entry: OneMeterConfigEntry, old_id: str, new_id: str
 ) -> None:
@@ -109,4 +129,5 @@ async def _async_rename(
 _REPAIRS: Mapping[Issue, Repair] = {
     Issue.TOTALS_JUMPED: _async_accept_totals,
     Issue.OTHER_METER: _async_replace_meter,
+    Issue.OVERLOAD: _async_raise_max_power,
 }

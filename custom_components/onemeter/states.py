@@ -158,7 +158,7 @@ class PowerFromEnergy:
             return None
         if not any(map(_is_same, totals, self._seen, strict=True)):
             self._seen = totals
-            self._power.add(data.received, imported, exported)
+            self._power.add(data.moment, imported, exported)
         return self._power.power
 
 

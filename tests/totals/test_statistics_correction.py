@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.onemeter.const import CONF_MAX_POWER, CONF_MULTIPLIER, DOMAIN
 from custom_components.onemeter.meter import Obis, Reading
-from custom_components.onemeter.totals.guard import Step
+from custom_components.onemeter.totals import Step
 from custom_components.onemeter.totals.statistics_correction import (
     Excess,
     History,
@@ -29,7 +29,7 @@ IMPORT = Obis.parse("1-0:1.8.0")
 
 def step(seconds: float, before: str, after: str) -> Step:
     offset = Decimal(after) - Decimal(before)
-    return Step(IMPORT, NOON + timedelta(seconds=seconds), Decimal(after), offset, "kWh")
+    return Step(IMPORT, NOON + timedelta(seconds=seconds), offset, "kWh")
 
 
 def row(number: int, state: float, total: float) -> Row:
@@ -266,12 +266,15 @@ async def test_removed_sensor_has_no_sums_to_mend(meter: Recorded) -> None:
     for _ in range(4):
         await meter.say(telegram("10", "20"), after=20)
     assert await meter.coordinator.async_accept_totals()
-    assert {step.obis.short for step in meter.coordinator.totals.steps} == {"1.8.0", "2.8.0"}
+    assert {str(step.key) for step in meter.coordinator.totals.steps} == {
+        "1-0:1.8.0*255",
+        "1-0:2.8.0*255",
+    }
     er.async_get(meter.hass).async_remove(ENTITY)
     meter.freezer.move_to(NOON + timedelta(minutes=45, seconds=10))
     await meter.say(telegram("10", "20"))
     await meter.make_rows()
-    assert {step.obis.short for step in meter.coordinator.totals.steps} == {"2.8.0"}
+    assert {str(step.key) for step in meter.coordinator.totals.steps} == {"1-0:2.8.0*255"}
 
 
 async def test_sensor_that_is_not_recorded_yet(meter: Recorded) -> None:

@@ -5,343 +5,283 @@ is no disturbance but a replaced or reset meter, and then only the user's consen
 on from its new value.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
-import re
-from typing import Any, Self
+from datetime import timedelta
+from decimal import ROUND_CEILING, Decimal
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple
 
-from ..meter import Obis, Register
+from homeassistant.util import dt as dt_util
 
-#: An implausible total is a step, and no disturbance, once this many telegrams in a row, over at
-#: least this time, have shown it.
-STEP_TELEGRAMS = 3
-STEP_DURATION = timedelta(seconds=60)
-#: A rise that so many times the maximum power can bring is no step but an overload. It is held back
-#: until the average since the last accepted value is possible again.
-OVERLOAD = 2
+from ..meaning import is_number
+from ..meter import Key, Register
+from .last_rows import LastRow, reconciled
+from .limits import Rule, fits, needed_per_hour, rule_of
+from .mark import OVERLOAD, STEP_DURATION, Mark, Seen, Suspect, leads
+from .moment import LONGEST, Moment
+from .total import EXACT, Step, Total, is_transformed, parse_key, resolution
 
-_UNIT = re.compile(r"([kMG]?)(?:Wh|varh|VAh)")
-_EXPONENTS = {"": -3, "k": 0, "M": 3, "G": 6}
-_MICROSECOND = timedelta(microseconds=1)
-_WATT_MICROSECONDS_PER_KWH = 3_600_000_000_000
+#: In these steps (W) the least maximum power is told that would not hold a total back.
+_POWER_STEP: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """A total as the meter sent it."""
+class Proof(Enum):
+    """What tells that a telegram came undamaged."""
 
-    value: Decimal
-    #: Wh, varh or VAh, also with k, M or G before it.
-    unit: str
-
-    @classmethod
-    def of(cls, register: Register | None) -> Self | None:
-        """Return what a register has counted; None where it holds no energy."""
-        if (
-            register is None
-            or not isinstance(register.value, Decimal | int)
-            or register.unit is None
-            or _UNIT.fullmatch(register.unit) is None
-        ):
-            return None
-        return cls(Decimal(register.value), register.unit)
-
-    @classmethod
-    def from_list(cls, data: Sequence[str]) -> Self:
-        """Undo as_list."""
-        value, unit = data
-        return cls(Decimal(value), unit)
-
-    def as_list(self) -> list[str]:
-        """Return the value and the unit, ready for JSON."""
-        return [str(self.value), self.unit]
-
-    @property
-    def kilo(self) -> Decimal:
-        """The value in kWh, kvarh or kVAh, with all its digits."""
-        return self.value.scaleb(_EXPONENTS[self.unit.removesuffix(self._base_unit)])
-
-    @property
-    def kilo_unit(self) -> str:
-        """The unit of kilo."""
-        return f"k{self._base_unit}"
-
-    @property
-    def _base_unit(self) -> str:
-        return self.unit.lstrip("kMG")
+    CHECKSUM = auto()
+    #: The next one, within seconds.
+    REPETITION = auto()
+    NOTHING = auto()
 
 
-def resolution(before: Total, now: Total) -> Decimal:
-    """Return the step between two values that the meter can send, in kWh, kvarh or kVAh.
+class Review(NamedTuple):
+    """What has become of the totals of a telegram."""
 
-    That is one of the last digit. Zeros that end both values are no digits, up to the whole kilo
-    units in which meters tell their totals while they wait for their PIN.
-    """
-    values = [value for value in (before.kilo, now.kilo) if value]
-    zeros = min((_exponent(value.normalize()) for value in values), default=0)
-    return Decimal((0, (1,), max(_exponent(now.kilo), min(zeros, 0))))
-
-
-def _exponent(value: Decimal) -> int:
-    """Return the power of ten of the last digit."""
-    return int(value.as_tuple().exponent)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A jump of a published total that is no consumption."""
-
-    obis: Obis
-    #: When the total jumped (UTC).
-    time: datetime
-    #: The new value, after the multiplier.
-    value: Decimal
-    #: New minus old value.
-    offset: Decimal
-    #: Of both: kWh, kvarh or kVAh.
-    unit: str
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, str]) -> Self:
-        """Undo as_dict."""
-        return cls(
-            Obis.parse(data["obis"]),
-            datetime.fromisoformat(data["time"]),
-            Decimal(data["value"]),
-            Decimal(data["offset"]),
-            data["unit"],
-        )
-
-    def as_dict(self) -> dict[str, str]:
-        """Return the step ready for JSON."""
-        return {
-            "obis": str(self.obis),
-            "time": self.time.isoformat(),
-            "value": str(self.value),
-            "offset": str(self.offset),
-            "unit": self.unit,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _Suspect:
-    """An implausible value that has come and may be there to stay."""
-
-    first: Total
-    newest: Total
-    since: datetime
-    telegrams: int = 1
-    #: No overload can explain it.
-    is_step: bool = True
-    #: It is a step and has stayed, so only the user can accept it.
-    confirmed: bool = False
-    #: It was confirmed before the restart.
-    restored: bool = False
-
-
-@dataclass(slots=True)
-class _Mark:
-    """What is remembered of one total."""
-
-    #: The last accepted value, and when it was first seen (UTC).
-    total: Total
-    time: datetime
-    suspect: _Suspect | None = None
-    #: The user has said that another meter goes on from here, with whatever value it has.
-    start_over: bool = False
-    #: The value was accepted before the restart, so that only the clock tells how long ago.
-    restored: bool = False
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Undo as_dict."""
-        mark = cls(Total.from_list(data["total"]), datetime.fromisoformat(data["time"]))
-        mark.start_over = data["start_over"]
-        mark.restored = True
-        if (step := data["step"]) is not None:
-            first, newest = map(Total.from_list, step)
-            mark.suspect = _Suspect(
-                first, newest, mark.time, STEP_TELEGRAMS, confirmed=True, restored=True
-            )
-        return mark
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what is to be remembered over restarts; a mere suspicion is not."""
-        suspect = self.suspect
-        return {
-            "total": self.total.as_list(),
-            "time": self.time.isoformat(),
-            "start_over": self.start_over,
-            "step": None
-            if suspect is None or not suspect.confirmed
-            else [suspect.first.as_list(), suspect.newest.as_list()],
-        }
-
-
-def _reaches(mark: _Mark, suspect: _Suspect, total: Total) -> bool:
-    """Say whether a total is as far from the last accepted value as what was suspected first."""
-    first = suspect.first.kilo - mark.total.kilo
-    change = total.kilo - mark.total.kilo
-    return change >= first if first > 0 else change <= first
+    #: Those that are held at an earlier value.
+    withheld: frozenset[Key]
+    #: There is something new to be remembered.
+    has_news: bool
 
 
 @dataclass
 class TotalsGuard:
     """Judges each telegram's totals by what came before, over restarts too."""
 
-    #: Says whether a total may also fall, as import minus export does; None for other registers.
-    may_fall: Callable[[Obis], bool | None]
     #: What can pass the meter, in W that it measures itself: before the multiplier.
     max_power: int
     #: Energy of the grid per unit at the meter.
     multiplier: Decimal = Decimal(1)
+    rule_of: Callable[[Key, Mapping[Key, Register], int], Rule | None] = rule_of
+    #: What the statistics hold of totals that have not come yet in this run.
+    rows: dict[Key, LastRow] = field(default_factory=dict)
     #: Jumps that were accepted and that no one has collected yet.
     steps: list[Step] = field(default_factory=list)
-    _marks: dict[Obis, _Mark] = field(default_factory=dict)
+    _marks: dict[Key, Mark] = field(default_factory=dict)
+    _rules: dict[Key, Rule] = field(default_factory=dict)
+    #: First totals, of which nothing but the next telegram proves that they came undamaged.
+    _unproven: dict[Key, Seen] = field(default_factory=dict)
 
-    def review(self, registers: MutableMapping[Obis, Register], now: datetime) -> bool:
+    def review(
+        self, registers: MutableMapping[Key, Register], now: Moment, proof: Proof = Proof.CHECKSUM
+    ) -> Review:
         """Hold back the totals of a telegram that are not to be trusted.
 
-        Each is replaced by its last accepted value. Returns whether there is something new to be
-        remembered.
+        Each is replaced by its last accepted value, or by none where there is no such value.
         """
-        news = False
-        for obis, register in registers.items():
-            may_fall = self.may_fall(obis)
-            if may_fall is None or (total := Total.of(register)) is None:
+        withheld: set[Key] = set()
+        has_news = False
+        for key, register in registers.items():
+            rule = self._rule(key, registers)
+            if rule is None or not is_number(register.value):
                 continue
-            mark = self._marks.get(obis)
-            if mark is None:
-                self._marks[obis] = _Mark(total, now)
-                news = True
-                continue
-            news |= self._judge(obis, mark, total, now, may_fall=may_fall)
-            if mark.total != total:
-                registers[obis] = replace(register, value=mark.total.value, unit=mark.total.unit)
-        return news
+            if (total := Total.counted(register)) is not None:
+                seen = Seen(total, now, _measured(register, rule, now))
+                has_news |= self._take(key, seen, rule, proof)
+            mark = self._marks.get(key)
+            if mark is None or mark.is_approximate:
+                registers[key] = replace(register, value=None)
+                withheld.add(key)
+            elif total is None or total.minus(mark.total) != 0:
+                registers[key] = replace(register, value=mark.total.value, unit=mark.total.unit)
+                if mark.suspect is None or not mark.suspect.is_pending:
+                    withheld.add(key)
+        return Review(frozenset(withheld), has_news)
 
-    def _judge(
-        self, obis: Obis, mark: _Mark, total: Total, now: datetime, *, may_fall: bool
-    ) -> bool:
-        """Accept a total, or suspect it; return whether there is something new to be remembered."""
-        if mark.start_over:
-            self._start_from(obis, mark, total, now)
-            return True
-        change = total.kilo - mark.total.kilo
-        falls = change < 0 and not may_fall
-        suspect = mark.suspect
-        if (
-            not falls
-            and self._can_carry(mark, total, now)
-            # What is possible grows with time; a step must not slip in by waiting for that.
-            and not (suspect is not None and suspect.confirmed and _reaches(mark, suspect, total))
-        ):
-            mark.suspect = None
-            if change:
-                mark.total, mark.time, mark.restored = total, now, False
-            return bool(change) or suspect is not None
-        # What is possible by the time at which a step is confirmed needs no consent.
-        is_step = falls or not self._can_carry(
-            mark, total, now, times=OVERLOAD, longer=STEP_DURATION
-        )
-        if suspect is None or (
-            not suspect.confirmed
-            and (
-                (change > 0) is not (suspect.first.kilo > mark.total.kilo)
-                or (is_step and not suspect.is_step)
-                # Nor was it there to stay if it has come down since.
-                or (change > 0 and not may_fall and not _reaches(mark, suspect, total))
-            )
-        ):
-            mark.suspect = _Suspect(total, total, now, is_step=is_step)
+    def _rule(self, key: Key, registers: Mapping[Key, Register]) -> Rule | None:
+        """Return the rule for a register, also where what it depends on is in other telegrams."""
+        if (rule := self.rule_of(key, registers, self.max_power)) is not None:
+            return rule
+        mark = self._marks.get(key)
+        same = mark is not None and mark.total.unit == registers[key].unit
+        return self._rules.get(key) if same else None
+
+    def _take(self, key: Key, seen: Seen, rule: Rule, proof: Proof) -> bool:
+        """Judge the total of a register; return whether there is something new to be remembered."""
+        is_first = key not in self._rules
+        self._rules[key] = rule
+        has_news = is_first and self._meet(key, seen, rule)
+        mark = self._marks.get(key)
+        if mark is not None and not mark.start_over:
+            return self._judge(key, mark, seen, proof) or has_news
+        first = seen
+        if proof is Proof.REPETITION:
+            before = self._unproven.pop(key, None)
+            if before is None or not leads(before, seen, rule):
+                self._unproven[key] = seen
+                return has_news
+            first = before
+        if mark is None:
+            self._marks[key] = mark = Mark.begin(first, self.multiplier)
+        else:
+            self._start_from(key, mark, first)
+        if first is not seen:
+            self._judge(key, mark, seen, proof)
+        return True
+
+    def _meet(self, key: Key, seen: Seen, rule: Rule) -> bool:
+        """Compare what is remembered of an earlier run with what has happened since then."""
+        mark = self._marks.get(key)
+        row = self.rows.pop(key, None)
+        if row is not None:
+            multiplier = self.multiplier if mark is None else mark.multiplier
+            factor = multiplier if is_transformed(key, seen.total) else Decimal(1)
+            mark = reconciled(mark, row, seen.total, rule, multiplier=multiplier, factor=factor)
+        if mark is None:
             return False
-        telegrams = suspect.telegrams + 1
-        stays = telegrams >= STEP_TELEGRAMS and now - suspect.since >= STEP_DURATION
-        mark.suspect = replace(
-            suspect,
-            newest=total,
-            telegrams=telegrams,
-            confirmed=suspect.confirmed or (suspect.is_step and stays),
-        )
-        return mark.suspect.confirmed
+        self._marks[key] = mark
+        if mark.multiplier == self.multiplier:
+            return row is not None
+        if is_transformed(key, mark.total):
+            factor = self.multiplier - mark.multiplier
+            self._add_step(key, seen.at, mark.total, EXACT.multiply(mark.total.amount, factor))
+        mark.multiplier = self.multiplier
+        return True
 
-    def _can_carry(
-        self,
-        mark: _Mark,
-        total: Total,
-        now: datetime,
-        *,
-        times: int = 1,
-        longer: timedelta = timedelta(),
-    ) -> bool:
-        """Say whether the connection can carry the change since the last accepted value was seen.
-
-        Also with its maximum power so many times over that time, and longer. One step of the
-        resolution is always possible, since the energy in it may be older.
-        """
-        if mark.restored and now < mark.time:
-            # The clock is or was wrong: nobody knows how long ago that is.
+    def _judge(self, key: Key, mark: Mark, seen: Seen, proof: Proof) -> bool:
+        """Accept a total, or suspect it; return whether there is something new to be remembered."""
+        rule = self._rules[key]
+        change, tolerance = seen.total.minus(mark.total), mark.tolerance(seen.total)
+        had_suspect = mark.suspect is not None
+        if not rule.may_fall and seen.total.is_rounded(mark.total):
+            mark.repeat(seen)
+            return had_suspect
+        if not change and not mark.is_approximate:
+            mark.accept(seen)
+            return had_suspect
+        elapsed = mark.seen.until(seen.at)
+        allowed = elapsed + mark.stood(rule.stands)
+        slack = resolution(mark.total, seen.total) + tolerance
+        falls = change < -tolerance and not rule.may_fall
+        possible = not falls and fits(change, rule.most_per_hour, allowed, slack)
+        if not possible or _waits_for_consent(mark, seen, rule):
+            longer = OVERLOAD * allowed + STEP_DURATION
+            is_step = falls or not fits(change, rule.most_per_hour, longer, slack)
+            mark.suspect = _suspect(mark, seen, rule, proof, is_step=is_step)
+            return mark.suspect.confirmed
+        at_once = fits(change, rule.most_per_hour, elapsed, slack)
+        if proof is Proof.CHECKSUM or (proof is Proof.NOTHING and at_once):
+            mark.accept(seen)
             return True
-        elapsed = times * max(now - mark.time, timedelta()) + longer
-        most = self.max_power * (elapsed // _MICROSECOND)
-        needed = abs(total.kilo - mark.total.kilo) * _WATT_MICROSECONDS_PER_KWH
-        if needed <= most:
+        before, suspect = mark.suspect, _suspect(mark, seen, rule, proof, is_step=False)
+        mark.suspect = replace(suspect, is_pending=at_once)
+        if (
+            before is not None
+            and suspect.telegrams > before.telegrams
+            and (at_once or suspect.has_stayed)
+            and before.is_between(mark.total, seen.total)
+        ):
+            # What came before is confirmed by this one, which waits for the next in turn.
+            mark.accept(before.last)
+            self._judge(key, mark, seen, proof)
             return True
-        return needed <= most + resolution(mark.total, total) * _WATT_MICROSECONDS_PER_KWH
+        return suspect.confirmed
 
-    def _start_from(self, obis: Obis, mark: _Mark, total: Total, now: datetime) -> None:
+    def _start_from(self, key: Key, mark: Mark, seen: Seen) -> None:
         """Take a total as the new base, and note its step."""
-        if offset := (total.kilo - mark.total.kilo) * self.multiplier:
-            value = total.kilo * self.multiplier
-            self.steps.append(Step(obis, now, value, offset, total.kilo_unit))
-        mark.total, mark.time, mark.suspect = total, now, None
-        mark.start_over = mark.restored = False
+        change = seen.total.minus(mark.total)
+        if change and change.is_finite():
+            factor = self.multiplier if is_transformed(key, seen.total) else Decimal(1)
+            self._add_step(key, seen.at, seen.total, EXACT.multiply(change, factor))
+        mark.accept(seen)
 
-    def clock_set(self, by: timedelta) -> None:
-        """Follow the clock that tells now, which was set forward, or back by a negative time.
-
-        What was seen in this run moves along, so that the time since then stays what it is. What
-        was accepted before is judged by what the clock tells now.
-        """
-        for mark in self._marks.values():
-            if not mark.restored:
-                mark.time += by
-            if (suspect := mark.suspect) is not None:
-                forget = mark.restored and not suspect.restored
-                mark.suspect = None if forget else replace(suspect, since=suspect.since + by)
+    def _add_step(self, key: Key, at: Moment, total: Total, offset: Decimal) -> None:
+        """Note that a total has jumped by an amount in the grid."""
+        if offset:
+            unit = rule.unit if (rule := self._rules.get(key)) else total.amount_unit
+            self.steps.append(Step(key, at.time, offset, unit))
 
     @property
-    def jumped(self) -> dict[Obis, tuple[Total, Total]]:
+    def known(self) -> int:
+        """How many totals there are."""
+        return len(self._marks)
+
+    @property
+    def jumped(self) -> dict[Key, tuple[Total, Total]]:
         """The totals that wait for the user's consent: last accepted and newest value."""
         return {
-            obis: (mark.total, suspect.newest)
-            for obis, mark in self._marks.items()
+            key: (mark.total, suspect.newest)
+            for key, mark in self._marks.items()
             if (suspect := mark.suspect) is not None and suspect.confirmed
         }
 
-    def accept(self, now: datetime) -> dict[Obis, Total]:
+    @property
+    def overload(self) -> int | None:
+        """The least maximum power (W) with which no total would be held back for long.
+
+        None while there is no such total.
+        """
+        needed = [
+            needed_per_hour(
+                suspect.last.total.minus(mark.total),
+                mark.seen.until(suspect.last.at) + mark.stood(rule.stands),
+            )
+            for key, mark in self._marks.items()
+            if (suspect := mark.suspect) is not None
+            and suspect.keeps_rising
+            and not suspect.confirmed
+            and (rule := self._rules[key]).by_max_power
+        ]
+        steps = max(needed, default=Decimal(0)).scaleb(3) / _POWER_STEP
+        power = int(steps.to_integral_value(ROUND_CEILING)) * _POWER_STEP
+        return power if power > self.max_power else None
+
+    def accept(self, now: Moment) -> dict[Key, Total]:
         """Let the totals that wait for consent go on from their newest values; return these."""
-        accepted = {obis: newest for obis, (_, newest) in self.jumped.items()}
-        for obis, newest in accepted.items():
-            self._start_from(obis, self._marks[obis], newest, now)
+        accepted = {key: newest for key, (_, newest) in self.jumped.items()}
+        for key, newest in accepted.items():
+            self._start_from(key, self._marks[key], Seen(newest, now))
         return accepted
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is to be remembered over restarts, ready for JSON."""
-        return {
-            "multiplier": str(self.multiplier),
-            "marks": {str(obis): mark.as_dict() for obis, mark in self._marks.items()},
-        }
+        return {"marks": {str(key): mark.as_dict() for key, mark in self._marks.items()}}
 
-    def restore(self, memory: Mapping[str, Any], now: datetime) -> None:
+    def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on from what was remembered; a multiplier changed since then is a step."""
         self._marks = {
-            Obis.parse(code): _Mark.from_dict(mark) for code, mark in memory["marks"].items()
+            parse_key(text): Mark.from_dict(data) for text, data in memory["marks"].items()
         }
-        change = self.multiplier - Decimal(memory["multiplier"])
-        for obis, mark in self._marks.items():
-            if offset := mark.total.kilo * change:
-                value = mark.total.kilo * self.multiplier
-                self.steps.append(Step(obis, now, value, offset, mark.total.kilo_unit))
+
+
+def _suspect(mark: Mark, seen: Seen, rule: Rule, proof: Proof, *, is_step: bool) -> Suspect:
+    """Return what is suspected once a total has come that is not accepted.
+
+    Takes whether no overload can explain it.
+    """
+    suspect, is_proven = mark.suspect, proof is Proof.CHECKSUM
+    if suspect is not None and leads(suspect.last, seen, rule):
+        suspect = suspect.followed_by(seen, is_proven=is_proven)
+    elif suspect is not None and suspect.confirmed:
+        suspect = suspect.interrupted_by(seen, is_proven=is_proven)
+    else:
+        suspect = Suspect.begin(seen, suspect, mark.total, is_step=is_step)
+    stays = suspect.is_step and suspect.has_stayed
+    # Where no option allows more, only consent does.
+    stays |= suspect.keeps_rising and not rule.by_max_power
+    return replace(suspect, confirmed=suspect.confirmed or stays, is_pending=False)
+
+
+def _waits_for_consent(mark: Mark, seen: Seen, rule: Rule) -> bool:
+    """Tell whether a total is what the user was asked about.
+
+    What is possible grows with time, and a step must not slip in by waiting for that. But it was
+    none if the clock has been set since then, and shows that there was enough time.
+    """
+    suspect = mark.suspect
+    if suspect is None or not suspect.confirmed:
+        return False
+    first, change = (total.minus(mark.total) for total in (suspect.first.total, seen.total))
+    if not (change >= first if first > 0 else change <= first):
+        return False
+    late = suspect.first.at.ahead_until(seen.at)
+    return suspect.restored or not fits(first, rule.most_per_hour, late, Decimal(0))
+
+
+def _measured(register: Register, rule: Rule, now: Moment) -> Moment | None:
+    """Return when the value of another meter was measured, if its time stamp can be right."""
+    if not rule.is_passed_on or (time := register.time) is None:
+        return None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=dt_util.get_default_time_zone())
+    return Moment(time) if timedelta() <= now.time - time <= LONGEST else None

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.history import state_changes_during_period
 from homeassistant.components.recorder.statistics import (
-    UNIT_CLASS_TO_UNIT_CONVERTER,
     get_last_short_term_statistics,
     get_metadata,
 )
@@ -33,7 +32,8 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
-from .guard import Step
+from .last_rows import convert
+from .total import Step
 
 _ROW_DURATION = timedelta(minutes=5)
 #: Sums and states are floats; what is smaller than this part of them is rounding.
@@ -125,10 +125,10 @@ class SumCorrection:
         """Take out what the newest rows hold of the steps, and drop the steps that are out."""
         await self._async_rows_written()
         done: set[Step] = set()
-        for obis in dict.fromkeys(step.obis for step in self.steps):
-            steps = [step for step in self.steps if step.obis == obis]
+        for key in dict.fromkeys(step.key for step in self.steps):
+            steps = [step for step in self.steps if step.key == key]
             entity_id = er.async_get(self._hass).async_get_entity_id(
-                SENSOR_DOMAIN, DOMAIN, f"{self._unique_id}-{obis}"
+                SENSOR_DOMAIN, DOMAIN, f"{self._unique_id}-{key}"
             )
             if entity_id is None:
                 done.update(steps)
@@ -152,24 +152,26 @@ class SumCorrection:
         unit, unit_class, history = await recorder.async_add_executor_job(
             _read_history, self._hass, entity_id, steps[0].time
         )
-        convert = partial(_convert, steps[0].unit, unit, unit_class)
+        into_unit = partial(_convert, steps[0].unit, unit, unit_class)
         done: list[Step] = []
-        while steps and (excess := find_excess(history, steps, convert)):
+        while steps and (excess := find_excess(history, steps, into_unit)):
             if excess.start is None or not excess.amount:
                 done.extend(excess.steps)
             else:
                 start = dt_util.utc_from_timestamp(excess.start)
-                recorder.async_adjust_statistics(entity_id, start, -excess.amount, unit)
+                # Its annotation forgets statistics without unit.
+                adjustment_unit = cast("str", unit)
+                recorder.async_adjust_statistics(entity_id, start, -excess.amount, adjustment_unit)
             steps = steps[len(excess.steps) :]
         return done
 
 
 def _read_history(
     hass: HomeAssistant, entity_id: str, since: datetime
-) -> tuple[str, str | None, History]:
+) -> tuple[str | None, str | None, History]:
     """Read the rows and the times of the states of a sensor, and its unit and its class."""
     if not (metadata := get_metadata(hass, statistic_ids={entity_id})):
-        return "", None, History((), ())
+        return None, None, History((), ())
     _, about = metadata[entity_id]
     count = (dt_util.utcnow() - since) // _ROW_DURATION + 3
     newest = get_last_short_term_statistics(
@@ -180,11 +182,11 @@ def _read_history(
         for row in reversed(newest.get(entity_id, ()))
         if row["state"] is not None and row["sum"] is not None
     ]
-    unit, unit_class = about["unit_of_measurement"] or "", about["unit_class"]
+    unit, unit_class = about["unit_of_measurement"], about["unit_class"]
     if rows and rows[0].start <= since.timestamp() < rows[0].end:
         start = rows[0].start
         for state in _read_states(hass, entity_id, dt_util.utc_from_timestamp(start)):
-            state_unit = state.attributes[ATTR_UNIT_OF_MEASUREMENT]
+            state_unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
             base = _convert(state_unit, unit, unit_class, Decimal(state.state))
             rows.insert(0, Row(start, start, base, 0))
             break
@@ -203,8 +205,9 @@ def _read_states(hass: HomeAssistant, entity_id: str, since: datetime) -> list[S
     ]
 
 
-def _convert(from_unit: str, to_unit: str, unit_class: str | None, amount: Decimal) -> float:
-    """Change an amount into the unit of a statistic; units without a class are not changed."""
-    if (converter := UNIT_CLASS_TO_UNIT_CONVERTER.get(unit_class)) is None:
-        return float(amount)
-    return converter.convert(float(amount), from_unit, to_unit)
+def _convert(
+    from_unit: str | None, to_unit: str | None, unit_class: str | None, amount: Decimal
+) -> float:
+    """Change an amount into the unit of a statistic; where no way leads there it stays."""
+    converted = convert(float(amount), from_unit, to_unit, unit_class)
+    return float(amount) if converted is None else converted

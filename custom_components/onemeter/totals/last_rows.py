@@ -1,0 +1,161 @@
+"""What the statistics hold of totals, against what is remembered of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance
+from homeassistant.components.recorder.statistics import (
+    UNIT_CLASS_TO_UNIT_CONVERTER,
+    get_last_short_term_statistics,
+    get_last_statistics,
+    get_metadata,
+)
+from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from ..meter import Key
+from .limits import Rule, fits
+from .mark import Mark
+from .moment import Moment
+from .total import Step, Total, parse_key
+
+#: The last digit that a float is trusted for.
+_DIGIT: Final = Decimal("1e-9")
+
+
+@dataclass(frozen=True, slots=True)
+class LastRow:
+    """The last row of a sensor's statistics."""
+
+    start: datetime
+    end: datetime
+    #: The sensor's state at the end.
+    state: float
+    unit: str | None
+    unit_class: str | None
+    #: Jumps of the total that may be in it or not, in the order of time.
+    steps: Sequence[Step] = ()
+
+    def amounts(self, unit: str | None) -> Iterator[Decimal]:
+        """Yield the state in a unit, without any of the jumps and after each of them.
+
+        Nothing where there is no way to the unit. The digits are those that a float can be sure of.
+        """
+        state = convert(self.state, self.unit, unit, self.unit_class)
+        if state is None:
+            return
+        amount = Decimal(state).quantize(_DIGIT)
+        yield amount
+        for step in self.steps:
+            amount += step.offset
+            yield amount
+
+
+def convert(
+    amount: float, from_unit: str | None, to_unit: str | None, unit_class: str | None
+) -> float | None:
+    """Return an amount in another unit; None where no way leads there."""
+    if from_unit == to_unit:
+        return amount
+    if (converter := UNIT_CLASS_TO_UNIT_CONVERTER.get(unit_class)) is None:
+        return None
+    try:
+        return converter.convert(amount, from_unit, to_unit)
+    except HomeAssistantError:
+        return None
+
+
+def reconciled(
+    mark: Mark | None,
+    row: LastRow,
+    like: Total,
+    rule: Rule,
+    *,
+    multiplier: Decimal,
+    factor: Decimal,
+) -> Mark | None:
+    """Return what a total like this goes on from: what is remembered, or what the row holds.
+
+    The newer one counts, and what is remembered only if the row leads to it: published on top of a
+    sum that it does not follow from, a total would change that by more than was consumed. The
+    factor is what the sensor shows per unit at the meter.
+    """
+    start, end = Moment(row.start), Moment(row.end)
+    known = [
+        Mark(
+            Total((amount / factor).quantize(_DIGIT), like.amount_unit),
+            # Nobody knows for how long it had stood.
+            since=Moment(row.end - rule.stands),
+            seen=end,
+            multiplier=multiplier,
+            is_approximate=True,
+        )
+        for amount in row.amounts(rule.unit)
+    ]
+    if mark is None or not known:
+        return mark or next(iter(known), None)
+    for other in known:
+        change, tolerance = mark.total.minus(other.total), other.tolerance(mark.total)
+        if abs(change) <= tolerance:
+            mark.seen = max(mark.seen, end, key=lambda moment: moment.time)
+            return mark
+        if (
+            mark.seen.time >= row.end
+            and (change > 0 or rule.may_fall)
+            and fits(change, rule.most_per_hour, start.until(mark.seen), tolerance)
+        ):
+            return mark
+    known[0].start_over = mark.start_over
+    return known[0]
+
+
+async def async_last_rows(
+    hass: HomeAssistant, entry: ConfigEntry, steps: Sequence[Step]
+) -> dict[Key, LastRow]:
+    """Return the last rows of an entry's sensors that have a sum, by what their registers are.
+
+    Takes the steps that are not known to be in the rows. Empty without the recorder.
+    """
+    if RECORDER_DOMAIN not in hass.config.components:
+        return {}
+    prefix = f"{entry.unique_id}-"
+    keys = {
+        entity.entity_id: parse_key(entity.unique_id.removeprefix(prefix))
+        for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+        if entity.domain == SENSOR_DOMAIN and entity.unique_id.startswith(prefix)
+    }
+    if not keys:
+        return {}
+    rows = await get_instance(hass).async_add_executor_job(_read, hass, set(keys))
+    return {
+        (key := keys[entity_id]): replace(
+            row, steps=[step for step in steps if step.key == key and step.time >= row.start]
+        )
+        for entity_id, row in rows.items()
+    }
+
+
+def _read(hass: HomeAssistant, entity_ids: set[str]) -> dict[str, LastRow]:
+    """Read the last row of each sensor; those of 5 minutes are newer, but kept for days only."""
+    found: dict[str, LastRow] = {}
+    for entity_id, (_, about) in get_metadata(hass, statistic_ids=entity_ids).items():
+        rows = [
+            row
+            for get in (get_last_short_term_statistics, get_last_statistics)
+            for row in get(hass, 1, entity_id, False, {"state"}).get(entity_id, ())
+            if about["has_sum"] and row["state"] is not None
+        ]
+        if rows:
+            newest = max(rows, key=lambda row: row["end"])
+            start, end = (dt_util.utc_from_timestamp(newest[name]) for name in ("start", "end"))
+            unit, unit_class = about["unit_of_measurement"], about["unit_class"]
+            state = newest["state"] or 0.0
+            found[entity_id] = LastRow(start, end, state, unit, unit_class)
+    return found
