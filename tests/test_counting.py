@@ -337,7 +337,9 @@ async def test_reading_is_set(
     assert Decimal(meter.value()) == Decimal(shown) + Decimal("0.001")
 
 
-@pytest.mark.parametrize("reading", ["-1", "much", "1e15", ""])
+@pytest.mark.parametrize(
+    "reading", ["-1", "much", "1e15", "", "1e-5000", "1e-10", "5." + 10 * "0", 2000 * "9"]
+)
 async def test_reading_that_no_display_shows(
     hass: HomeAssistant, meter: BlinkingMeter, reading: str
 ) -> None:
@@ -345,7 +347,9 @@ async def test_reading_that_no_display_shows(
     await meter.set_up()
     with pytest.raises(Exception, match="not a meter reading"):
         await set_reading(hass, reading)
-    assert Decimal(meter.value()) == 0
+    # It goes on counting.
+    await meter.show(5)
+    assert meter.value() == "0.005"
 
 
 async def test_reading_of_what_is_not_counted(
