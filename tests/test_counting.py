@@ -185,6 +185,40 @@ async def test_s10(hass: HomeAssistant, meter: BlinkingMeter) -> None:
     assert meter.coordinator.client.counters.damaged == 1
 
 
+@pytest.mark.usefixtures("mqtt_mock")
+@pytest.mark.parametrize("expected_lingering_timers", [True])
+async def test_s10_messages_that_come_again(hass: HomeAssistant, meter: BlinkingMeter) -> None:
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT)
+    await meter.set_up()
+
+    async def send(*times: int, retain: bool = False) -> None:
+        flashes = [{"mac": "AABBCCDDEEFF", "ts": ts} for ts in times]
+        payload = json.dumps({"dev_list": flashes})
+        async_fire_mqtt_message(hass, "onemeter/s10/v1", payload, retain=retain)
+        await meter.wait(1)
+
+    await send(1_790_000_000_000, 1_790_000_001_000)
+    await meter.wait(11)
+    assert meter.value() == "0.002"
+    for _ in range(3):
+        await meter.restart()
+        # What the broker keeps for new subscribers, and what it had delivered before.
+        await send(1_790_000_001_000, retain=True)
+        await send(1_789_999_999_000, 1_790_000_001_000)
+    await meter.wait(11)
+    assert meter.value() == "0.002"
+    # A sender that held flashes back while the broker was away.
+    await send(1_790_000_001_000, 1_790_000_005_000, 1_790_000_002_000)
+    await meter.wait(11)
+    assert meter.value() == "0.004"
+    # Its clock is set back.
+    await meter.wait(60, step=10)
+    await send(1_780_000_000_000)
+    await meter.wait(11)
+    assert meter.value() == "0.005"
+    assert meter.coordinator.client.counters.other == 2
+
+
 async def test_s10_without_mqtt(meter: BlinkingMeter) -> None:
     meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT)
     await meter.set_up()

@@ -32,7 +32,7 @@ from .const import CONF_EXPORT, CONF_SOURCE
 from .meter import PUSHED_LINE, LineSettings, MeterError, Protocol
 from .meter.blink.client import BlinkClient, ImpulseClient
 from .meter.blink.counter import ImpulseCounter
-from .meter.blink.s10 import TOPIC, S10Flashes, normal_mac
+from .meter.blink.s10 import TOPIC, Flash, S10Flashes, normal_mac
 from .meter.blink.settings import INTERVAL, BlinkSettings, Source
 from .meter.errors import MeterConnectionError, MeterSilentError, TelegramError
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _EVENT: Final = "event"
 #: Nothing is late by much that comes as an event; several at once were held back somewhere.
 _LATE: Final = 60 * 10**9
+#: Seconds after a subscription in which messages may come that were delivered before it.
+_REDELIVERY: Final = 60
 #: No device counts so far.
 _END: Final = 10**18
 
@@ -156,9 +158,15 @@ class MqttImpulses(HassImpulses):
         super().__init__(hass, TOPIC, counter, settings)
         self._mac = normal_mac(mac)
         self._flashes = S10Flashes()
+        #: The time stamp of the last flash counted before the subscription, by the sender's clock,
+        #: and the time of the event loop until which older ones count as delivered again.
+        self._counted_until: int | None = None
+        self._redelivered_until = 0.0
 
     @override
     async def _async_subscribe(self) -> CALLBACK_TYPE:
+        self._counted_until = self.counter.source_clock
+        self._redelivered_until = self._hass.loop.time() + _REDELIVERY
         # Not everybody has it.
         from homeassistant.components import mqtt  # noqa: PLC0415
 
@@ -190,8 +198,26 @@ class MqttImpulses(HassImpulses):
             self.counters.damaged += 1
             return
         for flash in flashes:
-            if flash.mac == self._mac:
-                self._async_flash()
+            if flash.mac != self._mac:
+                continue
+            if message.retain or self._was_counted(flash):
+                self.counters.other += 1
+                continue
+            self._async_flash()
+            if flash.ts is not None:
+                self.counter.source_clock = flash.ts
+
+    def _was_counted(self, flash: Flash) -> bool:
+        """Return whether a flash is from before the subscription and was counted then.
+
+        Later, an older time stamp only means that the sender's clock was set.
+        """
+        return (
+            flash.ts is not None
+            and self._counted_until is not None
+            and flash.ts <= self._counted_until
+            and self._hass.loop.time() < self._redelivered_until
+        )
 
 
 def make_impulse_client(

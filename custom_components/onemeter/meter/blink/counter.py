@@ -20,7 +20,8 @@ _DECIMALS: Final = 9
 _CONTEXT: Final = Context(prec=100)
 #: What a state holds of a source that counts by itself.
 _SOURCE: Final = ("total", "largest")
-SOURCE_STATE: Final = frozenset(f"source_{name}" for name in _SOURCE)
+_SOURCE_CLOCK: Final = "source_clock"
+SOURCE_STATE: Final = frozenset({_SOURCE_CLOCK, *(f"source_{name}" for name in _SOURCE)})
 
 
 class ImpulseCounter:
@@ -68,6 +69,8 @@ class ImpulseCounter:
         self._last_interval = 0
         self._stopped: int | None = None
         self._source = CountingSource(self.spacing // edges or 1)
+        #: The time stamp of the last impulse by the clock of a source that has its own (ms).
+        self.source_clock: int | None = None
 
     @property
     def missed(self) -> int:
@@ -167,6 +170,8 @@ class ImpulseCounter:
         }
         if (source := self._source.state) is not None:
             state |= {f"source_{name}": number for name, number in source.items()}
+        if self.source_clock is not None:
+            state[_SOURCE_CLOCK] = self.source_clock
         return state
 
     def restore(self, state: Mapping[str, int | str], stored_at: int) -> None:
@@ -211,6 +216,8 @@ class ImpulseCounter:
         if "source_total" in state:
             source = {name: int(state[f"source_{name}"]) for name in _SOURCE}
             self._source = CountingSource(self.spacing // self.edges or 1, source, stored_at)
+        if _SOURCE_CLOCK in state:
+            self.source_clock = int(state[_SOURCE_CLOCK])
 
     def _accept(self, impulses: int, at: int, late: int) -> int:
         """Return how many of these impulses can have come, one after the other."""
