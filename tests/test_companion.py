@@ -14,12 +14,14 @@ from custom_components.onemeter.const import (
     DOMAIN,
     SOURCE_ENTITY,
 )
-from custom_components.onemeter.meter import Obis, Register
+from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onemeter.meter import Obis, Reading, Register
 from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .pushed import PushedMeter, energy
+from .published import register
+from .pushed import PushedMeter, energy, reading
 
 LIGHT = "sensor.flashes"
 
@@ -37,9 +39,12 @@ class Compared(PushedMeter):
         await self.settle()
         await self.wait(after)
 
-    def drift(self) -> ir.IssueEntry | None:
+    def issue(self, name: str) -> ir.IssueEntry | None:
         issues = ir.async_get(self.hass)
-        return issues.async_get_issue(DOMAIN, f"impulse_drift_{self.entry.entry_id}")
+        return issues.async_get_issue(DOMAIN, f"{name}_{self.entry.entry_id}")
+
+    def drift(self) -> ir.IssueEntry | None:
+        return self.issue("impulse_drift")
 
 
 @pytest.fixture
@@ -68,6 +73,74 @@ async def test_flashes_tell_the_power_and_registers_the_total(meter: Compared) -
         await meter.say(energy("5002"))
     await meter.wait(11)
     assert meter.value("power_import") not in {STATE_UNKNOWN, STATE_UNAVAILABLE}
+
+
+async def test_source_that_is_lost(meter: Compared, caplog: pytest.LogCaptureFixture) -> None:
+    def telegram(power: str) -> Reading:
+        return reading(
+            register("1-0:1.8.0*255", "5000", "Wh"), register("1-0:1.7.0*255", power, "W")
+        )
+
+    await meter.flash(0, after=0)
+    await meter.start(telegram("111"))
+    for total in (10, 20):
+        await meter.flash(total, after=10)
+        await meter.say(telegram("222"))
+    assert Decimal(meter.value("power_import")) > 300
+    for state in (STATE_UNAVAILABLE, STATE_UNKNOWN, STATE_UNAVAILABLE):
+        await meter.flash(state)  # type: ignore[arg-type]
+        await meter.say(telegram("333"), after=10)
+        await meter.wait(11)
+        # The meter's own.
+        assert meter.value("power_import") == "333"
+    await meter.wait(120, step=10)
+    assert meter.issue("impulses_lost") is not None
+    for total in (30, 40, 50, 60, 70):
+        await meter.flash(total, after=8)
+        await meter.say(telegram("333"))
+    await meter.wait(11)
+    assert meter.value("power_import") not in {"333", STATE_UNKNOWN}
+    assert meter.issue("impulses_lost") is None
+    assert caplog.text.count("impulses of Meter cannot be counted") == 1
+    assert caplog.text.count("impulses of Meter are counted again") == 1
+
+
+async def test_source_that_is_late(meter: Compared) -> None:
+    await meter.start(energy("5000"))
+    await meter.wait(100, step=10)
+    await meter.flash(0, after=60)
+    assert meter.issue("impulses_lost") is None
+
+
+async def test_no_impulse_is_seen(meter: Compared) -> None:
+    await meter.flash(7, after=0)
+    await meter.start(energy("0"))
+    for hour in range(1, 7):
+        await meter.say(energy(str(hour * 1000)), after=360)
+    assert meter.issue("no_impulses") is not None
+    assert meter.drift() is None
+    for hour in range(7, 13):
+        await meter.flash(hour * 1000, after=0)
+        await meter.wait(350, step=10)
+        await meter.say(energy(str(hour * 1000)), after=10)
+    assert meter.issue("no_impulses") is None
+
+
+async def test_diagnostics(meter: Compared) -> None:
+    await meter.flash(7, after=0)
+    await meter.start(energy("0"))
+    await meter.flash(12)
+    diagnostics = await async_get_config_entry_diagnostics(meter.hass, meter.entry)
+    assert diagnostics["second_source"] == {
+        "situation": None,
+        "counted": 5,
+        "rejected": 0,
+        "missed_estimate": 0,
+        "edges": 1,
+    }
+    await meter.flash(STATE_UNAVAILABLE)  # type: ignore[arg-type]
+    diagnostics = await async_get_config_entry_diagnostics(meter.hass, meter.entry)
+    assert diagnostics["second_source"]["situation"] == "source_unavailable"
 
 
 @pytest.mark.parametrize(

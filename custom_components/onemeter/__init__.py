@@ -16,7 +16,7 @@ from .counting import BlinkCoordinator
 from .findings import async_forget_findings
 from .following import PushedCoordinator
 from .invocation_counter import async_forget_counters
-from .issues import Issue, async_clear_issue
+from .issues import SECOND_SOURCE_ISSUES, Issue, async_clear_issue
 from .meter import Protocol
 from .meter.errors import (
     MeterConnectionError,
@@ -63,7 +63,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> 
         raise
     entry.runtime_data = coordinator
     # Whatever was compared so far was counted in another way.
-    async_clear_issue(hass, entry, Issue.IMPULSE_DRIFT)
+    for issue in SECOND_SOURCE_ISSUES:
+        async_clear_issue(hass, entry, issue)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 

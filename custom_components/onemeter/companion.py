@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -11,8 +12,9 @@ from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers.event import async_call_later
 
 from .const import CONF_IMPULSES, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL, DOMAIN
 from .impulse_sources import make_impulse_client
@@ -20,7 +22,9 @@ from .impulses import make_counter
 from .issues import Issue, async_clear_issue, async_raise_issue
 from .meaning import is_number
 from .meter import Key, MeterError, Obis, Reading, Register
+from .meter.blink.counter import ImpulseCounter
 from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
+from .situations import as_meter_error
 from .totals import Total
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,6 +40,8 @@ _FEW: Final = Fraction(15, 100)
 _USUAL: Final = (100, 250, 400, 500, 600, 640, 800, 1000, 1600, 2000, 3200, 5000, 6400, 8000, 10000)
 #: Where meters tell their constant of active energy, by value groups C, D and E.
 _CONSTANTS: Final = ((0, 3, 0), (0, 3, 3))
+#: Seconds for which a source may be away without a repair; at a start some come late.
+_MISSING: Final = 120
 
 
 class Cause(StrEnum):
@@ -111,13 +117,22 @@ class Companion:
         self._client = make_impulse_client(hass, data, self._counter, interval)
         #: The power that the flashes mean, by its code; without value while nobody sees them.
         self.registers: Mapping[Obis, Register] = {}
+        #: Why the source cannot be used at present.
+        self.situation: str | None = None
+        self._cancel_repair: CALLBACK_TYPE | None = None
         self._energy: Obis | None = None
         #: What both had counted when the comparison began.
         self._begin: tuple[Fraction, Fraction] | None = None
 
+    @property
+    def counter(self) -> ImpulseCounter:
+        """What has been counted since the entry was loaded."""
+        return self._counter
+
     @callback
     def async_start(self) -> None:
         """Count from now on."""
+        self._entry.async_on_unload(self._async_cancel_repair)
         self._entry.async_create_background_task(
             self._hass, self._async_follow(), f"{DOMAIN} impulses"
         )
@@ -135,6 +150,11 @@ class Companion:
         if counted < _COMPARED:
             return
         self._begin = now
+        if not flashes:
+            async_clear_issue(self._hass, self._entry, Issue.IMPULSE_DRIFT)
+            async_raise_issue(self._hass, self._entry, Issue.NO_IMPULSES)
+            return
+        async_clear_issue(self._hass, self._entry, Issue.NO_IMPULSES)
         drift = find_drift(flashes, counted)
         if drift is None:
             async_clear_issue(self._hass, self._entry, Issue.IMPULSE_DRIFT)
@@ -163,25 +183,52 @@ class Companion:
             except Exception as err:
                 _LOGGER.exception("Unexpected error while impulses were counted")
                 error = err
-            self._async_lose()
+            self._async_lose(error)
             seconds = min(wait, longest_wait(self._port, error))
             changed = await async_wait_for_change(self._hass, self._port, seconds)
             wait = SHORTEST_WAIT if changed else min(2 * wait, LONGEST_WAIT)
 
     @callback
     def _async_take(self, reading: Reading) -> None:
+        self._async_recover()
         energy, power = reading.registers
         self._energy = energy.obis
         if power.obis is not None:
             self._async_show({power.obis: power})
 
     @callback
-    def _async_lose(self) -> None:
+    def _async_lose(self, error: Exception) -> None:
         """Show no power of earlier, and compare nothing with what was not counted."""
         self._begin = None
         self._async_show(
             {key: replace(register, value=None) for key, register in self.registers.items()}
         )
+        situation = as_meter_error(error, self._port).situation
+        if self.situation is None:
+            _LOGGER.warning("The impulses of %s cannot be counted: %s", self._entry.title, error)
+            self._cancel_repair = async_call_later(
+                self._hass, _MISSING, HassJob(self._async_ask, cancel_on_shutdown=True)
+            )
+        self.situation = situation
+
+    @callback
+    def _async_recover(self) -> None:
+        if self.situation is not None:
+            self.situation = None
+            _LOGGER.info("The impulses of %s are counted again", self._entry.title)
+        self._async_cancel_repair()
+        async_clear_issue(self._hass, self._entry, Issue.IMPULSES_LOST)
+
+    @callback
+    def _async_ask(self, _: datetime) -> None:
+        self._cancel_repair = None
+        async_raise_issue(self._hass, self._entry, Issue.IMPULSES_LOST)
+
+    @callback
+    def _async_cancel_repair(self) -> None:
+        if self._cancel_repair is not None:
+            self._cancel_repair()
+            self._cancel_repair = None
 
     @callback
     def _async_show(self, registers: Mapping[Obis, Register]) -> None:

@@ -31,6 +31,8 @@ from .totals import Moment, Proof, Totals
 _LOGGER = logging.getLogger(__name__)
 
 _READINGS_KEPT = 5
+#: Seconds after which totals that could not be written are written again.
+_STORE_AGAIN = 10
 
 #: What flows have just read, by the unique id of the entry that each has set up.
 _HANDED_OVER: HassKey[dict[str, HandedOver]] = HassKey(f"{DOMAIN}_handed_over")
@@ -148,7 +150,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         data = self._newest
         if not await self.totals.async_store():
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="not_written")
-        return data
+        return self._with_impulses(data)
 
     @override
     async def async_shutdown(self) -> None:
@@ -231,7 +233,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
         withheld = self.totals.async_review(registers, proof)
         data = MeterData(reading.meter, registers, Moment.now(), reading.time, withheld)
-        self._newest = self._with_flashes(self._complete(reading, data, partial=partial))
+        self._newest = self._complete(reading, data, partial=partial)
         if not partial:
             self.readings.append(reading)
         if self.companion is not None:
@@ -239,18 +241,22 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._async_offer(now)
         return True
 
-    def _with_flashes(self, data: MeterData) -> MeterData:
-        """Let flashes tell the power, where somebody sees them."""
+    def _with_impulses(self, data: MeterData) -> MeterData:
+        """Put the power by impulses in the place of the meter's own, where there is any.
+
+        Without, the register stays what the meter sends, and unknown where it sends none.
+        """
         if self.companion is None or not self.companion.registers:
             return data
         registers = dict(data.registers)
-        registers.update(self.companion.registers.items())
+        for key, register in self.companion.registers.items():
+            if register.value is not None or key not in registers:
+                registers[key] = register
         return replace(data, registers=registers)
 
     @callback
     def _async_see_power(self) -> None:
         if self._first.done() and self._failure is None and not self._shutdown_requested:
-            self._newest = self._with_flashes(self._newest)
             self._async_offer(monotonic())
 
     @callback
@@ -267,9 +273,14 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             self._async_publish()
         elif (left := self._published_at + self._publish_interval - now) <= 0:
             self._async_publish()
-        elif self._cancel_publishing is None:
+        else:
+            self._async_publish_later(left)
+
+    @callback
+    def _async_publish_later(self, seconds: float) -> None:
+        if self._cancel_publishing is None:
             self._cancel_publishing = async_call_later(
-                self.hass, left, HassJob(self._async_publish, cancel_on_shutdown=True)
+                self.hass, seconds, HassJob(self._async_publish, cancel_on_shutdown=True)
             )
 
     @callback
@@ -294,11 +305,19 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             self._is_due = False
             data = self._newest
             is_stored = await self.totals.async_store()
-            if is_stored and self._failure is None and not self._shutdown_requested:
-                self._async_hand_out(data)
+            if self._failure is not None or self._shutdown_requested:
+                continue
+            self._async_hand_out(data if is_stored else self._before_storing(data))
+            if not is_stored:
+                self._async_publish_later(_STORE_AGAIN)
+
+    def _before_storing(self, data: MeterData) -> MeterData:
+        """Return what may be published while the totals of the data cannot be written."""
+        return self.data
 
     @callback
     def _async_hand_out(self, data: MeterData) -> None:
+        data = self._with_impulses(data)
         if data == self.data and self.last_update_success:
             self.data = data
             return

@@ -12,8 +12,8 @@ from homeassistant.helpers.event import async_track_time_change
 from .coordinator import MeterData, OneMeterConfigEntry
 from .following import PushedCoordinator
 from .impulse_sources import make_impulse_client
-from .impulses import ImpulseTotals, Tally, make_counter
-from .meter import Identity, Obis, Reading
+from .impulses import IMPULSES_TODAY, ImpulseTotals, Tally, make_counter
+from .meter import Identity, Key, Obis, Reading
 from .meter.blink.client import ImpulseClient
 
 #: What the impulses of a meter are called, imported and exported.
@@ -75,3 +75,10 @@ class BlinkCoordinator(PushedCoordinator):
     def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
         self._tally.async_note()
         return replace(data, registers={**data.registers, **self._tally.registers()})
+
+    @override
+    def _before_storing(self, data: MeterData) -> MeterData:
+        totals: tuple[Key, ...] = (ENERGIES[self.client.settings.is_export], IMPULSES_TODAY)
+        published = self.data.registers
+        stored = {key: published[key] for key in totals if key in published}
+        return replace(data, registers={**data.registers, **stored}, withheld=frozenset(stored))

@@ -70,6 +70,11 @@ async def async_get_config_entry_diagnostics(
             diagnostics["association"] = _association(coordinator.client)
     if isinstance(coordinator, BlinkCoordinator):
         diagnostics["impulses"] = _impulses(coordinator.client.counter)
+    if (companion := coordinator.companion) is not None:
+        diagnostics["second_source"] = {
+            "situation": companion.situation,
+            **_impulses(companion.counter),
+        }
     return diagnostics | {
         "available": coordinator.last_update_success,
         "situation": coordinator.situation,

@@ -26,6 +26,7 @@ from .meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from .meter.blink.settings import Source
 from .totals import Step, Totals
 
+IMPULSES_TODAY: Final = "impulses_today"
 _MINUTE: Final = 60 * 10**9
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -88,7 +89,7 @@ class Tally:
             per_minute = power * _MINUTE / Decimal(int(self.counter.constant.nanoseconds_at(1)))
             rate = per_minute.quantize(Decimal("0.1"))
         values = {
-            "impulses_today": (self.counter.impulses - self._base, "imp"),
+            IMPULSES_TODAY: (self.counter.impulses - self._base, "imp"),
             "impulse_rate": (rate, "imp/min"),
             "last_impulse": (self.last, None),
         }

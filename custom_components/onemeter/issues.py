@@ -25,7 +25,14 @@ class Issue(StrEnum):
     NOT_WRITTEN = "not_written"
     #: The flashes of the meter and its registers tell different energies.
     IMPULSE_DRIFT = "impulse_drift"
+    #: The registers of the meter count, but no impulse is seen.
+    NO_IMPULSES = "no_impulses"
+    #: What sees the impulses of a meter whose registers are read is not there.
+    IMPULSES_LOST = "impulses_lost"
 
+
+#: What can be said of the impulses of a meter whose registers are read.
+SECOND_SOURCE_ISSUES = (Issue.IMPULSE_DRIFT, Issue.NO_IMPULSES, Issue.IMPULSES_LOST)
 
 _FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER, Issue.OVERLOAD}
 
