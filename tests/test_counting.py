@@ -3,6 +3,7 @@
 from decimal import Decimal
 import json
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -22,8 +23,10 @@ from homeassistant.const import (
     STATE_UNKNOWN,
 )
 from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import entity_registry as er
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.storage import Store
+from homeassistant.util.file import WriteError
 
 from .blinking import SOURCE, BlinkingMeter
 from .pushed import PushedMeter
@@ -229,7 +232,7 @@ async def test_s10_without_mqtt(meter: BlinkingMeter) -> None:
 # --- what is stored, and what is published --------------------------------------------------------
 
 
-async def test_nothing_is_published_that_is_not_stored(
+async def test_nothing_is_published_that_is_not_written(
     hass: HomeAssistant, meter: BlinkingMeter, hass_storage: dict[str, Any]
 ) -> None:
     ahead: list[str] = []
@@ -253,6 +256,40 @@ async def test_nothing_is_published_that_is_not_stored(
     await meter.wait(11)
     assert meter.value() == "0.693"
     assert ahead == []
+
+
+async def test_disk_is_full(
+    hass: HomeAssistant, meter: BlinkingMeter, hass_storage: dict[str, Any]
+) -> None:
+    await meter.show(0, after=0)
+    await meter.set_up()
+    await meter.show(20)
+    assert meter.value() == "0.020"
+    issues = ir.async_get(hass)
+    issue_id = f"not_written_{meter.entry.entry_id}"
+    write = Store._async_write_data
+
+    async def fail(store: Store[Any], data: dict[str, Any]) -> None:
+        if store.key.startswith(DOMAIN):
+            raise WriteError("no space left on device")
+        await write(store, data)
+
+    with patch.object(Store, "_async_write_data", fail):
+        for total in (30, 44):
+            await meter.show(total)
+            assert meter.value() == "0.020"
+            assert meter.coordinator.last_update_success
+        assert issues.async_get_issue(DOMAIN, issue_id) is not None
+        with pytest.raises(HomeAssistantError) as caught:
+            await set_reading(hass, "7")
+        assert caught.value.translation_key == "not_written"
+        assert meter.value() == "0.020"
+    assert stored(meter, hass_storage) == 20
+    # Nothing new comes, but now it can be written.
+    await meter.wait(11)
+    assert stored(meter, hass_storage) == 44
+    assert meter.value() == "7.000"
+    assert issues.async_get_issue(DOMAIN, issue_id) is None
 
 
 async def test_total_is_there_before_the_first_state(

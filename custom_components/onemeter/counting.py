@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Final, override
 
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_change
 
+from .const import DOMAIN
 from .coordinator import MeterData, OneMeterConfigEntry
 from .following import PushedCoordinator
 from .impulse_sources import make_impulse_client
@@ -49,7 +51,10 @@ class BlinkCoordinator(PushedCoordinator):
         return key == str(ENERGIES[self.client.settings.is_export])
 
     async def async_calibrate(self, reading: Decimal) -> Decimal:
-        """Set the total to what the meter's display shows (kWh); return by how much it was off."""
+        """Set the total to what the meter's display shows (kWh); return by how much it was off.
+
+        Raises HomeAssistantError where the new total cannot be written: it is published once it is.
+        """
         energy = ENERGIES[self.client.settings.is_export]
         while self._storing is not None and not self._storing.done():
             # No state may be written from now on that is from before.
@@ -57,9 +62,11 @@ class BlinkCoordinator(PushedCoordinator):
         off = self.totals.async_calibrate(energy, reading)
         if self._failure is None:
             self._async_take(self.client.reading())
-        await self.totals.async_store()
+        is_stored = await self.totals.async_store()
         if self._failure is None:
             self._async_publish()
+        if not is_stored:
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_written")
         return off
 
     @callback
