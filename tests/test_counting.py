@@ -1,7 +1,9 @@
 """Impulses through Home Assistant: sources, restarts, calibrations."""
 
+from datetime import timedelta
 from decimal import Decimal
 import json
+from time import monotonic_ns
 from typing import Any
 from unittest.mock import patch
 
@@ -338,6 +340,34 @@ async def test_what_is_counted_is_written_when_home_assistant_ends(
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
     assert stored(meter, hass_storage) == 5
+
+
+async def test_clock_is_behind_at_the_start(meter: BlinkingMeter) -> None:
+    """A machine without a real-time clock begins before the time at which it has ended."""
+    await meter.show(1000, after=0)
+    await meter.set_up()
+    await meter.show(1010)
+    await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    meter.freezer.tick(timedelta(minutes=-40))
+    await meter.show(1510, after=0)
+    await meter.set_up()
+    await meter.settle()
+    await meter.show(1511)
+    assert meter.value() == "0.511"
+
+
+async def test_machine_sleeps(meter: BlinkingMeter) -> None:
+    await meter.show(1000, after=0)
+    await meter.set_up()
+    await meter.show(1010)
+    # The clock of the day goes on, that of the event loop does not.
+    with patch(
+        "custom_components.onemeter.impulse_sources.monotonic_ns", return_value=monotonic_ns()
+    ):
+        meter.freezer.tick(timedelta(hours=5))
+        await meter.show(4010, after=0)
+    await meter.wait(11)
+    assert meter.value() == "3.010"
 
 
 async def test_darkness_is_no_failure(meter: BlinkingMeter) -> None:

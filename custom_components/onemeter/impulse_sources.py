@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, override
@@ -35,6 +36,7 @@ from .meter.blink.counter import ImpulseCounter
 from .meter.blink.s10 import TOPIC, Flash, S10Flashes, normal_mac
 from .meter.blink.settings import INTERVAL, BlinkSettings, Source
 from .meter.errors import MeterConnectionError, MeterSilentError, TelegramError
+from .totals.moment import Moment
 
 if TYPE_CHECKING:
     from homeassistant.components import mqtt
@@ -104,6 +106,14 @@ class HassImpulses(ImpulseClient):
 class EntityImpulses(HassImpulses):
     """Counts what an entity shows: a light that goes on, an event, or a number of impulses."""
 
+    def __init__(
+        self, hass: HomeAssistant, name: str, counter: ImpulseCounter, settings: BlinkSettings
+    ) -> None:
+        """Take the entity's id, and what counts and how."""
+        super().__init__(hass, name, counter, settings)
+        #: When the entity showed a number last, also by the time of the event loop.
+        self._shown: tuple[Moment, int] | None = None
+
     @override
     async def _async_subscribe(self) -> CALLBACK_TYPE:
         state = self._hass.states.get(self.url)
@@ -133,7 +143,17 @@ class EntityImpulses(HassImpulses):
             case _:
                 if (total := impulses_shown(state)) is not None:
                     self.counters.received += 1
-                    self._take_total(total, monotonic_ns())
+                    self._take_total(total, self._now_after_sleep())
+
+    def _now_after_sleep(self) -> int:
+        """Return the time (ns), and let the counter know what time it has not seen passing."""
+        moment, now = Moment.now(), monotonic_ns()
+        if self._shown is not None:
+            earlier, earlier_now = self._shown
+            elapsed = earlier.until(moment) // timedelta(microseconds=1) * 1000
+            self.counter.allow(max(elapsed - (now - earlier_now), 0))
+        self._shown = moment, now
+        return now
 
 
 class EventImpulses(HassImpulses):

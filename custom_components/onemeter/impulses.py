@@ -25,6 +25,7 @@ from .meter.blink.constant import ImpulseConstant
 from .meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from .meter.blink.settings import Source
 from .totals import Step, Totals
+from .totals.moment import Moment
 
 IMPULSES_TODAY: Final = "impulses_today"
 _MINUTE: Final = 60 * 10**9
@@ -109,7 +110,7 @@ class Tally:
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on from what as_dict() has returned."""
-        away = max(dt_util.utcnow() - datetime.fromisoformat(memory["saved"]), timedelta())
+        away = Moment(datetime.fromisoformat(memory["saved"])).until(Moment.now())
         self.counter.restore(memory["counter"], monotonic_ns() - away // _MICROSECOND * 1000)
         self.last = memory["last"] and datetime.fromisoformat(memory["last"])
         self._day = memory["day"] and date.fromisoformat(memory["day"])

@@ -124,6 +124,13 @@ class ImpulseCounter:
             self._count(impulses, at, reported=True)
         return impulses
 
+    def allow(self, duration: int) -> None:
+        """Take that more time has passed since the last total than the clock shows (ns).
+
+        The clock may have stood still while the machine slept.
+        """
+        self._source.allow(duration)
+
     def calibrate(self, reading: Decimal) -> Decimal:
         """Set the energy to what the meter's display shows (kWh); return by how much it was off.
 

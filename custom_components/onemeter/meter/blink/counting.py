@@ -54,6 +54,11 @@ class CountingSource:
         """All that must survive a restart; None before the first report."""
         return None if self._last is None else {"total": self._last.total, "largest": self._largest}
 
+    def allow(self, duration: int) -> None:
+        """Take that more time has passed since the last report than the clock shows (ns)."""
+        if self._last is not None:
+            self._last = self._last._replace(at=self._last.at - duration)
+
     def passed(self, total: int, at: int) -> int:
         """Return how many edges have passed since the last report.
 
