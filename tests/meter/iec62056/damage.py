@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from custom_components.onemeter.meter.iec62056.block import BlockCheck, CheckKind
 from custom_components.onemeter.meter.iec62056.framing import LIMIT
 from custom_components.onemeter.meter.reading import Reading
 from simulator.iec62056.encoder import p1_crc, without_parity
@@ -211,3 +212,74 @@ def judge(
         if is_known and is_protected(whole[place].raw):
             assert all(is_protected(reading.raw) for reading in wrong), (kind, data)
     return tally
+
+
+# --- single bits ---------------------------------------------------------------------------------
+
+_BITS: Final = 8
+
+
+@dataclass(slots=True)
+class BitErrors:
+    """What became of a readout each time that it came over a line that flips bits."""
+
+    sent: int = 0
+    accepted: int = 0
+    #: Those accepted of which anything is not as it was sent.
+    wrong: int = 0
+
+
+def send_with_bit_errors(
+    identification: bytes, block: bytes, count: int, rate: float, seed: str
+) -> BitErrors:
+    """Send a block so many times; each bit, parity bits included, is flipped at this rate."""
+    random = Random(f"{seed} {rate}")
+    bits = _BITS * len(block)
+    # From one flipped bit to the next: most bits need no decision of their own.
+    scale = 1 / math.log1p(-rate)
+    result = BitErrors()
+    for _ in range(count):
+        damaged = bytearray(block)
+        place = int(math.log(1 - random.random()) * scale)
+        while place < bits:
+            damaged[place // _BITS] ^= 1 << place % _BITS
+            place += 1 + int(math.log(1 - random.random()) * scale)
+        _receive(result, identification, block, bytes(damaged))
+    return result
+
+
+def send_with_hidden_bit_errors(
+    identification: bytes, block: bytes, count: int, seed: str
+) -> BitErrors:
+    """Send a block so many times; two bits are flipped in each of two characters.
+
+    That is the least damage that neither parity nor a check character shows.
+    """
+    random = Random(seed)
+    result = BitErrors()
+    for _ in range(count):
+        damaged = bytearray(block)
+        for place in random.sample(range(len(block)), 2):
+            for bit in random.sample(range(_BITS), 2):
+                damaged[place] ^= 1 << bit
+        _receive(result, identification, block, bytes(damaged))
+    return result
+
+
+def _receive(result: BitErrors, identification: bytes, block: bytes, damaged: bytes) -> None:
+    """Read a block of a meter whose kind of check character is known."""
+    result.sent += 1
+    if damaged == block:
+        result.accepted += 1
+        return
+    (whole,) = _read(identification + block)
+    if readings := _read(identification + damaged):
+        result.accepted += 1
+        result.wrong += (readings[0].meter, readings[0].registers) != (whole.meter, whole.registers)
+
+
+def _read(readout: bytes) -> list[Reading]:
+    check = BlockCheck()
+    check.kind = CheckKind.XOR
+    decoder = Iec62056Decoder(check, is_guarded=True)
+    return [*decoder.feed(readout), *decoder.finish()]

@@ -1,6 +1,7 @@
 """Damaged telegrams: none gives a wrong number more often than its checksum allows."""
 
 from functools import cache
+from math import comb
 
 import pytest
 
@@ -15,10 +16,15 @@ from tests.meter.iec62056.damage import (
     at_most,
     is_protected,
     judge,
+    send_with_bit_errors,
+    send_with_hidden_bit_errors,
 )
 
 NOON = 1_790_000_000
 COUNTS = [10_000, pytest.param(1_000_000, marks=pytest.mark.soak)]
+BIT_ERROR_RATES = [1e-4, 3e-4, 1e-3]
+#: Of the readouts that are accepted at these rates.
+WRONG_SHARE = 1e-6
 
 
 @cache
@@ -79,6 +85,37 @@ def test_a_meter_that_nobody_knows_yet_is_not_trusted_without_checksum() -> None
     sent = telegrams(Checksum.NONE, Mode.D)
     tally = judge(sent, 2000, "none", is_known=False, is_guarded=True)
     assert tally.counts(*RANDOM, *SINGLE, SWAPPED)[0] == 0, tally
+
+
+@cache
+def block_with_parity() -> tuple[bytes, bytes]:
+    """Return the identification and the block of a readout of usual size."""
+    meter = Iec62056Meter(
+        registers=Registers(history=0, with_grid=False), clock=lambda: NOON, checksum=Checksum.XOR
+    )
+    return with_even_parity(meter.identification), with_even_parity(meter.readout())
+
+
+@pytest.mark.parametrize("count", [5000, pytest.param(1_000_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rate", BIT_ERROR_RATES)
+def test_bit_errors_show_in_parity(rate: float, count: int) -> None:
+    """An exclusive or alone lets the same bit pass that is flipped in two characters."""
+    result = send_with_bit_errors(*block_with_parity(), count, rate, "bits")
+    undamaged = count * (1 - rate) ** (8 * len(block_with_parity()[1]))
+    assert result.accepted > undamaged / 2
+    assert result.wrong <= WRONG_SHARE * count, result
+
+
+@pytest.mark.parametrize("count", [5000, pytest.param(1_000_000, marks=pytest.mark.soak)])
+def test_bit_errors_that_nothing_shows(count: int) -> None:
+    """What passes both checks needs two flipped bits in each of two characters."""
+    result = send_with_hidden_bit_errors(*block_with_parity(), count, "hidden")
+    assert 0 < result.wrong < result.sent
+    for rate in BIT_ERROR_RATES:
+        two_in_one = comb(8, 2) * rate**2 * (1 - rate) ** 6
+        in_order = (1 - rate) ** 8
+        pairs = comb(len(block_with_parity()[1]), 2) * (two_in_one / in_order) ** 2
+        assert pairs * result.wrong / result.sent <= WRONG_SHARE
 
 
 def test_judging_checksums() -> None:

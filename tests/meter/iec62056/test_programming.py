@@ -118,6 +118,35 @@ def test_wrong_check_character() -> None:
             assert read(bytes(damaged) + ANSWER * 2)[-1] == READ
 
 
+@pytest.mark.parametrize("data", [ANSWER, SEED, BREAK])
+def test_wrong_parity(data: bytes) -> None:
+    sent = with_even_parity(data)
+    for place in range(len(sent)):
+        damaged = bytearray(sent)
+        damaged[place] ^= 0x80
+        assert read(bytes(damaged)) == [DAMAGED], place
+
+
+@pytest.mark.parametrize("control", [0, *range(5, 10), 0x0B, 0x1B, 0x7F])
+def test_control_characters_are_damage(control: int) -> None:
+    for data in (
+        answer(VALUE.replace("1.8", f"1{chr(control)}8"), Checksum.XOR),
+        answer(VALUE + chr(control), Checksum.SUM),
+        command("P0", f"(77{chr(control)}777)", Checksum.XOR),
+    ):
+        assert read(data) == [DAMAGED]
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_two_bits_that_the_check_character_does_not_show(chunk: int | None) -> None:
+    for first, second in itertools.combinations(range(1, len(ANSWER)), 2):
+        damaged = bytearray(with_even_parity(ANSWER))
+        damaged[first] ^= 0x04
+        damaged[second] ^= 0x04
+        assert READ not in read(bytes(damaged), chunk)
+        assert all(frame.kind is not FrameKind.ANSWER for frame in read(bytes(damaged), chunk))
+
+
 def test_frame_that_another_one_cuts_off() -> None:
     for end in range(1, len(ANSWER) - 2):
         expect(ANSWER[:end] + ANSWER, READ)

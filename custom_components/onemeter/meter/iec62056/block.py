@@ -33,8 +33,14 @@ class BlockCheck:
         The block goes from behind its STX or SOH to its ETX or EOT. ``starts`` is what the
         exclusive or may begin with.
         """
-        fits_xor = xor_of(block) ^ check in starts
-        fits_sum = sum_of(block) == check
+        return self.accepts_sums(xor_of(block), sum_of(block), check, starts=starts)
+
+    def accepts_sums(
+        self, xor: int, total: int, check: int, *, starts: Container[int] = (0,)
+    ) -> bool:
+        """Do the same, given the exclusive or of a block and its sum modulo 128."""
+        fits_xor = xor ^ check in starts
+        fits_sum = total == check
         if fits_xor is fits_sum:
             self._doubted = False
             return fits_xor

@@ -1,6 +1,6 @@
 """Telegrams out of a stream of bytes (IEC 62056-21:2002, 6.3 and 6.4.5; DSMR 5.0, 6.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 import re
@@ -10,7 +10,7 @@ from ..checksum import crc16_arc
 from ..errors import ChecksumError, TelegramError
 from .block import BlockCheck
 from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
-from .parity import has_parity_errors, without_parity
+from .parity import has_parity_errors, shows_damage, without_parity
 
 #: The longest telegram that is read, and about the most bytes that are ever kept.
 LIMIT: Final = 65_536
@@ -19,7 +19,6 @@ _ETX: Final = b"\x03"
 _SLASH: Final = 0x2F
 #: The bytes at which something may begin or end: STX, ETX, and the two below.
 _MARKS: Final = re.compile(rb"[\x02\x03!/]")
-_DATA_SET: Final = re.compile(rb"\([^()\r\n]*+\)")
 #: The end of a line, also where it has none before the next identification.
 _LINE_END: Final = re.compile(rb"[\r\n/]")
 #: A value is no longer than this; the longest ones are texts of 1024 bytes as hexadecimal digits.
@@ -28,6 +27,8 @@ _VALUE_MAX: Final = 2100
 #: digits, or noise.
 _TRAILER_MAX: Final = 16
 _CRC: Final = re.compile(rb"[0-9A-Fa-f]{1,4}")
+#: What no meter sends within its data.
+CONTROL: Final = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
 _NOISE: Final = re.compile(rb"[^ -~]*| *")
 #: Behind the last line without STX, ETX and check character come within so many bytes, if at all.
 _ETX_WITHIN: Final = 6
@@ -93,15 +94,20 @@ class ReadoutFramer:
     def _start_over(self) -> None:
         """Expect the begin of a telegram next, at the first byte in the buffer."""
         self._identification: Identification | None = None
+        #: Where its line ends. Between that and STX there may be noise.
+        self._identified = 0
         #: Where the data begin, and whether STX is before them.
         self._data = 0
         self._framed = False
+        #: Whether a data set ends before a place in the data.
+        self._has_data_set = False
+        self._searched = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether all has come but what some meters leave out: ETX, check character, line end."""
         end = self._text.rfind(b"!")
-        return end >= self._data and not self._is_value(end) and b"(" not in self._text[end:]
+        return end >= self._data and not self._is_value(end) and self._text.find(b"(", end) < 0
 
     def feed(self, data: bytes) -> Iterator[Telegram | TelegramError]:
         """Take the next bytes; yield the telegrams that end in them, and errors for damaged ones.
@@ -167,7 +173,7 @@ class ReadoutFramer:
         length = line.end() - place
         cut_off = self._cut_off(place)
         self._identification = Identification.parse(bytes(self._text[: length - 1]))
-        self._scan = self._data = length
+        self._scan = self._data = self._identified = self._searched = length
         return cut_off or _DONE
 
     def _begin_block(self, place: int) -> _Outcome:
@@ -176,7 +182,7 @@ class ReadoutFramer:
         if self._framed or self._identification is None:
             cut_off = self._cut_off(place)
             place = 0
-        elif _DATA_SET.search(self._text, self._data, place):
+        elif self._has_data_set_before(place):
             # A damaged character in data that no STX has begun.
             return None
         self._framed = True
@@ -224,6 +230,17 @@ class ReadoutFramer:
             return False
         return not any(self._text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
 
+    def _has_data_set_before(self, place: int) -> bool:
+        """Tell whether a data set, or its first value, ends before a place."""
+        while not self._has_data_set:
+            closed = self._text.find(b")", self._searched, place)
+            if closed < 0:
+                self._searched = place
+                return False
+            self._has_data_set = self._is_value(closed)
+            self._searched = closed + 1
+        return True
+
     def _has_data(self, place: int) -> bool:
         """Tell whether there is something like a data set before a place."""
         return self._text.find(b"(", self._data, place) >= 0
@@ -240,9 +257,8 @@ class ReadoutFramer:
 
     def _end_block(self, place: int, block: bytes) -> Telegram | TelegramError:
         """End a telegram with the ETX at a place and the check character behind it."""
-        if not self._check.accepts(block, self._text[place + 1]):
-            return self._damage(place + 2, ChecksumError("the block check character is wrong"))
-        return self._deliver(place + 2, block[:-1], checked=True)
+        sent = self._raw[: self._identified] + self._raw[self._data - 1 : place + 2]
+        return self._end_checked(place, block, sent)
 
     def _end_block_without_check(self, place: int) -> Telegram | TelegramError:
         """End a telegram with the ETX at a place, behind which the check character is missing."""
@@ -274,18 +290,39 @@ class ReadoutFramer:
     def _end_p1(self, place: int, end: int) -> Telegram | TelegramError:
         """End a P1 telegram with its checksum, which goes from the ``/`` up to the ``!``."""
         wanted = int(self._text[place + 1 : end], 16)
-        for data in (self._raw, self._text):
-            if crc16_arc(data[: place + 1]) == wanted:
-                return self._deliver(end, data[self._data : place + 1], checked=True)
-        return self._damage(end, ChecksumError("the CRC is wrong"))
+        if crc16_arc(self._raw[: place + 1]) == wanted:
+            # Also of characters of eight bits.
+            data, sent = self._raw[self._data : place + 1], b""
+        elif crc16_arc(self._text[: place + 1]) == wanted:
+            data, sent = self._text[self._data : place + 1], self._raw[:end]
+        else:
+            return self._damage(end, ChecksumError("the CRC is wrong"))
+        if (damage := _damage_in(data, sent)) is not None:
+            return self._damage(end, ChecksumError(damage))
+        return self._deliver(end, data, checked=True)
 
     def _end_block_without_start(self, place: int) -> Telegram | TelegramError:
         """End a telegram that has the ETX at a place, but no STX: its first line begins it."""
         block = bytes(self._text[self._data : place + 1]).lstrip(b"\r\n")
-        check = self._text[place + 1]
-        # From the rest of a telegram, nothing is learned of how its meter computes the check.
-        if not self._has_begun or not self._check.accepts(block, check, starts=_STARTS_WITHOUT_STX):
-            return self._damage(place + 2, ChecksumError("the block check character is wrong"))
+        if not self._has_begun:
+            # From the rest of a telegram, nothing is learned of how its meter computes the check.
+            return self._damage(place + 2, ChecksumError("the readout is cut off"))
+        sent = self._raw[: place + 2]
+        return self._end_checked(place, block, sent, starts=_STARTS_WITHOUT_STX)
+
+    def _end_checked(
+        self, place: int, block: bytes, sent: bytearray, starts: Container[int] = (0,)
+    ) -> Telegram | TelegramError:
+        """End a telegram with the ETX at a place and the check character behind it.
+
+        ``sent`` is all of it with its parity bits, without noise.
+        """
+        damage = _damage_in(block[:-1], sent)
+        # How the meter computes the check is not learned from what came damaged.
+        if damage is None and not self._check.accepts(block, self._text[place + 1], starts=starts):
+            damage = "the block check character is wrong"
+        if damage is not None:
+            return self._damage(place + 2, ChecksumError(damage))
         return self._deliver(place + 2, block[:-1], checked=True)
 
     def _end_unchecked(self, end: int, *, data_end: int = 0) -> Telegram | TelegramError:
@@ -328,3 +365,12 @@ class ReadoutFramer:
         del self._text[:end]
         self._scan = 0
         self._start_over()
+
+
+def _damage_in(data: bytes | bytearray, sent: bytes | bytearray) -> str | None:
+    """Return how the data of a telegram show that it came damaged, whatever its checksum says."""
+    if shows_damage(sent):
+        return "characters have the wrong parity"
+    if CONTROL.search(data):
+        return "a control character is within the data"
+    return None

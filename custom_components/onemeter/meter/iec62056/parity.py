@@ -1,5 +1,6 @@
 """Even parity in software: the port sends and receives eight bits (IEC 62056-21:2002, 6.1.2)."""
 
+from dataclasses import dataclass
 from typing import Final
 
 _ODD: Final = frozenset(byte for byte in range(256) if byte.bit_count() % 2)
@@ -8,6 +9,7 @@ _WITH_PARITY: Final = bytes(
 )
 _WITHOUT_PARITY: Final = bytes(byte & 0x7F for byte in range(256))
 _WRONG: Final = bytes(_ODD)
+_WITHOUT_HIGHEST_BIT: Final = bytes(range(128))
 
 
 def with_parity(data: bytes) -> bytes:
@@ -26,3 +28,32 @@ def has_parity_errors(data: bytes | bytearray) -> bool:
     Characters that all have no highest bit came without parity, or were freed from it on the way.
     """
     return not data.isascii() and len(data.translate(None, _WRONG)) != len(data)
+
+
+@dataclass(slots=True)
+class ParityTally:
+    """How many characters have their highest bit set, and how many not as even parity has it."""
+
+    highest: int = 0
+    wrong: int = 0
+
+    def add(self, data: bytes | bytearray) -> None:
+        """Count more characters, with the bits with which they came."""
+        self.highest += len(data.translate(None, _WITHOUT_HIGHEST_BIT))
+        self.wrong += len(data) - len(data.translate(None, _WRONG))
+
+    @property
+    def shows_damage(self) -> bool:
+        """Whether most characters have even parity and a few, which came damaged, do not.
+
+        Characters without parity, or with another one, more often lack the highest bit that even
+        parity asks for than they have it.
+        """
+        return 0 < self.wrong < self.highest
+
+
+def shows_damage(data: bytes | bytearray) -> bool:
+    """Tell whether most characters have even parity and a few, which came damaged, do not."""
+    tally = ParityTally()
+    tally.add(data)
+    return tally.shows_damage

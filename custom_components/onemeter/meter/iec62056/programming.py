@@ -9,8 +9,10 @@ from enum import StrEnum
 import re
 from typing import Final
 
+from ..checksum import sum_of, xor_of
 from .block import BlockCheck, CheckKind, check_character
-from .parity import without_parity
+from .framing import CONTROL
+from .parity import ParityTally, without_parity
 from .readout import parse_data_sets
 
 _SOH: Final = b"\x01"
@@ -89,14 +91,30 @@ def encode_command(
 
 
 class FrameReader:
-    """Finds the frames in what a meter answers; passes over whatever is between them."""
+    """Finds the frames in what a meter answers; passes over whatever is between them.
+
+    Checksum and parity are computed as the bytes come: those of the longest frames would hold up an
+    event loop.
+    """
 
     def __init__(self, check: BlockCheck) -> None:
         """Take what is known of the meter's block check character."""
         self._check = check
-        #: From the begin of a frame on; nothing between frames.
+        #: From the begin of a frame on, as received and without highest bits; nothing between
+        #: frames.
+        self._raw = bytearray()
         self._text = bytearray()
         self._scan = 0
+        self._start_sums()
+
+    def _start_sums(self) -> None:
+        """Begin before the first character in the buffer."""
+        #: Where the characters end that are in the sums.
+        self._summed = 0
+        self._xor = 0
+        self._sum = 0
+        self._controls = 0
+        self._parity = ParityTally()
 
     @property
     def rest(self) -> str:
@@ -111,6 +129,7 @@ class FrameReader:
         while position < len(data):
             piece = data[position : position + LIMIT + 1 - len(self._text)]
             position += len(piece)
+            self._raw += piece
             self._text += without_parity(piece)
             yield from self._advance()
             if len(self._text) > LIMIT:
@@ -140,6 +159,7 @@ class FrameReader:
                     yield Frame(FrameKind.ACK if character == ACK else FrameKind.NAK)
         if self._text.startswith(_BEGINS):
             self._scan = len(self._text)
+            self._sum_up(self._scan)
         else:
             self._remove(len(self._text))
 
@@ -149,19 +169,37 @@ class FrameReader:
         return is_stx and self._text.startswith(_SOH) and self._text.find(_STX) == place
 
     def _remove(self, end: int) -> None:
+        del self._raw[:end]
         del self._text[:end]
         self._scan = 0
+        self._start_sums()
+
+    def _sum_up(self, end: int) -> None:
+        """Add the characters before a place to the sums."""
+        start, self._summed = self._summed, end
+        text = bytes(self._text[start:end])
+        self._xor ^= xor_of(text)
+        self._sum += sum_of(text)
+        self._controls += len(CONTROL.findall(text))
+        self._parity.add(self._raw[start:end])
 
     def _frame(self, end: int) -> Frame:
-        block = bytes(self._text[1 : end + 1])
-        if not self._check.accepts(block, self._text[end + 1]):
+        self._sum_up(end + 1)
+        self._parity.add(self._raw[end + 1 : end + 2])
+        begin, last, check = self._text[0], self._text[end], self._text[end + 1]
+        command, separator, data = "", "", self._text[1:end].decode("ascii")
+        if begin in _SOH:
+            command, separator, data = data.partition("\x02")
+        # The first character is in none of the sums. It is a control character, as are the last
+        # one, and the one between a command and its data.
+        if (
+            self._parity.shows_damage
+            or self._controls > len(separator) + 2
+            or not self._check.accepts_sums(self._xor ^ begin, (self._sum - begin) & 0x7F, check)
+        ):
             return Frame(FrameKind.DAMAGED)
-        text = block[:-1].decode("ascii")
-        is_partial = block.endswith(_EOT)
-        if self._text.startswith(_STX):
-            return Frame(FrameKind.ANSWER, "", text, is_partial)
-        command, _, data = text.partition("\x02")
-        return Frame(FrameKind.COMMAND, command, data, is_partial)
+        kind = FrameKind.COMMAND if begin in _SOH else FrameKind.ANSWER
+        return Frame(kind, command, data, last in _EOT)
 
 
 def error_in(data: str) -> str | None:
