@@ -6,7 +6,13 @@ import json
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.blink.s10 import Flash, S10Flashes, normal_mac, parse_s10
+from custom_components.onemeter.meter.blink.s10 import (
+    LIMIT,
+    Flash,
+    S10Flashes,
+    normal_mac,
+    parse_s10,
+)
 from custom_components.onemeter.meter.errors import MeterError, TelegramError
 
 MAC = "AABBCC001122"
@@ -83,3 +89,33 @@ def test_anything_else_is_an_error_of_ours(payload: str | bytes) -> None:
 
 def test_normal_form_of_addresses() -> None:
     assert {normal_mac(text) for text in (MAC, "aa-bb-cc-00-11-22", " AA:BB:CC:00:11:22")} == {MAC}
+
+
+def test_a_message_that_is_longer_than_any_sender_makes_it() -> None:
+    devices = [{"mac": f"{number:012X}", "ts": number} for number in range(1, 3001)]
+    with pytest.raises(TelegramError):
+        parse_s10(message(*devices))
+    for length in (LIMIT, LIMIT + 1):
+        payload = message(*devices[:200]).ljust(length)
+        if length > LIMIT:
+            with pytest.raises(TelegramError):
+                parse_s10(payload)
+        else:
+            assert len(parse_s10(payload)) == 200
+
+
+def test_no_flash_is_compared_with_every_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+
+    def count(flash: Flash, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return tuple.__eq__(flash, other) is True
+
+    monkeypatch.setattr(Flash, "__eq__", count)
+    monkeypatch.setattr(Flash, "__hash__", tuple.__hash__)
+    number = 500
+    assert (
+        len(parse_s10(message(*({"mac": "1", "ts": ts} for ts in range(1, number + 1))))) == number
+    )
+    assert compared < number

@@ -14,6 +14,8 @@ _SEPARATORS: Final = re.compile(r"[\s:.-]")
 #: A time stamp that is written as text, and what no clock gives.
 _DIGITS: Final = re.compile(r"\d{1,15}", re.ASCII)
 _END_OF_TIME: Final = 10**15
+#: Characters of the longest message that is read: that of some hundred devices.
+LIMIT: Final = 16_384
 #: How many flashes and senders are remembered, since a broker may deliver a message twice.
 _FLASHES: Final = 256
 _SENDERS: Final = 64
@@ -37,8 +39,11 @@ def parse_s10(payload: str | bytes | bytearray) -> tuple[Flash, ...]:
     """Return the flashes of a message, ``{"dev_list": [{"mac": …, "ts": …}]}``, in its order.
 
     The same one twice is one flash; without a time stamp nothing tells two flashes apart, and each
-    counts. What is no flash is left out. Raises TelegramError for what is no such message at all.
+    counts. What is no flash is left out. Raises TelegramError for what is no such message at all,
+    and for one that is longer than any sender's.
     """
+    if len(payload) > LIMIT:
+        raise TelegramError(f"an S10 message of {len(payload)} characters")
     try:
         message = json.loads(payload)
     except (ValueError, RecursionError) as err:
@@ -47,12 +52,14 @@ def parse_s10(payload: str | bytes | bytearray) -> tuple[Flash, ...]:
     if not isinstance(devices, list):
         raise TelegramError("an S10 message without a list of devices")
     flashes: list[Flash] = []
+    seen: set[Flash] = set()
     for device in devices:
         if not isinstance(device, dict) or not isinstance(mac := device.get("mac"), str):
             continue
         flash = Flash(normal_mac(mac), _milliseconds(device.get("ts")))
-        if flash.mac and (flash.ts is None or flash not in flashes):
+        if flash.mac and (flash.ts is None or flash not in seen):
             flashes.append(flash)
+            seen.add(flash)
     return tuple(flashes)
 
 
