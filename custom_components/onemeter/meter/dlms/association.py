@@ -63,8 +63,11 @@ _REPLY_TO_HLS: Final = xdlms.descriptor(_ASSOCIATION_CLASS, CURRENT_ASSOCIATION,
 _CHALLENGE_LENGTH: Final = 16
 #: Messages that may come before the answer, and have nothing to do with it.
 _ASIDES_MAX: Final = 32
-#: Blocks of the longest answer.
+#: Bytes of the longest answer, which is a load profile of years; and its blocks.
+_ANSWER_MAX: Final = 1 << 22
 _BLOCKS_MAX: Final = 0xFFFF
+#: Blocks without content that an answer may have.
+_EMPTY_MAX: Final = 32
 #: Numbers of questions; 0 would do as well, but some meters begin with 1.
 _INVOKE_IDS: Final = range(1, 16)
 #: The most invocation counters that are used up between two answers.
@@ -294,6 +297,7 @@ class Association:
         """Return the content of an answer that comes in blocks."""
         contents: list[bytes] = []
         number: int | None = None
+        size = empty = 0
         for _ in range(_BLOCKS_MAX):
             block = xdlms.parse_block(answer)
             if isinstance(block.content, AccessResult):
@@ -305,6 +309,10 @@ class Association:
             contents.append(block.content)
             if block.is_last:
                 return b"".join(contents)
+            size += len(block.content)
+            empty += not block.content
+            if size > _ANSWER_MAX or empty > _EMPTY_MAX:
+                break
             request = xdlms.get_next_request(invoke_id, number)
             answer = yield from self._ask(request, invoke_id)
             if answer[1] == xdlms.NORMAL:

@@ -12,27 +12,34 @@ _STREAMING: Final = 0x40
 #: Our own blocks are empty: the last one, and one of the meter's may follow.
 _OURS: Final = _LAST | 1
 _LONGEST: Final = 1 << 20
+#: Blocks that bring nothing new, before it is too many of them.
+_IDLE_MAX: Final = 32
+_NUMBER_MAX: Final = 0xFFFF
 
 
 def assemble(first: bytes) -> Generator[bytes, bytes, bytes]:
     """Return the message whose first block has come; yields and wants messages.
 
     An empty one asks for the next block without acknowledging the last.
-    Raises TelegramError where a block is missing.
+    Raises TelegramError where a block is missing, and where it does not end.
     """
-    content = b""
+    content = bytearray()
     answer = first
     own = 0
     expected = 1
+    idle = 0
     while True:
         control, number, block = _parse(answer)
+        if number > expected:
+            raise TelegramError("a block of a general block transfer is missing")
+        idle += number < expected or not block
         if number == expected:
             content += block
             expected += 1
-        elif number > expected or len(content) > _LONGEST:
-            raise TelegramError("a block of a general block transfer is missing")
         if control & _LAST and number == expected - 1:
-            return content
+            return bytes(content)
+        if len(content) > _LONGEST or idle > _IDLE_MAX or expected > _NUMBER_MAX:
+            raise TelegramError("a general block transfer that does not end")
         if control & _STREAMING:
             answer = yield b""
             continue

@@ -24,6 +24,8 @@ from .settings import DlmsSettings
 
 #: Seconds after which a meter hears that we are still there, before it hangs up.
 _STAY_SECONDS: Final = 8.0
+#: Seconds after which a load profile must have been read: of years, at 9600 baud.
+_PROFILE_SECONDS: Final = 4 * 3600.0
 
 
 class DlmsClient(PolledClient):
@@ -80,6 +82,7 @@ class DlmsClient(PolledClient):
                     reader = self._reader(session)
                     while True:
                         due = loop.time() + interval
+                        session.link.line.renew()
                         meter = self._memory.meter
                         reading = await reader.read(addresses)
                         if was_heard and reading.meter != meter:
@@ -104,6 +107,7 @@ class DlmsClient(PolledClient):
         while not turns.are_wanted and (rest := due - loop.time()) > 0:
             await turns.rest(min(rest, _STAY_SECONDS))
             if rest > _STAY_SECONDS and not turns.are_wanted:
+                session.link.line.renew()
                 await session.link.stay()
 
     @override
@@ -111,6 +115,7 @@ class DlmsClient(PolledClient):
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
         async with turns_at(self.url), self._access.session() as session:
+            session.link.line.renew(_PROFILE_SECONDS)
             reader = ProfileReader(
                 session,
                 self._reader(session),

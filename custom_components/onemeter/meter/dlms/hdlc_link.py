@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from enum import Enum, auto
+from math import inf
 from typing import Final
 
 from ..errors import AddressError, MeterSilentError, TelegramError
@@ -15,8 +17,10 @@ ANSWER_SECONDS: Final = 3.0
 PROBE_SECONDS: Final = 0.8
 #: The same where the answer has come damaged: it will not come any more.
 _AFTER_DAMAGE: Final = 0.5
-#: Seconds that a farewell may take.
+#: Seconds that a farewell may take, also while the client is being cancelled, besides the time that
+#: both of its frames take on the wire.
 _FAREWELL_SECONDS: Final = 1.0
+_FAREWELL_LENGTH: Final = 24
 #: Seconds between frames that a meter sends in a row.
 _ROW_SECONDS: Final = 0.5
 #: How often a frame is sent that gets no answer.
@@ -35,7 +39,8 @@ _PARAMETERS: Final = bytes.fromhex("8180140502") + (
 #: Bytes of information in a frame where nothing else was agreed on.
 _USUAL: Final = 128
 _RECEIVE_PARAMETER: Final = 6
-#: Frames of the longest answer.
+#: Bytes of the longest answer: no more was proposed; and its frames.
+_ANSWER_MAX: Final = 0xFFFF + len(hdlc.LLC_RESPONSE)
 _SEGMENTS_MAX: Final = 0x4000
 
 #: Supervisory frames, without poll bit and number (6.4.3.4).
@@ -65,6 +70,7 @@ class HdlcLink:
         self._reader = FrameReader()
         self._received: deque[Frame] = deque()
         self._sent: Frame | None = None
+        self._has_echo = False
         self._send_limit = _USUAL
         #: The number of our next frame, and of the one that we await.
         self._next = 0
@@ -100,14 +106,15 @@ class HdlcLink:
                 if answer is Connected.REFUSED:
                     outcome = answer
                     await self._say(hdlc.DISC)
-                    await self._frame(seconds)
+                    await self._frame(seconds, self._deadline(seconds))
         return outcome
 
     async def _hello(self, parameters: bytes, seconds: float) -> Connected:
         self._received.clear()
         self._reader.clear()
         await self._say(hdlc.SNRM, parameters)
-        while (frame := await self._frame(seconds)) is not None:
+        end = self._deadline(seconds)
+        while (frame := await self._frame(seconds, end)) is not None:
             match frame.control | hdlc.POLL:
                 case hdlc.UA:
                     self._agree(frame.information)
@@ -129,10 +136,13 @@ class HdlcLink:
             return
         self._is_connected = False
         self._received.clear()
-        await self._say(hdlc.DISC)
-        while (frame := await self._frame(_FAREWELL_SECONDS)) is not None:
-            if frame.control | hdlc.POLL in {hdlc.UA, hdlc.DM}:
-                return
+        seconds = _FAREWELL_SECONDS + self.line.port.wire_time(_FAREWELL_LENGTH)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._say(hdlc.DISC)
+                while (frame := await self._frame(seconds, inf)) is not None:
+                    if frame.control | hdlc.POLL in {hdlc.UA, hdlc.DM}:
+                        return
 
     async def stay(self) -> None:
         """Let the meter know that we are still there."""
@@ -143,7 +153,10 @@ class HdlcLink:
     async def request(self, apdu: bytes) -> bytes:
         """Send a message and return the answer; an empty one just asks for another answer.
 
-        Raises MeterSilentError, ChecksumError, UnknownDataError, PortLostError.
+        Ends in any case: each frame is sent three times at most and awaited for a few seconds,
+        and the line knows how long a meter may keep busy or send nothing new.
+
+        Raises MeterSilentError, ChecksumError, UnknownDataError, TelegramError, PortLostError.
         """
         self._busy = 0
         if not apdu:
@@ -168,6 +181,7 @@ class HdlcLink:
     async def _message(self, frame: Frame) -> bytes:
         """Put an answer together that begins with this frame."""
         parts: list[bytes] = []
+        size = 0
         for _ in range(_SEGMENTS_MAX):
             while frame.control & 1:
                 await self._rest()
@@ -177,6 +191,11 @@ class HdlcLink:
             parts.append(frame.information.removeprefix(hdlc.LLC_RESPONSE))
             if not frame.is_segmented:
                 return b"".join(parts)
+            size += len(frame.information)
+            if size > _ANSWER_MAX:
+                break
+            if frame.information:
+                self.line.advance()
             frame = await self._following(frame)
         raise TelegramError("an answer that does not end")
 
@@ -215,8 +234,12 @@ class HdlcLink:
         raise self.line.why_silent(was_damaged=self._reader.damaged > damaged)
 
     async def _answer(self, frame: Frame, seconds: float) -> Frame | None:
-        """Return what the meter answers to a frame; None where it has to be sent again."""
-        while (answer := await self._frame(seconds)) is not None:
+        """Return what the meter answers to a frame; None where it has to be sent again.
+
+        What is not an answer to it does not make this wait any longer.
+        """
+        end = self._deadline(seconds)
+        while (answer := await self._frame(seconds, end)) is not None:
             control = answer.control
             if control & 1 == 0:
                 if control >> 1 & 7 == self._awaited:
@@ -231,6 +254,7 @@ class HdlcLink:
                     if _is_missing(frame, control):
                         return None
                     await self._send(self._supervisory())
+                    end = self._deadline(seconds)
                 case 0x09:
                     return None
             if control | hdlc.POLL in {hdlc.DM, hdlc.DISC, hdlc.FRMR}:
@@ -256,18 +280,37 @@ class HdlcLink:
         self._sent = frame
         await self.line.send(frame.to_bytes())
 
-    async def _frame(self, seconds: float) -> Frame | None:
-        """Return the next frame that is meant for us; None after so many seconds of silence."""
-        most = 2 * (self._send_limit + _INFORMATION)
+    def _is_echo(self, frame: Frame) -> bool:
+        """Tell whether an optical head sends back what was sent through it.
+
+        Where client and meter have the same number, an answer may look like what it answers. But
+        no meter sends SNRM, so from then on it is known which kind of head it is.
+        """
+        if frame != self._sent:
+            return False
+        self._has_echo |= frame.control == hdlc.SNRM
+        if self._has_echo:
+            # It comes once.
+            self._sent = None
+        return self._has_echo
+
+    def _deadline(self, seconds: float) -> float:
+        """Return until when a frame is awaited that must begin within so many seconds."""
+        return self.line.deadline(seconds, 2 * (self._send_limit + _INFORMATION))
+
+    async def _frame(self, seconds: float, end: float) -> Frame | None:
+        """Return the next frame that is meant for us.
+
+        None after so many seconds of silence, or at the end, however many others come.
+        """
         damaged = self._reader.damaged
         while True:
             while self._received:
                 frame = self._received.popleft()
                 is_ours = frame.destination == self._client and frame.source == self._address
-                # Optical heads send back what is sent through them.
-                if is_ours and frame != self._sent:
+                if is_ours and not self._is_echo(frame):
                     return frame
-            found = await self.line.receive(self._reader.feed, seconds, most)
+            found = await self.line.receive(self._reader.feed, seconds, end)
             if self._reader.damaged > damaged:
                 self.line.counters.damaged += self._reader.damaged - damaged
                 damaged = self._reader.damaged

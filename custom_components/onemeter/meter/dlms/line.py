@@ -13,6 +13,13 @@ from ..port import Port, redact
 _HEARD_MAX: Final = 512
 #: Seconds beyond the time on the wire after which a message that began must have ended.
 _LATE: Final = 2.0
+#: Seconds without progress after which a session ends; more where a few of the longest frames take
+#: longer at the speed of the line.
+_PATIENCE: Final = 60.0
+_LONGEST_FRAMES: Final = 3 * 2048
+#: Seconds after which whatever is read has ended. A whole object list and hundreds of registers
+#: take a few minutes at 300 baud.
+READING_SECONDS: Final = 1800.0
 
 
 class Line:
@@ -29,6 +36,8 @@ class Line:
         #: When the first byte was sent, and the last one received.
         self._first_sent: float | None = None
         self._last_received = 0.0
+        self._patience = max(_PATIENCE, port.wire_time(_LONGEST_FRAMES))
+        self.renew()
 
     @property
     def duration(self) -> float:
@@ -41,21 +50,43 @@ class Line:
             self._first_sent = self._loop.time()
         await self.port.write(data)
 
-    async def receive[T](
-        self, feed: Callable[[bytes], Sequence[T]], seconds: float, most: int
-    ) -> Sequence[T]:
-        """Return the messages that a reader finds next; none after so many seconds of silence.
+    # --- deadlines
 
-        They have at most so many bytes: also when the line is never silent, this ends.
+    def renew(self, seconds: float = READING_SECONDS) -> None:
+        """Begin something new to read, which may take so many seconds from now on."""
+        self._end = self._loop.time() + seconds
+        self.advance()
+
+    def advance(self) -> None:
+        """Note that the meter has answered something that was still missing."""
+        self._stalled = self._loop.time() + self._patience
+
+    def deadline(self, seconds: float, most: int) -> float:
+        """Return when an answer of at most so many bytes that begins in time must have ended."""
+        return self._loop.time() + seconds + self.port.wire_time(most) + _LATE
+
+    async def receive[T](
+        self, feed: Callable[[bytes], Sequence[T]], seconds: float, end: float
+    ) -> Sequence[T]:
+        """Return the messages that a reader finds next.
+
+        None after so many seconds of silence, or at the end: also when the line is never silent.
+        Raises MeterSilentError or UnknownDataError when nothing has advanced for too long.
         """
-        end = self._loop.time() + seconds + self.port.wire_time(most) + _LATE
         while True:
             now = self._loop.time()
+            if now >= (last := min(self._stalled, self._end)):
+                raise self.why_silent()
+            if now >= end:
+                return ()
+            silent = now + seconds
             try:
-                async with asyncio.timeout_at(min(now + seconds, end)):
+                async with asyncio.timeout_at(min(silent, end, last)):
                     data = await self.port.read()
             except TimeoutError:
-                return ()
+                if silent <= min(end, last):
+                    return ()
+                continue
             self._last_received = self._loop.time()
             self.counters.received += len(data)
             self.heard = (self.heard + data)[-_HEARD_MAX:]

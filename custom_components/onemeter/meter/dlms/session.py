@@ -53,10 +53,17 @@ class Session:
                     await self._supply()
                 # A generator takes nothing but None before it has begun.
                 message = operation.send(answer)  # type: ignore[arg-type]
+                if message and answer is not None:
+                    # Something more to ask: what was asked before is answered.
+                    self.link.line.advance()
                 answer = await request(message)
         except StopIteration as done:
+            self.link.line.advance()
             result: T = done.value
             return result
+        except AccessError, ExceptionError, ServiceError:
+            self.link.line.advance()
+            raise
 
     async def get(self, attribute: bytes) -> Data:
         """Read one attribute. Raises AccessError, ExceptionError."""

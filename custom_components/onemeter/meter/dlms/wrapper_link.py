@@ -35,8 +35,10 @@ class WrapperLink:
             self._received.clear()
             header = b"\0\x01" + self._ports + len(apdu).to_bytes(2)
             await self.line.send(header + apdu)
+        # Packets for others do not make this wait any longer.
+        end = self.line.deadline(self.seconds, LIMIT)
         while not self._received:
-            found = await self.line.receive(self._feed, self.seconds, LIMIT)
+            found = await self.line.receive(self._feed, self.seconds, end)
             if not found:
                 if self._was_heard:
                     port = self.line.name
