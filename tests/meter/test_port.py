@@ -1,7 +1,7 @@
 """The port against pseudo-terminals, local TCP servers, and failures that only a fake can bring."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, suppress
 import errno
 import os
@@ -24,9 +24,11 @@ from custom_components.onemeter.meter.errors import (
     PortPermissionError,
 )
 from custom_components.onemeter.meter.line import Framing, LineSettings
-from custom_components.onemeter.meter.port import Port, redact
+from custom_components.onemeter.meter.port import Port
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
+
+from .rfc2217 import tcp_port
 
 kernels_port = pytest.mark.real_time("the port is one of the kernel's")
 kernels_network = pytest.mark.real_time("the connection is one of the kernel's")
@@ -63,6 +65,7 @@ class FakeSerial:
         self.failure: BaseException | None = None
         self.data = b"meter"
         self.never_closes = False
+        self.transport: object = None
 
     async def open(self) -> None:
         if self.failure is not None:
@@ -94,18 +97,6 @@ def fake_of(port: Port) -> FakeSerial:
     serial: object = port._serial
     assert isinstance(serial, FakeSerial)
     return serial
-
-
-@asynccontextmanager
-async def tcp_port(talk: Callable[[], asyncio.Protocol]) -> AsyncGenerator[str]:
-    """Serve a TCP port of this machine; yield its address."""
-    server = await asyncio.get_running_loop().create_server(talk, "127.0.0.1", 0)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        server.close_clients()
-        await server.wait_closed()
 
 
 class SaysAndCloses(asyncio.Protocol):
@@ -484,38 +475,6 @@ async def test_closing_does_not_wait_for_ever() -> None:
         started = loop.time()
     assert not fake_of(port).is_open
     assert loop.time() - started == 5
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("/dev/serial/by-id/usb-FTDI_a@b=c", "/dev/serial/by-id/usb-FTDI_a@b=c"),
-        ("socket://probe:3333", "socket://probe:3333"),
-        ("socket://me:pass@probe:3333", "socket://***@probe:3333"),
-        ("socket://me:p/a@s=s@probe:3333", "socket://***@probe:3333"),
-        (
-            "esphome://probe/?port_name=IR&key=c2Vj/cmV0+K==",
-            "esphome://probe/?port_name=***&key=***",
-        ),
-        ("socket://@probe:1", "socket://@probe:1"),
-    ],
-)
-def test_secrets_do_not_show(url: str, shown: str) -> None:
-    assert redact(url) == shown
-
-
-@pytest.mark.usefixtures("_fake_serial")
-@pytest.mark.parametrize("kind", [SerialException, ValueError])
-async def test_secrets_do_not_come_with_errors(kind: type[Exception]) -> None:
-    port = Port("esphome://me:pass@probe?key=c2Vj%2BcmV0", LINE)
-    fake_of(port).failure = kind(f"{port.url}: malformed 'c2Vj+cmV0' of 'me:pass'")
-    with pytest.raises(MeterConnectionError) as caught:
-        await port.__aenter__()
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
-    said = f"{caught.value} {caught.value.details}"
-    assert "pass" not in said
-    assert "cmV0" not in said
 
 
 @pytest.fixture(autouse=True)

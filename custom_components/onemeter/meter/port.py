@@ -10,7 +10,6 @@ import re
 import socket
 from types import TracebackType
 from typing import Self
-from urllib.parse import unquote_plus
 
 from serialx import Parity, PinState, SerialException, async_serial_for_url
 
@@ -23,10 +22,11 @@ from .errors import (
     PortPermissionError,
 )
 from .line import Framing, LineSettings
+from .redaction import LogRedaction
 
 #: Seconds after which opening is given up, and closing goes on without us.
 _OPEN_SECONDS = 10
-_CLOSE_SECONDS = 5
+_CLOSE_SECONDS = 1
 #: Seconds beyond the time on the wire after which a port that takes no bytes is given up.
 _WRITE_SECONDS = 5
 #: Most bytes of one read(). A few telegrams: what a caller does with them in one go stays far
@@ -50,8 +50,12 @@ _LOCAL = ("device://", "posix://")
 
 _PSEUDO_TERMINALS = "/dev/pts/"
 
-#: The parts of a URL that may be secret: user and password, and the values of its query.
-_SECRET = re.compile(r"(?<=://)[^?]+(?=@)|(?<==)[^&]+")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+#: What begins a URL's query or fragment.
+_QUERY = re.compile(r"[?#]")
+#: One whose parameters say which port is meant, and nothing that opens it.
+_HARMLESS_QUERY = re.compile(r"\?(?:(?:port_[a-z_]+|mode)=[^&?#]*(?:&|$))*")
+_HIDDEN = "***"
 
 
 class Port:
@@ -76,6 +80,7 @@ class Port:
         self.is_local = "://" not in url or url.startswith(_LOCAL)
         #: What may be shown of the URL.
         self.name = redact(url)
+        self._logs = LogRedaction(url, self.name)
         #: Whether more bytes may have come than were read.
         self._has_more = True
         self._serial = async_serial_for_url(
@@ -96,20 +101,19 @@ class Port:
         Raises MeterConnectionError, or its subclass that names the situation, at the latest
         after ten seconds unless the operating system itself holds the call.
         """
+        self._logs.begin()
         try:
+            # None of these errors is chained: their messages may hold parts of the URL.
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    await self._serial.open()
-                    # Remote ports open without looking at the levels asked for.
-                    if self.line.dtr is not None or self.line.rts is not None:
-                        await self._serial.set_modem_pins(dtr=self.line.dtr, rts=self.line.rts)
+                    with self._logs.of_this_port():
+                        await self._open()
             except OSError as err:
-                raise await self._why_not_opened(err) from err
+                raise await self._why_not_opened(err) from None
             except ValueError:
-                # Not chained: the message may hold the URL with its secrets. So may those below.
                 raise self._cannot_open("not a path, nor a URL with host and port") from None
             except (EOFError, SerialException) as err:
-                raise self._cannot_open(_without_secrets(_text(err), self.url)) from None
+                raise self._cannot_open(self._reason(err)) from None
         except BaseException:
             await self._close()
             raise
@@ -123,6 +127,12 @@ class Port:
     ) -> None:
         """Close the port, dropping what was not read."""
         await self._close()
+
+    async def _open(self) -> None:
+        await self._serial.open()
+        # Remote ports open without looking at the levels asked for.
+        if self.line.dtr is not None or self.line.rts is not None:
+            await self._serial.set_modem_pins(dtr=self.line.dtr, rts=self.line.rts)
 
     async def read(self) -> bytes:
         """Wait for bytes and return them, from 1 to 1024.
@@ -158,8 +168,9 @@ class Port:
         sent = loop.time() + self.wire_time(len(data))
         try:
             async with asyncio.timeout_at(sent + _WRITE_SECONDS):
-                await self._serial.write(data)
-                await self._serial.flush()
+                with self._logs.of_this_port():
+                    await self._serial.write(data)
+                    await self._serial.flush()
         except _FAILURES as err:
             raise await self._why_lost(err) from None
         # On a network nothing is left to wait for, not even for a turn of the event loop.
@@ -185,7 +196,7 @@ class Port:
         except _FAILURES as err:
             raise await self._why_lost(err) from None
         finally:
-            with suppress(NotImplementedError):
+            with suppress(NotImplementedError), self._logs.of_this_port():
                 transport.resume_reading()
         self.baudrate = baudrate
 
@@ -219,6 +230,7 @@ class Port:
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._serial.wait_closed()
+        self._logs.end()
 
     async def _why_not_opened(self, err: OSError) -> MeterConnectionError:
         name = self.name
@@ -234,7 +246,7 @@ class Port:
         elif number == errno.ENOTTY:
             reason = "not a serial port"
         else:
-            reason = _text(err)
+            reason = self._reason(err)
         return self._cannot_open(reason)
 
     async def _why_lost(self, err: OSError | EOFError | SerialException) -> MeterConnectionError:
@@ -242,7 +254,18 @@ class Port:
         by = await asyncio.to_thread(_programs_using, self.url, besides=os.getpid())
         if by != UNKNOWN:
             return self._busy(by)
-        return PortLostError(f"{self.name} was lost: {_text(err)}", port=self.name)
+        return PortLostError(f"{self.name} was lost: {self._reason(err)}", port=self.name)
+
+    def _reason(self, err: OSError | EOFError | SerialException) -> str:
+        """Return what went wrong, in the operating system's words where it has any.
+
+        Those that an error comes with may hold file names and addresses, and any part of the URL.
+        """
+        if (number := _number(err)) is not None:
+            return os.strerror(number)
+        if self.name != self.url and not isinstance(err, socket.gaierror):
+            return type(err.__cause__ or err).__name__
+        return getattr(err, "strerror", None) or str(err) or type(err).__name__
 
     def _busy(self, by: str) -> PortBusyError:
         message = f"{self.name} is in use by another program ({by})"
@@ -264,24 +287,22 @@ def _has_parity(url: str, line: LineSettings) -> bool:
 
 
 def redact(url: str) -> str:
-    """Return a port's URL or path with ``***`` for user, password and values of its query."""
-    return _SECRET.sub("***", url) if "://" in url else url
+    """Return a port's URL or path with ``***`` for user and password, and for a query or fragment.
 
-
-def _without_secrets(text: str, url: str) -> str:
-    for secret in _SECRET.findall(url):
-        text = text.replace(secret, "***").replace(unquote_plus(secret), "***")
-    return text
-
-
-def _text(err: OSError | EOFError | SerialException) -> str:
-    """Return what went wrong, in the operating system's words where it has any.
-
-    Those that OSError comes with may hold file names and addresses.
+    A query that only names the port is shown. A secret that was not percent-encoded may hold any
+    character that ends a part of a URL: where that leaves open which part is which, only the scheme
+    is shown.
     """
-    if (number := _number(err)) is not None:
-        return os.strerror(number)
-    return getattr(err, "strerror", None) or str(err) or type(err).__name__
+    if url.startswith("/") and not url.startswith("//"):
+        return url
+    scheme = found.group() if (found := _SCHEME.match(url)) else ""
+    user, at, place = url.removeprefix(scheme).rpartition("@")
+    if _QUERY.search(user):
+        return scheme + _HIDDEN
+    query = _QUERY.search(place)
+    if query is not None and not _HARMLESS_QUERY.fullmatch(place, query.start()):
+        place = place[: query.end()] + _HIDDEN
+    return scheme + (_HIDDEN if at else "") + at + place
 
 
 def _number(err: Exception) -> int | None:
