@@ -28,7 +28,7 @@ from custom_components.onemeter.meter.port import Port
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
 
-from .rfc2217 import tcp_port
+from .rfc2217 import Rfc2217, tcp_port
 
 kernels_port = pytest.mark.real_time("the port is one of the kernel's")
 kernels_network = pytest.mark.real_time("the connection is one of the kernel's")
@@ -396,6 +396,21 @@ async def test_tcp_closed_by_the_other_side() -> None:
         assert await read_exactly(port, 5) == b"meter"
         with pytest.raises(PortLostError, match="closed by the other side"):
             await port.read()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize("scheme", ["socket", "tcp", "rfc2217"])
+async def test_a_peer_that_vanishes_is_noticed_within_half_a_minute(scheme: str) -> None:
+    async with tcp_port(Rfc2217) as address, Port(f"{scheme}://{address}", LINE) as port:
+        connection = port._serial.transport._tcp_transport  # type: ignore[attr-defined]
+        tcp: socket.socket = connection.get_extra_info("socket")
+        assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        idle, interval, probes = (
+            tcp.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+    assert (idle, interval, probes) == (10, 5, 3)
+    assert idle + interval * probes < 30
 
 
 @pytest.mark.usefixtures("_fake_serial")

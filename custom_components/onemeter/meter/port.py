@@ -57,6 +57,14 @@ _QUERY = re.compile(r"[?#]")
 _HARMLESS_QUERY = re.compile(r"\?(?:(?:port_[a-z_]+|mode)=[^&?#]*(?:&|$))*")
 _HIDDEN = "***"
 
+#: A peer in the network that is gone without a word is noticed after 25 s without any byte of it.
+_KEEPALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+
 
 class Port:
     """A serial line while it is open: ``async with Port(url, line) as port``.
@@ -133,6 +141,10 @@ class Port:
         # Remote ports open without looking at the levels asked for.
         if self.line.dtr is not None or self.line.rts is not None:
             await self._serial.set_modem_pins(dtr=self.line.dtr, rts=self.line.rts)
+        # serialx offers no other way to the socket. ESPHome looks after its connections itself.
+        if (connection := getattr(self._serial.transport, "_tcp_transport", None)) is not None:
+            for level, option, value in _KEEPALIVE:
+                connection.get_extra_info("socket").setsockopt(level, option, value)
 
     async def read(self) -> bytes:
         """Wait for bytes and return them, from 1 to 1024.
