@@ -180,6 +180,25 @@ async def test_no_key_password_or_title(
         assert secret not in str(diagnostics)
 
 
+@pytest.mark.parametrize(
+    ("source", "port", "shown"),
+    [
+        ("rx", "socket://me:s3cret@head:3333", "socket://***@head:3333"),
+        ("mqtt", "s10/0123456789AB", "**REDACTED**"),
+        ("entity", "sensor.flashes", "sensor.flashes"),
+    ],
+)
+async def test_no_secret_of_the_source_of_flashes(
+    hass: HomeAssistant, meter: PushedMeter, source: str, port: str, shown: str
+) -> None:
+    flashes = {"source": source, "port": port, "impulses_per_kwh": "1000"}
+    meter.make_entry(options={"impulses": flashes})
+    meter.entry.add_to_hass(hass)
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["options"] == {"impulses": {**flashes, "port": shown}}
+    assert meter.entry.options["impulses"] == flashes
+
+
 async def test_telegrams_with_a_system_title_are_not_told(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:

@@ -1,6 +1,6 @@
 """What a user may attach to a bug report: everything but who and where they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -55,8 +55,8 @@ async def async_get_config_entry_diagnostics(
         "state": entry.state.value,
         "reason": entry.error_reason_translation_key,
         "mode": MODE_POLLED if is_polled(entry.data) else MODE_PUSHED,
-        "data": {**entry.data, **_redacted(entry)},
-        "options": dict(entry.options),
+        "data": _redacted(entry.data, str(entry.unique_id)),
+        "options": _redacted(entry.options, str(entry.unique_id)),
     }
     if entry.state is not ConfigEntryState.LOADED:
         return diagnostics
@@ -117,18 +117,23 @@ def _impulses(counter: ImpulseCounter) -> dict[str, Any]:
     }
 
 
-def _redacted(entry: ConfigEntry) -> dict[str, str]:
-    """Return what stands in place of the secrets in an entry's data."""
-    has_address = entry.data.get(CONF_SOURCE) == SOURCE_MQTT
-    redacted = {CONF_PORT: REDACTED if has_address else redact(entry.data[CONF_PORT])}
-    redacted |= {key: REDACTED for key in _SECRETS if key in entry.data}
-    if entry.data.get(CONF_PHYSICAL_DEVICE, 0) >= _NUMBERED:
-        redacted[CONF_PHYSICAL_DEVICE] = REDACTED
+def _redacted(data: Mapping[str, Any], meter_id: str) -> dict[str, Any]:
+    """Return the data or options of an entry, at any depth, without secrets."""
+    shown = {
+        key: _redacted(value, meter_id) if isinstance(value, Mapping) else value
+        for key, value in data.items()
+    }
+    shown |= {key: REDACTED for key in _SECRETS if key in data}
+    if CONF_PORT in data:
+        has_address = data.get(CONF_SOURCE) == SOURCE_MQTT
+        shown[CONF_PORT] = REDACTED if has_address else redact(data[CONF_PORT])
+    if data.get(CONF_PHYSICAL_DEVICE, 0) >= _NUMBERED:
+        shown[CONF_PHYSICAL_DEVICE] = REDACTED
     # Often the device address is the meter's number, or the end of it.
-    address = entry.data.get(CONF_ADDRESS, "")
-    if len(address) >= _SHORTEST and address.lstrip("0") in str(entry.unique_id):
-        redacted[CONF_ADDRESS] = REDACTED
-    return redacted
+    address = data.get(CONF_ADDRESS, "")
+    if len(address) >= _SHORTEST and address.lstrip("0") in meter_id:
+        shown[CONF_ADDRESS] = REDACTED
+    return shown
 
 
 def _masked(entry: ConfigEntry, readings: list[Reading]) -> Iterator[bytes]:
