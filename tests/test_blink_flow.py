@@ -363,6 +363,7 @@ async def test_progress_tells_how_many_there_are(hass: HomeAssistant) -> None:
         "seconds": "0.2",
     }
     hass.bus.async_fire(EVENT)
+    await asyncio.sleep(0.05)
     result = await flow.async_configure(result["flow_id"])
     assert (result["description_placeholders"] or {})["impulses"] == "1"
     await confirm(hass, await counted(hass, result), "confirm_blink")

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from itertools import pairwise
 import json
 from pathlib import Path
 import string
@@ -81,7 +82,7 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
 )
 from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import (
     EVENT_DATA_ENTRY_FLOW_PROGRESSED,
     FlowResultType,
@@ -189,14 +190,12 @@ class FakePolledClient(PolledClient):
         self.found.answering.set()
         self.counters.received += 17
         try:
-            match self.found.answers:
-                case Reading() as answer:
-                    return answer
-                case Exception() as error:
-                    raise error
-            while True:
+            while (answer := self.found.answers) is None:
                 await asyncio.sleep(0.01)
                 self.counters.received += 1
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
         finally:
             self.found.open = False
 
@@ -604,6 +603,24 @@ async def test_dialog_may_be_looked_at_while_listening(hass: HomeAssistant, line
     assert again["type"] is FlowResultType.SHOW_PROGRESS
     assert len(line.asked) == 1
     flow.async_abort(result["flow_id"])
+
+
+@pytest.mark.parametrize("failure", [None, MeterSilentError(""), ConfigEntryNotReady("loading")])
+async def test_nothing_said_holds_the_password_of_the_port(
+    hass: HomeAssistant, line: Line, failure: Exception | None
+) -> None:
+    line.says = failure
+    result = await start(hass)
+    flow = hass.config_entries.flow
+    form = {**FORM, CONF_PORT: "socket://me:s3cret@meter.local:3333"}
+    result = await flow.async_configure(result["flow_id"], form)
+    if failure is not None:
+        await hass.async_block_till_done(wait_background_tasks=True)
+        result = await flow.async_configure(result["flow_id"])
+    placeholders = result["description_placeholders"] or {}
+    assert placeholders["port"] == "socket://***@meter.local:3333"
+    flow.async_abort(result["flow_id"])
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 async def test_progress_lasts_until_the_frontend_has_a_dialog_for_it(
@@ -1199,6 +1216,48 @@ async def test_progress_shows_that_bytes_come(hass: HomeAssistant, iec_line: Lin
     flow.async_abort(result["flow_id"])
     await hass.async_block_till_done(wait_background_tasks=True)
     assert not iec_line.open
+
+
+@pytest.mark.parametrize("latency", [0, 0.03, 0.07])
+async def test_frontend_fetches_each_change_once_and_the_end_too(
+    hass: HomeAssistant, iec_line: Line, latency: float
+) -> None:
+    """A request too many finds the flow gone, and the dialog shows an error."""
+    entry = await add_iec_entry(hass)
+    iec_line.answers = None
+    flow = hass.config_entries.flow
+    results = []
+
+    @callback
+    def fetch(_: Event[Any]) -> None:
+        async def request() -> None:
+            await asyncio.sleep(latency)
+            results.append(await flow.async_configure(result["flow_id"]))
+
+        fetches.append(hass.async_create_task(request()))
+
+    fetches: list[asyncio.Task[None]] = []
+    with (
+        patch(f"{FLOW}.SHORTEST_PROGRESS", 0.02),
+        patch(f"{FLOW}.PROGRESS_SECONDS", 0.01),
+    ):
+        result = await entry.start_reconfigure_flow(hass)
+        result = await flow.async_configure(result["flow_id"], IEC_FORM)
+        stop = hass.bus.async_listen(EVENT_DATA_ENTRY_FLOW_PROGRESSED, fetch)
+        result = await flow.async_configure(result["flow_id"], DETAILS)
+        while len(fetches) < 4:  # noqa: ASYNC110 - a dialog is in no hurry
+            await asyncio.sleep(0.01)
+        # The number of bytes has changed again by the time it ends.
+        iec_line.answers = readout()
+        await hass.async_block_till_done(wait_background_tasks=True)
+    await asyncio.gather(*fetches)
+    stop()
+    assert [item["type"] for item in results[:-1]] == [FlowResultType.SHOW_PROGRESS] * (
+        len(results) - 1
+    )
+    shown = [item["description_placeholders"] for item in results[:-1]]
+    assert all(before != after for before, after in pairwise(shown))
+    assert results[-1]["reason"] == "reconfigure_successful"
 
 
 async def test_readout_of_the_flow_is_handed_over(hass: HomeAssistant, iec_line: Line) -> None:

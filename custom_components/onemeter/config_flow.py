@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 import os
 from typing import Any, override
@@ -51,16 +52,19 @@ from .forms import (
 )
 from .impulse_probing import ImpulseProbe
 from .meter import MeterError, Protocol, Reading
-from .meter.errors import MeterConnectionError, PortBusyError
+from .meter.errors import PortBusyError
 from .meter.iec62056.settings import is_address, is_password
+from .meter.port import redact
 from .options_flow import OneMeterOptionsFlow
 from .probing import Probe
-from .situations import text_key, with_details
+from .situations import as_meter_error, text_key, with_details
 from .summary import NOTHING, found, found_impulses, title, transformer_ratio
 
-#: Seconds that listening lasts at least. The frontend begins to look for its end when the dialog is
-#: there; what has ended by then it never notices.
+#: Seconds for which the dialog shows the same at least. The frontend begins to look for changes
+#: when it has drawn the dialog; what has changed by then it never notices.
 SHORTEST_PROGRESS = 1.5
+#: So many times as long is waited at the most for the frontend to fetch a change.
+_FETCH_PATIENCE = 4
 #: Seconds between two looks at how many bytes have come.
 PROGRESS_SECONDS = 2
 
@@ -98,11 +102,15 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
     _taken: datetime
     _probing: asyncio.Task[Reading]
     _progress: asyncio.Task[None]
+    #: What the dialog shows of the search.
+    _shown: tuple[str, dict[str, str]]
 
     def __init__(self) -> None:
         """Start with empty forms and nothing to complain about."""
         super().__init__()
         self._form: Mapping[str, Any] | None = None
+        #: Whether the frontend has fetched what is shown.
+        self._is_fetched = asyncio.Event()
 
     @staticmethod
     @callback
@@ -218,9 +226,9 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
         self._probing = self.hass.async_create_background_task(
             self._async_look(), "look for a meter"
         )
-        self._progress = self.hass.async_create_background_task(
-            self._async_see_it_through(), "show that a meter is looked for"
-        )
+        self._async_show_news()
+        # The answer to this request is the first thing to be shown.
+        self._is_fetched.set()
         return self._async_show_progress()
 
     async def _async_stable(self, port: str) -> str:
@@ -229,23 +237,39 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
             return await self.hass.async_add_executor_job(get_serial_by_id, port)
         return port
 
-    async def _async_see_it_through(self) -> None:
-        """Wait until the search has ended and could be seen; to cancel this is to cancel both."""
-        await asyncio.gather(self._probing, self._async_tell_progress(), return_exceptions=True)
+    @callback
+    def _async_show_news(self) -> None:
+        """Show what can be seen of the search, until there is something else to be seen."""
+        self._shown = self._seen()
+        self._is_fetched.clear()
+        self._progress = self.hass.async_create_background_task(
+            self._async_wait_for_news(), "show that a meter is looked for"
+        )
 
-    async def _async_tell_progress(self) -> None:
-        """Have the dialog look again whenever there is something else to be seen."""
+    async def _async_wait_for_news(self) -> None:
+        """Wait for something else to be seen, at the latest the end of the search.
+
+        Whenever this ends, Home Assistant has the frontend fetch the step once. A request that is
+        late would find that the flow is over, and the dialog would show an error.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FETCH_PATIENCE * SHORTEST_PROGRESS):
+                await self._is_fetched.wait()
         await asyncio.sleep(SHORTEST_PROGRESS)
-        seen = self._seen()
-        while not self._probing.done():
+        while not self._probing.done() and self._seen() == self._shown:
             await asyncio.wait([self._probing], timeout=PROGRESS_SECONDS)
-            if seen != (seen := self._seen()):
-                self.async_notify_flow_changed()
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """End the search when the dialog is closed."""
+        if hasattr(self, "_probing"):
+            self._probing.cancel()
 
     def _seen(self) -> tuple[str, dict[str, str]]:
         """Return what can be said of the search, as the key of a text and its placeholders."""
         probe = self._probe
-        port = self._data[CONF_PORT]
+        port = redact(self._data[CONF_PORT])
         if isinstance(probe, ImpulseProbe):
             impulses, seconds = str(probe.impulses), str(probe.longest)
             return "count", {"port": port, "impulses": impulses, "seconds": seconds}
@@ -256,7 +280,7 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
     @callback
     def _async_show_progress(self) -> ConfigFlowResult:
         """Keep the user company while the flow waits for a reading."""
-        action, placeholders = self._seen()
+        action, placeholders = self._shown
         return self.async_show_progress(
             step_id="listen",
             progress_action=action,
@@ -267,13 +291,16 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
     async def async_step_listen(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Go on to what was found, or back to the form with the reason why nothing was."""
         if not self._progress.done():
+            self._is_fetched.set()
+            return self._async_show_progress()
+        if not self._probing.done():
+            self._async_show_news()
             return self._async_show_progress()
         step_id = None
         try:
             self._reading = self._probing.result()
         except ConfigEntryNotReady as error:
-            details = {"port": self._data[CONF_PORT], "reason": str(error)}
-            self._complain({"base": MeterConnectionError.situation}, details)
+            await self._async_explain(as_meter_error(error, self._data[CONF_PORT]))
         except MeterError as error:
             await self._async_explain(error)
             step_id = self._step_to_mend(error)

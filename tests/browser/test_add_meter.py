@@ -209,6 +209,33 @@ async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> No
                 await asyncio.sleep(0.1)
 
 
+async def test_a_meter_that_is_asked_is_reconfigured(api: Api, page: Page, tmp_path: Path) -> None:
+    simulated = Iec62056Meter(registers=Registers(household=Household(), with_power=False))
+    async with (
+        PtyLine(tmp_path / "asked", simulated.start_baudrate) as line,
+        running(serve(line, simulated)),
+    ):
+        await begin_to_add(page, api, line)
+        await choose_protocol(page, "IEC 62056-21 (IEC 1107, D0)")
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_role("button", name="Submit").click()
+        await expect(page.get_by_text("Meter found")).to_be_visible(timeout=30_000)
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_role("button", name="Skip and finish").click()
+
+        await page.goto(f"{api.url}/config/integrations/integration/onemeter")
+        entry = page.locator("ha-config-entry-row")
+        await entry.get_by_role("button", name="Menu").first.click()
+        await page.get_by_text("Reconfigure", exact=True).click()
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_role("button", name="Submit").click()
+        # A request too many would replace this by an error.
+        await expect(page.get_by_text("Reconfiguration was successful")).to_be_visible(
+            timeout=60_000
+        )
+        await expect(page.get_by_text("Invalid flow specified")).to_have_count(0)
+
+
 async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
     household = Household()
     simulated = DlmsMeter(
