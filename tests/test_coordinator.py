@@ -9,8 +9,9 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.onemeter import following
+from custom_components.onemeter import port_watch
 from custom_components.onemeter.connection import line_settings
 from custom_components.onemeter.const import (
     CONF_BAUDRATE,
@@ -183,7 +184,7 @@ async def test_lost_port_is_unavailable_at_once_and_comes_back(meter: PushedMete
 @pytest.mark.parametrize(
     ("port", "longest"), [("/dev/ttyMETER", [16, 32, 60, 60]), (PORT, [10, 10, 10, 10])]
 )
-async def test_waits_grow_and_shrink_after_a_good_telegram(
+async def test_waits_grow_and_shrink_after_a_connection_that_held(
     meter: PushedMeter, port: str, longest: list[float]
 ) -> None:
     waits: list[float] = []
@@ -196,7 +197,7 @@ async def test_waits_grow_and_shrink_after_a_good_telegram(
 
     meter.client.url = port
     await meter.start()
-    with patch.object(following, "async_wait_for_change", wait):
+    with patch.object(port_watch, "async_wait_for_change", wait):
         await meter.say(*[LOST] * 8)
         assert waits == [1, 2, 4, 8, *longest]
         await meter.say(*[PortBusyError("busy", port="p", by="?")] * 2)
@@ -206,7 +207,89 @@ async def test_waits_grow_and_shrink_after_a_good_telegram(
         assert waits[10:] == [longest[-1], 1], "what was plugged in may need a moment"
         plugged_in = False
         await meter.say(LOST, LOST, reading(), LOST)
-        assert waits[12:] == [1, 2, 1]
+        assert waits[12:] == [1, 2, 4], "one telegram is no connection that holds"
+        await meter.say(reading())
+        for _ in range(6):
+            await meter.say(reading(), after=10)
+        await meter.say(LOST)
+        assert waits[15:] == [1]
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the log says of the meter, without what only developers see."""
+    return [
+        record.getMessage().split("meter.local:3333 ")[1]
+        for record in caplog.records
+        if "meter.local" in record.getMessage() and record.levelno > logging.DEBUG
+    ]
+
+
+async def test_a_peer_that_closes_after_each_telegram_is_logged_once(
+    hass: HomeAssistant, meter: PushedMeter, caplog: pytest.LogCaptureFixture
+) -> None:
+    await meter.start(energy("5000"))
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    total = 5000
+    for _ in range(120):
+        if meter.client.is_open:
+            total += 1
+            await meter.say(energy(str(total)), LOST)
+        await meter.wait(1)
+    assert meter.client.opened < 20, "the waits grow"
+    states = [
+        state.state
+        for event in changes
+        if (state := event.data["new_state"]) is not None
+        and state.entity_id == "sensor.meter_energy_import"
+    ]
+    assert states[0] == STATE_UNAVAILABLE
+    assert STATE_UNAVAILABLE not in states[1:], "what comes again in time is not gone"
+    await meter.wait(10)
+    assert meter.value() == f"{total / 1000:.3f}"
+    [begin] = lines(caplog)
+    assert "went away" in begin
+
+    while not meter.client.is_open:
+        await meter.wait(1)
+    for _ in range(40):
+        await meter.say(energy("6000"), after=1)
+    assert len(lines(caplog)) == 1
+    for _ in range(20):
+        await meter.say(energy("6000"), after=1)
+    assert lines(caplog)[1:] == ["can be read again"]
+    await meter.say(LOST)
+    assert meter.value() == STATE_UNAVAILABLE, "a connection that held is lost at once"
+    assert len(lines(caplog)) == 3
+
+
+async def test_a_peer_that_comes_and_goes_and_stays_away_is_unavailable(
+    meter: PushedMeter, caplog: pytest.LogCaptureFixture
+) -> None:
+    await meter.start(energy("5000"))
+    await meter.say(LOST)
+    await meter.wait(2)
+    await meter.say(energy("5001"), LOST)
+    for _ in range(28):
+        if meter.client.is_open:
+            meter.client.said.put_nowait(LOST)
+        await meter.wait(1)
+    assert meter.value() == "5.001"
+    for _ in range(3):
+        if meter.client.is_open:
+            meter.client.said.put_nowait(LOST)
+        await meter.wait(1)
+    assert meter.value() == STATE_UNAVAILABLE
+    assert meter.coordinator.situation == "port_lost"
+    assert len(lines(caplog)) == 1
+    meter.forget()
+    while not meter.client.is_open:
+        await meter.wait(1)
+    await meter.say(energy("5002"))
+    assert meter.value() == "5.002"
+    assert len(lines(caplog)) == 1
+    for _ in range(61):
+        await meter.say(energy("5002"), after=1)
+    assert lines(caplog)[1:] == ["can be read again"]
 
 
 async def test_port_plugged_in_again_is_opened_within_seconds(

@@ -23,7 +23,7 @@ from .issues import Issue, async_clear_issue, async_raise_issue
 from .meaning import is_number
 from .meter import Key, MeterError, Obis, Reading, Register
 from .meter.blink.counter import ImpulseCounter
-from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
+from .port_watch import Backoff
 from .situations import as_meter_error
 from .totals import Total
 
@@ -171,12 +171,12 @@ class Companion:
         return str(next(near, round(exact)))
 
     async def _async_follow(self) -> None:
-        wait = SHORTEST_WAIT
+        backoff = Backoff(self._hass)
         while True:
+            backoff.start()
             try:
                 async with aclosing(self._client.listen()) as readings:
                     async for reading in readings:
-                        wait = SHORTEST_WAIT
                         self._async_take(reading)
             except (MeterError, ConfigEntryNotReady) as err:
                 error: Exception = err
@@ -184,9 +184,7 @@ class Companion:
                 _LOGGER.exception("Unexpected error while impulses were counted")
                 error = err
             self._async_lose(error)
-            seconds = min(wait, longest_wait(self._port, error))
-            changed = await async_wait_for_change(self._hass, self._port, seconds)
-            wait = SHORTEST_WAIT if changed else min(2 * wait, LONGEST_WAIT)
+            await backoff.async_wait(self._port, error)
 
     @callback
     def _async_take(self, reading: Reading) -> None:

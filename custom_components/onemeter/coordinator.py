@@ -124,6 +124,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._newest: MeterData
         self._failure: Failure | None = None
+        #: Whether the newest line in the log says that the meter cannot be read.
+        self._is_failure_logged = False
         self._accepted_at = monotonic()
         self._published_at = self._accepted_at
         self._cancel_publishing: CALLBACK_TYPE | None = None
@@ -268,7 +270,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
         elif self._failure is not None:
             self._failure = self.situation = None
-            _LOGGER.info("The %s can be read again", self.name)
+            self._async_recovered()
             async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
             self._async_publish()
         elif (left := self._published_at + self._publish_interval - now) <= 0:
@@ -335,9 +337,22 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Say that the meter cannot be read, and why; the first time that is logged."""
         self._async_cancel_publishing()
         self._failure = self._explain(error)
-        self.async_set_update_error(self._failure)
+        if not self._is_failure_logged:
+            self._is_failure_logged = True
+            self.async_set_update_error(self._failure)
+        else:
+            self.last_exception = self._failure
+            if self.last_update_success:
+                self.last_update_success = False
+                self.async_update_listeners()
         if isinstance(self._failure, ConfigEntryAuthFailed):
             self.config_entry.async_start_reauth(self.hass)
+
+    @callback
+    def _async_recovered(self) -> None:
+        """Log that the meter can be read again."""
+        self._is_failure_logged = False
+        _LOGGER.info("The %s can be read again", self.name)
 
     @callback
     def _async_meet(self, other: str) -> None:

@@ -1,15 +1,18 @@
 """Meters that speak without being asked: listened to for good."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 import logging
 from time import monotonic
 from typing import override
 
 from homeassistant.const import CONF_PROTOCOL
-from homeassistant.core import CoreState, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .cadence import PATIENCE, Cadence
@@ -20,13 +23,15 @@ from .issues import Issue, async_clear_issue, async_raise_issue
 from .meter import Identity, Key, MeterError, Protocol, PushedClient, Reading
 from .meter.errors import MeterConnectionError
 from .pin_lock import PinLock
-from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
+from .port_watch import Backoff, can_be_watched
 from .totals import Moment, Proof
 
 _LOGGER = logging.getLogger(__name__)
 
 #: Seconds without the entry's own meter after which another one's telegrams are not just crosstalk.
 OTHER_METER_PATIENCE = 10
+#: Seconds for which the newest values are shown while a peer comes and goes.
+_FLAPPING_PATIENCE = 30
 
 
 class PushedCoordinator(OneMeterCoordinator):
@@ -49,6 +54,10 @@ class PushedCoordinator(OneMeterCoordinator):
         self._cadence = Cadence(self._patience)
         #: When the last telegram of this meter came, since the port was opened.
         self._heard_at: float | None = None
+        self._backoff = Backoff(hass)
+        #: Whether the port was lost, and has not been there for long since.
+        self._is_flapping = False
+        self._cancel_planned: CALLBACK_TYPE = lambda: None
         self._seen: dict[Key, float] = {}
         #: Whether it was this meter that has last told its id since the port was opened.
         self._is_named = False
@@ -78,24 +87,44 @@ class PushedCoordinator(OneMeterCoordinator):
     @override
     async def _async_follow(self) -> None:
         """Listen for good: open the port again whenever it is lost or silent."""
-        wait = SHORTEST_WAIT
         while True:
+            self._backoff.start()
             error = await self._async_listen()
             if not self._first.done():
                 self._first.set_exception(self._explain(error))
                 return
-            lost = isinstance(error, MeterConnectionError)
-            if lost:
-                # The gap until then is none that the meter has made.
-                self._heard_at = None
-            if not lost or self._failure is None:
-                wait = SHORTEST_WAIT
-            self._async_fail(error)
-            url = self.client.url
-            if await async_wait_for_change(self.hass, url, min(wait, longest_wait(url, error))):
-                wait = SHORTEST_WAIT
+            if isinstance(error, MeterConnectionError):
+                self._async_lose(error)
             else:
-                wait = min(2 * wait, LONGEST_WAIT)
+                self._async_fail(error)
+            await self._backoff.async_wait(self.client.url, error)
+
+    @callback
+    def _async_lose(self, error: MeterConnectionError) -> None:
+        """Say that the port is lost; a peer in the network that comes and goes gets some time."""
+
+        @callback
+        def fail(_: datetime) -> None:
+            self._async_fail(error)
+
+        # The gap until then is none that the meter has made.
+        self._heard_at = None
+        self._cancel_planned()
+        patience = min(self._cadence.silence, _FLAPPING_PATIENCE)
+        left = self._accepted_at + patience - monotonic()
+        is_back_soon = self._is_flapping and not can_be_watched(self.client.url)
+        if is_back_soon and self._failure is None and left > 0:
+            self._async_plan(left, fail)
+        else:
+            self._async_fail(error)
+        self._is_flapping = True
+
+    @callback
+    def _async_plan(self, seconds: float, action: Callable[[datetime], None]) -> None:
+        """Do this later, in place of what was planned before."""
+        self._cancel_planned()
+        job = HassJob(action, cancel_on_shutdown=True)
+        self._cancel_planned = async_call_later(self.hass, seconds, job)
 
     async def _async_listen(self) -> Exception:
         """Take readings until the port is lost or no more come; return why it ended."""
@@ -125,7 +154,27 @@ class PushedCoordinator(OneMeterCoordinator):
         now = monotonic()
         if self._heard_at is not None:
             self._cadence.add(now - self._heard_at)
+        elif self._is_flapping:
+            self._async_plan(self._backoff.unsteady_for, self._async_hold)
         self._heard_at = now
+
+    @callback
+    def _async_hold(self, _: datetime) -> None:
+        """Note that the port has not been lost again for a while."""
+        self._is_flapping = False
+        if self._failure is None:
+            self._async_recovered()
+
+    @callback
+    @override
+    def _async_recovered(self) -> None:
+        if not self._is_flapping:
+            super()._async_recovered()
+
+    @override
+    async def async_shutdown(self) -> None:
+        self._cancel_planned()
+        await super().async_shutdown()
 
     @override
     def _is_own(self, meter: Identity) -> bool:

@@ -1,11 +1,12 @@
-"""Notices that a local port was plugged in again, so that nobody waits longer than needed."""
+"""When a port that was lost is opened again, and whether its device is back before."""
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 
 from homeassistant.core import HomeAssistant
 
-from .meter.errors import PortBusyError
+from .meter.errors import MeterConnectionError, PortBusyError
 
 _LOOK_EVERY = 1.0
 
@@ -18,6 +19,9 @@ LONGEST_WAIT = 60
 LONGEST_WAIT_UNWATCHED = 10
 #: ... and a port that another program has, which is often gone soon.
 LONGEST_WAIT_BUSY = 5
+
+#: Seconds after which a connection counts as one that holds.
+STEADY_SECONDS = 60
 
 type Device = tuple[int, int, int, int]
 
@@ -63,3 +67,30 @@ async def async_wait_for_change(hass: HomeAssistant, url: str, seconds: float) -
             return True
         before = device
     return False
+
+
+class Backoff:
+    """Waits before a port is opened again: longer each time, until a connection has held."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin with the shortest wait."""
+        self._hass = hass
+        self._wait = SHORTEST_WAIT
+        self._opened_at = monotonic()
+
+    def start(self) -> None:
+        """Note that the port is opened now."""
+        self._opened_at = monotonic()
+
+    @property
+    def unsteady_for(self) -> float:
+        """Seconds until the connection counts as one that holds; 0 from then on."""
+        return max(0.0, self._opened_at + STEADY_SECONDS - monotonic())
+
+    async def async_wait(self, url: str, error: Exception) -> None:
+        """Wait after a connection has ended with an error; one that held has begun anew."""
+        if not isinstance(error, MeterConnectionError) or not self.unsteady_for:
+            self._wait = SHORTEST_WAIT
+        seconds = min(self._wait, longest_wait(url, error))
+        changed = await async_wait_for_change(self._hass, url, seconds)
+        self._wait = SHORTEST_WAIT if changed else min(2 * self._wait, LONGEST_WAIT)
