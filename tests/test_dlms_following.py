@@ -1,8 +1,10 @@
 """DLMS meters in Home Assistant: lists in turns, slow cadences, keys that do not fit any more."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import accumulate
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -10,7 +12,15 @@ import pytest
 
 from custom_components.onemeter.cadence import PATIENCE, Cadence
 from custom_components.onemeter.coordinator import HandedOver, async_hand_over
-from custom_components.onemeter.meter import Identity, MeterError, Protocol, Reading
+from custom_components.onemeter.meter import (
+    Identity,
+    Key,
+    MeterError,
+    Obis,
+    Protocol,
+    Reading,
+    Register,
+)
 from custom_components.onemeter.meter.errors import (
     AddressError,
     AssociationError,
@@ -22,7 +32,7 @@ from custom_components.onemeter.meter.errors import (
     WrongEncryptionKeyError,
 )
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
@@ -34,6 +44,10 @@ from .pushed import METER, OTHER_METER, PushedMeter, reading
 NAMELESS = Identity()
 timeout = asyncio.timeout
 EK = "000102030405060708090a0b0c0d0e0f"
+POWER_REGISTER = register("1-0:1.7.0*255", "100", "W")
+POWER: Mapping[Key, Register] = {Obis(1, 0, 1, 7, 0): POWER_REGISTER}
+TOTAL: Mapping[Key, Register] = {Obis(1, 0, 1, 8, 0): register("1-0:1.8.0*255", "1", "Wh")}
+TIME: Mapping[Key, Register] = {Obis(0, 0, 1, 0, 0): register("0-0:1.0.0*255", "1")}
 CREDENTIALS = [
     (KeyNeededError(""), "key_needed"),
     (WrongEncryptionKeyError(""), "wrong_encryption_key"),
@@ -125,8 +139,10 @@ async def test_slow_meter_is_not_taken_for_silent(meter: PushedMeter) -> None:
         ([2.5], 300),
         ([2.5] * 3, 30),
         ([60] * 3, 180),
-        ([60] * 3 + [2.5] * 59, 180),
-        ([60] * 3 + [2.5] * 60, 30),
+        ([60] * 3 + [2.5] * 4, 180),
+        ([60] * 3 + [2.5] * 5, 30),
+        ([10] * 60 + [1200], 3600),
+        ([10] * 60 + [1200] + [10] * 5, 30),
         ([900], 2700),
         ([900] * 3, 2700),
         ([3600] * 3, 3600),
@@ -134,17 +150,94 @@ async def test_slow_meter_is_not_taken_for_silent(meter: PushedMeter) -> None:
 )
 def test_silence_follows_from_the_cadence(gaps: list[float], silence: float) -> None:
     cadence = Cadence(PATIENCE[Protocol.DLMS])
-    for gap in gaps:
-        cadence.add(gap)
+    for moment in accumulate(gaps, initial=0.0):
+        cadence.add(POWER, moment)
     assert cadence.silence == silence
+
+
+@pytest.mark.parametrize(("lists", "pause"), [(1, 60), (4, 60), (5, 900)])
+def test_lists_in_a_row_are_no_cadence(lists: int, pause: float) -> None:
+    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    for burst in range(1, 6):
+        for number in range(lists):
+            cadence.add({**TIME, Obis(1, 0, 21, 7, number): POWER_REGISTER}, burst * pause + number)
+    assert 3 * pause - 3 * lists <= cadence.silence <= 3 * pause
+
+
+def test_silence_is_that_of_the_lists_that_have_not_stopped() -> None:
+    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    for second in range(0, 600, 10):
+        cadence.add(POWER, second)
+        if second % 60 == 0:
+            cadence.add(TOTAL, second)
+    assert cadence.silence == 30
+    cadence.add(TOTAL, 600)
+    assert cadence.silence == 30
+    cadence.add(TOTAL, 660)
+    assert cadence.silence == 180
+
+
+def test_gap_in_which_the_port_was_lost_is_none_of_the_meter() -> None:
+    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    for second in range(0, 100, 10):
+        cadence.add(POWER, second)
+    cadence.restart(95)
+    cadence.add(POWER, 1000)
+    cadence.add(POWER, 1010)
+    assert cadence.silence == 30
 
 
 @pytest.mark.parametrize("protocol", [Protocol.SML, Protocol.IEC62056])
 def test_silence_of_other_protocols_is_always_the_same(protocol: Protocol) -> None:
     cadence = Cadence(PATIENCE[protocol])
-    for gap in (0.01, 1, 1000):
+    for moment in (0.01, 1, 29, 1000):
         assert cadence.silence == 30
-        cadence.add(gap)
+        cadence.add(POWER, moment)
+
+
+async def test_power_whose_list_has_stopped_is_unknown(meter: PushedMeter) -> None:
+    total = reading(register("1-0:1.8.0*255", "5000", "Wh"))
+    await meter.start(power("100"))
+    for second in range(1, 61):
+        await meter.wait(1)
+        if second % 10 == 0:
+            await meter.say(power("100"))
+        if second % 15 == 0:
+            await meter.say(total)
+    assert meter.value("power_import") == "100"
+    for second in range(1, 41):
+        await meter.wait(1)
+        if second % 15 == 0:
+            await meter.say(total)
+        if second == 29:
+            assert meter.value("power_import") == "100"
+    assert meter.value("power_import") == STATE_UNKNOWN
+    for _ in range(40):
+        await meter.say(total, after=60)
+    assert meter.value("power_import") == STATE_UNKNOWN
+    assert meter.value() == "5.000"
+    await meter.say(power("200"), after=10)
+    assert meter.value("power_import") == "200"
+
+
+async def test_power_becomes_unknown_between_two_telegrams(meter: PushedMeter) -> None:
+    total = reading(register("1-0:1.8.0*255", "5000", "Wh"))
+    await meter.start(power("100"))
+    for second in range(1, 101):
+        await meter.wait(1)
+        if second % 10 == 0:
+            await meter.say(power("100"))
+        if second % 25 == 0:
+            await meter.say(total)
+    await meter.say(total, after=25)
+    await meter.wait(4)
+    assert meter.value("power_import") == "100"
+    await meter.wait(2)
+    assert meter.value("power_import") == STATE_UNKNOWN
+    assert meter.value() == "5.000"
+    for _ in range(20):
+        await meter.say(total, after=25)
+        assert meter.coordinator.last_update_success
 
 
 async def test_what_the_flow_has_heard_is_there_at_once(

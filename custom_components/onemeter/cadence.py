@@ -1,14 +1,16 @@
-"""How often a meter that pushes is to be expected to."""
+"""How often a meter that pushes is to be expected to, and how long its values hold."""
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from .meter import Protocol
+from .meaning import is_measurement
+from .meter import Key, Protocol, Register
 
-#: Gaps between telegrams that are remembered, and how many must be known to expect more of them.
-_GAPS: Final = 60
+#: Gaps before a register that are remembered, and how many must be known to expect more of them.
+_GAPS: Final = 5
 _FEW_GAPS: Final = 3
 #: How many gaps of the longest kind a meter may miss.
 _MISSED: Final = 3
@@ -28,7 +30,8 @@ class Patience:
     unknown_silence: float
     #: ... and at the most.
     longest_silence: float
-    #: For a register to be told again, by meters that send in turns.
+    #: For a register to be told again, by meters that send in turns; a measurement must come again
+    #: within three of its own intervals, but not sooner than a silence.
     kept: float
 
 
@@ -46,22 +49,76 @@ PATIENCE: Final = {
 }
 
 
+@dataclass(slots=True)
+class _Rhythm:
+    """When a register came last, and after which gaps."""
+
+    at: float
+    is_measurement: bool
+    gaps: deque[float] = field(default_factory=lambda: deque(maxlen=_GAPS))
+
+    @property
+    def expected(self) -> float:
+        return _MISSED * max(self.gaps, default=0)
+
+
 class Cadence:
-    """Learns from a meter's telegrams after how long a silence there is something wrong."""
+    """Learns from a meter's telegrams when there is something wrong, and what is out of date.
+
+    Meters send different lists of registers at different intervals. The one that comes most often
+    says whether the meter is silent, unless it has stopped while others went on.
+    """
 
     def __init__(self, patience: Patience) -> None:
         """Know nothing yet of the meter, but of its protocol."""
         self._patience = patience
-        self._gaps: deque[float] = deque(maxlen=_GAPS)
+        self._rhythms: dict[Key, _Rhythm] = {}
+        self._since = -inf
+        #: Seconds without a telegram after which the meter counts as silent.
+        self.silence = patience.unknown_silence
 
-    def add(self, gap: float) -> None:
-        """Take the seconds between two telegrams."""
-        self._gaps.append(gap)
+    def restart(self, now: float) -> None:
+        """Take no gap that began before for one that the meter has made."""
+        self._since = now
 
-    @property
-    def silence(self) -> float:
-        """Seconds without a telegram after which the meter counts as silent."""
+    def add(self, registers: Mapping[Key, Register], now: float) -> None:
+        """Take a telegram."""
+        kept = self._patience.kept
+        self._rhythms = {
+            key: rhythm for key, rhythm in self._rhythms.items() if now - rhythm.at < kept
+        }
+        for key in registers:
+            if (rhythm := self._rhythms.get(key)) is None:
+                self._rhythms[key] = _Rhythm(now, is_measurement(key, registers))
+                continue
+            if rhythm.at > self._since:
+                rhythm.gaps.append(now - rhythm.at)
+            rhythm.at = now
+        waits = (
+            self._silent_after(rhythm)
+            for rhythm in self._rhythms.values()
+            if rhythm.gaps and now - rhythm.at <= self._silent_after(rhythm)
+        )
         patience = self._patience
-        least = patience.silence if len(self._gaps) >= _FEW_GAPS else patience.unknown_silence
-        expected = _MISSED * max(self._gaps, default=0)
-        return min(max(least, expected), patience.longest_silence)
+        self.silence = min(min(waits, default=patience.unknown_silence), patience.longest_silence)
+
+    def current(self, now: float) -> Collection[Key]:
+        """Return the registers that are not out of date."""
+        return [key for key, rhythm in self._rhythms.items() if now < self._expiry(rhythm)]
+
+    def next_expiry(self, now: float) -> float:
+        """Return after how many seconds the next register is out of date; infinity for none."""
+        expiries = (self._expiry(rhythm) for rhythm in self._rhythms.values())
+        return min((expiry for expiry in expiries if expiry > now), default=inf) - now
+
+    def _silent_after(self, rhythm: _Rhythm) -> float:
+        is_known = len(rhythm.gaps) >= _FEW_GAPS
+        least = self._patience.silence if is_known else self._patience.unknown_silence
+        return max(least, rhythm.expected)
+
+    def _expiry(self, rhythm: _Rhythm) -> float:
+        patience = self._patience
+        if not rhythm.is_measurement:
+            return rhythm.at + patience.kept
+        least = patience.silence if rhythm.gaps else patience.unknown_silence
+        return rhythm.at + min(max(least, rhythm.expected), patience.kept)

@@ -20,7 +20,7 @@ from .connection import make_pushed_client
 from .const import CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
 from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .issues import Issue, async_clear_issue, async_raise_issue
-from .meter import Identity, Key, MeterError, Protocol, PushedClient, Reading
+from .meter import Identity, MeterError, Protocol, PushedClient, Reading
 from .meter.errors import MeterConnectionError
 from .pin_lock import PinLock
 from .port_watch import Backoff, can_be_watched
@@ -52,13 +52,11 @@ class PushedCoordinator(OneMeterCoordinator):
         self._protocol = Protocol(entry.data[CONF_PROTOCOL])
         self._patience = PATIENCE[self._protocol]
         self._cadence = Cadence(self._patience)
-        #: When the last telegram of this meter came, since the port was opened.
-        self._heard_at: float | None = None
         self._backoff = Backoff(hass)
         #: Whether the port was lost, and has not been there for long since.
         self._is_flapping = False
         self._cancel_planned: CALLBACK_TYPE = lambda: None
-        self._seen: dict[Key, float] = {}
+        self._cancel_expiry: CALLBACK_TYPE = lambda: None
         #: Whether it was this meter that has last told its id since the port was opened.
         self._is_named = False
         self._identity = Identity()
@@ -83,6 +81,7 @@ class PushedCoordinator(OneMeterCoordinator):
             age = dt_util.utcnow() - handed_over.taken
             if age.total_seconds() < self._cadence.silence:
                 self._async_take(handed_over.reading)
+                self._cadence.restart(monotonic())
 
     @override
     async def _async_follow(self) -> None:
@@ -108,7 +107,7 @@ class PushedCoordinator(OneMeterCoordinator):
             self._async_fail(error)
 
         # The gap until then is none that the meter has made.
-        self._heard_at = None
+        self._cadence.restart(monotonic())
         self._cancel_planned()
         patience = min(self._cadence.silence, _FLAPPING_PATIENCE)
         left = self._accepted_at + patience - monotonic()
@@ -130,6 +129,7 @@ class PushedCoordinator(OneMeterCoordinator):
         """Take readings until the port is lost or no more come; return why it ended."""
         self._other_meter = None
         self._is_named = False
+        is_first = True
         try:
             async with (
                 asyncio.timeout(self._cadence.silence) as deadline,
@@ -137,7 +137,9 @@ class PushedCoordinator(OneMeterCoordinator):
             ):
                 async for reading in readings:
                     if self._async_take(reading):
-                        self._async_learn()
+                        if is_first and self._is_flapping:
+                            self._async_plan(self._backoff.unsteady_for, self._async_hold)
+                        is_first = False
                         deadline.reschedule(self.hass.loop.time() + self._cadence.silence)
         except TimeoutError:
             return self._diagnose()
@@ -147,16 +149,6 @@ class PushedCoordinator(OneMeterCoordinator):
             _LOGGER.exception("Unexpected error while listening to the %s", self.name)
             return err
         return self._diagnose()
-
-    @callback
-    def _async_learn(self) -> None:
-        """Learn how often the meter speaks; a gap that has ended in silence counts too."""
-        now = monotonic()
-        if self._heard_at is not None:
-            self._cadence.add(now - self._heard_at)
-        elif self._is_flapping:
-            self._async_plan(self._backoff.unsteady_for, self._async_hold)
-        self._heard_at = now
 
     @callback
     def _async_hold(self, _: datetime) -> None:
@@ -174,6 +166,7 @@ class PushedCoordinator(OneMeterCoordinator):
     @override
     async def async_shutdown(self) -> None:
         self._cancel_planned()
+        self._cancel_expiry()
         await super().async_shutdown()
 
     @override
@@ -198,22 +191,43 @@ class PushedCoordinator(OneMeterCoordinator):
         """Add what earlier telegrams told not too long ago, for meters that send in turns."""
         now = self._accepted_at
         fresh = data.registers
-        self._seen.update(dict.fromkeys(fresh, now))
-        if len(self._seen) != len(fresh):
-            self._seen = {
-                key: seen for key, seen in self._seen.items() if now - seen < self._patience.kept
-            }
+        self._cadence.add(fresh, now)
+        current = self._cadence.current(now)
+        if len(current) != len(fresh):
             earlier = self._newest
             registers = {
-                key: fresh[key] if key in fresh else earlier.registers[key] for key in self._seen
+                key: fresh[key] if key in fresh else earlier.registers[key] for key in current
             }
             withheld = data.withheld | (earlier.withheld - fresh.keys())
             data = replace(data, registers=registers, withheld=withheld)
+        self._async_watch_expiry()
         if self._protocol is not Protocol.DLMS:
             self._async_watch_lock(reading, data.moment)
         elif data.meter.unique_id is None:
             data = replace(data, meter=self._identity)
         return data
+
+    @callback
+    def _async_watch_expiry(self) -> None:
+        """Notice when a register is out of date before another telegram comes."""
+        self._cancel_expiry()
+        seconds = self._cadence.next_expiry(monotonic())
+        # All are out of date together when the meter is silent.
+        if seconds < self._cadence.silence:
+            job = HassJob(self._async_expire, cancel_on_shutdown=True)
+            self._cancel_expiry = async_call_later(self.hass, seconds, job)
+
+    @callback
+    def _async_expire(self, _: datetime) -> None:
+        """Show no longer what is out of date."""
+        if self._failure is not None:
+            return
+        earlier = self._newest.registers
+        current = self._cadence.current(monotonic())
+        registers = {key: earlier[key] for key in current if key in earlier}
+        self._newest = self._with_flashes(replace(self._newest, registers=registers))
+        self._async_offer(monotonic())
+        self._async_watch_expiry()
 
     @callback
     @override

@@ -129,6 +129,12 @@ def interpret(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
     return line, scope
 
 
+def is_measurement(key: Key, registers: Mapping[Key, Register]) -> bool:
+    """Tell whether a register shows how something is at the moment, as power does."""
+    quantity = interpret(key, registers)[0].quantity
+    return quantity is not None and quantity.state_class is SensorStateClass.MEASUREMENT
+
+
 def device_type(key: Key, registers: Mapping[Key, Register]) -> str:
     """Return the type of the device on the M-Bus that a register comes from, as it is told."""
     if isinstance(key, str) or key.a != _ABSTRACT:
