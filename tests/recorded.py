@@ -21,6 +21,8 @@ ENTITY = "sensor.meter_energy_import"
 class RecordedMeter(PushedMeter):
     """A meter whose total is recorded."""
 
+    entity = ENTITY
+
     async def make_rows(self) -> None:
         """Let the recorder make the row of a 5-minute period that has just ended."""
         now = dt_util.utcnow()
@@ -34,18 +36,24 @@ class RecordedMeter(PushedMeter):
 
     async def sums(self, period: Literal["5minute", "hour"] = "5minute") -> list[float]:
         """Return what each row shows as consumed since the first, in Wh."""
+        return list((await self.sums_by_time(period)).values())
+
+    async def sums_by_time(self, period: Literal["5minute", "hour"]) -> dict[datetime, float]:
+        """Return what each row shows as consumed since the first, in Wh or l."""
         await async_wait_recording_done(self.hass)
         rows = await get_instance(self.hass).async_add_executor_job(
             statistics_during_period,
             self.hass,
             NOON,
             None,
-            {ENTITY},
+            {self.entity},
             period,
-            {"energy": "Wh"},
+            {"energy": "Wh", "volume": "L"},
             {"sum"},
         )
-        return [row["sum"] or 0 for row in rows[ENTITY]]
+        return {
+            dt_util.utc_from_timestamp(row["start"]): row["sum"] or 0 for row in rows[self.entity]
+        }
 
     def remembered_steps(self) -> int:
         return len(self.coordinator.totals.steps)
