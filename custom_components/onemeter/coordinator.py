@@ -313,7 +313,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             if not is_stored:
                 self._async_publish_later(_STORE_AGAIN)
 
-    def _before_storing(self, data: MeterData) -> MeterData:
+    def _before_storing(self, data: MeterData) -> MeterData:  # noqa: ARG002  of impulses more may be
         """Return what may be published while the totals of the data cannot be written."""
         return self.data
 

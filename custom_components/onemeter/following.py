@@ -225,7 +225,7 @@ class PushedCoordinator(OneMeterCoordinator):
         earlier = self._newest.registers
         current = self._cadence.current(monotonic())
         registers = {key: earlier[key] for key in current if key in earlier}
-        self._newest = self._with_flashes(replace(self._newest, registers=registers))
+        self._newest = replace(self._newest, registers=registers)
         self._async_offer(monotonic())
         self._async_watch_expiry()
 

@@ -22,7 +22,7 @@ from custom_components.onemeter.meter.redaction import SERIALX_LOGGERS
 from simulator.dlms import DlmsMeter, Mechanism
 from simulator.pty import PtyLine
 
-from .dlms.meters import PASSWORD, client_at, plugged_in
+from .dlms.meters import PASSWORD, at_a_pty, client_at
 from .rfc2217 import Rfc2217, tcp_port
 
 LINE = LineSettings(baudrate=9600)
@@ -139,7 +139,7 @@ async def test_the_password_of_a_meter_is_not_logged(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
     meter = DlmsMeter(mechanism=Mechanism.LLS, secret=PASSWORD)
-    async with plugged_in(tmp_path, meter) as line:
+    async with at_a_pty(tmp_path, meter) as line:
         # An optical head sends back what it is sent.
         line.echo = True
         await client_at(line, authentication=Authentication.LLS, password=PASSWORD).read()

@@ -292,7 +292,7 @@ class ReadoutFramer:
         wanted = int(self._text[place + 1 : end], 16)
         if crc16_arc(self._raw[: place + 1]) == wanted:
             # Also of characters of eight bits.
-            data, sent = self._raw[self._data : place + 1], b""
+            data, sent = self._raw[self._data : place + 1], bytearray()
         elif crc16_arc(self._text[: place + 1]) == wanted:
             data, sent = self._text[self._data : place + 1], self._raw[:end]
         else:
