@@ -115,6 +115,16 @@ def test_consent_goes_on_from_the_newest_value(value: int) -> None:
     assert meter.tell(value + 50_000, after=1) == value + 5
 
 
+def test_time_after_consent_is_that_since_the_last_telegram() -> None:
+    meter = Meter()
+    meter.tell(5001)
+    for _ in range(3):
+        meter.tell(300, after=900)
+    meter.pass_time(899)
+    meter.guard.accept(meter.now)
+    assert meter.tell(300 + 8000, after=1) == 300 + 8000
+
+
 def test_consent_is_only_for_what_has_jumped() -> None:
     meter = Meter()
     jump(meter, 0)

@@ -83,7 +83,7 @@ def test_whatever_a_meter_sends(life: tuple[Sent, ...], net: bool) -> None:
     published: Decimal | None = None
     #: When what is published came first, and when it was last what the meter sent.
     first = last = At(0, meter.now)
-    offsets, run = Decimal(0), 0
+    offsets, run, now = Decimal(0), 0, first
     for sent in life:
         if sent.restart:
             meter.restart(after=sent.clock)
@@ -93,8 +93,7 @@ def test_whatever_a_meter_sends(life: tuple[Sent, ...], net: bool) -> None:
         if sent.consent and (accepted := meter.guard.accept(meter.now)):
             assert published is not None
             offsets += accepted[obis].value - published
-            published, first = accepted[obis].value, At(run, meter.now)
-            last = first
+            published, first, last = accepted[obis].value, now, now
         value = meter.tell(sent.value, after=sent.after, obis=obis)
         now = At(run, meter.now)
         assert isinstance(value, Decimal)

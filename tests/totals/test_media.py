@@ -135,6 +135,12 @@ def test_more_gas_than_usual_needs_consent_since_no_option_allows_it() -> None:
         assert meter.pass_on(str(total), after=900, age=0) == Decimal("8123.501")
     assert list(meter.jumped) == [MBUS_TOTAL]
     assert meter.guard.overload is None
+    meter.guard.accept(meter.now)
+    meter.restart()
+    for _ in range(4):
+        total += 10
+        assert meter.pass_on(str(total), after=900, age=0) == total, "it is usual from now on"
+    assert meter.pass_on(str(total + 100), after=900, age=0) == total
 
 
 @pytest.mark.parametrize(

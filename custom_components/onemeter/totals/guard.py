@@ -114,7 +114,7 @@ class TotalsGuard:
         if mark is None:
             self._marks[key] = mark = Mark.begin(first, self.multiplier)
         else:
-            self._start_from(key, mark, first)
+            self._start_from(key, mark, first, seen.at)
         if first is not seen:
             self._judge(key, mark, seen, proof)
         return True
@@ -141,6 +141,8 @@ class TotalsGuard:
     def _judge(self, key: Key, mark: Mark, seen: Seen, proof: Proof) -> bool:
         """Accept a total, or suspect it; return whether there is something new to be remembered."""
         rule = self._rules[key]
+        if mark.most_per_hour is not None:
+            rule = rule._replace(most_per_hour=mark.most_per_hour)
         change, tolerance = seen.total.minus(mark.total), mark.tolerance(seen.total)
         had_suspect = mark.suspect is not None
         if not rule.may_fall and seen.total.is_rounded(mark.total):
@@ -177,19 +179,19 @@ class TotalsGuard:
             return True
         return suspect.confirmed
 
-    def _start_from(self, key: Key, mark: Mark, seen: Seen) -> None:
+    def _start_from(self, key: Key, mark: Mark, seen: Seen, now: Moment) -> None:
         """Take a total as the new base, and note its step."""
         change = seen.total.minus(mark.total)
         if change and change.is_finite():
             factor = self.multiplier if is_transformed(key, seen.total) else Decimal(1)
-            self._add_step(key, seen.at, seen.total, EXACT.multiply(change, factor))
+            self._add_step(key, now, seen.total, EXACT.multiply(change, factor))
         mark.accept(seen)
 
-    def _add_step(self, key: Key, at: Moment, total: Total, offset: Decimal) -> None:
+    def _add_step(self, key: Key, now: Moment, total: Total, offset: Decimal) -> None:
         """Note that a total has jumped by an amount in the grid."""
         if offset:
             unit = rule.unit if (rule := self._rules.get(key)) else total.amount_unit
-            self.steps.append(Step(key, at.time, offset, unit))
+            self.steps.append(Step(key, now.time, offset, unit))
 
     @property
     def known(self) -> int:
@@ -212,25 +214,33 @@ class TotalsGuard:
         None while there is no such total.
         """
         needed = [
-            needed_per_hour(
-                suspect.last.total.minus(mark.total),
-                mark.seen.until(suspect.last.at) + mark.stood(rule.stands),
-            )
+            self._needed(key, mark, suspect)
             for key, mark in self._marks.items()
             if (suspect := mark.suspect) is not None
             and suspect.keeps_rising
             and not suspect.confirmed
-            and (rule := self._rules[key]).by_max_power
+            and self._rules[key].by_max_power
         ]
         steps = max(needed, default=Decimal(0)).scaleb(3) / _POWER_STEP
         power = int(steps.to_integral_value(ROUND_CEILING)) * _POWER_STEP
         return power if power > self.max_power else None
 
+    def _needed(self, key: Key, mark: Mark, suspect: Suspect) -> Decimal:
+        """Return the least that must be possible in an hour for what is suspected."""
+        time = mark.seen.until(suspect.last.at) + mark.stood(self._rules[key].stands)
+        return needed_per_hour(suspect.last.total.minus(mark.total), time)
+
     def accept(self, now: Moment) -> dict[Key, Total]:
         """Let the totals that wait for consent go on from their newest values; return these."""
-        accepted = {key: newest for key, (_, newest) in self.jumped.items()}
-        for key, newest in accepted.items():
-            self._start_from(key, self._marks[key], Seen(newest, now))
+        accepted: dict[Key, Total] = {}
+        for key, mark in self._marks.items():
+            if (suspect := mark.suspect) is None or not suspect.confirmed:
+                continue
+            accepted[key] = suspect.newest
+            if not suspect.is_step:
+                # So much is usual here.
+                mark.most_per_hour = OVERLOAD * self._needed(key, mark, suspect)
+            self._start_from(key, mark, Seen(suspect.newest, suspect.last.at), now)
         return accepted
 
     def as_dict(self) -> dict[str, Any]:
@@ -238,7 +248,7 @@ class TotalsGuard:
         return {"marks": {str(key): mark.as_dict() for key, mark in self._marks.items()}}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
-        """Go on from what was remembered; a multiplier changed since then is a step."""
+        """Go on from what was remembered."""
         self._marks = {
             parse_key(text): Mark.from_dict(data) for text, data in memory["marks"].items()
         }

@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+import logging
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance
 from homeassistant.components.recorder.statistics import (
@@ -25,6 +28,8 @@ from .limits import Rule, fits
 from .mark import Mark
 from .moment import Moment
 from .total import Step, Total, parse_key
+
+_LOGGER = logging.getLogger(__name__)
 
 #: The last digit that a float is trusted for.
 _DIGIT: Final = Decimal("1e-9")
@@ -112,7 +117,7 @@ def reconciled(
             and fits(change, rule.most_per_hour, start.until(mark.seen), tolerance)
         ):
             return mark
-    known[0].start_over = mark.start_over
+    known[0].start_over, known[0].most_per_hour = mark.start_over, mark.most_per_hour
     return known[0]
 
 
@@ -121,7 +126,8 @@ async def async_last_rows(
 ) -> dict[Key, LastRow]:
     """Return the last rows of an entry's sensors that have a sum, by what their registers are.
 
-    Takes the steps that are not known to be in the rows. Empty without the recorder.
+    Takes the steps that are not known to be in the rows. Empty where there is no recorder, or none
+    that works.
     """
     if RECORDER_DOMAIN not in hass.config.components:
         return {}
@@ -133,7 +139,11 @@ async def async_last_rows(
     }
     if not keys:
         return {}
-    rows = await get_instance(hass).async_add_executor_job(_read, hass, set(keys))
+    try:
+        rows = await get_instance(hass).async_add_executor_job(_read, hass, set(keys))
+    except SQLAlchemyError as err:
+        _LOGGER.warning("The statistics of %s cannot be read: %s", entry.title, type(err).__name__)
+        return {}
     return {
         (key := keys[entity_id]): replace(
             row, steps=[step for step in steps if step.key == key and step.time >= row.start]

@@ -122,6 +122,8 @@ class Mark:
     is_approximate: bool = False
     #: The user has said that another meter goes on from here, with whatever value it has.
     start_over: bool = False
+    #: What the user has agreed to be possible in an hour, where that is more than usual.
+    most_per_hour: Decimal | None = None
     suspect: Suspect | None = None
 
     @classmethod
@@ -139,6 +141,7 @@ class Mark:
         total = Total.from_list(data["total"])
         mark = cls(total, since, seen, Decimal(data["multiplier"]), measured)
         mark.is_approximate, mark.start_over = data["is_approximate"], data["start_over"]
+        mark.most_per_hour = data["most_per_hour"] and Decimal(data["most_per_hour"])
         if (step := data["step"]) is not None:
             first, newest = (Seen(Total.from_list(total), seen) for total in step)
             suspect = Suspect.begin(first, None, mark.total, is_step=True)
@@ -155,6 +158,7 @@ class Mark:
             "seen": self.seen.time.isoformat(),
             "measured": self.measured and self.measured.time.isoformat(),
             "multiplier": str(self.multiplier),
+            "most_per_hour": self.most_per_hour and str(self.most_per_hour),
             "is_approximate": self.is_approximate,
             "start_over": self.start_over,
             "step": None

@@ -253,6 +253,7 @@ class _Store(Store[dict[str, Any]]):
                 "seen": mark["time"],
                 "measured": None,
                 "multiplier": multiplier,
+                "most_per_hour": None,
                 "is_approximate": False,
             }
         return old_data
