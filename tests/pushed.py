@@ -159,7 +159,8 @@ class PushedMeter:
 
     async def wait(self, seconds: float, step: float = 1) -> None:
         """Let time pass, a step at a time; steps in which no timer ends are taken together."""
-        await self.settle()
+        if seconds > 0:
+            await self.settle()
         while seconds > 0:
             idle = math.ceil(min(seconds, self._idle_seconds()) / step) * step
             passing = min(seconds, max(step, idle))
@@ -180,6 +181,8 @@ class PushedMeter:
             await self.hass.async_block_till_done()
             # Imports are done one after the other: when this one is done, so are all before.
             await self.hass.async_add_import_executor_job(int)
+            # What reads or writes a store is not tracked; it is done by then.
+            await self.hass.async_add_executor_job(int)
             if jobs := [
                 job for job in self.hass._background_tasks if not isinstance(job, asyncio.Task)
             ]:

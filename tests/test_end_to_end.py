@@ -29,7 +29,7 @@ from .at_the_port import rows_of_this_hour, state, until
 METER = SmlMeter(household=Household())
 TOTAL = "sensor.dmo_energy_import"
 POWER = "sensor.dmo_power"
-FOLLOWING = "custom_components.onemeter.following"
+PORT_WATCH = "custom_components.onemeter.port_watch"
 
 pytestmark = pytest.mark.real_time("a port of the kernel")
 
@@ -76,7 +76,7 @@ async def test_cable_pulled_and_plugged_in_again(hass: HomeAssistant, tmp_path: 
     async with line, speaking(line):
         entry = await add_meter(hass, line)
         for _ in range(2):
-            with patch(f"{FOLLOWING}.async_wait_for_change", wraps=async_wait_for_change) as waits:
+            with patch(f"{PORT_WATCH}.async_wait_for_change", wraps=async_wait_for_change) as waits:
                 line.close()
                 await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE)
                 # The second wait between two attempts is longer than the first.

@@ -281,7 +281,7 @@ async def test_accepted_step_that_cannot_be_written_is_not_published(
         assert meter.value() == "5.001"
         assert issues(hass) == [Issue.NOT_WRITTEN]
     await meter.say(energy("302"), after=11)
-    await meter.wait(1)
+    await meter.wait(11)
     assert meter.value() == "0.302"
     assert not issues(hass)
     assert len(stored(meter, hass_storage)["steps"]) == 1
