@@ -49,6 +49,7 @@ from homeassistant.const import (
     STATE_OFF,
     STATE_ON,
     STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
 )
 from homeassistant.core import (
     DOMAIN as HOMEASSISTANT_DOMAIN,
@@ -173,7 +174,7 @@ class Shown:
 
 def _is_right(shown: State, meter: Iec62056Meter) -> bool:
     code = next((code for end, code in REGISTERS.items() if shown.entity_id.endswith(end)), None)
-    if code is None or shown.state == STATE_UNAVAILABLE:
+    if code is None or shown.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
         return True
     at = int(shown.last_updated_timestamp)
     # Meters tell kW, sensors show W.

@@ -269,8 +269,9 @@ async def test_overload_asks_for_a_higher_maximum_power(
             "power": "60000",
         }
         assert (await submit(hass, Issue.OVERLOAD))["type"] is FlowResultType.CREATE_ENTRY
+        meter.freezer.tick(1)
         meter.client.said.put_nowait(energy(str(total + 10)))
-        await meter.wait(12)
+        await meter.wait(2)
     assert meter.entry.options == {CONF_MAX_POWER: 60_000}
     assert Decimal(meter.value()) == Decimal(total + 10) / 1000
     assert not issues(hass)
