@@ -13,7 +13,7 @@ from threading import Thread
 import time
 from typing import Any
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Error as PlaywrightError, Page, async_playwright, expect
 import pytest
 from pytest_socket import enable_socket
 
@@ -68,6 +68,16 @@ pytestmark = [
 def expected_lingering_timers() -> bool:
     """Let the HTTP client of the test keep the timers of requests that have been answered."""
     return True
+
+
+async def visit(page: Page, url: str) -> None:
+    """Open a page; again if the frontend, which opens pages of its own, did so meanwhile."""
+    try:
+        await page.goto(url)
+    except PlaywrightError as err:
+        if "ERR_ABORTED" not in str(err):
+            raise
+        await page.goto(url)
 
 
 @pytest.fixture
@@ -153,7 +163,7 @@ async def test_a_meter_from_the_port_to_the_energy_dashboard(
         for device in await api.call("config/device_registry/list")
         if device["serial_number"] == simulated.name
     ]
-    await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+    await visit(page, f"{api.url}/config/devices/device/{device['id']}")
     card = page.locator("ha-device-entities-card").first
     for name in ("Energy import", "Energy export", "Power", "Voltage L1", "Current L3"):
         await expect(card.get_by_text(name, exact=True)).to_be_visible()
@@ -166,7 +176,7 @@ async def test_a_meter_from_the_port_to_the_energy_dashboard(
         while await energy_issues(api):  # noqa: ASYNC110 - nobody tells when the row is written
             await asyncio.sleep(1)
 
-    await page.goto(f"{api.url}/config/energy")
+    await visit(page, f"{api.url}/config/energy")
     await expect(page.get_by_role("button", name="Edit grid connection")).to_be_visible()
     await expect(page.locator("ha-alert[alert-type]")).to_have_count(0)
 
@@ -199,7 +209,7 @@ async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> No
             for device in await api.call("config/device_registry/list")
             if device["serial_number"] == simulated.serial
         ]
-        await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+        await visit(page, f"{api.url}/config/devices/device/{device['id']}")
         for name in ("Energy import", "Energy import T1", "Voltage L1", "Error"):
             await expect(page.get_by_text(name, exact=True).first).to_be_visible()
         readouts = simulated.count("readout")
@@ -223,7 +233,7 @@ async def test_a_meter_that_is_asked_is_reconfigured(api: Api, page: Page, tmp_p
         await page.get_by_role("button", name="Submit").click()
         await page.get_by_role("button", name="Skip and finish").click()
 
-        await page.goto(f"{api.url}/config/integrations/integration/onemeter")
+        await visit(page, f"{api.url}/config/integrations/integration/onemeter")
         entry = page.locator("ha-config-entry-row")
         await entry.get_by_role("button", name="Menu").first.click()
         await page.get_by_text("Reconfigure", exact=True).click()
@@ -275,7 +285,7 @@ async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
             for device in await api.call("config/device_registry/list")
             if device["serial_number"] == simulated.serial
         ]
-        await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+        await visit(page, f"{api.url}/config/devices/device/{device['id']}")
         for name in ("Energy import", "Energy import T1", "Power", "Voltage L1"):
             await expect(page.get_by_text(name, exact=True).first).to_be_visible()
         counted = Decimal(household.energy(int(time.time())).imported) / STEPS_PER_KWH
@@ -288,7 +298,7 @@ async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
         assert_without_keys(await asyncio.to_thread(path.read_text))
 
         # A form that has fields for the keys does not show those that are kept either.
-        await page.goto(f"{api.url}/config/integrations/integration/onemeter")
+        await visit(page, f"{api.url}/config/integrations/integration/onemeter")
         entry = page.locator("ha-config-entry-row")
         await entry.get_by_role("button", name="Menu").first.click()
         await page.get_by_text("Reconfigure", exact=True).click()
@@ -334,7 +344,7 @@ async def test_a_meter_that_blinks(api: Api, page: Page, tmp_path: Path) -> None
                 for device in await api.call("config/device_registry/list")
                 if entry_id in device["config_entries"]
             ]
-            await page.goto(f"{api.url}/config/devices/device/{device['id']}")
+            await visit(page, f"{api.url}/config/devices/device/{device['id']}")
             for name in ("Energy import", "Power import", "Last impulse"):
                 await expect(page.get_by_text(name, exact=True).first).to_be_visible()
             power = power_of(entities)
@@ -349,7 +359,7 @@ async def test_a_meter_that_blinks(api: Api, page: Page, tmp_path: Path) -> None
 
 async def begin_to_add(page: Page, api: Api, line: PtyLine) -> None:
     """Open the dialog and enter the port."""
-    await page.goto(f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
+    await visit(page, f"{api.url}/config/integrations/dashboard/add?domain=onemeter")
     await page.get_by_role("button", name="OK").click()
     await page.locator("ha-selector-serial_port ha-picker-field").click()
     await page.get_by_text("Enter manually").click()
