@@ -9,6 +9,7 @@ from pathlib import Path
 import socket
 import sys
 import termios
+import threading
 import time
 from typing import override
 
@@ -312,6 +313,31 @@ async def test_opening_can_be_cancelled() -> None:
             async with asyncio.timeout(0.05):
                 await Port(f"rfc2217://{address}", LINE).__aenter__()
     assert open_files() == files
+
+
+@kernels_port
+async def test_open_that_fails_after_its_cancellation_logs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began, may_fail = threading.Event(), threading.Event()
+
+    def fails(path: str, flags: int) -> int:
+        began.set()
+        assert may_fail.wait(5)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path, flags)
+
+    problems: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: problems.append(context))
+    monkeypatch.setattr(os, "open", fails)
+    opening = asyncio.create_task(Port("/dev/no-such-port", LINE).__aenter__())
+    await asyncio.to_thread(began.wait)
+    opening.cancel()
+    loop.call_later(0.01, may_fail.set)
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await asyncio.sleep(0)
+    assert not problems
 
 
 @kernels_port

@@ -27,6 +27,7 @@ from .redaction import LogRedaction
 #: Seconds after which opening is given up, and closing goes on without us.
 _OPEN_SECONDS = 10
 _CLOSE_SECONDS = 1
+_ABANDON_SECONDS = 1
 #: Seconds beyond the time on the wire after which a port that takes no bytes is given up.
 _WRITE_SECONDS = 5
 #: Most bytes of one read(). A few telegrams: what a caller does with them in one go stays far
@@ -137,7 +138,18 @@ class Port:
         await self._close()
 
     async def _open(self) -> None:
-        await self._serial.open()
+        opening = asyncio.create_task(self._serial.open())
+        try:
+            await asyncio.wait({opening})
+        except asyncio.CancelledError:
+            # A thread opens ports of this computer. Should it fail after its cancellation, asyncio
+            # logs that as an error, and nearly always it ends at once.
+            if self.is_local:
+                await asyncio.wait({opening}, timeout=_ABANDON_SECONDS)
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            raise
+        opening.result()
         # Remote ports open without looking at the levels asked for.
         if self.line.dtr is not None or self.line.rts is not None:
             await self._serial.set_modem_pins(dtr=self.line.dtr, rts=self.line.rts)
