@@ -30,9 +30,9 @@ _CLOSE_SECONDS = 1
 _ABANDON_SECONDS = 1
 #: Seconds beyond the time on the wire after which a port that takes no bytes is given up.
 _WRITE_SECONDS = 5
-#: Most bytes of one read(). A few telegrams: what a caller does with them in one go stays far
-#: below the time that an event loop's callback may take.
-_READ_MAX = 1024
+#: Most bytes of one read(): what a caller does with them in one go stays far below the time that an
+#: event loop's callback may take, also where each of them begins or ends something.
+_READ_MAX = 256
 
 #: What serialx raises when a port fails. Anything else passes through, above all cancellation and
 #: Home Assistant's ConfigEntryNotReady, which its ESPHome ports raise while ESPHome is loading.
@@ -159,7 +159,7 @@ class Port:
                 connection.get_extra_info("socket").setsockopt(level, option, value)
 
     async def read(self) -> bytes:
-        """Wait for bytes and return them, from 1 to 1024.
+        """Wait for bytes and return them, from 1 to 256.
 
         Other tasks get their turn between two calls however fast the bytes come. On a 7E1 line
         the characters come with their parity bit, for the protocol to judge.

@@ -119,7 +119,7 @@ class Reading:
         """
         found: dict[Key, Register] = {}
         for data_set in self._data_sets():
-            register = _principal(data_set)
+            register = _principal(data_set) if len(data_set) > 1 else _single(data_set[0])
             key = self._key(register)
             if key is None:
                 continue
@@ -160,8 +160,16 @@ def is_placeholder(text: str) -> bool:
     return _PLACEHOLDER.fullmatch(text) is not None
 
 
+def _single(register: Register) -> Register:
+    """Return the value of a data set that has no other one: of most data sets."""
+    value = register.value
+    if isinstance(value, str) and register.address is not None and is_placeholder(value):
+        return replace(register, value=None)
+    return register
+
+
 def _principal(data_set: Sequence[Register]) -> Register:
-    """Return the value of a data set."""
+    """Return the value of a data set that has several."""
     first = data_set[0]
     register = next((r for r in data_set if isinstance(r.value, Decimal)), first)
     if isinstance(first.value, str) and _DECIMALS.fullmatch(first.value):

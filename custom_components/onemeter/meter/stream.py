@@ -1,7 +1,7 @@
 """Listening to a meter that pushes its telegrams, whatever they are made of."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Final, Protocol as Interface, override
 
 from .client import PushedClient
@@ -42,6 +42,12 @@ class Decoder(Interface):
     def finish(self) -> Sequence[Reading]:
         """End the stream: return what was only not known to be complete. Another may follow."""
 
+    def feed_in_slices(self, data: bytes) -> Iterable[Reading | None]:
+        """Do what feed() does; None is the end of a slice, after which others have their turn."""
+
+    def finish_in_slices(self) -> Iterable[Reading | None]:
+        """Do what finish() does, in slices."""
+
 
 class StreamClient(PushedClient):
     """Feeds what comes from a port to a decoder."""
@@ -65,11 +71,19 @@ class StreamClient(PushedClient):
         try:
             async with Port(self.url, self.line) as port:
                 while True:
-                    for reading in self._feed(await port.read()):
+                    data = await port.read()
+                    self._hear(data)
+                    for reading in self._decoder.feed_in_slices(data):
+                        if reading is None:
+                            await asyncio.sleep(0)
+                            continue
+                        self._start_over()
                         yield reading
+                    self._count()
         finally:
             # What the end of the connection cut off is damaged.
-            self._decoder.finish()
+            for _ in self._decoder.finish_in_slices():
+                await asyncio.sleep(0)
             self._count()
 
     @override
@@ -91,19 +105,15 @@ class StreamClient(PushedClient):
             message += f", which looks like {guess}"
         return UnknownDataError(message, port=port, looks_like=guess or UNKNOWN)
 
-    def _feed(self, data: bytes) -> Sequence[Reading]:
+    def _hear(self, data: bytes) -> None:
         self.counters.received += len(data)
         self._heard = (self._heard + data)[-_HEARD_MAX:]
         now, before = asyncio.get_running_loop().time(), self._heard_at
         self._is_sparse &= len(data) == 1 and (before is None or now - before >= _APART)
         self._heard_at = now
-        readings = self._decoder.feed(data)
-        self._count()
-        if readings:
-            self._start_over()
-        return readings
 
     def _start_over(self) -> None:
+        self._count()
         self._heard = b""
         self._damaged_before = self.counters.damaged
         self._is_sparse = True

@@ -14,6 +14,7 @@ from custom_components.onemeter.meter.iec62056.readout import (
     parse_registers,
 )
 from custom_components.onemeter.meter.reading import Identity, Reading
+from custom_components.onemeter.meter.slices import do_at_once
 
 #: Code, address, value, unit, index in the data set.
 type Row = tuple[str | None, str, Decimal | str, str | None, int]
@@ -39,7 +40,7 @@ def units(text: str) -> list[str | None]:
 
 def decode(data: str, ident: str | None = "/TST5DEMO", *, checked: bool = True) -> Reading:
     identification = None if ident is None else Identification.parse(ident.encode())
-    return decode_readout(data, identification, b"", checked=checked)
+    return do_at_once(decode_readout(data, identification, b"", checked=checked))
 
 
 # --- data sets -----------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """The transport protocol: starts, ends, escapes and checksums, at any offset and in any chunks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 import itertools
 
 import pytest
 
 from custom_components.onemeter.meter.errors import TelegramError
+from custom_components.onemeter.meter.slices import Sliced
 from custom_components.onemeter.meter.sml import framing
 from custom_components.onemeter.meter.sml.framing import LIMIT, SmlFramer
 from simulator.sml import encoder as sml
@@ -24,8 +25,19 @@ def telegram(number: int) -> bytes:
     return transport(body(number))
 
 
+def sliced(decode: Callable[[bytes, bytes], bytes | None]) -> SmlFramer[bytes]:
+    """Return a framer whose telegrams are decoded like this, in two slices."""
+
+    def in_slices(messages: bytes, telegram: bytes) -> Sliced[Sequence[bytes]]:
+        yield
+        result = decode(messages, telegram)
+        return [] if result is None else [result]
+
+    return SmlFramer(in_slices)
+
+
 def framer() -> SmlFramer[bytes]:
-    return SmlFramer(lambda messages, _: messages)
+    return sliced(lambda messages, _: messages)
 
 
 def frame(data: bytes, chunk: int | None = None) -> tuple[list[bytes], SmlFramer[bytes]]:
@@ -72,7 +84,7 @@ def test_the_result_comes_with_the_last_byte() -> None:
 
 
 def test_the_telegram_as_received_is_handed_on() -> None:
-    stream = SmlFramer(lambda _, received: received)
+    stream = sliced(lambda _, received: received)
     data = transport(ESCAPE + body(1))
     assert list(stream.feed(b"noise" + data + b"noise")) == [data]
 
@@ -262,13 +274,13 @@ def test_rejected_by_the_decoder() -> None:
             raise TelegramError("no good")
         return messages
 
-    stream = SmlFramer(decode)
+    stream = sliced(decode)
     assert list(stream.feed(telegram(1) + telegram(2))) == [body(2)]
     assert (stream.good, stream.damaged, stream.skipped) == (1, 1, len(telegram(1)))
 
 
 def test_nothing_to_report() -> None:
-    stream = SmlFramer(lambda messages, _: messages if messages != body(1) else None)
+    stream = sliced(lambda messages, _: messages if messages != body(1) else None)
     assert list(stream.feed(telegram(1) + telegram(2))) == [body(2)]
     assert (stream.good, stream.other, stream.damaged, stream.skipped) == (1, 1, 0, 0)
 

@@ -1,7 +1,7 @@
 """What the messages of a telegram say, construct by construct."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
 import pytest
@@ -10,6 +10,7 @@ from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.obis import Obis
 from custom_components.onemeter.meter.reading import Identity, Reading, Register, Value
 from custom_components.onemeter.meter.sml import SmlDecoder, decode_body
+from custom_components.onemeter.meter.sml.message import ReadingDecoder
 from simulator.sml import encoder as sml
 
 SERVER_ID = bytes.fromhex("0a01 545354 00 00000007")
@@ -39,6 +40,15 @@ def messages(*bodies: tuple[int, bytes], tag_width: int = 4) -> bytes:
 
 def get_list(entries: Iterable[bytes], *, sensor_time: bytes = sml.SKIPPED) -> tuple[int, bytes]:
     body = sml.get_list_response(sml.octets(SERVER_ID), entries, sensor_time=sensor_time)
+    return sml.GET_LIST_RESPONSE, body
+
+
+def list_of(
+    server_id: bytes | None, *entries: bytes, sensor_time: bytes = sml.SKIPPED
+) -> tuple[int, bytes]:
+    """Encode a list of the meter with this id."""
+    sent = sml.SKIPPED if server_id is None else sml.octets(server_id)
+    body = sml.get_list_response(sent, entries, sensor_time=sensor_time)
     return sml.GET_LIST_RESPONSE, body
 
 
@@ -514,3 +524,80 @@ def test_fill_bytes_around_the_messages(fill: bytes) -> None:
 def test_bytes_behind_the_messages(rest: bytes) -> None:
     with pytest.raises(TelegramError):
         decode_body(messages(get_list([TOTAL_ENTRY])) + rest)
+
+
+# --- several meters -----------------------------------------------------------------------------
+
+OTHER_ID = SERVER_ID[:-1] + b"\x08"
+
+
+def test_lists_of_two_meters_are_two_readings() -> None:
+    times = [sml.timestamp(1_790_000_000 + number) for number in range(3)]
+    telegram = sml.transport(
+        messages(
+            list_of(SERVER_ID, entry("1-0:1.8.0", sml.unsigned(1), unit=WH), sensor_time=times[0]),
+            list_of(OTHER_ID, entry("1-0:1.8.0", sml.unsigned(2), unit=WH), sensor_time=times[1]),
+            list_of(SERVER_ID, entry("1-0:2.8.0", sml.unsigned(3), unit=WH), sensor_time=times[2]),
+        )
+    )
+    decoder = SmlDecoder()
+    for _ in range(3):
+        first, second = decoder.feed(telegram)
+        assert first.meter.device_id == "1TST0000000007"
+        assert second.meter.device_id == "1TST0000000008"
+        assert [register.value for register in first.registers] == [1, 3]
+        assert [register.value for register in second.registers] == [2]
+        assert (first.time, second.time) == tuple(
+            datetime.fromtimestamp(1_790_000_000 + number, UTC) for number in range(2)
+        )
+        # Each would show the id of the other one.
+        assert first.raw == second.raw == b""
+    assert (decoder.good, decoder.damaged, decoder.other) == (3, 0, 0)
+
+
+def test_the_status_of_one_meter_says_nothing_of_another() -> None:
+    export = sml.unsigned(0x0800_0904, 4)
+    first, second = ReadingDecoder().decode(
+        messages(
+            list_of(SERVER_ID, entry("1-0:1.8.0", sml.unsigned(1), unit=WH, status=export)),
+            list_of(OTHER_ID, entry("1-0:16.7.0", sml.unsigned(100, 4), unit=W)),
+        ),
+        b"",
+    )
+    assert first.registers == (Register(TOTAL, 1, "Wh"),)
+    assert second.registers == (Register(POWER, 100, "W"),)
+
+
+@pytest.mark.parametrize("ids", [(None, SERVER_ID), (SERVER_ID, None), (b"", SERVER_ID)])
+def test_a_list_without_id_is_of_the_meter_that_is_named(ids: tuple[bytes | None, ...]) -> None:
+    lists = [
+        list_of(server_id, entry("1-0:1.8.0", sml.unsigned(number)))
+        for number, server_id in enumerate(ids)
+    ]
+    (reading,) = ReadingDecoder().decode(messages(*lists), b"telegram")
+    assert [register.value for register in reading.registers] == [0, 1]
+    assert reading.meter.device_id == "1TST0000000007"
+    assert reading.raw == b"telegram"
+
+
+def test_an_id_that_is_none() -> None:
+    with pytest.raises(TelegramError):
+        decode_body(messages(list_of(bytes(33), entry("1-0:1.8.0", sml.unsigned(1)))))
+
+
+# --- slices -------------------------------------------------------------------------------------
+
+
+def test_long_lists_are_decoded_in_slices() -> None:
+    """No slice has more than 64 entries, also where all of them are new."""
+    entries = [
+        sml.entry(bytes([1, 0, number // 256, 8, number % 256, 255]), sml.unsigned(number, 2))
+        for number in range(380)
+    ]
+    decoder = SmlDecoder()
+    telegram = sml.transport(messages(get_list(entries)))
+    for _ in range(2):
+        found = list(decoder.feed_in_slices(telegram))
+        assert found.count(None) == 380 // 64
+        assert found[-1] is not None
+        assert len(found[-1].registers) == 380

@@ -59,6 +59,14 @@ class DlmsDecoder:
         """End the stream: return what came without any frame. Another may follow."""
         return self._decode(self._assembler.finish())
 
+    def feed_in_slices(self, data: bytes) -> Iterable[Reading | None]:
+        """Do what feed() does."""
+        return self.feed(data)
+
+    def finish_in_slices(self) -> Iterable[Reading | None]:
+        """Do what finish() does."""
+        return self.finish()
+
     def _decode(self, messages: Iterable[bytes]) -> list[Reading]:
         readings: list[Reading] = []
         for message in messages:

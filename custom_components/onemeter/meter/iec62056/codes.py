@@ -9,6 +9,8 @@ from ..obis import Obis
 #: Groups C of codes that name no quantity, so that digits in them are no number.
 DESCRIPTIVE: Final = frozenset({0, *range(96, 100)})
 
+#: Characters of the longest address. Longer ones would fill the memory of whoever remembers them.
+ADDRESS_MAX: Final = 64
 _ADDRESS: Final = re.compile(
     r"(?:(\d{1,3})-(\d{1,3}):)?"
     r"([0-9]{1,3}|[CFLP])\.([0-9]{1,3}|F)(?:\.(\d{1,3}))?(?:[*&](\d{1,3})|\.(255))?",
@@ -23,12 +25,16 @@ _GROUP_MAX: Final = 255
 _ELECTRICITY: Final = 1
 
 
-@lru_cache(maxsize=4096)
 def parse_address(address: str) -> Obis | None:
     """Return the code that an address stands for, or None where it is no OBIS code.
 
     Codes without medium mean electricity (1-0), E is 0 and F is 255 where they are left out.
     """
+    return _parse(address) if len(address) <= ADDRESS_MAX else None
+
+
+@lru_cache(maxsize=4096)
+def _parse(address: str) -> Obis | None:
     match = _ADDRESS.fullmatch(address)
     if match is None:
         return None

@@ -1,11 +1,12 @@
 """From the bytes of an IEC 62056-21 line to readings."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Final
 
 from ..errors import TelegramError
 from ..reading import Identity, Reading
+from ..slices import Sliced
 from .block import BlockCheck
 from .codes import parse_address
 from .framing import ReadoutFramer, Telegram
@@ -13,6 +14,8 @@ from .readout import decode_readout, parse_data_sets
 
 #: Group D of codes that name what was counted.
 _TOTAL: Final = 8
+#: Values that are looked at in one slice.
+_SLICE: Final = 128
 _DIGITS: Final = str.maketrans("123456789", "0" * 9)
 
 
@@ -57,37 +60,46 @@ class Iec62056Decoder:
 
     def feed(self, data: bytes) -> Sequence[Reading]:
         """Take the next bytes of the stream; return the readings of telegrams ending in them."""
-        return self._decode(self._framer.feed(data))
+        return [reading for reading in self.feed_in_slices(data) if reading is not None]
 
     def finish(self) -> Sequence[Reading]:
         """End the stream: return what was only not known to be complete. Another may follow.
 
         Where nothing at all was read, data without begin and end are a telegram that was cut off.
         """
-        readings = self._decode(self._framer.finish())
-        if self._rest is not None:
-            readings.append(self._rest)
+        return [reading for reading in self.finish_in_slices() if reading is not None]
+
+    def feed_in_slices(self, data: bytes) -> Iterator[Reading | None]:
+        """Do what feed() does; None is the end of a slice, after which others may have their turn.
+
+        The iterator must be used up before more bytes are fed, or else finish() be called.
+        """
+        return self._decode(self._framer.feed(data))
+
+    def finish_in_slices(self) -> Iterator[Reading | None]:
+        """Do what finish() does, in slices."""
+        yield from self._decode(self._framer.finish())
+        if (rest := self._rest) is not None:
             self._rest = None
             self.good += 1
+            yield rest
         if self._framer.skipped_data and not (self.good or self.damaged or self.other):
             self._reject(TelegramError("the readout is cut off"))
         self._framer.skipped_data = False
-        return readings
 
-    def _decode(self, outcomes: Iterable[Telegram | TelegramError]) -> list[Reading]:
-        readings: list[Reading] = []
+    def _decode(self, outcomes: Iterable[Telegram | TelegramError]) -> Generator[Reading | None]:
         for outcome in outcomes:
             if isinstance(outcome, TelegramError):
                 self._begin_is_there()
                 self._reject(outcome)
-            else:
-                readings += self._read(outcome)
-        self.good += len(readings)
+                continue
+            for reading in (yield from self._read(outcome)):
+                self.good += 1
+                yield reading
         self.skipped += self._framer.skipped
         self._framer.skipped = 0
-        return readings
 
-    def _read(self, telegram: Telegram) -> Sequence[Reading]:
+    def _read(self, telegram: Telegram) -> Sliced[Sequence[Reading]]:
         """Return the reading of a telegram, if it is to be trusted."""
         if telegram.has_begin:
             self._begin_is_there()
@@ -95,7 +107,7 @@ class Iec62056Decoder:
             self.skipped += len(telegram.raw)
             return ()
         try:
-            reading = decode_readout(
+            reading = yield from decode_readout(
                 telegram.data, telegram.identification, telegram.raw, checked=telegram.checked
             )
         except TelegramError as err:
@@ -105,9 +117,11 @@ class Iec62056Decoder:
             else:
                 self._framer.skipped_data |= "(" in telegram.data
             return ()
-        if self._is_guarded and not telegram.checked and self._is_new(reading.meter, telegram):
-            self.other += 1
-            return ()
+        if self._is_guarded and not telegram.checked:
+            is_new = yield from self._is_new(reading.meter, telegram)
+            if is_new:
+                self.other += 1
+                return ()
         if telegram.has_begin or self._have_begin is False:
             return (reading,)
         if self._rest is None:
@@ -124,9 +138,10 @@ class Iec62056Decoder:
             self.skipped += len(self._rest.raw)
             self._rest = None
 
-    def _is_new(self, meter: Identity, telegram: Telegram) -> bool:
+    def _is_new(self, meter: Identity, telegram: Telegram) -> Sliced[bool]:
         """Tell whether a telegram is unlike the ones before."""
-        shape = (meter, _shapes_of_totals(telegram.data))
+        totals = yield from _shapes_of_totals(telegram.data)
+        shape = (meter, totals)
         is_new = meter.ident is None or shape not in self._shapes
         self._shapes.append(shape)
         return is_new
@@ -136,10 +151,12 @@ class Iec62056Decoder:
         self.error = error
 
 
-def _shapes_of_totals(text: str) -> Sequence[tuple[str, str]]:
+def _shapes_of_totals(text: str) -> Sliced[Sequence[tuple[str, str]]]:
     """Return address of each total and its value with all digits alike."""
-    return [
-        (address, value.translate(_DIGITS))
-        for address, _, value in parse_data_sets(text)
-        if (obis := parse_address(address)) is not None and obis.d == _TOTAL
-    ]
+    shapes = []
+    for number, (address, _, value) in enumerate(parse_data_sets(text), 1):
+        if (obis := parse_address(address)) is not None and obis.d == _TOTAL:
+            shapes.append((address, value.translate(_DIGITS)))
+        if number % _SLICE == 0:
+            yield
+    return shapes

@@ -11,6 +11,7 @@ from ..errors import ChecksumError, TelegramError
 from .block import BlockCheck
 from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
 from .parity import has_parity_errors, shows_damage, without_parity
+from .values import VALUE_MAX
 
 #: The longest telegram that is read, and about the most bytes that are ever kept.
 LIMIT: Final = 65_536
@@ -21,8 +22,6 @@ _SLASH: Final = 0x2F
 _MARKS: Final = re.compile(rb"[\x02\x03!/]")
 #: The end of a line, also where it has none before the next identification.
 _LINE_END: Final = re.compile(rb"[\r\n/]")
-#: A value is no longer than this; the longest ones are texts of 1024 bytes as hexadecimal digits.
-_VALUE_MAX: Final = 2100
 #: What may stand between the end of the data and the end of its line: a checksum of up to four
 #: digits, or noise.
 _TRAILER_MAX: Final = 16
@@ -224,7 +223,7 @@ class ReadoutFramer:
 
     def _is_value(self, place: int) -> bool:
         """Tell whether a place is within the brackets of a value."""
-        earliest = max(self._data, place - _VALUE_MAX)
+        earliest = max(self._data, place - VALUE_MAX)
         opened = self._text.rfind(b"(", earliest, place)
         if opened < 0:
             return False

@@ -16,7 +16,7 @@ from typing import Final
 from ..errors import ChecksumError, TelegramError
 from ..reading import Event, Interval, Register
 from .block import BlockCheck
-from .codes import DESCRIPTIVE, parse_address
+from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
 from .parity import without_parity
 from .programming import FrameKind, FrameReader
 from .readout import parse_data_sets
@@ -121,6 +121,8 @@ def _section(name: str, groups: list[str]) -> tuple[Header, Sequence[str]] | Non
         raise TelegramError(f"{name}: a capture period of more than a day")
     if len(groups) < 4 + 2 * count:
         return None
+    if max(map(len, groups[: 4 + 2 * count])) > ADDRESS_MAX:
+        raise TelegramError(f"{name}: a code or unit longer than any")
     channels = [
         Register(parse_address(code), None, unit_of(unit), address=code)
         for code, unit in zip(

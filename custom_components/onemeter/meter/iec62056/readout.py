@@ -11,27 +11,34 @@ from typing import Final
 from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Identity, Reading, Register
-from .codes import DESCRIPTIVE, parse_address
+from ..slices import Sliced, do_at_once
+from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
 from .identification import Identification
 from .identity import identity_from_text
 from .times import combine, parse_time
-from .values import is_garbled, split_value, unit_of
+from .values import VALUE_MAX, is_garbled, split_value, unit_of
 
 #: An address, if this is the first value of its data set, and a value.
 _GROUP: Final = re.compile(r"(?<![^()\r\n])([^()\r\n]*+)\(([^()\r\n]*+)\)")
 #: The same, with the value taken apart where it is a number as most meters write it.
 _QUICK_GROUP: Final = re.compile(
     r"(?<![^()\r\n])([^()\r\n]*+)\("
-    r"(?:(\d++(?:\.\d++)?+)(?:\*([A-Za-z]++))?+\)|([^()\r\n]*+)\))",
+    r"(?:(\d{1,24}+(?:\.\d{1,24}+)?+)(?:\*([A-Za-z]{1,16}+))?+\)|([^()\r\n]*+)\))",
     re.ASCII,
 )
 #: What data sets consist of and nothing else, in any order.
-_WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([ -'*-~]*+\)| *+[\r\n])*+ *+")
+_WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([ -'*-~]*+\)| *+[\r\n]++)*+ *+")
 #: What may come between identification and data: noise, and what heads send back of the
 #: acknowledgement.
 _PRELUDE: Final = re.compile(r"[\x00\x7f\r\n ]*+(?:\x06?\d{3}[\r\n]++)?+", re.ASCII)
-#: The end of the data, which may also stand inside a value.
-_END: Final = re.compile(r"[^(!]*+(?:\([^()\r\n]*+\)?[^(!]*+)*+!")
+#: What a value ends with, or a line in the middle of one.
+_VALUE_END: Final = re.compile(r"[)\r\n]")
+
+#: The largest readout seen has 616 values.
+_VALUES_MAX: Final = 2000
+#: Characters that are read in one slice, and how many "!" or registers are looked at in one.
+_SLICE: Final = 512
+_LOOKS: Final = 256
 
 #: Digits of the shortest point in time: YYMMDDhhmm.
 _SHORTEST_TIME: Final = 10
@@ -70,16 +77,23 @@ _HEAT_ID: Final = "0.0"
 
 #: The first registers that are text and have a role, by that.
 type _Told = dict[int, Register]
+#: An address, its code, whether that is something measured, so that digits are a number, and its
+#: role.
+type _Named = tuple[str | None, Obis | None, bool, int | None]
 
 
-def data_end(text: str) -> int | None:
+def _data_end(text: str) -> Sliced[int | None]:
     """Return where the first ``!`` outside of values stands, the end of the data; None without."""
-    end = text.find("!")
-    opened = text.rfind("(", 0, end)
-    if end >= 0 and ")" in text[opened:end]:
-        return end
-    match = _END.match(text)
-    return None if match is None else match.end() - 1
+    looks, end = 0, text.find("!")
+    while end >= 0:
+        opened = text.rfind("(", max(0, end - VALUE_MAX), end)
+        if opened < 0 or _VALUE_END.search(text, opened, end):
+            return end
+        end = text.find("!", end + 1)
+        looks += 1
+        if looks % _LOOKS == 0:
+            yield
+    return None
 
 
 def is_well_formed(text: str) -> bool:
@@ -93,12 +107,14 @@ def parse_data_sets(text: str) -> Iterator[tuple[str, int, str]]:
     A value without address belongs to the data set before it, also on a line of its own.
     """
     address, group = "", -1
-    for name, value in _GROUP.findall(text):
-        if name := name.strip():
-            address, group = name, 0
-        else:
-            group += 1
-        yield address, group, value
+    for start, end in _slices(text):
+        for name, value in _GROUP.findall(text, start, end):
+            if name := name.strip():
+                address, group = name, 0
+            else:
+                group += 1
+            if len(address) <= ADDRESS_MAX:
+                yield address, group, value
 
 
 def parse_registers(text: str) -> list[Register]:
@@ -108,60 +124,125 @@ def parse_registers(text: str) -> list[Register]:
     decimals and follows another value; anything else is text. Values of past billing periods
     without a unit have that of the current one.
     """
-    registers, _ = _parse(text)
-    return registers
+    return do_at_once(parse_in_slices(text))
 
 
-def _parse(text: str) -> tuple[list[Register], _Told]:
-    """Return all registers, and those that tell of the meter itself."""
-    registers: list[Register] = []
-    told: _Told = {}
-    without_unit: list[int] = []
-    address, group, obis, is_quantity, role = "", -1, None, False, None
-    for name, digits, unit_text, other in _QUICK_GROUP.findall(text):
-        if name and not name.isspace():
-            group = 0
-            address, obis, is_quantity, role = _name(name)
-        else:
-            group += 1
-        number, unit = split_value(other) if other else (digits, unit_of(unit_text))
-        if number and (unit is not None or (is_quantity if group == 0 else "." in number)):
-            if unit is None and group == 0:
-                without_unit.append(len(registers))
-            registers.append(Register(obis, Decimal(number), unit, None, address, group))
-            continue
-        value = other.strip() or digits
-        may_be_time = len(value) >= _SHORTEST_TIME and (obis is None or obis[2:4] not in _IDS)
-        time = parse_time(value) if may_be_time else None
-        register = Register(obis, value, None, None, address, group, time)
-        registers.append(register)
-        if role is not None and group == 0 and value:
-            told.setdefault(role, register)
-    if without_unit:
-        _inherit_units(registers, without_unit)
-    if any(code in text for code in _HEAT) and any(r.address in _HEAT for r in registers):
-        registers = [r if _has_medium(r) else replace(r, obis=None) for r in registers]
-        told = {role: r for role, r in told.items() if _has_medium(r) or r.address == _HEAT_ID}
-    return registers, told
+def parse_in_slices(text: str) -> Sliced[list[Register]]:
+    """Do what parse_registers() does, in slices."""
+    return (yield from _parse(text, checked=True)).registers
 
 
-def _inherit_units(registers: list[Register], places: Iterable[int]) -> None:
-    """Give values of past billing periods at some places the unit of the current one."""
-    units = {r.obis: r.unit for r in reversed(registers) if r.group == 0 and r.unit is not None}
-    for place in places:
-        obis = registers[place].obis
-        if obis is not None and obis.f != _CURRENT:
-            unit = units.get(obis._replace(f=_CURRENT))
-            registers[place] = replace(registers[place], unit=unit)
+def _parse(text: str, *, checked: bool) -> Sliced[_Parsed]:
+    """Return what a readout says. Raises TelegramError."""
+    parsed = _Parsed()
+    for start, end in _slices(text):
+        parsed.add(_QUICK_GROUP.findall(text, start, end), checked=checked)
+        yield
+    yield from parsed.finish(text)
+    return parsed
+
+
+def _slices(text: str) -> Iterator[tuple[int, int]]:
+    """Yield begins and ends of parts that together hold all values and their addresses."""
+    start = 0
+    while (closed := text.find(")", start)) >= 0:
+        if closed - start > _SLICE:
+            opened = max(start, text.rfind("(", start, closed))
+            begins = (text.rfind(mark, start, opened) + 1 for mark in "()\r\n")
+            start = max(start, *begins)
+        end = text.rfind(")", closed, max(start + _SLICE, closed + 1)) + 1
+        yield start, end
+        start = end
+
+
+class _Parsed:
+    """What the data sets of a readout say."""
+
+    def __init__(self) -> None:
+        self.registers: list[Register] = []
+        #: Those that tell of the meter itself.
+        self.told: _Told = {}
+        #: Where in the registers are values without a unit.
+        self._without_unit: list[int] = []
+        #: The data set to which the next value belongs if it has no address.
+        self._named = _named("")
+        self._group = -1
+
+    def add(self, groups: Iterable[tuple[str, str, str, str]], *, checked: bool) -> None:
+        """Take some more values, with the address before them if there is one."""
+        registers, told = self.registers, self.told
+        address, obis, is_quantity, role = self._named
+        group = self._group
+        for name, digits, unit_text, other in groups:
+            if name and not name.isspace():
+                group = 0
+                address, obis, is_quantity, role = _named(name)
+            else:
+                group += 1
+            if address is None:
+                continue
+            number, unit = split_value(other) if other else (digits, unit_of(unit_text))
+            if number and (unit is not None or (is_quantity if group == 0 else "." in number)):
+                if unit is None and group == 0:
+                    self._without_unit.append(len(registers))
+                registers.append(Register(obis, Decimal(number), unit, None, address, group))
+                continue
+            value = other.strip() or digits
+            if len(value) > VALUE_MAX:
+                registers.append(Register(obis, None, None, None, address, group))
+                continue
+            if not checked and is_garbled(value):
+                raise TelegramError("the readout holds a garbled number")
+            may_be_time = len(value) >= _SHORTEST_TIME and (obis is None or obis[2:4] not in _IDS)
+            time = parse_time(value) if may_be_time else None
+            register = Register(obis, value, None, None, address, group, time)
+            registers.append(register)
+            if role is not None and group == 0 and 0 < len(value) <= ADDRESS_MAX:
+                told.setdefault(role, register)
+        if len(registers) > _VALUES_MAX:
+            raise TelegramError(f"the readout holds more than {_VALUES_MAX} values")
+        self._named = address, obis, is_quantity, role
+        self._group = group
+
+    def finish(self, text: str) -> Sliced[None]:
+        """Add what only the whole readout tells."""
+        if self._without_unit:
+            yield from self._inherit_units()
+        if any(code in text for code in _HEAT) and any(r.address in _HEAT for r in self.registers):
+            yield from self._drop_codes()
+
+    def _inherit_units(self) -> Sliced[None]:
+        """Give values of past billing periods without a unit that of the current one."""
+        registers = self.registers
+        units = {r.obis: r.unit for r in reversed(registers) if r.group == 0 and r.unit is not None}
+        for number, place in enumerate(self._without_unit, 1):
+            obis = registers[place].obis
+            if obis is not None and obis.f != _CURRENT:
+                unit = units.get(obis._replace(f=_CURRENT))
+                registers[place] = replace(registers[place], unit=unit)
+            if number % _LOOKS == 0:
+                yield
+
+    def _drop_codes(self) -> Sliced[None]:
+        """Take codes away that mean electricity only because a heat meter names no medium."""
+        for place, register in enumerate(self.registers):
+            if not _has_medium(register):
+                self.registers[place] = replace(register, obis=None)
+            if place % _LOOKS == 0:
+                yield
+        self.told = {
+            role: r for role, r in self.told.items() if _has_medium(r) or r.address == _HEAT_ID
+        }
+
+
+def _named(text: str) -> _Named:
+    """Return what an address says; all None where it is longer than any meter's."""
+    address = text.strip()
+    return _name(address) if len(address) <= ADDRESS_MAX else (None, None, False, None)
 
 
 @lru_cache(maxsize=4096)
-def _name(text: str) -> tuple[str, Obis | None, bool, int | None]:
-    """Return an address, its code, whether this is that of something measured, and its role.
-
-    Digits of what is measured are a number.
-    """
-    address = text.strip()
+def _name(address: str) -> _Named:
     obis = parse_address(address)
     if obis is None:
         return address, None, False, None
@@ -180,24 +261,23 @@ def _has_medium(register: Register) -> bool:
 
 def decode_readout(
     data: str, identification: Identification | None, raw: bytes, *, checked: bool
-) -> Reading:
+) -> Sliced[Reading]:
     """Make the reading of a block of data sets.
 
     One that no checksum protects must be well-formed to its last character; otherwise what is no
     data set is passed over, since the meter did send it. Raises TelegramError.
     """
-    end = data_end(data)
+    yield  # the checksum of a long one has taken its time
+    end = yield from _data_end(data)
     start = match.end() if (match := _PRELUDE.match(data)) else 0
     rest = "" if end is None else data[end + 1 :]
     if not checked and (rest.strip() or not is_well_formed(data[start:end])):
         raise TelegramError("the readout is not well-formed")
-    registers, told = _parse(data[start:end])
-    if not registers:
+    parsed = yield from _parse(data[start:end], checked=checked)
+    if not parsed.registers:
         raise TelegramError("the readout holds no data")
-    if not checked and any(isinstance(r.value, str) and is_garbled(r.value) for r in registers):
-        raise TelegramError("the readout holds a garbled number")
-    identity, clock = _identity(told, identification), _clock(told)
-    return Reading(identity, clock, tuple(registers), raw, checked)
+    identity, clock = _identity(parsed.told, identification), _clock(parsed.told)
+    return Reading(identity, clock, tuple(parsed.registers), raw, checked)
 
 
 def _identity(told: _Told, identification: Identification | None) -> Identity:

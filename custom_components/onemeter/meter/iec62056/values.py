@@ -7,10 +7,14 @@ from typing import Final
 
 from ..reading import is_placeholder
 
+#: Characters of the longest value, a text of 1024 octets as hexadecimal digits.
+VALUE_MAX: Final = 2100
+
 #: A number, blank-padded or not, with a unit behind ``*``, a percent sign, or a unit after a blank.
+#: No meter has more digits, nor units so long.
 _NUMBER: Final = re.compile(
-    r" *+([+-]?) *+(\d++)(?:[.,](\d++))? *+"
-    r"(?:\*([^*&]*+)|(%) *+|(?<= )([kMG]?(?:Wh|varh|VAh|W|var|VA)) *+)?",
+    r" *+([+-]?) *+(\d{1,24}+)(?:[.,](\d{1,24}+))? *+"
+    r"(?:\*([^*&]{0,16}+)|(%) *+|(?<= )([kMG]?(?:Wh|varh|VAh|W|var|VA)) *+)?",
     re.ASCII | re.IGNORECASE,
 )
 

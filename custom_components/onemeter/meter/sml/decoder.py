@@ -10,4 +10,4 @@ class SmlDecoder(SmlFramer[Reading]):
 
     def __init__(self) -> None:
         """Begin before the first byte."""
-        super().__init__(ReadingDecoder().decode)
+        super().__init__(ReadingDecoder().decode_in_slices)

@@ -1,10 +1,11 @@
 """The transport protocol of SML, version 1: telegrams out of a stream of bytes (SML 1.04, 8)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from ..checksum import crc16_kermit, crc16_x25
 from ..errors import TelegramError
+from ..slices import Sliced
 
 #: The longest telegram that is read, and the most bytes that are ever kept.
 LIMIT: Final = 8192
@@ -29,16 +30,16 @@ class SmlFramer[T]:
     """Finds the telegrams in a stream and decodes each one; whatever comes, it never raises.
 
     ``decode`` gets the messages of a telegram with a right checksum, freed from escapes and fill
-    bytes, and the telegram as received. It raises TelegramError where they are not well-formed,
-    which rejects the telegram as a wrong checksum does, and returns None where a telegram holds
-    nothing to report.
+    bytes, and the telegram as received, and returns what they hold, in slices. It raises
+    TelegramError where they are not well-formed, which rejects the telegram as a wrong checksum
+    does.
 
     However the stream is cut into chunks, the telegrams are the same. Starts and ends are found
     at any offset, since a line that loses a byte loses the alignment, too. After damage the
     search goes on at the next start, also at one that the damaged telegram has swallowed.
     """
 
-    def __init__(self, decode: Callable[[bytes, bytes], T | None]) -> None:
+    def __init__(self, decode: Callable[[bytes, bytes], Sliced[Sequence[T]]]) -> None:
         """Begin before the first byte."""
         #: Telegrams that gave a result.
         self.good = 0
@@ -58,20 +59,31 @@ class SmlFramer[T]:
 
     def feed(self, data: bytes) -> Sequence[T]:
         """Take the next bytes of the stream; return the results of the telegrams ending in them."""
+        return [result for result in self.feed_in_slices(data) if result is not None]
+
+    def feed_in_slices(self, data: bytes) -> Iterable[T | None]:
+        """Do what feed() does; None is the end of a slice, after which others may have their turn.
+
+        The iterable must be used up before more bytes are fed, or else finish() be called.
+        """
         buffer = self._buffer
         buffer += data
         if len(buffer) < self._due:
             return ()
-        results: list[T] = []
         position = LIMIT - len(buffer) + len(data)
+        rest = data[position:]
         del buffer[LIMIT:]
-        self._advance(results)
-        while position < len(data):
-            room = LIMIT - len(buffer)
-            buffer += data[position : position + room]
+        return self._advance_through(rest)
+
+    def _advance_through(self, rest: bytes) -> Iterator[T | None]:
+        """Go through the buffer, and through the bytes for which it has no room yet."""
+        yield from self._advance()
+        position = 0
+        while position < len(rest):
+            room = LIMIT - len(self._buffer)
+            self._buffer += rest[position : position + room]
             position += room
-            self._advance(results)
-        return results
+            yield from self._advance()
 
     def finish(self) -> Sequence[T]:
         """End the stream: a telegram without its end is damaged, so that nothing more comes of it.
@@ -84,7 +96,11 @@ class SmlFramer[T]:
         self._seek()
         return ()
 
-    def _advance(self, results: list[T]) -> None:
+    def finish_in_slices(self) -> Iterable[T | None]:
+        """Do what finish() does, which is little."""
+        return self.finish()
+
+    def _advance(self) -> Iterator[T | None]:
         """Go through the buffer as far as its bytes allow."""
         buffer = self._buffer
         while self._scan or self._find_start():
@@ -103,7 +119,7 @@ class SmlFramer[T]:
             if size < mark + _MARK:
                 self._reject_overlong()
             elif buffer[mark + 4] == _END:
-                self._end(mark, results)
+                yield from self._end(mark)
             elif buffer.startswith(_MASKED_ESCAPE, mark):
                 self._scan = mark + _MARK
             else:
@@ -124,17 +140,21 @@ class SmlFramer[T]:
         self._skip(len(buffer) - kept)
         return False
 
-    def _end(self, mark: int, results: list[T]) -> None:
+    def _end(self, mark: int) -> Iterator[T | None]:
         """Deliver the telegram whose end is marked here, or one whose start it has swallowed."""
         telegram = bytes(self._buffer[: mark + _MARK])
         start = 0
         end = len(telegram)
         for _ in range(1 + _INNER_STARTS):
-            if self._deliver(telegram[start:], results):
+            results = yield from self._decoded(telegram[start:])
+            if results is not None:
+                self.good += bool(results)
+                self.other += not results
                 self.damaged += start > 0
                 self.skipped += start
                 del self._buffer[: len(telegram)]
                 self._seek()
+                yield from results
                 return
             # The last start is the most likely one.
             start = end = telegram.rfind(_START, _MARK, end)
@@ -143,21 +163,14 @@ class SmlFramer[T]:
         # The next start may take the place of the number of fill bytes and the checksum.
         self._reject(mark + len(_ESCAPE) + 1)
 
-    def _deliver(self, telegram: bytes, results: list[T]) -> bool:
-        """Decode a telegram from start to end; return whether it is in order."""
-        messages = _messages(telegram)
-        if messages is None:
-            return False
+    def _decoded(self, telegram: bytes) -> Sliced[Sequence[T] | None]:
+        """Decode a telegram from start to end; None if it is not in order."""
+        if (messages := _messages(telegram)) is None:
+            return None
         try:
-            result = self._decode(messages, telegram)
+            return (yield from self._decode(messages, telegram))
         except TelegramError:
-            return False
-        if result is None:
-            self.other += 1
-        else:
-            self.good += 1
-            results.append(result)
-        return True
+            return None
 
     def _reject(self, count: int) -> None:
         """Give the telegram up and look for the next start behind its first bytes."""

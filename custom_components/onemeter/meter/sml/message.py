@@ -1,7 +1,7 @@
 """The messages of SML: from the register lists in a telegram to a reading (SML 1.04, 5)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from operator import attrgetter
@@ -11,6 +11,7 @@ from ..errors import TelegramError
 from ..identity import identity_from_bytes
 from ..obis import Obis
 from ..reading import Reading, Register, Value
+from ..slices import Sliced, do_at_once
 from ..units import UNITS, scaled
 from .direction import POWER_CODES, STATUS_CODES, true_number
 from .elements import (
@@ -52,8 +53,14 @@ _STATUS_RANKS: Final[Mapping[Obis | None, int]] = {
     code: rank for rank, code in enumerate(STATUS_CODES)
 }
 
-#: A meter sends the same few codes again and again.
+#: Entries that are read in one slice.
+_SLICE: Final = 64
+#: Bytes of a meter's id; nearly all have ten.
+_ID_MAX: Final = 32
+
+#: A meter sends the same few codes again and again, and has the same id.
 _obis = lru_cache(maxsize=1024)(Obis.from_bytes)
+_identity = lru_cache(maxsize=16)(identity_from_bytes)
 
 # A clock outside of these years was never set.
 _CLOCK_FIRST: Final = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
@@ -132,31 +139,40 @@ class _Entry:
         return Register(self.code, value, self.unit, signed)
 
 
+@dataclass(slots=True)
+class _Meter:
+    """What a telegram says of one meter."""
+
+    time: datetime | None = None
+    entries: list[_Entry] = field(default_factory=list)
+
+
 class ReadingDecoder:
-    """Decodes the telegrams of one meter, and remembers the layout of the last one's entries."""
+    """Decodes the telegrams of one line, and remembers the layout of the last one's entries."""
 
     def __init__(self) -> None:
         """Begin without anything remembered."""
         self._known: list[_Entry] = []
-        self._meter_id: bytes | None = None
-        self._meter = identity_from_bytes(None)
 
-    def decode(self, messages: bytes, telegram: bytes) -> Reading | None:
-        """Read all register lists in the messages; None where there is none.
+    def decode(self, messages: bytes, telegram: bytes) -> Sequence[Reading]:
+        """Read all register lists in the messages; return a reading of each meter, if any.
 
         Other messages are stepped over. The checksums of the messages are not looked at: that of
         the telegram covers more. Raises TelegramError for messages that are not well-formed.
         """
+        return do_at_once(self.decode_in_slices(messages, telegram))
+
+    def decode_in_slices(self, messages: bytes, telegram: bytes) -> Sliced[Sequence[Reading]]:
+        """Do what decode() does, in slices."""
         try:
-            return self._decode(messages, telegram)
+            return (yield from self._decode(messages, telegram))
         except IndexError:
             raise TelegramError("Messages end in the middle of an element") from None
 
-    def _decode(self, data: bytes, telegram: bytes) -> Reading | None:
+    def _decode(self, data: bytes, telegram: bytes) -> Sliced[Sequence[Reading]]:
         entries: list[_Entry] = []
+        meters: dict[bytes | None, _Meter] = {}
         meter_id: bytes | None = None
-        time: datetime | None = None
-        is_reading = False
         position = 0
         while position < len(data):
             if data[position] == _END_OF_MESSAGE:
@@ -168,34 +184,40 @@ class ReadingDecoder:
             position = enter_list(data, position, 2)
             tag, position = read(data, position)
             if tag == _GET_LIST_RESPONSE:
-                is_reading = True
                 position = enter_list(data, position, 7)
                 position = skip(data, position)  # client id
                 server_id, position = read(data, position)
-                if not meter_id and isinstance(server_id, bytes):
-                    meter_id = server_id
+                if server_id and isinstance(server_id, bytes):
+                    meter_id = _checked_id(server_id)
+                    if None in meters:
+                        # What came without an id is of the meter that is named first.
+                        meters[meter_id] = meters.pop(None)
+                meter = meters.setdefault(meter_id, _Meter())
                 position = skip(data, position)  # name of the list
                 if data.startswith(_INDEX, position):
                     position = skip(data, position)
                 else:
                     sensor_time, position = read_nested(data, position)
-                    time = time or _clock(sensor_time)
-                position = self._read_entries(data, position, entries)
+                    meter.time = meter.time or _clock(sensor_time)
+                before = len(entries)
+                position = yield from self._read_entries(data, position, entries)
+                meter.entries += entries[before:]
                 position = skip(data, position, 3)  # signature, time of the gateway, checksum
             else:
                 position = skip(data, position, 2)  # body, checksum
             if data[position] != _END_OF_MESSAGE:
                 raise TelegramError(f"Expected the end of a message at byte {position}")
             position += 1
-        if not is_reading:
-            return None
-        self._known = entries
-        if meter_id != self._meter_id:
-            self._meter_id = meter_id
-            self._meter = identity_from_bytes(meter_id)
-        return Reading(self._meter, time, _registers(entries), telegram)
+        if meters:
+            self._known = entries
+        # Diagnostics show no telegram in which the ids of several meters are.
+        raw = telegram if len(meters) == 1 else b""
+        return [
+            Reading(_identity(meter_id), meter.time, _registers(meter.entries), raw)
+            for meter_id, meter in meters.items()
+        ]
 
-    def _read_entries(self, data: bytes, position: int, entries: list[_Entry]) -> int:
+    def _read_entries(self, data: bytes, position: int, entries: list[_Entry]) -> Sliced[int]:
         kind, length, position = field_at(data, position)
         if kind != LIST:
             raise TelegramError(f"Expected a list of registers at byte {position}")
@@ -207,18 +229,26 @@ class ReadingDecoder:
             else:
                 entry, position = _read_entry(data, position)
                 entries.append(entry)
+            if len(entries) % _SLICE == 0:
+                yield
         return position
 
 
 def decode_body(data: bytes) -> Reading:
-    """Decode messages that came without the transport protocol.
+    """Decode messages that came without the transport protocol, of the first meter in them.
 
     Raises TelegramError where they are not well-formed or hold no list of registers.
     """
-    reading = ReadingDecoder().decode(data, data)
-    if reading is None:
+    readings = ReadingDecoder().decode(data, data)
+    if not readings:
         raise TelegramError("No list of registers in the messages")
-    return reading
+    return readings[0]
+
+
+def _checked_id(server_id: bytes) -> bytes:
+    if len(server_id) > _ID_MAX:
+        raise TelegramError(f"An id of {len(server_id)} bytes")
+    return server_id
 
 
 def _read_entry(data: bytes, start: int) -> tuple[_Entry, int]:
