@@ -17,9 +17,11 @@ from ..errors import (
 from ..line import LineSettings
 from ..port import Port, redact
 from ..reading import Identity, Interval, Reading
+from ..slices import find_in_turns
 from ..turns import turns_at
 from .conversation import Conversation, WrongSpeedError, is_text
 from .decoder import Iec62056Decoder
+from .framing import LIMIT
 from .link import Link
 from .memory import Memory
 from .profile import decode_profile
@@ -36,6 +38,8 @@ _SILENCE: Final = 5.0
 _SILENCE_AT_END: Final = 1.5
 #: Share of what came that is text at least when it came damaged, but at the right speed.
 _TEXT_SHARE: Final = 0.8
+#: Seconds after which nobody waits any longer for the end of a session to be said.
+_FAREWELL_SECONDS: Final = 0.3
 #: How often a session that has broken down is begun anew before it is given up.
 _SESSIONS: Final = 2
 
@@ -148,25 +152,28 @@ class Iec62056Client(PolledClient):
         """
         decoder = self._decoder
         damaged, unlike, received = decoder.damaged, decoder.other, bytearray()
-        found = [*decoder.feed(identification)]
+        progress = link.follow(LIMIT)
+        found = await find_in_turns(decoder.feed_in_slices(identification))
         try:
             async with asyncio.timeout(self._memory.longest_readout(link)):
                 while data:
                     received += data
-                    found += decoder.feed(data)
+                    found += await find_in_turns(decoder.feed_in_slices(data))
                     if found or decoder.damaged > damaged or decoder.other > unlike:
+                        break
+                    if not progress.goes_on(data, link.last_received):
                         break
                     silence = _SILENCE_AT_END if decoder.is_complete else _SILENCE
                     data = await link.receive(silence)
+            if not found and decoder.damaged == damaged:
+                found += await find_in_turns(decoder.finish_in_slices())
         except TimeoutError:
             # It has grown, perhaps, and gets more time from now on.
             self._memory.readout_size = max(self._memory.readout_size, len(received))
             raise self._damaged() from None
         finally:
             # Whatever comes after this belongs to another readout.
-            rest = decoder.finish()
-        if not found and decoder.damaged == damaged:
-            found += rest
+            decoder.finish()
         if not found and decoder.other > unlike:
             return None
         if not found:
@@ -188,8 +195,9 @@ class Iec62056Client(PolledClient):
                 await session.begin(begin, self.settings.password)
                 yield session
             finally:
-                with suppress(MeterError):
-                    await session.end()
+                with suppress(MeterError, TimeoutError):
+                    async with asyncio.timeout(_FAREWELL_SECONDS):
+                        await session.end()
 
     async def _enter(self, conversation: Conversation, session: Session) -> bytes:
         """Ask for programming mode; return how the meter's answer begins."""

@@ -130,7 +130,7 @@ class Conversation:
             memory.follows = not memory.follows
             other = {self._old_speed: memory.speed, memory.speed: self._old_speed}
             await link.set_speed(other.get(link.port.baudrate, self._old_speed))
-            await link.drain(_SAMPLE_SECONDS, memory.longest_readout(link))
+            await link.drain_readout(_SAMPLE_SECONDS)
 
     async def _sample(self, seconds: float) -> bytes:
         """Return the first characters that come, once they are enough to judge the speed by."""

@@ -5,7 +5,9 @@ import asyncio
 from ..client import Counters
 from ..line import Framing
 from ..port import Port
+from .framing import LIMIT
 from .parity import with_parity, without_parity
+from .progress import Progress
 
 #: Bytes kept to say what they look like.
 _HEARD_MAX = 512
@@ -72,6 +74,21 @@ class Link:
             return b""
         self._echo = b""
         return data
+
+    def follow(self, characters: int, longest: float | None = None) -> Progress:
+        """Return what tells whether the answer that begins now goes on.
+
+        It has so many characters at most, and takes as long as they do on the wire.
+        """
+        seconds = self.port.wire_time(characters) if longest is None else longest
+        return Progress(self._loop.time(), characters, seconds)
+
+    async def drain_readout(self, silence: float) -> None:
+        """Pass over the rest of a readout, until it is silent for so long or goes on no more."""
+        progress = self.follow(LIMIT)
+        while data := await self.receive(silence):
+            if not progress.goes_on(data, self.last_received):
+                return
 
     async def drain(self, silence: float, longest: float) -> None:
         """Pass over all that comes until it is silent for so long."""

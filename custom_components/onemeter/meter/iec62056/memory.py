@@ -39,6 +39,8 @@ class Memory:
     readout_size: int = 0
     #: It has refused the password, which is never tried again.
     password_rejected: bool = False
+    #: Giving the password was cancelled before the meter had said whether it is right.
+    password_interrupted: bool = False
     #: It has taken the password, so that an answer that is lost does not mean that it is wrong.
     password_accepted: bool = False
     #: Characters of a time stamp in its requests for profiles; 0 before the first one.

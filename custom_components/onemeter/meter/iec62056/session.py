@@ -14,6 +14,7 @@ from ..errors import (
 )
 from ..port import redact
 from ..reading import Register
+from ..slices import do_in_turns
 from .codes import parse_address
 from .link import Link
 from .memory import Memory
@@ -28,7 +29,8 @@ from .programming import (
     encode_command,
     error_in,
 )
-from .readout import parse_data_sets, parse_registers
+from .progress import Progress
+from .readout import parse_data_sets, parse_in_slices
 from .settings import is_register
 from .times import format_digits
 
@@ -41,8 +43,12 @@ _ANSWER_SECONDS: Final = 2.0
 _PROFILE_SECONDS: Final = 5.0
 #: Characters within which a profile shows that it is an error instead.
 _ERROR_WITHIN: Final = 256
-#: Characters of the longest answer to a question for a register, with what is around it.
+#: The longest answer to a question for a register, with what is around it: characters, seconds.
 _ANSWER_MAX: Final = 4096
+_ANSWER_LONGEST: Final = 60.0
+#: Seconds in which a meter still says whether the password is right, when nobody wants to know it
+#: any more.
+_VERDICT_SECONDS: Final = 0.6
 #: Seconds that a meter needs between its answer and the next command.
 _REST: Final = 0.01
 #: Lengths of the time stamps in requests; the odd ones have a season before the digits.
@@ -83,20 +89,25 @@ class Session:
             raise self.refused()
         if password is None:
             return
-        if not self._memory.password_rejected:
+        memory = self._memory
+        if not memory.password_rejected:
             # Whoever cancels this must not leave it open whether the password was right.
             giving = asyncio.ensure_future(self._give_password(password))
             try:
                 await asyncio.wait([giving])
             except asyncio.CancelledError:
-                await asyncio.wait([giving])
+                await asyncio.wait([giving], timeout=_VERDICT_SECONDS)
+                if not giving.done():
+                    # Nobody has heard the verdict; the second time it counts as a bad one.
+                    memory.password_rejected = memory.password_interrupted
+                    memory.password_interrupted = True
                 raise
             finally:
                 # Cancelled once more, it is not waited for.
                 giving.cancel()
                 giving.add_done_callback(lambda task: task.cancelled() or task.exception())
             giving.result()
-        if self._memory.password_rejected:
+        if memory.password_rejected:
             message = f"the meter at {self._port} does not take the password"
             raise MeterAuthenticationError(message, port=self._port)
 
@@ -126,13 +137,13 @@ class Session:
         if address in self._absent or not is_register(address):
             return ()
         command = self._encode(Command.READ, f"{address}()")
-        frame = await self._ask(command, _ANSWER_SECONDS, _ANSWER_MAX, address)
+        frame = await self._ask(command, _ANSWER_SECONDS, self._follow_answer(), address)
         if frame is None or error_in(frame.data) is not None:
             self._absent.add(address)
             return ()
         # Whether digits are a number depends on what they are of.
         text = f"{address}{frame.data}" if frame.data.startswith("(") else frame.data
-        registers = parse_registers(text)
+        registers = await do_in_turns(parse_in_slices(text))
         if len({register.address for register in registers}) > 1:
             return registers
         # Meters answer with a shorter code than they were asked for, or with none.
@@ -158,35 +169,29 @@ class Session:
 
     async def _read_blocks(self, command: bytes) -> str:
         """Return an answer of one or more blocks; empty where the meter refuses."""
-        text = ""
+        blocks: list[str] = []
         message = command
-        try:
-            async with asyncio.timeout(self._link.port.wire_time(LIMIT)):
-                while (frame := await self._ask(message, _PROFILE_SECONDS, LIMIT)) is not None:
-                    text += frame.data
-                    if not frame.is_partial:
-                        return text
-                    message = ACK
-        except TimeoutError:
-            raise self._damaged() from None
+        progress = self._link.follow(LIMIT)
+        while (frame := await self._ask(message, _PROFILE_SECONDS, progress)) is not None:
+            blocks.append(frame.data)
+            if not frame.is_partial:
+                return "".join(blocks)
+            message = ACK
         return ""
 
     async def _ask(
-        self, message: bytes, seconds: float, most: int, address: str = ""
+        self, message: bytes, seconds: float, progress: Progress, address: str = ""
     ) -> Frame | None:
         """Return the answer to a message, None where the meter refuses it.
 
-        It has at most so many characters, and is about this address where it tells one.
+        It is about this address where it tells one.
         """
         said = message
         for _ in range(1 + _REPEATS):
             # What has come before is no answer to this.
             self._received.clear()
             await self._send(said)
-            frame = await self._next(seconds, most)
-            while frame is not None and _is_aside(frame, address):
-                frame = await self._next(seconds, most)
-            match frame:
+            match await self._answer(seconds, progress, address):
                 case None:
                     raise self._silent()
                 case Frame(FrameKind.ANSWER) as answer:
@@ -206,25 +211,36 @@ class Session:
             raise self._damaged()
         return None
 
+    async def _answer(self, seconds: float, progress: Progress, address: str) -> Frame | None:
+        """Return the next frame that is an answer or a refusal, None after silence."""
+        frame = await self._next(seconds, progress)
+        while frame is not None and _is_aside(frame, address):
+            if not progress.goes_on(b"", self._link.last_received):
+                raise self._damaged()
+            frame = await self._next(seconds, progress)
+        return frame
+
     async def _send(self, data: bytes) -> None:
         await self._link.wait_since_received(_REST)
         await self._link.send(data)
 
-    async def _next(self, seconds: float, most: int = _ANSWER_MAX) -> Frame | None:
+    async def _next(self, seconds: float, progress: Progress | None = None) -> Frame | None:
         """Return the next frame, None after so many seconds of silence.
 
-        Raises ChecksumError when so many characters could have come and made no frame.
+        Raises ChecksumError where what comes makes no frame and does not go on like one.
         """
-        try:
-            async with asyncio.timeout(self._link.port.wire_time(most) + seconds):
-                while not self._received:
-                    data = await self._link.receive(seconds)
-                    if not data:
-                        return None
-                    self._received += self._frames.feed(data)
-        except TimeoutError:
-            raise self._damaged() from None
+        progress = progress or self._follow_answer()
+        while not self._received:
+            data = await self._link.receive(seconds)
+            if not data:
+                return None
+            self._received += self._frames.feed(data)
+            if not progress.goes_on(data, self._link.last_received) and not self._received:
+                raise self._damaged()
         return self._received.pop(0)
+
+    def _follow_answer(self) -> Progress:
+        return self._link.follow(_ANSWER_MAX, _ANSWER_LONGEST)
 
     def _encode(self, command: Command, data: str | None = None) -> bytes:
         return encode_command(command, data, self._memory.check.kind)
