@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 import logging
 from time import monotonic
 from typing import Any, NamedTuple, override
@@ -21,8 +22,9 @@ from .companion import Companion
 from .connection import expected_meter, writes_units
 from .const import CONF_IMPULSES, DOMAIN
 from .issues import Issue, async_clear_issue, async_raise_issue
+from .known_codes import KnownCodes
 from .meaning import completed
-from .meter import Identity, Key, PolledClient, PushedClient, Reading, Register
+from .meter import Identity, Key, Obis, PolledClient, PushedClient, Reading, Register
 from .meter.errors import OtherMeterError
 from .meter.port import redact
 from .situations import Failure, as_meter_error, update_failed
@@ -33,6 +35,12 @@ _LOGGER = logging.getLogger(__name__)
 _READINGS_KEPT = 5
 #: Seconds after which totals that could not be written are written again.
 _STORE_AGAIN = 10
+#: Entities that are updated in one go, unless others have their turn: a meter may have hundreds.
+_ENTITIES_AT_ONCE = 16
+
+#: Groups C, D and E of the meter's firmware, and the characters that it has at most.
+_FIRMWARE = (0, 2, 0)
+_FIRMWARE_MAX = 64
 
 #: What flows have just read, by the unique id of the entry that each has set up.
 _HANDED_OVER: HassKey[dict[str, HandedOver]] = HassKey(f"{DOMAIN}_handed_over")
@@ -58,7 +66,7 @@ def async_hand_over(hass: HomeAssistant, unique_id: str, read: HandedOver) -> No
     hass.data.setdefault(_HANDED_OVER, {})[unique_id] = read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MeterData:
     """What may be published of one meter."""
 
@@ -76,6 +84,19 @@ class MeterData:
     def received(self) -> datetime:
         """When the newest telegram came in (UTC)."""
         return self.moment.time
+
+    @cached_property
+    def firmware(self) -> str | None:
+        """The version of the meter's firmware, from whichever part of 0.2.0 is text."""
+        for key, register in self.registers.items():
+            value = register.value
+            if (
+                isinstance(key, Obis)
+                and (key.c, key.d, key.e) == _FIRMWARE
+                and (isinstance(value, str) and len(value) <= _FIRMWARE_MAX)
+            ):
+                return value
+        return None
 
 
 class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
@@ -108,6 +129,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         self.client = client
         self.totals = self._make_totals()
+        self._codes = KnownCodes(hass, entry)
         #: The newest readings of this meter, for diagnostics.
         self.readings: deque[Reading] = deque(maxlen=_READINGS_KEPT)
         #: The situation that keeps the meter from being read, if one does.
@@ -132,6 +154,9 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._is_due = False
         self._storing: asyncio.Task[None] | None = None
         self._other_meter: str | None = None
+        #: The listeners that do not know of the newest data yet, and what tells them.
+        self._outdated: deque[int] = deque()
+        self._updating: asyncio.Task[None] | None = None
 
     def _make_totals(self) -> Totals:
         """Return what judges and remembers the totals."""
@@ -229,7 +254,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
                 self._async_meet(reading.meter.unique_id)
             return False
         now = self._accepted_at = monotonic()
-        registers = reading.current()
+        registers = self._codes.async_select(reading.current())
         if not self._writes_units:
             registers = {key: completed(key, item) for key, item in registers.items()}
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
@@ -325,6 +350,30 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             return
         self._published_at = monotonic()
         self.async_set_updated_data(data)
+
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        """Update the entities, a few at a time."""
+        self._outdated = deque(self._listeners)
+        if self._updating is None or self._updating.done():
+            self._updating = self.config_entry.async_create_task(
+                self.hass, self._async_update_outdated(), f"{DOMAIN} updating"
+            )
+
+    async def _async_update_outdated(self) -> None:
+        while True:
+            for _ in range(min(_ENTITIES_AT_ONCE, len(self._outdated))):
+                listener = self._listeners.get(self._outdated.popleft())
+                if listener is None:
+                    continue
+                try:
+                    listener[0]()
+                except Exception:
+                    _LOGGER.exception("Unexpected error while updating the %s", self.name)
+            if not self._outdated:
+                return
+            await asyncio.sleep(0)
 
     @callback
     def _async_cancel_publishing(self) -> None:

@@ -7,8 +7,7 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
-from .coordinator import MeterData, OneMeterCoordinator
-from .meter import Obis
+from .coordinator import OneMeterCoordinator
 from .meter.flag import manufacturer_name
 
 
@@ -32,7 +31,7 @@ class OneMeterEntity(CoordinatorEntity[OneMeterCoordinator]):
             manufacturer=meter.manufacturer and manufacturer_name(meter.manufacturer),
             model=meter.ident,
             serial_number=meter.name,
-            sw_version=_firmware(coordinator.data),
+            sw_version=coordinator.data.firmware,
         )
 
     @override
@@ -53,15 +52,3 @@ class OneMeterEntity(CoordinatorEntity[OneMeterCoordinator]):
     def _news(self) -> object:
         """Return what is to be written: at least whether the meter can be read."""
         return self.available
-
-
-def _firmware(data: MeterData) -> str | None:
-    """Return the version of the meter's firmware, from whichever part of 0.2.0 is text."""
-    for key, register in data.registers.items():
-        if (
-            isinstance(key, Obis)
-            and (key.c, key.d, key.e) == (0, 2, 0)
-            and isinstance(register.value, str)
-        ):
-            return register.value
-    return None

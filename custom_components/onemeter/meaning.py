@@ -229,7 +229,7 @@ def _has_twin(key: Key, registers: Mapping[Key, Register]) -> bool:
     if _is_past(key) and key._replace(f=_CURRENT_PERIOD) in registers:
         return True
     return (key.c, key.d, key.e) not in MBUS and any(
-        key._replace(b=channel) in registers for channel in range(key.b)
+        (key.a, channel, *key[2:]) in registers for channel in range(key.b)
     )
 
 

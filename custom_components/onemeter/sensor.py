@@ -1,10 +1,12 @@
 """Sensors: one for each register that a meter sends, and what can be derived from several."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import batched
 from typing import NamedTuple, override
 
 from homeassistant.components.sensor import SensorEntity, SensorEntityDescription, SensorStateClass
@@ -53,6 +55,8 @@ type ValueFn = Callable[[MeterData, Reckoning], State]
 type Attributes = Mapping[str, str | bool]
 
 _SIGNED_POWER = "power"
+#: Sensors that are added in one go, unless others have their turn: a meter may have hundreds.
+_ADDED_AT_ONCE = 4
 #: How often a sensor that changes with time looks whether the meter has been read.
 _LOOK_INTERVAL = timedelta(seconds=15)
 
@@ -92,23 +96,26 @@ async def async_setup_entry(
     derived = (*DERIVED, _derived_power(DerivedPower(max_power, reckoning.multiplier)))
     known: set[Key] = set()
 
-    @callback
-    def add_new_sensors() -> None:
-        data = coordinator.data
-        descriptions = [_describe(key, data) for key in data.registers if key not in known]
-        known.update(data.registers)
-        for description in derived:
-            if description.key in known or description.value_fn(data, reckoning) is None:
-                continue
-            known.add(description.key)
-            descriptions.append(description)
-        if descriptions:
+    async def add_new_sensors(data: MeterData) -> None:
+        """Add what was not there before, a few sensors at a time."""
+        new = [key for key in data.registers if key not in known]
+        known.update(new)
+        for some in batched(new, _ADDED_AT_ONCE, strict=False):
             async_add_entities(
-                OneMeterSensor(coordinator, description, reckoning) for description in descriptions
+                [OneMeterSensor(coordinator, _describe(key, data), reckoning) for key in some]
             )
+            await asyncio.sleep(0)
+        for description in derived:
+            if description.key not in known and description.value_fn(data, reckoning) is not None:
+                known.add(description.key)
+                async_add_entities([OneMeterSensor(coordinator, description, reckoning)])
 
-    entry.async_on_unload(coordinator.async_add_listener(add_new_sensors))
-    add_new_sensors()
+    @callback
+    def look_for_new_sensors() -> None:
+        entry.async_create_task(hass, add_new_sensors(coordinator.data), f"{DOMAIN} new sensors")
+
+    entry.async_on_unload(coordinator.async_add_listener(look_for_new_sensors))
+    await add_new_sensors(coordinator.data)
 
 
 class _Shown(NamedTuple):
