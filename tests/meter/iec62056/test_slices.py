@@ -1,6 +1,7 @@
 """Long readouts: decoded in slices, and with an end to each of their elements."""
 
 from collections.abc import Iterable
+import dataclasses
 from decimal import Decimal
 from unittest.mock import patch
 
@@ -70,7 +71,7 @@ def test_what_only_the_whole_readout_tells_is_done_in_slices() -> None:
         block(f"1.8.{number % 64}*{number // 64}(000123.4)\r\n" for number in range(VALUES_MAX)),
         block(["6.8(1.5*MWh)\r\n", *lines(VALUES_MAX - 1)]),
     ):
-        with patch.object(readout, "replace", wraps=readout.replace) as replace:
+        with patch.object(readout, "replace", wraps=dataclasses.replace) as replace:
             done = most = 0
             for _ in Iec62056Decoder().feed_in_slices(data):
                 most = max(most, replace.call_count - done)

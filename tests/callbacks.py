@@ -1,0 +1,258 @@
+"""For how long large meters hold up Home Assistant's event loop: run by scripts/benchmark callbacks.
+
+Of each callback in which our code does anything the CPU time is taken, without what Home Assistant
+itself does in it to write states and to add entities.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import wraps
+import gc
+import logging
+import os
+from pathlib import Path
+import sys
+from tempfile import TemporaryDirectory
+import time
+from typing import Any, Final
+from unittest.mock import patch
+
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_test_home_assistant,
+)
+
+from custom_components.onemeter import sensor
+from custom_components.onemeter.const import CONF_MODE, DOMAIN, MODE_POLLED
+from custom_components.onemeter.coordinator import OneMeterCoordinator
+from custom_components.onemeter.meter import Identity, Obis, Protocol, Reading, Register
+from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from simulator.iec62056.encoder import Checksum, data_block, data_set
+
+from .polled import ScriptedPolledClient
+from .pushed import ScriptedClient
+
+TARGET_MS: Final = 2
+CAPTURE: Final = "iec62056/amateusz_kohler.bin"
+_IS_QUICK: Final = "--quick" in sys.argv
+_READINGS: Final = 2 if _IS_QUICK else 10
+_METER: Final = Identity("12345678", "TST", "LARGE", None)
+_PORT: Final = "socket://meter.local:1"
+
+
+@dataclass
+class Callbacks:
+    """CPU times of callbacks in which our code did anything (ns)."""
+
+    longest: int = 0
+    #: With what Home Assistant did in it.
+    longest_with_home_assistant: int = 0
+    _is_ours: bool = False
+    _foreign: int = 0
+    _depth: int = 0
+    _patches: list[Any] = field(default_factory=list)
+
+    def run(self, handle: asyncio.Handle, run: Callable[[asyncio.Handle], None]) -> None:
+        """Run a callback, and take its time if it is one of ours."""
+        self._is_ours, self._foreign = False, 0
+        begin = time.thread_time_ns()
+        run(handle)
+        took = time.thread_time_ns() - begin
+        if self._is_ours:
+            self.longest = max(self.longest, took - self._foreign)
+            self.longest_with_home_assistant = max(self.longest_with_home_assistant, took)
+
+    def ours[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
+        """Let a callback in which this is called count."""
+
+        @wraps(function)
+        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+            self._is_ours = True
+            return function(*args, **kwargs)
+
+        return counted
+
+    def foreign[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
+        """Do not count the time in a function of Home Assistant that ours calls."""
+
+        @wraps(function)
+        def not_counted(*args: P.args, **kwargs: P.kwargs) -> R:
+            self._is_ours = True
+            self._depth += 1
+            begin = time.thread_time_ns()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self._foreign += time.thread_time_ns() - begin
+
+        return not_counted
+
+
+@contextmanager
+def timed() -> Generator[Callbacks]:
+    """Take the times of all callbacks."""
+    found = Callbacks()
+    run = asyncio.Handle._run
+    set_up = sensor.async_setup_entry
+
+    async def set_up_sensors(
+        hass: HomeAssistant, entry: Any, add: AddConfigEntryEntitiesCallback
+    ) -> None:
+        await set_up(hass, entry, found.foreign(add))
+
+    gc.collect()
+    gc.disable()
+    try:
+        with (
+            patch.object(asyncio.Handle, "_run", lambda handle: found.run(handle, run)),
+            patch.object(
+                Entity, "async_write_ha_state", found.foreign(Entity.async_write_ha_state)
+            ),
+            patch.object(
+                OneMeterCoordinator, "_async_take", found.ours(OneMeterCoordinator._async_take)
+            ),
+            patch.object(
+                OneMeterCoordinator,
+                "async_update_listeners",
+                found.ours(OneMeterCoordinator.async_update_listeners),
+            ),
+            patch.object(sensor.OneMeterSensor, "_news", found.ours(sensor.OneMeterSensor._news)),
+            patch.object(sensor, "async_setup_entry", set_up_sensors),
+        ):
+            yield found
+    finally:
+        gc.enable()
+
+
+@asynccontextmanager
+async def home_assistant() -> AsyncGenerator[HomeAssistant]:
+    """Start a Home Assistant that knows this integration."""
+    with TemporaryDirectory() as folder:
+        async with async_test_home_assistant(config_dir=folder) as hass:
+            hass.data.pop(DATA_CUSTOM_COMPONENTS, None)
+            hass.config.components.add("usb")
+            yield hass
+            await hass.async_stop(force=True)
+
+
+async def settle(hass: HomeAssistant) -> None:
+    """Let everything happen that is due."""
+    for _ in range(3):
+        await hass.async_block_till_done()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await hass.async_add_executor_job(int)
+
+
+def entry_of(protocol: Protocol, **data: Any) -> MockConfigEntry:
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title="Meter",
+        unique_id=_METER.unique_id,
+        data={CONF_PORT: _PORT, CONF_PROTOCOL: protocol.value, **data},
+        options={"publish_interval": 0},
+    )
+
+
+def large_readout() -> Reading:
+    """Return the largest readout recorded, or else one as large."""
+    folder = os.environ.get("ONEMETER_CAPTURES")
+    if folder is None:
+        lines = [
+            data_set(f"{quantity}.8.{tariff}*{month}", [f"{month * 321:06}.{tariff}*kWh"])
+            for quantity in range(1, 11)
+            for tariff in range(5)
+            for month in range(1, 13)
+        ]
+        data = b"/TST5LARGE\r\n" + data_block("\r\n".join([*lines, ""]), Checksum.XOR)
+    else:
+        data = Path(folder, CAPTURE).read_bytes()
+    decoder = Iec62056Decoder()
+    (reading,) = [*decoder.feed(data), *decoder.finish()]
+    return Reading(_METER, reading.time, reading.registers, reading.raw)
+
+
+async def measure_large_readout() -> dict[str, Callbacks]:
+    """Set a meter with hundreds of registers up, and read it again and again."""
+    reading = large_readout()
+    client = ScriptedPolledClient(_PORT)
+    found = {}
+    async with home_assistant() as hass:
+        entry = entry_of(Protocol.IEC62056, **{CONF_MODE: MODE_POLLED})
+        entry.add_to_hass(hass)
+        client.said.put_nowait(reading)
+        with (
+            patch(
+                "custom_components.onemeter.connection.create_polled_client", return_value=client
+            ),
+            timed() as found[f"{len(reading.registers)} registers: set-up"],
+        ):
+            await hass.config_entries.async_setup(entry.entry_id)
+            await settle(hass)
+        with timed() as found[f"{len(reading.registers)} registers: {_READINGS} readouts"]:
+            for _ in range(_READINGS):
+                client.said.put_nowait(reading)
+                await entry.runtime_data.async_request_refresh()
+                await settle(hass)
+    return found
+
+
+async def measure_new_codes() -> dict[str, Callbacks]:
+    """Let each telegram of a pushing meter have 380 codes that none had before."""
+    client = ScriptedClient(_PORT)
+    found = {}
+    async with home_assistant() as hass:
+        entry = entry_of(Protocol.SML)
+        entry.add_to_hass(hass)
+        with (
+            patch(
+                "custom_components.onemeter.connection.create_pushed_client", return_value=client
+            ),
+            timed() as found["380 new codes in each telegram"],
+        ):
+            for number in range(_READINGS):
+                codes = range(380 * number, 380 * (number + 1))
+                client.said.put_nowait(
+                    Reading(
+                        _METER,
+                        None,
+                        tuple(
+                            Register(
+                                Obis(1, 9, code >> 8 & 0xFF, 8, code & 0xFF), Decimal(code), "Wh"
+                            )
+                            for code in codes
+                        ),
+                        b"",
+                    )
+                )
+                if not number:
+                    await hass.config_entries.async_setup(entry.entry_id)
+                await settle(hass)
+    return found
+
+
+def main() -> int:
+    """Print the longest callbacks; return 1 if one was too long, except in a quick run."""
+    logging.disable()
+    found = asyncio.run(measure_large_readout()) | asyncio.run(measure_new_codes())
+    write = sys.stdout.write
+    write("\nHome Assistant’s event loop: our CPU time, and with Home Assistant’s own\n")
+    for title, callbacks in found.items():
+        ours, both = callbacks.longest / 1e6, callbacks.longest_with_home_assistant / 1e6
+        write(f"  {title:50} {ours:6.3f} ms   {both:6.3f} ms\n")
+    missed = [title for title, callbacks in found.items() if callbacks.longest > TARGET_MS * 1e6]
+    return bool(missed and not _IS_QUICK)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
