@@ -30,6 +30,8 @@ class Counters:
     #: Telegrams that did not decrypt, or whose tag was wrong.
     wrong_encryption_key: int = 0
     wrong_authentication_key: int = 0
+    #: Telegrams of a meter that authenticates its own, without a right tag and a rising counter.
+    not_authenticated: int = 0
 
 
 class PushedClient(ABC):

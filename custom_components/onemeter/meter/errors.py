@@ -129,6 +129,12 @@ class WrongAuthenticationKeyError(MeterError):
     situation = "wrong_authentication_key"
 
 
+class NotAuthenticatedError(MeterError):
+    """Telegrams come, but not with a right tag and a rising counter, as the meter's used to."""
+
+    situation = "not_authenticated"
+
+
 class InvocationCounterError(MeterError):
     """The meter does not accept the client's invocation counter, nor what it proposed itself."""
 

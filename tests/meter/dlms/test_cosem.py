@@ -11,7 +11,7 @@ from custom_components.onemeter.meter.dlms.axdr import BitString, Data, Enumerat
 from custom_components.onemeter.meter.dlms.cosem import (
     CosemObject,
     ScalerUnit,
-    parse_object_list,
+    accessible_objects,
     parse_scaler_unit,
     plain_value,
     register_value,
@@ -60,13 +60,13 @@ def test_plain_values() -> None:
 def test_object_list() -> None:
     rights: Data = ([(1, Enumerated(1), None), (2, Enumerated(1), None)], [])
     hidden: Data = ([(1, Enumerated(1), None), (2, Enumerated(0), None)], [])
-    found = parse_object_list([(3, 0, TOTAL, rights), (1, 0, TOTAL, hidden), (8, 0, TOTAL)])
+    found = [*accessible_objects([(3, 0, TOTAL, rights), (1, 0, TOTAL, hidden), (8, 0, TOTAL)])]
     obis = Obis.parse("1-0:1.8.0")
-    assert found == (CosemObject(3, 0, obis), CosemObject(8, 0, obis))
-    broken: list[Data] = [None, [1], [(3, 0, b"short", rights)]]
+    assert found == [CosemObject(3, 0, obis), None, CosemObject(8, 0, obis)]
+    broken: list[list[Data]] = [[None], [1], [(3, 0, b"short", rights)], [(3, 0, TOTAL)] * 4001]
     for data in broken:
         with pytest.raises(TelegramError):
-            parse_object_list(data)
+            list(accessible_objects(data))
 
 
 def test_what_is_read_of_many_objects() -> None:

@@ -61,6 +61,9 @@ _PUSHED: Final = frozenset(
 )
 #: Control fields of frames that set up and take down connections, whose information is no message.
 _UNNUMBERED: Final = frozenset({SNRM, UA, DISC, DM, FRMR})
+#: Bytes that are scanned for beginnings of frames in one go, and beginnings that are looked at.
+_SCANNED: Final = 4096
+_TRIES: Final = 64
 #: Ports of wrappers: client and logical device.
 _PORT_MAX: Final = 0xFF
 
@@ -95,14 +98,17 @@ class Assembler:
         self._blocks = bytearray()
         self._next_block = 1
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take the next bytes; yield the messages that end in them."""
+    def feed(self, data: bytes) -> Iterator[bytes | None]:
+        """Take the next bytes; yield the messages that end in them.
+
+        None is the end of a slice: much that has begun like a frame was none.
+        """
         if self._head is not None:
             self._head += data[: LIMIT + 1 - len(self._head)]
         self._buffer += data
         yield from self._advance(is_end=False)
 
-    def finish(self) -> Iterator[bytes]:
+    def finish(self) -> Iterator[bytes | None]:
         """End the stream: yield what is a message without any frame. Another stream may follow."""
         yield from self._advance(is_end=True)
         self.damaged += bool(self._segments) + bool(self._frames) + bool(self._blocks)
@@ -126,32 +132,45 @@ class Assembler:
         else:
             self.damaged += 1
 
-    def _advance(self, *, is_end: bool) -> Iterator[bytes]:
+    def _advance(self, *, is_end: bool) -> Iterator[bytes | None]:
         buffer = self._buffer
-        position = 0
-        while match := (_BEGIN if self._is_framed else _BEGIN_OR_BARE).search(buffer, position):
-            start = match.start()
-            try:
-                found = self._frame(start)
-            except TelegramError as err:
-                self._is_framed = self._is_framed or isinstance(err, CutFrameError)
-                self.damaged += self._is_begun(start)
-                position = start + 1
-                continue
-            if found is None:
-                if not is_end:
-                    position = start
+        position = tries = 0
+        try:
+            while position < len(buffer):
+                begin = _BEGIN if self._is_framed else _BEGIN_OR_BARE
+                match = begin.search(buffer, position, position + _SCANNED)
+                end = min(position + _SCANNED, len(buffer))
+                position = match.start() if match else end
+                if match is None or not begin.match(buffer, position):
+                    # It may also have been cut off by the end of the slice only.
+                    position += match is not None
+                    if end < len(buffer):
+                        yield None
+                    continue
+                start = position
+                tries += 1
+                if tries % _TRIES == 0:
+                    yield None
+                try:
+                    found = self._frame(start)
+                except TelegramError as err:
+                    self._is_framed = self._is_framed or isinstance(err, CutFrameError)
+                    self.damaged += self._is_begun(start)
+                    position = start + 1
+                    continue
+                if found is not None:
+                    messages, position = found
+                    self._head = None
+                    yield from messages
+                elif is_end:
+                    # What looks like a frame may only be the beginning of one.
+                    self.damaged += self._is_begun(start)
+                    position = start + 1
+                else:
                     break
-                # What looks like a frame may only be the beginning of one.
-                self.damaged += self._is_begun(start)
-                position = start + 1
-                continue
-            messages, position = found
-            self._head = None
-            yield from messages
-        else:
-            position = len(buffer)
-        del buffer[:position]
+        finally:
+            # Also where nobody wants the rest of the messages any more.
+            del buffer[:position]
 
     def _is_begun(self, start: int) -> bool:
         """Tell whether what is no frame was more than a byte that frames begin with."""

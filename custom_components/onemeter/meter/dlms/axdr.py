@@ -6,7 +6,7 @@ floating-point numbers Decimal, octet strings, dates and times bytes, texts str,
 BitString.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 import struct
@@ -16,6 +16,10 @@ from ..errors import TelegramError
 
 #: Structures in structures; real meters have four.
 _DEPTH_MAX: Final = 16
+#: Values in a value, all in all. Longer lists are decoded element by element: decode_elements().
+VALUES_MAX: Final = 2048
+#: Values that take as long as a single-precision number, besides itself.
+_SINGLE_COUNTS: Final = 7
 
 
 class Enumerated(int):
@@ -75,31 +79,88 @@ _DELTAS: Final = {
 _TIMES: Final = {DATE_TIME: 12, 0x1A: 5, 0x1B: 4}
 
 
-def decode(data: bytes, position: int = 0) -> tuple[Data, int]:
+def decode(data: bytes, position: int = 0, most: int = VALUES_MAX) -> tuple[Data, int]:
     """Read the value that begins at a position; return it, and where it ends.
 
-    Raises TelegramError for an unknown type, data that end too early, or too deep.
+    Raises TelegramError for an unknown type, data that end too early or are nested too deep, and
+    for more values in it than ``most``.
     """
-    values, position = decode_sequence(data, position, 1)
+    try:
+        values, position = _elements(data, position, 1, _Room(most))
+    except IndexError, struct.error:
+        raise _cut_off() from None
     return values[0], position
 
 
-def decode_sequence(data: bytes, position: int, count: int) -> tuple[list[Data], int]:
-    """Read so many values one after the other; return them, and where they end.
+def decode_elements(data: bytes, position: int = 0) -> Iterator[Data]:
+    """Yield the elements of an array or a compact array one by one, however many there are.
 
-    Raises TelegramError as decode() does.
+    What follows them is not looked at. Raises TelegramError as decode() does, for each element.
     """
     try:
-        return _elements(data, position, count, 0)
+        match data[position]:
+            case 0x01:
+                count, position = decode_length(data, position + 1)
+                for _ in range(count):
+                    (value,), position = _elements(data, position, 1, _Room(VALUES_MAX))
+                    yield value
+            case 0x13:
+                room = _Room(VALUES_MAX)
+                reader, position = _described(data, position + 1, room)
+                size, position = decode_length(data, position)
+                end = position + size
+                while position < end:
+                    room.left = VALUES_MAX
+                    value, position = _next(reader, data, position, end, room)
+                    yield value
+            case _:
+                raise TelegramError("no array")
     except IndexError, struct.error:
-        raise TelegramError("data end in the middle of a value") from None
+        raise _cut_off() from None
 
 
-def _elements(data: bytes, position: int, count: int, depth: int) -> tuple[list[Data], int]:
-    if depth > _DEPTH_MAX:
-        raise TelegramError("data are nested too deep")
+def _cut_off() -> TelegramError:
+    return TelegramError("data end in the middle of a value")
+
+
+class _Room:
+    """How much may still be in a value: a few bytes of a compact array may mean millions."""
+
+    __slots__ = ("depth", "left")
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.depth = _DEPTH_MAX
+
+    def take(self, count: int) -> None:
+        """Make room for so many values. Raises TelegramError."""
+        self.left -= count
+        if self.left < 0:
+            raise self.error()
+
+    def descend(self) -> None:
+        """Go into an array or a structure. Raises TelegramError."""
+        self.depth -= 1
+        if self.depth < 0:
+            raise self.error()
+
+    def ascend(self) -> None:
+        """Come out of it again."""
+        self.depth += 1
+
+    def error(self) -> TelegramError:
+        """Return why there is no room left."""
+        return TelegramError("nested too deep" if self.depth < 0 else "too many values in one")
+
+
+def _elements(data: bytes, position: int, count: int, room: _Room) -> tuple[list[Data], int]:
     if count > len(data) - position:
         raise IndexError
+    # What take() and descend() do, where time counts.
+    room.left -= count
+    room.depth -= 1
+    if room.left < 0 or room.depth < 0:
+        raise room.error()
     values: list[Data] = []
     append = values.append
     for _ in range(count):
@@ -123,15 +184,16 @@ def _elements(data: bytes, position: int, count: int, depth: int) -> tuple[list[
             append(_scaler_unit(data[position + 2], data[position + 4]))
             position += 5
         elif tag == STRUCTURE and data[position] < 0x80:
-            elements, position = _elements(data, position + 1, data[position], depth + 1)
+            elements, position = _elements(data, position + 1, data[position], room)
             append(tuple(elements))
         elif (reader := _READERS.get(tag)) is not None:
-            value, position = reader(data, position, depth)
+            value, position = reader(data, position, room)
             append(value)
         else:
             raise TelegramError(f"unknown type 0x{tag:02X} of data at byte {position - 1}")
     if position > len(data):
         raise IndexError
+    room.depth += 1
     return values, position
 
 
@@ -159,40 +221,40 @@ def decode_length(data: bytes, position: int) -> tuple[int, int]:
     return int.from_bytes(data[position:end]), end
 
 
-#: Reads the content of a value; gets the data, where it begins, and how deep it is nested.
-type _Reader = Callable[[bytes, int, int], tuple[Data, int]]
+#: Reads the content of a value; gets the data, where it begins, and what may still be in it.
+type _Reader = Callable[[bytes, int, _Room], tuple[Data, int]]
 
 
-def _array(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+def _array(data: bytes, position: int, room: _Room) -> tuple[Data, int]:
     count, position = decode_length(data, position)
-    return _elements(data, position, count, depth + 1)
+    return _elements(data, position, count, room)
 
 
-def _structure(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+def _structure(data: bytes, position: int, room: _Room) -> tuple[Data, int]:
     count, position = decode_length(data, position)
-    elements, position = _elements(data, position, count, depth + 1)
+    elements, position = _elements(data, position, count, room)
     return tuple(elements), position
 
 
-def _null(_data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+def _null(_data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
     return None, position
 
 
-def _boolean(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+def _boolean(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
     return data[position] != 0, position + 1
 
 
-def _enumerated(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+def _enumerated(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
     return Enumerated(data[position]), position + 1
 
 
-def _bcd(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+def _bcd(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
     tens, ones = divmod(data[position], 16)
     is_number = tens < 10 and ones < 10
     return tens * 10 + ones if is_number else None, position + 1
 
 
-def _octet_string(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+def _octet_string(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
     size = data[position]
     position += 1
     if size > 0x7F:
@@ -201,16 +263,16 @@ def _octet_string(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
     return data[position:end], end
 
 
-def _bit_string(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+def _bit_string(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
     bits, position = decode_length(data, position)
     end = position + (bits + 7) // 8
     if end > len(data):
         raise IndexError
-    text = "".join(f"{byte:08b}" for byte in data[position:end])
+    text = f"{int.from_bytes(data[position:end]):0{8 * (end - position)}b}" if bits else ""
     return BitString(text[:bits]), end
 
 
-def _text(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+def _text(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
     """Read a text; what is no UTF-8 is kept as octets."""
     size, position = decode_length(data, position)
     end = position + size
@@ -222,7 +284,7 @@ def _text(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
 
 
 def _integer_reader(size: int, *, signed: bool, kind: type[int] = int) -> _Reader:
-    def read(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    def read(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
         end = position + size
         return kind.from_bytes(data[position:end], signed=signed), end
 
@@ -230,84 +292,94 @@ def _integer_reader(size: int, *, signed: bool, kind: type[int] = int) -> _Reade
 
 
 def _octets_reader(size: int) -> _Reader:
-    def read(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
+    def read(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
         end = position + size
         return data[position:end], end
 
     return read
 
 
-def _float_reader(layout: struct.Struct, digits_max: int) -> _Reader:
-    """Make a reader of numbers as the shortest decimal that means the same; None for no number."""
+def _single(data: bytes, position: int, room: _Room) -> tuple[Data, int]:
+    """Read a number as the shortest decimal that means the same; None for no number."""
+    room.take(_SINGLE_COUNTS)
+    end = position + _SINGLE.size
+    (number,) = _SINGLE.unpack_from(data, position)
+    if number - number != 0:
+        return None, end
+    content = data[position:end]
+    # Seven digits are never too many, since zeros are left out, but for the tiniest numbers.
+    first = 7 if abs(number) >= _SINGLE_NORMAL else 1
+    texts = (f"{number:.{digits}g}" for digits in range(first, 9))
+    shortest = (text for text in texts if _packed(text) == content)
+    return Decimal(next(shortest, f"{number:.9g}")), end
 
-    def read(data: bytes, position: int, _depth: int) -> tuple[Data, int]:
-        (number,) = layout.unpack_from(data, position)
-        end = position + layout.size
-        if number - number != 0:
-            return None, end
-        content = data[position:end]
-        texts = (f"{number:.{digits}g}" for digits in range(1, digits_max))
-        shortest = (text for text in texts if _packed(layout, text) == content)
-        return Decimal(next(shortest, f"{number:.{digits_max}g}")), end
 
-    return read
-
-
-def _packed(layout: struct.Struct, text: str) -> bytes | None:
+def _packed(text: str) -> bytes | None:
     try:
-        return layout.pack(float(text))
+        return _SINGLE.pack(float(text))
     except OverflowError:
         # Rounded up beyond the largest number.
         return None
 
 
-def _compact_array(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+def _double(data: bytes, position: int, _room: _Room) -> tuple[Data, int]:
+    """Do the same with twice as many bytes."""
+    (number,) = _DOUBLE.unpack_from(data, position)
+    end = position + _DOUBLE.size
+    return None if number - number != 0 else Decimal(repr(number).removesuffix(".0")), end
+
+
+_SINGLE: Final = struct.Struct(">f")
+_SINGLE_NORMAL: Final = 2.0**-126
+_DOUBLE: Final = struct.Struct(">d")
+
+
+def _compact_array(data: bytes, position: int, room: _Room) -> tuple[Data, int]:
     """Read an array whose elements are all of one type, which is described once."""
-    reader, position = _described(data, position, depth)
+    reader, position = _described(data, position, room)
     size, position = decode_length(data, position)
     end = position + size
-    if end > len(data):
-        raise IndexError
-    values, position = _repeated(reader, data[:end], position, depth, None)
-    return values, position
-
-
-def _repeated(
-    reader: _Reader, data: bytes, position: int, depth: int, count: int | None
-) -> tuple[list[Data], int]:
-    """Read so many values of one type, None: until the end."""
     values: list[Data] = []
-    while len(values) != count if count is not None else position < len(data):
-        before = position
-        value, position = reader(data, position, depth)
-        if position == before:
-            raise TelegramError(f"elements without content at byte {before}")
+    while position < end:
+        value, position = _next(reader, data, position, end, room)
         values.append(value)
-        if position > len(data):
-            raise IndexError
     return values, position
 
 
-def _described(data: bytes, position: int, depth: int) -> tuple[_Reader, int]:
+def _next(reader: _Reader, data: bytes, position: int, end: int, room: _Room) -> tuple[Data, int]:
+    """Read the next of some values of one type."""
+    room.take(1)
+    value, after = reader(data, position, room)
+    if after == position:
+        raise TelegramError(f"elements without content at byte {position}")
+    if after > end or end > len(data):
+        raise IndexError
+    return value, after
+
+
+def _described(data: bytes, position: int, room: _Room) -> tuple[_Reader, int]:
     """Read the description of a type; return what reads its content."""
-    if depth > _DEPTH_MAX:
-        raise TelegramError("data are nested too deep")
     tag = data[position]
     position += 1
     if tag == ARRAY:
         if position + 2 > len(data):
             raise IndexError
         count = int.from_bytes(data[position : position + 2])
-        element, position = _described(data, position + 2, depth + 1)
-        return lambda data, start, depth: _repeated(element, data, start, depth, count), position
+        room.descend()
+        element, position = _described(data, position + 2, room)
+        room.ascend()
+        return _described_array(element, count), position
     if tag == STRUCTURE:
         count, position = decode_length(data, position)
         if count > len(data) - position:
             raise IndexError
+        room.take(count)
+        room.descend()
         readers: list[_Reader] = []
         for _ in range(count):
-            reader, position = _described(data, position, depth + 1)
+            reader, position = _described(data, position, room)
             readers.append(reader)
+        room.ascend()
         return _described_structure(readers), position
     reader_of_tag = _READERS.get(tag)
     if reader_of_tag is None or tag == COMPACT_ARRAY:
@@ -315,11 +387,23 @@ def _described(data: bytes, position: int, depth: int) -> tuple[_Reader, int]:
     return reader_of_tag, position
 
 
+def _described_array(element: _Reader, count: int) -> _Reader:
+    def read(data: bytes, position: int, room: _Room) -> tuple[Data, int]:
+        values: list[Data] = []
+        for _ in range(count):
+            value, position = _next(element, data, position, len(data), room)
+            values.append(value)
+        return values, position
+
+    return read
+
+
 def _described_structure(readers: Sequence[_Reader]) -> _Reader:
-    def read(data: bytes, position: int, depth: int) -> tuple[Data, int]:
+    def read(data: bytes, position: int, room: _Room) -> tuple[Data, int]:
+        room.take(len(readers))
         values: list[Data] = []
         for reader in readers:
-            value, position = reader(data, position, depth)
+            value, position = reader(data, position, room)
             values.append(value)
         return tuple(values), position
 
@@ -345,8 +429,8 @@ _READERS: Final[dict[int, _Reader]] = {
         for tag, (size, signed) in _DELTAS.items()
     },
     **{tag: _octets_reader(size) for tag, size in _TIMES.items()},
-    0x17: _float_reader(struct.Struct(">f"), 9),
-    0x18: _float_reader(struct.Struct(">d"), 17),
+    0x17: _single,
+    0x18: _double,
 }
 
 

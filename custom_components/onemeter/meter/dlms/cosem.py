@@ -1,6 +1,6 @@
 """Objects of COSEM: their classes, their attributes, and what the values mean (IEC 62056-6-2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -44,6 +44,8 @@ SCALER_UNIT: Final = {
     ObjectClass.DEMAND_REGISTER: 4,
 }
 CAPTURE_TIME: Final = {ObjectClass.EXTENDED_REGISTER: 5, ObjectClass.DEMAND_REGISTER: 6}
+#: More objects than any meter has.
+_OBJECTS_MAX: Final = 4000
 #: What an attribute may not be accessed for.
 _NO_ACCESS: Final = 0
 
@@ -76,24 +78,20 @@ def parse_scaler_unit(data: Data) -> ScalerUnit | None:
     return None
 
 
-def parse_object_list(data: Data) -> tuple[CosemObject, ...]:
-    """Read the object list of an association: what this client may read of each object.
+def accessible_objects(elements: Iterable[Data]) -> Iterator[CosemObject | None]:
+    """Yield what the elements of an association's object list are, in their order.
 
-    Objects whose value it may not access are left out. Raises TelegramError.
+    None for objects whose value this client may not access. Raises TelegramError.
     """
-    if not isinstance(data, list):
-        raise TelegramError("an object list that is no array")
-    return tuple(_accessible(data))
-
-
-def _accessible(elements: Sequence[Data]) -> Iterator[CosemObject]:
-    for element in elements:
+    for number, element in enumerate(elements):
         match element:
-            case (int(class_id), int(version), bytes(name), *rights) if len(name) == OBIS_LENGTH:
-                if _may_read(rights):
-                    yield CosemObject(class_id, version, Obis.from_bytes(name))
+            case (int(class_id), int(version), bytes(name), *rights) if (
+                len(name) == OBIS_LENGTH and number < _OBJECTS_MAX
+            ):
+                is_readable = _may_read(rights)
+                yield CosemObject(class_id, version, Obis.from_bytes(name)) if is_readable else None
             case _:
-                raise TelegramError("an object list with something else in it")
+                raise TelegramError("an object list with something else in it, or without end")
 
 
 def _may_read(rights: Sequence[Data]) -> bool:

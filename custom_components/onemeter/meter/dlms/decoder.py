@@ -1,6 +1,6 @@
 """From the bytes that a DLMS meter pushes to readings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -8,11 +8,12 @@ from ..errors import TelegramError
 from ..iec62056 import Iec62056Decoder
 from ..reading import Reading
 from .assembly import Assembler
+from .authenticity import NO_TITLE, Authenticity
 from .bare import split_head
 from .general import parse_general
 from .layout import NotificationReader
 from .notification import is_plausible
-from .security import TITLE_LENGTH, opened
+from .security import HEADER_LENGTH, TITLE_LENGTH, opened
 from .settings import Keys
 from .xdlms import DATA_NOTIFICATION, GENERAL_CIPHERING, GENERAL_DED, GENERAL_GLO
 
@@ -27,8 +28,12 @@ class DlmsDecoder:
     Whatever comes, it never raises.
     """
 
-    def __init__(self, keys: Keys | None = None) -> None:
-        """Begin before the first byte, with the keys of the meter where it has any."""
+    def __init__(self, keys: Keys | None = None, authenticity: Authenticity | None = None) -> None:
+        """Begin before the first byte, with the keys of the meter where it has any.
+
+        Without anything that judges their authenticity telegrams are used whether or not they have
+        a tag, unless that is wrong, and whatever their invocation counter is.
+        """
         #: Telegrams that gave a reading.
         self.good = 0
         #: Telegrams in order that hold no values that are known.
@@ -39,7 +44,10 @@ class DlmsDecoder:
         self.needs_key = 0
         self.wrong_encryption_key = 0
         self.wrong_authentication_key = 0
+        #: Telegrams that may be somebody else's.
+        self.not_authenticated = 0
         self._keys = keys or Keys()
+        self._authenticity = authenticity
         self._assembler = Assembler()
         self._notifications = NotificationReader()
         self._rejected = 0
@@ -52,49 +60,55 @@ class DlmsDecoder:
 
     def feed(self, data: bytes) -> Sequence[Reading]:
         """Take the next bytes of the stream; return the readings of telegrams ending in them."""
-        self.skipped += len(data)
-        return self._decode(self._assembler.feed(data))
+        return [reading for reading in self.feed_in_slices(data) if reading is not None]
 
     def finish(self) -> Sequence[Reading]:
         """End the stream: return what came without any frame. Another may follow."""
+        return [reading for reading in self.finish_in_slices() if reading is not None]
+
+    def feed_in_slices(self, data: bytes) -> Iterator[Reading | None]:
+        """Do what feed() does; None is the end of a slice, after which others have their turn."""
+        self.skipped += len(data)
+        return self._decode(self._assembler.feed(data))
+
+    def finish_in_slices(self) -> Iterator[Reading | None]:
+        """Do what finish() does, in slices."""
         return self._decode(self._assembler.finish())
 
-    def feed_in_slices(self, data: bytes) -> Iterable[Reading | None]:
-        """Do what feed() does."""
-        return self.feed(data)
-
-    def finish_in_slices(self) -> Iterable[Reading | None]:
-        """Do what finish() does."""
-        return self.finish()
-
-    def _decode(self, messages: Iterable[bytes]) -> list[Reading]:
-        readings: list[Reading] = []
+    def _decode(self, messages: Iterable[bytes | None]) -> Iterator[Reading | None]:
         for message in messages:
+            yield None
+            if message is None:
+                continue
             try:
-                reading = self._read(message)
+                reading = yield from self._read(message)
             except TelegramError:
                 self._rejected += 1
                 continue
             if reading is not None:
-                readings.append(reading)
                 self.good += 1
                 self.skipped -= min(len(message), self.skipped)
+                yield reading
+            for _ in self._notifications.learn_in_slices():
+                yield None
         empty = self._assembler.empty
         self.other += empty - self._empty_seen
         self._empty_seen = empty
-        return readings
 
-    def _read(self, message: bytes) -> Reading | None:
+    def _read(self, message: bytes) -> Generator[None, None, Reading | None]:
         """Return the reading of a message, None where there is none; count why.
 
-        Raises TelegramError.
+        Each step is a slice. Raises TelegramError.
         """
         tag = message[0]
         if tag == DATA_NOTIFICATION:
+            if not self._admits(is_authentic=None):
+                return None
             reading = self._notifications.read(message, message)
         elif message.startswith(_P1):
             head, protected = split_head(message)
-            content = self._open(bytes(TITLE_LENGTH), b"", protected, head)
+            content = self._open(NO_TITLE, b"", protected, head)
+            yield
             if content is None:
                 return None
             reading = self._content(content, message, b"")
@@ -103,6 +117,7 @@ class DlmsDecoder:
             if found.end != len(message) or len(found.title) != TITLE_LENGTH:
                 raise TelegramError("a ciphered message, or its system title, of another length")
             content = self._open(found.title, found.header, found.protected)
+            yield
             if content is None:
                 return None
             reading = self._content(content, message, found.title)
@@ -115,7 +130,7 @@ class DlmsDecoder:
     def _open(
         self, title: bytes, header: bytes, protected: bytes, head: bytes = b""
     ) -> bytes | None:
-        """Decipher a message; None where the keys do not fit, or are missing.
+        """Decipher a message; None where the keys do not fit, or are missing, or it is not genuine.
 
         What is no notification is a readout, which may have come with its head in the clear.
         """
@@ -133,15 +148,25 @@ class DlmsDecoder:
         content = found.content
         if head and not content.startswith((_P1, bytes([DATA_NOTIFICATION]))):
             content = head + content
-        if found.is_authentic:
-            return content
-        if not _is_meant(content):
+        if not found.is_authentic and not _is_meant(content):
             self.wrong_encryption_key += 1
+            return None
+        counter = int.from_bytes(protected[1:HEADER_LENGTH])
+        if not self._admits(is_authentic=found.is_authentic, title=title, counter=counter):
             return None
         if found.is_authentic is False:
             self.wrong_authentication_key += 1
             return None
         return content
+
+    def _admits(
+        self, *, is_authentic: bool | None, title: bytes = NO_TITLE, counter: int = 0
+    ) -> bool:
+        judge = self._authenticity
+        if judge is None or judge.admits(is_authentic=is_authentic, title=title, counter=counter):
+            return True
+        self.not_authenticated += 1
+        return False
 
     def _content(self, content: bytes, message: bytes, title: bytes) -> Reading | None:
         if content.startswith(_P1):

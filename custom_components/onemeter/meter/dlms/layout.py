@@ -1,6 +1,6 @@
 """Notifications that come again with other numbers in them, which most do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 import struct
@@ -83,42 +83,56 @@ class NotificationReader:
     def __init__(self) -> None:
         """Begin without anything remembered."""
         self._layouts: dict[tuple[int, bytes], _Layout] = {}
+        #: The last notification whose layout was not known.
+        self._unknown: tuple[bytes, Reading, bytes] | None = None
 
     def read(self, apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
         """Do what decode_notification() does."""
-        key = len(apdu), title
-        layout = self._layouts.get(key)
+        layout = self._layouts.get((len(apdu), title))
         if layout is not None and (again := layout.read_again(apdu, raw)) is not None:
             return again
         reading = decode_notification(apdu, raw, title)
-        if reading is not None and (learned := _learn(apdu, reading, title)) is not None:
+        self._unknown = None if reading is None else (apdu, reading, title)
+        return reading
+
+    def learn_in_slices(self) -> Iterator[None]:
+        """Remember the layout of the last notification if it is new; each step is a slice."""
+        if self._unknown is None:
+            return
+        apdu, reading, title = self._unknown
+        self._unknown = None
+        layout = yield from _learn(apdu, reading, title)
+        if layout is not None:
+            key = len(apdu), title
             self._layouts.pop(key, None)
             if len(self._layouts) >= _LAYOUTS_MAX:
                 del self._layouts[next(iter(self._layouts))]
-            self._layouts[key] = learned
-        return reading
+            self._layouts[key] = layout
 
 
-def _learn(apdu: bytes, reading: Reading, title: bytes) -> _Layout | None:
-    """Find out which number is which register; None where that cannot be told."""
+def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None, _Layout | None]:
+    """Find out which number is which register; None where that cannot be told.
+
+    Each step is a slice.
+    """
     is_tagged = apdu[_DATE] == axdr.OCTET_STRING
     date = _DATE + is_tagged + 1
     body = date + apdu[date - 1]
+    yield
     try:
         leaves = list(_leaves(apdu, body, 0)[0])
+        yield
         linked = _linked(apdu, reading, title, leaves)
     except TelegramError, IndexError:
         return None
     if linked is None:
         return None
+    yield
+    values = {register.value for register in reading.registers}
     times = [
-        leaf
-        for leaf in leaves
-        if leaf[1] == _TIME
-        and not any(
-            register.value == apdu[leaf[0] : leaf[0] + TIME_LENGTH]
-            for register in reading.registers
-        )
+        (start, letter)
+        for start, letter in leaves
+        if letter == _TIME and apdu[start : start + TIME_LENGTH] not in values
     ]
     clock = None
     if body == date and reading.time is not None:

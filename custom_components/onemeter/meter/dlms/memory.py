@@ -8,7 +8,7 @@ from ..obis import Obis
 from ..reading import Identity
 from .cosem import CosemObject, ScalerUnit
 from .settings import Transport
-from .wanted import usual_objects
+from .wanted import needed, usual_objects
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Memory:
             "meter_id": meter.meter_id,
             "manufacturer": meter.manufacturer,
             "device_id": meter.device_id,
-            "objects": [] if is_guess else [_line(entry) for entry in self.objects or ()],
+            "objects": [] if is_guess else [_line(entry) for entry in needed(self.objects or ())],
         }
 
     def recall(self, content: Mapping[str, Any]) -> None:

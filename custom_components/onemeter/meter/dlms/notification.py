@@ -31,6 +31,8 @@ from .xdlms import DATA_NOTIFICATION
 
 #: Tag, invoke id and priority.
 _HEADER_LENGTH: Final = 5
+#: Values in a notification; the longest that meters are known to send have 160.
+_VALUES_MAX: Final = 400
 _SCALERS: Final = range(-128, 128)
 #: Groups C and D of what shows the time.
 _CLOCK: Final = (1, 0)
@@ -137,7 +139,7 @@ def _open(apdu: bytes, title: bytes) -> _Body:
 
 
 def _values(body: _Body) -> Data:
-    value, end = decode(body.data, body.start)
+    value, end = decode(body.data, body.start, _VALUES_MAX)
     if end != len(body.data):
         raise TelegramError("bytes behind a notification")
     return value
@@ -277,13 +279,15 @@ def _untagged(body: _Body) -> _List | None:
     if begin is None:
         return None
     count, position = begin[1][0], begin.end()
+    if count > _UNTAGGED_MAX:
+        return None
     registers: list[Register] = []
     clock = None
     for _ in range(count):
         if data[position : position + 2] != b"\x02\x02":
             return None
         # Raises TelegramError where the code is cut off, since the value behind it is.
-        value, end = decode(data, position + 11)
+        value, end = decode(data, position + 11, _UNTAGGED_VALUES)
         obis, position = _obis(data[position + 4 : position + 10]), end
         if (time := _time(obis, value)) is not None:
             clock = time
@@ -355,6 +359,9 @@ def _push_list(body: _Body, objects: list[_Object], values: Sequence[Data]) -> _
 #: An array of descriptors without tags, and the bytes before which it begins.
 _UNTAGGED: Final = re.compile(rb"\x01(.)(?=\x02\x02\x00)", re.DOTALL)
 _BEFORE_UNTAGGED: Final = 32
+#: How many there may be (real ones have 27), and values in the value of one of them.
+_UNTAGGED_MAX: Final = 100
+_UNTAGGED_VALUES: Final = 8
 _PUSH_SETUP: Final = 40
 #: Kinds of objects that measure.
 _MEASURING: Final = frozenset(
@@ -386,6 +393,10 @@ def _push_table(body: _Body, objects: list[_Object], name: str) -> Scaling:
 # --- Lists without codes --------------------------------------------------------------------------
 
 
+#: Elements of the longest list without codes.
+_POSITIONAL_MAX: Final = max(len(known.codes) for known in POSITIONAL_LISTS)
+
+
 def _tags(body: _Body) -> Iterator[int]:
     """Yield the tags of the elements of a body."""
     data = body.data
@@ -404,7 +415,7 @@ def _letter(tag: int, value: Data) -> str:
 
 
 def _positional(body: _Body, values: Sequence[Data]) -> _List | None:
-    if body.data[body.start] != STRUCTURE:
+    if body.data[body.start] != STRUCTURE or len(values) > _POSITIONAL_MAX:
         return None
     shape = "".join(map(_letter, _tags(body), values, strict=True))
     name = _text(values[0]) or ""

@@ -1,15 +1,16 @@
 """Load profiles: which rows to ask for, and what is in them (IEC 62056-6-2, class 7)."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Final
 
 from ..errors import AccessError, RefusedError, TelegramError
 from ..iec62056.times import standard_offset
 from ..obis import Obis
 from ..reading import Interval, Register
+from ..slices import find_in_turns
 from . import axdr
 from .axdr import Data, Delta
 from .cosem import (
@@ -45,8 +46,9 @@ _PERIOD_MAX: Final = 3600
 _PROFILES: Final = 99
 #: More is asked for than is wanted: in autumn an hour comes twice.
 _MARGIN: Final = timedelta(hours=1)
-#: Bytes from which on decoding would hold up the event loop.
-_LONG: Final = 2048
+#: Columns of a profile, and rows among which one that tells its time is looked for.
+_COLUMNS_MAX: Final = 100
+_LOOKED_AT: Final = 1000
 _BY_RANGE: Final = b"\x01\x01"
 _BY_ENTRY: Final = b"\x01\x02"
 #: Of a clock's status: daylight saving, and that nothing is told.
@@ -54,6 +56,9 @@ _DAYLIGHT_SAVING: Final = 0x80
 _UNTOLD: Final = 0xFF
 _STATUS_CLASS: Final = 63
 _STATUS_GROUP: Final = (96, 10)
+
+
+type Row = tuple[Data, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +159,14 @@ class ProfileReader:
             columns, period, self._memory.scalers, newest_first, self._zone, self._invert
         )
         content = await self._rows(obis, layout, start, end)
-        if len(content) < _LONG:
-            rows = decode_rows(content, layout)
-        else:
-            rows = await asyncio.to_thread(decode_rows, content, layout)
-        return [row for row in rows if start < row.end <= end]
+        steps = (step for row in _rows_in(content, layout) for step in (row, None))
+        rows = await find_in_turns(steps)
+        backwards = _is_newest_first(rows, layout)
+        ended = await find_in_turns(
+            step for row in _intervals(rows, layout, backwards=backwards) for step in (row, None)
+        )
+        intervals = [row for row in ended if start < row.end <= end]
+        return intervals[::-1] if backwards else intervals
 
     async def _find(self) -> tuple[Obis, timedelta]:
         """Return the load profile and its capture period."""
@@ -245,8 +253,8 @@ def by_entry(first: int, last: int) -> bytes:
 
 def parse_columns(data: Data) -> tuple[Column, ...]:
     """Read the capture objects of a profile. Raises TelegramError."""
-    if not isinstance(data, list):
-        raise TelegramError("capture objects that are no array")
+    if not isinstance(data, list) or len(data) > _COLUMNS_MAX:
+        raise TelegramError("capture objects that are no array, or too many")
     columns: list[Column] = []
     for element in data:
         match element:
@@ -259,20 +267,18 @@ def parse_columns(data: Data) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def decode_rows(content: bytes, layout: Layout) -> list[Interval]:
-    """Read the rows of a profile's buffer as it was answered; those without time are left out.
+def _rows_in(content: bytes, layout: Layout) -> Iterator[Row]:
+    """Yield the rows of a profile's buffer as it was answered.
 
     Raises TelegramError for what are no rows of this layout.
     """
-    rows = parse_result(content)
-    if not isinstance(rows, list):
-        raise TelegramError("a profile that is no array")
-    backwards = _is_newest_first(rows, layout)
-    intervals = list(_intervals(rows, layout, backwards=backwards))
-    return intervals[::-1] if backwards else intervals
+    for row in axdr.decode_elements(content, 1):
+        if not isinstance(row, tuple) or len(row) != len(layout.columns):
+            raise TelegramError("a row of a profile with other columns")
+        yield row
 
 
-def _is_newest_first(rows: Sequence[Data], layout: Layout) -> bool:
+def _is_newest_first(rows: Sequence[Row], layout: Layout) -> bool:
     """Tell whether the rows go back in time.
 
     Where they do not tell, since clocks do so for an hour each autumn, the meter's word counts.
@@ -282,9 +288,8 @@ def _is_newest_first(rows: Sequence[Data], layout: Layout) -> bool:
         next(
             (
                 time.replace(tzinfo=None)
-                for row in order
-                if isinstance(row, tuple) and len(row) > place >= 0
-                if (time := time_of(row[place])) is not None
+                for row in islice(order, _LOOKED_AT)
+                if place >= 0 and (time := time_of(row[place])) is not None
             ),
             None,
         )
@@ -300,7 +305,10 @@ def _place_of_clock(layout: Layout) -> int:
     return next((i for i, column in enumerate(layout.columns) if column.is_clock), -1)
 
 
-def _intervals(rows: Sequence[Data], layout: Layout, *, backwards: bool) -> Iterator[Interval]:
+def _intervals(
+    rows: Sequence[Row], layout: Layout, *, backwards: bool
+) -> Iterator[Interval | None]:
+    """Yield the intervals of rows in their order, None for a row without time."""
     columns = layout.columns
     place = _place_of_clock(layout)
     step = -layout.period if backwards else layout.period
@@ -309,8 +317,6 @@ def _intervals(rows: Sequence[Data], layout: Layout, *, backwards: bool) -> Iter
     season: str | None = None
     end_utc: datetime | None = None
     for row in rows:
-        if not isinstance(row, tuple) or len(row) != len(columns):
-            raise TelegramError("a row of a profile with other columns")
         cells = [_continued(cell, last) for cell, last in zip(row, before, strict=True)]
         clock = row[place] if place >= 0 else None
         if clock is None:
@@ -326,6 +332,7 @@ def _intervals(rows: Sequence[Data], layout: Layout, *, backwards: bool) -> Iter
                 end_utc = _utc(shown, season, layout.zone, end_utc, backwards=backwards)
         before = cells
         if stamp is None:
+            yield None
             continue
         status = "".join(
             _hexadecimal(cell)

@@ -1,6 +1,5 @@
 """From a meter's objects to the registers of a reading."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,8 +9,9 @@ from typing import Final
 from ..errors import AccessError, TelegramError
 from ..identity import identity_from_bytes
 from ..reading import Identity, Reading, Register
+from ..slices import find_in_turns
 from .association import CURRENT_ASSOCIATION
-from .axdr import Data
+from .axdr import Data, decode_elements
 from .cosem import (
     CAPTURE_TIME,
     LAST_AVERAGE,
@@ -20,7 +20,7 @@ from .cosem import (
     CosemObject,
     ObjectClass,
     ScalerUnit,
-    parse_object_list,
+    accessible_objects,
     parse_scaler_unit,
     plain_value,
     register_value,
@@ -46,9 +46,6 @@ _YEARS: Final = range(2010, 2100)
 #: Bits of a clock's status: invalid, and that nothing is told.
 _INVALID: Final = 0x01
 _UNTOLD: Final = 0xFF
-
-#: Bytes of an object list from which on decoding would hold up the event loop.
-_LONG: Final = 2048
 
 type Results = Mapping[bytes, Data | AccessResult]
 
@@ -102,9 +99,8 @@ class Reader:
             results.get(_ID), results.get(_NAME), self._session.association.meter_title
         )
         await self.learn_scalers(objects, results)
-        registers = tuple(
-            register for entry in objects for register in self._registers(entry, results)
-        )
+        steps = (step for entry in objects for step in (*self._registers(entry, results), None))
+        registers = tuple(await find_in_turns(steps))
         if not registers:
             refusals = [result for result in results.values() if isinstance(result, AccessResult)]
             raise access_error(refusals[0] if refusals else 4)
@@ -183,9 +179,7 @@ class Reader:
         try:
             operation = self._session.association.get_encoded(_OBJECT_LIST)
             content = await self._session.run(operation)
-            if len(content) < _LONG:
-                return _objects_in(content) or usual_objects()
-            return await asyncio.to_thread(_objects_in, content)
+            return await _objects_in(content) or usual_objects()
         except AccessError, TelegramError:
             return usual_objects()
         except (ExceptionError, ServiceError) as err:
@@ -197,11 +191,12 @@ class Reader:
 _REFUSED: Final = AccessResult(4)
 
 
-def _objects_in(content: bytes) -> tuple[CosemObject, ...]:
-    result = parse_result(content)
-    if isinstance(result, AccessResult):
-        raise access_error(result)
-    return parse_object_list(result)
+async def _objects_in(content: bytes) -> tuple[CosemObject, ...]:
+    if content[:1] != b"\0":
+        result = parse_result(content)
+        raise access_error(result if isinstance(result, AccessResult) else 250)
+    found = accessible_objects(decode_elements(content, 1))
+    return tuple(await find_in_turns(step for entry in found for step in (entry, None)))
 
 
 def _is_value(result: Data | AccessResult) -> bool:

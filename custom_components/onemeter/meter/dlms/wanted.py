@@ -36,6 +36,12 @@ def wanted(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
     return tuple(_wanted(objects))[:_MOST]
 
 
+def needed(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
+    """Return the objects of a reading, and the profiles."""
+    profiles = [entry for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
+    return (*wanted(objects), *profiles[:_MOST])
+
+
 def _wanted(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
     for entry in objects:
         obis = entry.obis

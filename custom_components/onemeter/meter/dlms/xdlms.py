@@ -8,7 +8,7 @@ from typing import Final
 
 from ..errors import TelegramError
 from ..obis import Obis
-from .axdr import Data, decode, decode_length, encode_length
+from .axdr import VALUES_MAX, Data, decode, decode_length, encode_length
 from .results import COUNTER_ERROR, ExceptionError, ServiceError
 
 INITIATE_REQUEST: Final = 0x01
@@ -38,6 +38,8 @@ _CONFORMANCE_TAG: Final = b"\x5f\x1f\x04\x00"
 _INITIATE_RESPONSE: Final = re.compile(
     rb"\x08(?:\x00|\x01.).\x5f\x1f?\x04\x00(.{3})(.{2})", re.DOTALL
 )
+#: Values in one of several attributes that are asked for at once, however much came before it.
+_IN_LIST_MIN: Final = 8
 #: No limit of our own.
 PDU_MAX: Final = 0xFFFF
 #: Confirmed, and high priority; the lowest four bits number the question.
@@ -192,7 +194,9 @@ def parse_results(content: bytes, count: int) -> list[Data | AccessResult]:
         for _ in range(count):
             choice = content[position]
             if choice == 0:
-                value, position = decode(content, position + 1)
+                # Values take a byte at least: all in all they are not many more than may be in one.
+                most = max(VALUES_MAX - position, _IN_LIST_MIN)
+                value, position = decode(content, position + 1, most)
                 results.append(value)
             elif choice == 1:
                 results.append(AccessResult(content[position + 1]))
