@@ -243,7 +243,7 @@ async def test_power_becomes_unknown_between_two_telegrams(meter: PushedMeter) -
 async def test_what_the_flow_has_heard_is_there_at_once(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:
-    read = HandedOver(power("42"), dt_util.utcnow(), {})
+    read = HandedOver(power("42"), dt_util.utcnow(), None, {})
     async_hand_over(hass, str(METER.unique_id), read)
     assert await meter.set_up()
     assert meter.value("power_import") == "42"
@@ -253,7 +253,7 @@ async def test_what_the_flow_has_heard_long_ago_is_not(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:
     long_ago = dt_util.utcnow() - timedelta(minutes=10)
-    async_hand_over(hass, str(METER.unique_id), HandedOver(power("42"), long_ago, {}))
+    async_hand_over(hass, str(METER.unique_id), HandedOver(power("42"), long_ago, None, {}))
     await meter.start(power("43"))
     assert meter.value("power_import") == "43"
 

@@ -30,7 +30,6 @@ from custom_components.onemeter.meter.errors import (
     RefusedError,
 )
 from custom_components.onemeter.meter.iec62056.codes import parse_address
-from custom_components.onemeter.schedule import next_due
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import CoreState, HomeAssistant
@@ -55,10 +54,6 @@ def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PolledMeter:
     return PolledMeter(hass, freezer)
 
 
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text}+00:00")
-
-
 def times(meter: PolledMeter) -> list[str]:
     """Return when readouts began."""
     return [f"{time:%H:%M:%S}" for time in meter.client.read_at]
@@ -71,28 +66,6 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
         for record in caplog.records
         if record.levelno >= logging.WARNING and record.name.startswith("custom_components")
     ]
-
-
-@pytest.mark.parametrize(
-    ("after", "seconds", "due"),
-    [
-        ("2026-11-23 12:00:10", 1, "2026-11-23 12:00:11"),
-        ("2026-11-23 12:00:10", 899, "2026-11-23 12:15:09"),
-        ("2026-11-23 12:00:10", 900, "2026-11-23 12:15:00"),
-        ("2026-11-23 12:14:59.9", 900, "2026-11-23 12:15:00"),
-        ("2026-11-23 12:15:00", 900, "2026-11-23 12:30:00"),
-        ("2026-11-23 12:15:00", 3600, "2026-11-23 13:00:00"),
-        pytest.param("2026-11-23 12:00:00", 86_400, "2026-11-23 23:00:00", id="local midnight"),
-        pytest.param("2026-11-23 12:00:00", 25_200, "2026-11-23 13:00:00", id="two times 7 h"),
-        pytest.param("2026-11-23 22:00:00", 25_200, "2026-11-23 23:00:00", id="the rest of a day"),
-        pytest.param("2026-03-29 00:45:00", 900, "2026-03-29 01:00:00", id="daylight saving"),
-        pytest.param("2026-03-28 23:00:00", 86_400, "2026-03-29 22:00:00", id="day of 23 h"),
-        pytest.param("2026-10-24 23:30:00", 3600, "2026-10-25 00:00:00", id="day of 25 h"),
-    ],
-)
-async def test_when_a_meter_is_due(hass: HomeAssistant, after: str, seconds: int, due: str) -> None:
-    await hass.config.async_set_time_zone("Europe/Berlin")
-    assert next_due(utc(after), timedelta(seconds=seconds)) == utc(due)
 
 
 async def test_first_readout_is_there_once_the_entry_is_set_up(meter: PolledMeter) -> None:
@@ -115,8 +88,8 @@ async def test_is_read_every_minute_and_published_at_once(meter: PolledMeter) ->
     ("options", "expected"),
     [
         ({CONF_POLL_INTERVAL: 20}, ["12:00:10", "12:00:30", "12:00:50"]),
-        ({CONF_POLL_INTERVAL: 900}, ["12:00:10", "12:15:00", "12:30:00"]),
-        ({CONF_POLL_INTERVAL: 1800}, ["12:00:10", "12:30:00", "13:00:00"]),
+        ({CONF_POLL_INTERVAL: 900}, ["12:00:10", "12:14:55", "12:29:55"]),
+        ({CONF_POLL_INTERVAL: 1800}, ["12:00:10", "12:29:55", "12:59:55"]),
     ],
 )
 async def test_interval_is_an_option(
@@ -124,7 +97,7 @@ async def test_interval_is_an_option(
 ) -> None:
     meter.make_entry(options=options)
     await meter.start()
-    await meter.wait(2 * options[CONF_POLL_INTERVAL], step=10)
+    await meter.wait(2 * options[CONF_POLL_INTERVAL], step=5)
     assert times(meter) == expected
 
 
@@ -136,8 +109,8 @@ async def test_battery_meter_is_read_every_quarter_of_an_hour_at_most(
 ) -> None:
     meter.make_entry(options=options, battery=True)
     await meter.start()
-    await meter.wait(1800, step=10)
-    assert times(meter) == ["12:00:10", "12:15:00", "12:30:00"]
+    await meter.wait(1800, step=5)
+    assert times(meter) == ["12:00:10", "12:14:55", "12:29:55"]
 
 
 @pytest.mark.parametrize("interval", [1, 60, 900])
@@ -472,9 +445,9 @@ async def test_battery_meter_at_a_port_that_is_not_there_is_waited_for_as_usual(
     assert meter.client.reads >= 2
 
 
-def hand_over(hass: HomeAssistant, **findings: Any) -> None:
+def hand_over(hass: HomeAssistant, duration: float | None = None, **findings: Any) -> None:
     """Do what a flow does with what it has just read."""
-    read = HandedOver(energy("5000"), dt_util.utcnow(), findings)
+    read = HandedOver(energy("5000"), dt_util.utcnow(), duration, findings)
     async_hand_over(hass, str(METER.unique_id), read)
 
 
@@ -506,6 +479,16 @@ async def test_slow_meter_that_a_flow_has_read_is_not_given_up_too_early(
     assert meter.value() == "5.000"
     await meter.wait(20, step=10)
     assert meter.client.reads == 2
+
+
+async def test_readout_after_that_of_a_flow_ends_at_the_round_time(
+    hass: HomeAssistant, meter: PolledMeter
+) -> None:
+    meter.make_entry(options={CONF_POLL_INTERVAL: 900})
+    hand_over(hass, duration=60)
+    await meter.start()
+    await meter.wait(900, step=5)
+    assert times(meter) == ["12:13:55"]
 
 
 async def test_what_a_flow_has_read_long_ago_is_read_again(

@@ -362,7 +362,8 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
     def _async_hand_over(self, reading: Reading, unique_id: str) -> None:
         """Let the entry begin with what was read for it, where the next may take long."""
         if is_polled(self._data) or self._data[CONF_PROTOCOL] == Protocol.DLMS:
-            read = HandedOver(reading, self._taken, self._probe.findings)
+            probe = self._probe
+            read = HandedOver(reading, self._taken, probe.duration, probe.findings)
             async_hand_over(self.hass, unique_id, read)
 
     async def async_step_confirm(

@@ -53,6 +53,8 @@ class HandedOver(NamedTuple):
 
     reading: Reading
     taken: datetime
+    #: Seconds that a readout takes, where that is known.
+    duration: float | None
     #: What its client has found out about the meter.
     findings: Mapping[str, Any]
 

@@ -26,6 +26,7 @@ class ImpulseProbe:
     #: Nobody asks a light.
     mode: Final = MODE_PUSHED
     findings: Final[Mapping[str, Any]] = {}
+    duration: Final = None
 
     def __init__(self, hass: HomeAssistant, data: Mapping[str, Any]) -> None:
         """Take the data of an entry."""

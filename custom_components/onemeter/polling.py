@@ -131,7 +131,7 @@ class PolledCoordinator(OneMeterCoordinator):
             if (taken := self._async_take_handed_over()) is not None:
                 await self._async_rest_until_due(taken)
             while True:
-                started = dt_util.utcnow()
+                started, expected = dt_util.utcnow(), self._duration
                 error = await self._async_read_out()
                 if error is not None:
                     if not self._first.done():
@@ -143,7 +143,7 @@ class PolledCoordinator(OneMeterCoordinator):
                 if error is None:
                     wait = SHORTEST_WAIT
                     await self._findings.async_keep()
-                    await self._async_rest_until_due(started)
+                    await self._async_rest_until_due(started, expected)
                 else:
                     wait = await self._async_rest_until_retry(error, wait)
         finally:
@@ -155,10 +155,11 @@ class PolledCoordinator(OneMeterCoordinator):
         """Take what a flow has just read; return when, if that will do instead of a readout."""
         if (handed_over := self._async_handed_over()) is None:
             return None
-        reading, taken, findings = handed_over
+        reading, taken, duration, findings = handed_over
         self.client.recall(findings)
+        self.client.duration = duration
         # Watching begins after a readout.
-        if self._live.pause == 0 or next_due(taken, self.interval) < dt_util.utcnow():
+        if self._live.pause == 0 or self._next_due(taken) < dt_util.utcnow():
             return None
         return taken if self._async_take(reading) else None
 
@@ -205,14 +206,22 @@ class PolledCoordinator(OneMeterCoordinator):
             return as_meter_error(err, self.client.url)
         return None if is_own else self._about_other_meter()
 
-    async def _async_rest_until_due(self, started: datetime) -> None:
+    @property
+    def _duration(self) -> float:
+        """Seconds that a readout takes, as far as it is known."""
+        return self.client.duration or 0
+
+    def _next_due(self, after: datetime, expected: float = 0) -> datetime:
+        """Return when to read next, after a readout that began then and was to take so long."""
+        return next_due(after, self.interval, self._duration, expected)
+
+    async def _async_rest_until_due(self, started: datetime, expected: float = 0) -> None:
         """Wait until a meter whose last readout began then is due, or asked for."""
-        due = next_due(started, self.interval)
         while not self._asked:
             now = dt_util.utcnow()
             # A clock that was set back makes nobody wait.
-            due = min(due, next_due(now, self.interval))
-            if (left := (due - now).total_seconds()) <= 0:
+            started = min(started, now)
+            if (left := (self._next_due(started, expected) - now).total_seconds()) <= 0:
                 return
             if pause := self._live.pause:
                 await self._async_rest(min(left, pause), asyncio.sleep(left))
@@ -232,7 +241,7 @@ class PolledCoordinator(OneMeterCoordinator):
             seconds = min(wait, longest_wait(url, error))
         elif self._on_battery:
             now = dt_util.utcnow()
-            seconds = (next_due(now, self.interval) - now).total_seconds()
+            seconds = (self._next_due(now) - now).total_seconds()
         else:
             seconds = min(max(wait, _SHORTEST_RETRY), self.interval.total_seconds())
         if await self._async_rest(None, async_wait_for_change(self.hass, url, seconds)):

@@ -67,6 +67,12 @@ class Probe:
         return client.findings() if isinstance(client, PolledClient) else {}
 
     @property
+    def duration(self) -> float | None:
+        """Seconds that a readout took, if the meter was asked."""
+        client = self._clients[-1]
+        return client.duration if isinstance(client, PolledClient) else None
+
+    @property
     def received(self) -> int:
         """How many bytes have come so far."""
         return sum(client.counters.received for client in self._clients)
