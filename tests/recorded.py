@@ -12,6 +12,7 @@ from homeassistant.components.recorder.statistics import statistics_during_perio
 from homeassistant.components.recorder.tasks import StatisticsTask
 from homeassistant.util import dt as dt_util
 
+from .blinking import BlinkingMeter
 from .pushed import PushedMeter
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -57,3 +58,17 @@ class RecordedMeter(PushedMeter):
 
     def remembered_steps(self) -> int:
         return len(self.coordinator.totals.steps)
+
+
+class RecordedBlinkingMeter(RecordedMeter, BlinkingMeter):
+    """A meter whose light flashes every four seconds, which is 0.9 kW."""
+
+    impulses = 0
+
+    async def run(self, minutes: int) -> None:
+        """Let some time pass, with the recorder making its rows."""
+        for _ in range(minutes * 3):
+            self.impulses += 5
+            await self.show(self.impulses, after=0)
+            await self.wait(20, step=5)
+            await self.make_rows()

@@ -9,22 +9,7 @@ import pytest
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
 
-from .blinking import BlinkingMeter
-from .recorded import NOON, RecordedMeter
-
-
-class Counted(RecordedMeter, BlinkingMeter):
-    """A meter whose light flashes every four seconds, which is 0.9 kW."""
-
-    impulses = 0
-
-    async def run(self, minutes: int) -> None:
-        """Let some time pass, with the recorder making its rows."""
-        for _ in range(minutes * 3):
-            self.impulses += 5
-            await self.show(self.impulses, after=0)
-            await self.wait(20, step=5)
-            await self.make_rows()
+from .recorded import NOON, RecordedBlinkingMeter
 
 
 @pytest.fixture
@@ -32,14 +17,16 @@ async def meter(
     recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
     hass: HomeAssistant,
     freezer: FrozenDateTimeFactory,
-) -> Counted:
+) -> RecordedBlinkingMeter:
     freezer.move_to(NOON + timedelta(minutes=40))
-    return Counted(hass, freezer)
+    return RecordedBlinkingMeter(hass, freezer)
 
 
 @pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize("reading", ["12345.6", "5000.05", "4999.9", "0"])
-async def test_calibration_leaves_no_trace(meter: Counted, reading: str, *, restarts: bool) -> None:
+async def test_calibration_leaves_no_trace(
+    meter: RecordedBlinkingMeter, reading: str, *, restarts: bool
+) -> None:
     meter.make_entry(reading="5000")
     await meter.show(0, after=0)
     await meter.set_up()

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, override
+from typing import override
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -15,11 +15,8 @@ from .coordinator import MeterData, OneMeterConfigEntry
 from .following import PushedCoordinator
 from .impulse_sources import make_impulse_client
 from .impulses import IMPULSES_TODAY, ImpulseTotals, Tally, make_counter
-from .meter import Identity, Key, Obis, Reading
+from .meter import Identity, Key, Reading
 from .meter.blink.client import ImpulseClient
-
-#: What the impulses of a meter are called, imported and exported.
-ENERGIES: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 2, 8, 0))
 
 
 class BlinkCoordinator(PushedCoordinator):
@@ -48,18 +45,17 @@ class BlinkCoordinator(PushedCoordinator):
 
     def counts(self, key: str) -> bool:
         """Tell whether it is the total of the impulses that is known by this key."""
-        return key == str(ENERGIES[self.client.settings.is_export])
+        return key == str(self.totals.energy)
 
     async def async_calibrate(self, reading: Decimal) -> Decimal:
         """Set the total to what the meter's display shows (kWh); return by how much it was off.
 
         Raises HomeAssistantError where the new total cannot be written: it is published once it is.
         """
-        energy = ENERGIES[self.client.settings.is_export]
         while self._storing is not None and not self._storing.done():
             # No state may be written from now on that is from before.
             await asyncio.wait([self._storing])
-        off = self.totals.async_calibrate(energy, reading)
+        off = self.totals.async_calibrate(reading)
         if self._failure is None:
             self._async_take(self.client.reading())
         is_stored = await self.totals.async_store()
@@ -85,7 +81,7 @@ class BlinkCoordinator(PushedCoordinator):
 
     @override
     def _before_storing(self, data: MeterData) -> MeterData:
-        totals: tuple[Key, ...] = (ENERGIES[self.client.settings.is_export], IMPULSES_TODAY)
+        totals: tuple[Key, ...] = (self.totals.energy, IMPULSES_TODAY)
         published = self.data.registers
         stored = {key: published[key] for key in totals if key in published}
         return replace(data, registers={**data.registers, **stored}, withheld=frozenset(stored))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+import logging
 from time import monotonic_ns
 from typing import Any, Final, override
 
@@ -13,6 +14,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import (
     CONF_EDGES,
+    CONF_EXPORT,
     CONF_IMPULSES_PER_KWH,
     CONF_MAX_POWER,
     CONF_READING,
@@ -24,9 +26,15 @@ from .meter import Key, Obis, Register
 from .meter.blink.constant import ImpulseConstant
 from .meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from .meter.blink.settings import Source
-from .totals import Step, Totals
-from .totals.moment import Moment
+from .totals import Moment, Step, Totals
+from .totals.last_rows import LastRow
+from .totals.limits import fits
+from .totals.moment import LONGEST
 
+_LOGGER = logging.getLogger(__name__)
+
+#: What the impulses of a meter are called, imported and exported.
+_ENERGIES: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 2, 8, 0))
 IMPULSES_TODAY: Final = "impulses_today"
 _MINUTE: Final = 60 * 10**9
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -116,17 +124,29 @@ class Tally:
         self._day = memory["day"] and date.fromisoformat(memory["day"])
         self._base, self._counted = memory["base"], self.counter.impulses
 
+    def go_on_from(self, energy: Decimal) -> None:
+        """Take that what was restored is out of date, and the energy (kWh) is this one."""
+        self.counter.go_on_from(energy)
+        # Its impulses may be in the sums already.
+        self._day = None
+
 
 class ImpulseTotals(Totals):
     """The total of impulses, which needs no judge, and is stored before it is published."""
+
+    _counts_states = True
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, tally: Tally) -> None:
         """Take what counts."""
         super().__init__(hass, entry, lambda *_: None)
         self._tally = tally
+        #: What the total is known by.
+        self.energy = _ENERGIES[entry.data.get(CONF_EXPORT, False)]
         #: What counts by itself is another thing where this has changed.
         self._source = [entry.data[CONF_SOURCE], entry.data[CONF_PORT]]
         self._stored: tuple[int, Decimal] | None = None
+        #: When what was restored was written.
+        self._restored: Moment | None = None
 
     @callback
     @override
@@ -136,6 +156,43 @@ class ImpulseTotals(Totals):
             counter = {key: value for key, value in counter.items() if key not in SOURCE_STATE}
         self._tally.restore({**memory["impulses"], "counter": counter})
         super()._restore(memory)
+        self._restored = Moment(datetime.fromisoformat(memory["impulses"]["saved"]))
+
+    @callback
+    @override
+    def _async_compare(self, rows: dict[Key, LastRow]) -> None:
+        """Go on from what the recorder has, where what was restored is older or does not fit."""
+        if (row := rows.get(self.energy)) is None:
+            return
+        known = list(row.amounts("kWh"))
+        if not known or known[0] < 0 or any(self._follows(amount, row) for amount in known):
+            return
+        _LOGGER.warning(
+            "What was remembered of %s is lost or out of date; its total goes on from %s kWh, "
+            "which the recorder has",
+            self._entry.title,
+            f"{known[0].normalize():f}",
+        )
+        self._tally.go_on_from(known[0])
+
+    def _follows(self, amount: Decimal, row: LastRow) -> bool:
+        """Tell whether what was restored is what a row has, or can have followed from it."""
+        if (restored := self._restored) is None:
+            return False
+        if row.end > dt_util.utcnow():
+            # Nobody knows which is newer: the clock is behind now, or was ahead then.
+            restored = Moment(row.start + LONGEST)
+        counter = self._tally.counter
+        impulse = counter.constant.energy
+        # What a sensor shows may be rounded, in another unit.
+        slack = Decimal(impulse.numerator) / impulse.denominator / 2
+        change = counter.energy - amount
+        if abs(change) <= slack:
+            return True
+        most_per_hour = Decimal(self._guard.max_power).scaleb(-3)
+        time = Moment(row.start).until(restored)
+        is_newer = restored.time >= row.end
+        return is_newer and change > 0 and fits(change, most_per_hour, time, slack)
 
     @property
     @override
@@ -166,14 +223,14 @@ class ImpulseTotals(Totals):
         await super().async_close()
 
     @callback
-    def async_calibrate(self, obis: Obis, reading: Decimal) -> Decimal:
+    def async_calibrate(self, reading: Decimal) -> Decimal:
         """Set the energy to what the meter shows (kWh); return by how much it was off.
 
         The step is taken out of the statistics. It is written down together with the new total,
         which is to be stored after this.
         """
         if off := self._tally.counter.calibrate(reading):
-            step = Step(obis, dt_util.utcnow(), off, "kWh")
+            step = Step(self.energy, dt_util.utcnow(), off, "kWh")
             self._correction.async_add([step])
         return off
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 import logging
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance
+from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance, history
 from homeassistant.components.recorder.statistics import (
     UNIT_CLASS_TO_UNIT_CONVERTER,
     get_last_short_term_statistics,
@@ -18,6 +19,7 @@ from homeassistant.components.recorder.statistics import (
 )
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
@@ -41,7 +43,7 @@ class LastRow:
 
     start: datetime
     end: datetime
-    #: The sensor's state at the end.
+    #: The sensor's state at the end, or the last one since then, with its time as the end.
     state: float
     unit: str | None
     unit_class: str | None
@@ -122,12 +124,12 @@ def reconciled(
 
 
 async def async_last_rows(
-    hass: HomeAssistant, entry: ConfigEntry, steps: Sequence[Step]
+    hass: HomeAssistant, entry: ConfigEntry, steps: Sequence[Step], *, with_states: bool = False
 ) -> dict[Key, LastRow]:
     """Return the last rows of an entry's sensors that have a sum, by what their registers are.
 
-    Takes the steps that are not known to be in the rows. Empty where there is no recorder, or none
-    that works.
+    Takes the steps that are not known to be in the rows, and whether states that came after the
+    rows are to be in them. Empty where there is no recorder, or none that works.
     """
     if RECORDER_DOMAIN not in hass.config.components:
         return {}
@@ -140,7 +142,8 @@ async def async_last_rows(
     if not keys:
         return {}
     try:
-        rows = await get_instance(hass).async_add_executor_job(_read, hass, set(keys))
+        read = partial(_read, hass, set(keys), with_states=with_states)
+        rows = await get_instance(hass).async_add_executor_job(read)
     except SQLAlchemyError as err:
         _LOGGER.warning("The statistics of %s cannot be read: %s", entry.title, type(err).__name__)
         return {}
@@ -152,7 +155,7 @@ async def async_last_rows(
     }
 
 
-def _read(hass: HomeAssistant, entity_ids: set[str]) -> dict[str, LastRow]:
+def _read(hass: HomeAssistant, entity_ids: set[str], *, with_states: bool) -> dict[str, LastRow]:
     """Read the last row of each sensor; those of 5 minutes are newer, but kept for days only."""
     found: dict[str, LastRow] = {}
     for entity_id, (_, about) in get_metadata(hass, statistic_ids=entity_ids).items():
@@ -167,5 +170,21 @@ def _read(hass: HomeAssistant, entity_ids: set[str]) -> dict[str, LastRow]:
             start, end = (dt_util.utc_from_timestamp(newest[name]) for name in ("start", "end"))
             unit, unit_class = about["unit_of_measurement"], about["unit_class"]
             state = newest["state"] or 0.0
-            found[entity_id] = LastRow(start, end, state, unit, unit_class)
+            row = LastRow(start, end, state, unit, unit_class)
+            found[entity_id] = _with_last_state(hass, entity_id, row) if with_states else row
     return found
+
+
+def _with_last_state(hass: HomeAssistant, entity_id: str, row: LastRow) -> LastRow:
+    """Read the last state since the end of a row; states are kept for days only, too."""
+    since = history.state_changes_during_period(
+        hass, row.end, entity_id=entity_id, include_start_time_state=False
+    )
+    for state in reversed(since.get(entity_id, [])):
+        try:
+            amount = float(state.state)
+        except ValueError:
+            continue
+        unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+        return replace(row, end=state.last_updated, state=amount, unit=unit)
+    return row

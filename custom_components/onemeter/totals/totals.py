@@ -23,7 +23,7 @@ from ..issues import Issue, async_clear_issue, async_raise_issue
 from ..meaning import ELECTRICITY
 from ..meter import Key, Obis, Register
 from .guard import Proof, TotalsGuard
-from .last_rows import async_last_rows
+from .last_rows import LastRow, async_last_rows
 from .limits import Rule, limit_power, rule_of
 from .moment import Moment
 from .statistics_correction import SumCorrection
@@ -40,6 +40,9 @@ _SAVE_DELAY = 300
 
 class Totals:
     """Judges the totals of each telegram, and sees to what follows from that."""
+
+    #: Whether states after the last row of the statistics count, too.
+    _counts_states = False
 
     def __init__(
         self,
@@ -72,13 +75,21 @@ class Totals:
                 self._restore(memory)
             except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
                 _LOGGER.exception("What was remembered of %s is damaged", self._entry.title)
-        self._guard.rows = await async_last_rows(self._hass, self._entry, self.steps)
+        rows = await async_last_rows(
+            self._hass, self._entry, self.steps, with_states=self._counts_states
+        )
+        self._async_compare(rows)
         self._async_see_to_steps()
 
     @callback
     def _restore(self, memory: Mapping[str, Any]) -> None:
         self._guard.restore(memory["guard"])
         self._correction.async_add(map(Step.from_dict, memory["steps"]))
+
+    @callback
+    def _async_compare(self, rows: dict[Key, LastRow]) -> None:
+        """Hold what was remembered against what the statistics hold."""
+        self._guard.rows = rows
 
     async def async_close(self) -> None:
         """Write down what is to be remembered, and leave the rest of the steps for later."""

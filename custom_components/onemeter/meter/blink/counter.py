@@ -141,6 +141,16 @@ class ImpulseCounter:
         self._offset, self._base = offset, self.impulses
         return off
 
+    def go_on_from(self, energy: Decimal) -> None:
+        """Take that the state that was restored is out of date, and the energy (kWh) is this one.
+
+        A source that counts by itself begins with what it shows next: what it has counted since
+        that state is in the energy. Raises ValueError below zero.
+        """
+        self.calibrate(energy)
+        self._remainder = 0
+        self._source = CountingSource(self.spacing // self.edges or 1)
+
     def stop(self, at: int) -> None:
         """Take that nobody looks for impulses from a time on, until start()."""
         self._stopped = at
