@@ -40,6 +40,8 @@ def iec62056(size: int = _SIZE) -> Streams:
         "(": _IDENT + b"(" * size,
         "(, then STX": _IDENT + b"(" * size + b"\x02" * 1024,
         "(aaa, then STX": _IDENT + b"(" + b"a" * size + b"\x02" * 1024,
+        "a), then STX": _IDENT + b"a)" * (size // 2) + b"\x02" * 1024,
+        "(a, then STX": _IDENT + b"(a" * (size // 2) + b"\x02" * 1024,
         "((( with right check": _block(b"(" * size),
         "!": ends,
         "! after identification": _IDENT + ends,

@@ -1,4 +1,4 @@
-"""For how long large meters hold up Home Assistant's event loop: run by scripts/benchmark callbacks.
+"""How long large meters hold up Home Assistant's event loop: run by scripts/benchmark callbacks.
 
 Of each callback in which our code does anything the CPU time is taken, without what Home Assistant
 itself does in it to write states and to add entities.
@@ -26,11 +26,11 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.onemeter import sensor
-from custom_components.onemeter.const import CONF_MODE, DOMAIN, MODE_POLLED
+from custom_components.onemeter.const import DOMAIN, MODE_POLLED
 from custom_components.onemeter.coordinator import OneMeterCoordinator
 from custom_components.onemeter.meter import Identity, Obis, Protocol, Reading, Register
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.const import CONF_MODE, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -190,7 +190,7 @@ async def measure_large_readout() -> dict[str, Callbacks]:
     async with home_assistant() as hass:
         entry = entry_of(Protocol.IEC62056, **{CONF_MODE: MODE_POLLED})
         entry.add_to_hass(hass)
-        client.said.put_nowait(reading)
+        client.usual = reading
         with (
             patch(
                 "custom_components.onemeter.connection.create_polled_client", return_value=client
@@ -201,7 +201,6 @@ async def measure_large_readout() -> dict[str, Callbacks]:
             await settle(hass)
         with timed() as found[f"{len(reading.registers)} registers: {_READINGS} readouts"]:
             for _ in range(_READINGS):
-                client.said.put_nowait(reading)
                 await entry.runtime_data.async_request_refresh()
                 await settle(hass)
     return found

@@ -50,27 +50,26 @@ def sensors(pushed: PushedMeter) -> list[er.RegistryEntry]:
 
 @contextmanager
 def counting(name: str) -> Generator[Counter[int]]:
-    """Count the calls of an entity's method in each turn of the event loop."""
-    turn = 0
+    """Count the calls of an entity's method in each callback of the event loop."""
+    callback = 0
     calls: Counter[int] = Counter()
     method = getattr(OneMeterEntity, name)
+    run = asyncio.Handle._run
 
-    async def count_turns() -> None:
-        nonlocal turn
-        while True:
-            await asyncio.sleep(0)
-            turn += 1
+    def run_next(handle: asyncio.Handle) -> None:
+        nonlocal callback
+        callback += 1
+        run(handle)
 
     def count(entity: OneMeterEntity, *args: object) -> None:
-        calls[turn] += 1
+        calls[callback] += 1
         method(entity, *args)
 
-    counter = asyncio.get_running_loop().create_task(count_turns())
-    try:
-        with patch.object(OneMeterEntity, name, count):
-            yield calls
-    finally:
-        counter.cancel()
+    with (
+        patch.object(asyncio.Handle, "_run", run_next),
+        patch.object(OneMeterEntity, name, count),
+    ):
+        yield calls
 
 
 async def test_new_codes_in_every_telegram(

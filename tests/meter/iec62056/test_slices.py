@@ -10,9 +10,7 @@ import pytest
 
 from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder, readout
-from custom_components.onemeter.meter.iec62056.block import BlockCheck
 from custom_components.onemeter.meter.iec62056.codes import ADDRESS_MAX, parse_address
-from custom_components.onemeter.meter.iec62056.framing import ReadoutFramer
 from custom_components.onemeter.meter.iec62056.profile import decode_profile
 from custom_components.onemeter.meter.iec62056.readout import parse_data_sets, parse_registers
 from custom_components.onemeter.meter.iec62056.values import VALUE_MAX
@@ -166,17 +164,3 @@ def test_codes_of_a_profile() -> None:
 def test_long_addresses_are_not_remembered() -> None:
     assert parse_address("1.8.0" + " " * 60) is None
     assert parse_address("1.8.0" + " " * 10_000) is None
-
-
-# --- passes ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("begin", [b"(" * 60_000, b"(" + b"a" * 60_000, b"a)" * 30_000])
-def test_data_are_searched_once(begin: bytes) -> None:
-    """Each STX in data that none has begun would search all of them again."""
-    framer = ReadoutFramer(BlockCheck())
-    assert not list(framer.feed(IDENT + begin))
-    for number in range(3):
-        assert not list(framer.feed(b"\x02b"))
-        if number:
-            assert framer._searched == len(framer._text)

@@ -22,6 +22,8 @@ _SLASH: Final = 0x2F
 _MARKS: Final = re.compile(rb"[\x02\x03!/]")
 #: The end of a line, also where it has none before the next identification.
 _LINE_END: Final = re.compile(rb"[\r\n/]")
+#: The value of a data set, or of one whose address has damaged characters.
+_DATA_SET: Final = re.compile(rb"\([^()\r\n]*+\)")
 #: What may stand between the end of the data and the end of its line: a checksum of up to four
 #: digits, or noise.
 _TRAILER_MAX: Final = 16
@@ -98,9 +100,8 @@ class ReadoutFramer:
         #: Where the data begin, and whether STX is before them.
         self._data = 0
         self._framed = False
-        #: Whether a data set ends before a place in the data.
+        #: Whether a data set was found in the data before an STX.
         self._has_data_set = False
-        self._searched = 0
 
     @property
     def is_complete(self) -> bool:
@@ -172,7 +173,7 @@ class ReadoutFramer:
         length = line.end() - place
         cut_off = self._cut_off(place)
         self._identification = Identification.parse(bytes(self._text[: length - 1]))
-        self._scan = self._data = self._identified = self._searched = length
+        self._scan = self._data = self._identified = length
         return cut_off or _DONE
 
     def _begin_block(self, place: int) -> _Outcome:
@@ -231,14 +232,9 @@ class ReadoutFramer:
 
     def _has_data_set_before(self, place: int) -> bool:
         """Tell whether a data set, or its first value, ends before a place."""
-        while not self._has_data_set:
-            closed = self._text.find(b")", self._searched, place)
-            if closed < 0:
-                self._searched = place
-                return False
-            self._has_data_set = self._is_value(closed)
-            self._searched = closed + 1
-        return True
+        if not self._has_data_set:
+            self._has_data_set = _DATA_SET.search(self._text, self._data, place) is not None
+        return self._has_data_set
 
     def _has_data(self, place: int) -> bool:
         """Tell whether there is something like a data set before a place."""

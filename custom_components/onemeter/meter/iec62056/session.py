@@ -176,6 +176,8 @@ class Session:
             blocks.append(frame.data)
             if not frame.is_partial:
                 return "".join(blocks)
+            if not progress.goes_on(b"", self._link.last_received):
+                raise self._damaged()
             message = ACK
         return ""
 
