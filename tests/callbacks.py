@@ -30,6 +30,7 @@ from custom_components.onemeter.const import DOMAIN, MODE_POLLED
 from custom_components.onemeter.coordinator import OneMeterCoordinator
 from custom_components.onemeter.meter import Identity, Obis, Protocol, Reading, Register
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from custom_components.onemeter.totals import Totals
 from homeassistant.const import CONF_MODE, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
@@ -44,6 +45,8 @@ TARGET_MS: Final = 2
 CAPTURE: Final = "iec62056/amateusz_kohler.bin"
 _IS_QUICK: Final = "--quick" in sys.argv
 _READINGS: Final = 2 if _IS_QUICK else 10
+#: A busy machine makes some callbacks longer than they are.
+_ROUNDS: Final = 1 if _IS_QUICK else 3
 _METER: Final = Identity("12345678", "TST", "LARGE", None)
 _PORT: Final = "socket://meter.local:1"
 
@@ -126,6 +129,7 @@ def timed() -> Generator[Callbacks]:
                 "async_update_listeners",
                 found.ours(OneMeterCoordinator.async_update_listeners),
             ),
+            patch.object(Totals, "_memory", found.ours(Totals._memory)),
             patch.object(sensor.OneMeterSensor, "_news", found.ours(sensor.OneMeterSensor._news)),
             patch.object(sensor, "async_setup_entry", set_up_sensors),
         ):
@@ -240,10 +244,25 @@ async def measure_new_codes() -> dict[str, Callbacks]:
     return found
 
 
+def forget_codes() -> None:
+    """Let all codes be new ones, as after the start of Home Assistant."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("custom_components.onemeter."):
+            for function in vars(module).values():
+                if hasattr(function, "cache_clear"):
+                    function.cache_clear()
+
+
 def main() -> int:
     """Print the longest callbacks; return 1 if one was too long, except in a quick run."""
     logging.disable()
-    found = asyncio.run(measure_large_readout()) | asyncio.run(measure_new_codes())
+    found: dict[str, Callbacks] = {}
+    for _ in range(_ROUNDS):
+        for measure in (measure_large_readout, measure_new_codes):
+            forget_codes()
+            for title, callbacks in asyncio.run(measure()).items():
+                before = found.setdefault(title, callbacks)
+                found[title] = min(before, callbacks, key=lambda each: each.longest)
     write = sys.stdout.write
     write("\nHome Assistant’s event loop: our CPU time, and with Home Assistant’s own\n")
     for title, callbacks in found.items():

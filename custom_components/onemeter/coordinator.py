@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import batched
 import logging
 from time import monotonic
 from typing import Any, NamedTuple, override
@@ -23,7 +24,7 @@ from .connection import expected_meter, writes_units
 from .const import CONF_IMPULSES, DOMAIN
 from .issues import Issue, async_clear_issue, async_raise_issue
 from .known_codes import KnownCodes
-from .meaning import completed
+from .meaning import completed, is_measurement
 from .meter import Identity, Key, Obis, PolledClient, PushedClient, Reading, Register
 from .meter.errors import OtherMeterError
 from .meter.port import redact
@@ -35,6 +36,8 @@ _LOGGER = logging.getLogger(__name__)
 _READINGS_KEPT = 5
 #: Seconds after which totals that could not be written are written again.
 _STORE_AGAIN = 10
+#: Codes that are looked up in one go.
+_CODES_AT_ONCE = 64
 #: Entities that are updated in one go, unless others have their turn: a meter may have hundreds.
 _ENTITIES_AT_ONCE = 16
 
@@ -242,6 +245,24 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     def _is_own(self, meter: Identity) -> bool:
         """Tell whether a reading is one of the entry's own meter."""
         return self._expected is None or meter.unique_id == self._expected
+
+    async def _async_looked_up(self, reading: Reading) -> Reading:
+        """Look up what the codes of a reading mean, a few at a time.
+
+        Then it can be taken in one go. Meters may have hundreds of codes.
+        """
+        if len(reading.registers) <= _CODES_AT_ONCE:
+            return reading
+        registers = reading.current()
+        for keys in batched(tuple(registers), _CODES_AT_ONCE, strict=False):
+            await asyncio.sleep(0)
+            for key in keys:
+                if not self._writes_units:
+                    registers[key] = completed(key, registers[key])
+                self.totals.async_look_up(key, registers)
+                is_measurement(key, registers)
+        await asyncio.sleep(0)
+        return reading
 
     @callback
     def _async_take(self, reading: Reading, *, partial: bool = False) -> bool:

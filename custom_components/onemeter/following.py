@@ -136,7 +136,7 @@ class PushedCoordinator(OneMeterCoordinator):
                 aclosing(self.client.listen()) as readings,
             ):
                 async for reading in readings:
-                    if self._async_take(reading):
+                    if self._async_take(await self._async_looked_up(reading)):
                         if is_first and self._is_flapping:
                             self._async_plan(self._backoff.unsteady_for, self._async_hold)
                         is_first = False

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeGuard
 
 from homeassistant.components.sensor import SensorStateClass
@@ -131,7 +132,23 @@ def interpret(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
 
 def is_measurement(key: Key, registers: Mapping[Key, Register]) -> bool:
     """Tell whether a register shows how something is at the moment, as power does."""
-    quantity = interpret(key, registers)[0].quantity
+    register, device = registers[key], device_type(key, registers)
+    if is_number(register.value):
+        return _is_measured_number(key, register.unit, device)
+    return _is_measurement(key, register, device)
+
+
+@lru_cache(4096)
+def _is_measured_number(key: Key, unit: str | None, device_type: str) -> bool:
+    return _is_measurement(key, Register(None, 0, unit), device_type)
+
+
+def _is_measurement(key: Key, register: Register, device_type: str) -> bool:
+    known, _ = _look_up(key, device_type)
+    line = _fit(known, register)
+    if line is not None and known.quantity is not None and _is_past(key):
+        return False
+    quantity = _guess(key, register) if line is None else line.quantity
     return quantity is not None and quantity.state_class is SensorStateClass.MEASUREMENT
 
 
@@ -143,6 +160,7 @@ def device_type(key: Key, registers: Mapping[Key, Register]) -> str:
     return "" if told is None else str(told.value)
 
 
+@lru_cache(4096)
 def _look_up(key: Key, device_type: str) -> tuple[Line, str]:
     """Return the line of a code or address, and what tells it from others of that line."""
     if isinstance(key, str):
@@ -161,6 +179,7 @@ def _look_up(key: Key, device_type: str) -> tuple[Line, str]:
     return line or GERMAN.get(key, UNKNOWN), ""
 
 
+@lru_cache(4096)
 def _look_up_measured(obis: Obis) -> tuple[Line, str] | None:
     """Return the line of what is measured, and the conductor and tariff as a name shows them."""
     if special := SPECIAL.get((obis.c, obis.d, obis.e)):

@@ -198,7 +198,8 @@ class PolledCoordinator(OneMeterCoordinator):
         """Read the meter once; return why that was not possible."""
         self._other_meter = None
         try:
-            is_own = self._async_take(await self.client.read())
+            reading = await self._async_looked_up(await self.client.read())
+            is_own = self._async_take(reading)
         except (MeterError, ConfigEntryNotReady) as err:
             return as_meter_error(err, self.client.url)
         except Exception as err:

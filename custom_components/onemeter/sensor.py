@@ -112,7 +112,12 @@ async def async_setup_entry(
 
     @callback
     def look_for_new_sensors() -> None:
-        entry.async_create_task(hass, add_new_sensors(coordinator.data), f"{DOMAIN} new sensors")
+        entry.async_create_task(
+            hass,
+            add_new_sensors(coordinator.data),
+            f"{DOMAIN} new sensors",
+            eager_start=False,
+        )
 
     entry.async_on_unload(coordinator.async_add_listener(look_for_new_sensors))
     await add_new_sensors(coordinator.data)

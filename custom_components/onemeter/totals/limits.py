@@ -80,6 +80,12 @@ def needed_per_hour(change: Decimal, time: timedelta) -> Decimal:
     return abs(change) * _MICROSECONDS_PER_HOUR / max(time // _MICROSECOND, 1)
 
 
+def look_up(key: Key, registers: Mapping[Key, Register], max_power: int) -> None:
+    """Look up what limits a register, which takes a while the first time."""
+    rule_of(key, registers, max_power)
+    _shares_of_power(key)
+
+
 def limit_power(registers: MutableMapping[Key, Register], max_power: int) -> None:
     """Make power unknown that cannot pass the meter (W): what it shows is damaged."""
     for key, register in registers.items():

@@ -24,7 +24,7 @@ from ..meaning import ELECTRICITY
 from ..meter import Key, Obis, Register
 from .guard import Proof, TotalsGuard
 from .last_rows import LastRow, async_last_rows
-from .limits import Rule, limit_power, rule_of
+from .limits import Rule, limit_power, look_up, rule_of
 from .moment import Moment
 from .statistics_correction import SumCorrection
 from .total import Step, Total
@@ -96,6 +96,11 @@ class Totals:
         self._correction.async_stop()
         if self._save_due:
             await self.async_save()
+
+    @callback
+    def async_look_up(self, key: Key, registers: Mapping[Key, Register]) -> None:
+        """Look up what limits a register; a review of hundreds of new ones takes too long."""
+        look_up(key, registers, self._guard.max_power)
 
     @callback
     def async_review(
