@@ -10,7 +10,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
 from .entity import OneMeterEntity
-from .meaning import interpret
+from .meaning import interpret, may_be
 from .meter import Key, Value
 from .registers import ERROR_REGISTER
 from .states import wording
@@ -33,8 +33,9 @@ async def async_setup_entry(
     @callback
     def add_new_sensors() -> None:
         registers = coordinator.data.registers
-        scopes = {key: interpret(key, registers) for key in registers if key not in known}
-        known.update(registers)
+        new = [key for key in registers if key not in known and may_be(ERROR_REGISTER, key)]
+        known.update(new)
+        scopes = {key: interpret(key, registers) for key in new}
         sensors = [
             OneMeterErrorSensor(coordinator, key, scope)
             for key, (line, scope) in scopes.items()

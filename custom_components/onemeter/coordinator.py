@@ -347,7 +347,10 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._is_due = True
         if self._storing is None or self._storing.done():
             self._storing = self.config_entry.async_create_background_task(
-                self.hass, self._async_store_and_publish(), f"{DOMAIN} storing"
+                self.hass,
+                self._async_store_and_publish(),
+                f"{DOMAIN} storing",
+                eager_start=False,
             )
 
     async def _async_store_and_publish(self) -> None:

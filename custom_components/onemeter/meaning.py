@@ -130,6 +130,11 @@ def interpret(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
     return line, scope
 
 
+def may_be(line: Line, key: Key) -> bool:
+    """Tell whether a code or address is one of a line, which then depends on the value, too."""
+    return _look_up(key, "")[0].key == line.key
+
+
 def is_measurement(key: Key, registers: Mapping[Key, Register]) -> bool:
     """Tell whether a register shows how something is at the moment, as power does."""
     register, device = registers[key], device_type(key, registers)
