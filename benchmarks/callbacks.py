@@ -8,9 +8,10 @@ environment, in which tests/callbacks.py runs.
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 import csv
 from decimal import Decimal
+from functools import partial
 import gc
 import os
 from pathlib import Path
@@ -84,7 +85,7 @@ def _longest_callback(protocol: Protocol, data: bytes, keys: Keys | None) -> flo
 
 
 async def _listen(
-    protocol: Protocol, data: bytes, keys: Keys | None, timing: patch[Callable[..., None]]
+    protocol: Protocol, data: bytes, keys: Keys | None, timing: AbstractContextManager[object]
 ) -> None:
     """Listen to a stream from its first byte until the port is closed."""
     async with MemoryBridge() as line:
@@ -172,7 +173,7 @@ def measure_crafted() -> Iterable[str]:
     figures = {}
     for title, message in messages.items():
         with _without_collector():
-            figures[title] = cpu_seconds({"ours": lambda m=message: _take_s10(m)})["ours"] * 1e3
+            figures[title] = cpu_seconds({"ours": partial(_take_s10, message)})["ours"] * 1e3
     yield from _show("Crafted, S10", figures)
 
 
@@ -199,6 +200,10 @@ def _feed(decoder: Iec62056Decoder | SmlDecoder | DlmsDecoder, data: bytes) -> N
     decoder.finish()
 
 
+def _feed_readouts(data: bytes) -> None:
+    _feed(Iec62056Decoder(is_guarded=True), data)
+
+
 def _progress(data: bytes) -> None:
     progress = Progress(0, len(data), 1)
     for chunk in cut(data, 16):
@@ -223,8 +228,7 @@ def passes(scale: int) -> dict[str, Callable[[], object]]:
     registers = _reading(500 * scale)
     message = _crafted.s10(100 * scale)
     jobs: dict[str, Callable[[], object]] = {
-        f"IEC 62056-21: {title}": lambda data=data: _feed(Iec62056Decoder(is_guarded=True), data)
-        for title, data in readouts.items()
+        f"IEC 62056-21: {title}": partial(_feed_readouts, data) for title, data in readouts.items()
     }
     jobs |= {
         "SML: entries": lambda: _feed(SmlDecoder(), sml_telegram),
@@ -265,7 +269,7 @@ def measure_passes() -> Iterable[str]:
 def check_home_assistant() -> Iterable[str]:
     """Measure Home Assistant's side in its own environment; return why that failed."""
     subprocess.run([_ROOT / "scripts/setup"], check=True)  # noqa: S603 - our own script
-    command = [_ROOT / ".venv/bin/python", "-m", "tests.callbacks", *sys.argv[1:]]
+    command: list[str | Path] = [_ROOT / ".venv/bin/python", "-m", "tests.callbacks", *sys.argv[1:]]
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     ended = subprocess.run(command, cwd=_ROOT, env=environment, check=False)  # noqa: S603
     return ["Home Assistant’s side"] if ended.returncode else []
