@@ -404,6 +404,17 @@ def test_multiplier_that_was_changed_while_a_total_was_away_is_a_step_all_the_sa
     }
 
 
+def test_consent_after_a_restart_bounds_the_next_total_by_the_last_telegram() -> None:
+    meter = Meter()
+    meter.tell(5000)
+    for _ in range(3):
+        meter.tell(11, after=1000)
+    meter.restart(after=10)
+    assert meter.guard.accept(meter.now)[IMPORT].value == 11
+    assert meter.tell(113) == 11
+    assert meter.tell(112) == 112
+
+
 @pytest.mark.parametrize("value", [5001, 3, 900_000])
 def test_another_meter_goes_on_with_whatever_it_has(value: int) -> None:
     meter = Meter()

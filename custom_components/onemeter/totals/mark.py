@@ -143,7 +143,9 @@ class Mark:
         mark.is_approximate, mark.start_over = data["is_approximate"], data["start_over"]
         mark.most_per_hour = data["most_per_hour"] and Decimal(data["most_per_hour"])
         if (step := data["step"]) is not None:
-            first, newest = (Seen(Total.from_list(total), seen) for total in step)
+            *totals, last = step
+            at = Moment(datetime.fromisoformat(last))
+            first, newest = (Seen(Total.from_list(total), at) for total in totals)
             suspect = Suspect.begin(first, None, mark.total, is_step=True)
             suspect = suspect.followed_by(newest, is_proven=True)
             mark.suspect = replace(suspect, confirmed=True, restored=True)
@@ -163,7 +165,11 @@ class Mark:
             "start_over": self.start_over,
             "step": None
             if suspect is None or not suspect.confirmed
-            else [suspect.first.total.as_list(), suspect.newest.as_list()],
+            else [
+                suspect.first.total.as_list(),
+                suspect.newest.as_list(),
+                suspect.last.at.time.isoformat(),
+            ],
         }
 
     def stood(self, longest: timedelta) -> timedelta:

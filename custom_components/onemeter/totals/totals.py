@@ -271,6 +271,7 @@ class _Store(Store[dict[str, Any]]):
                 "multiplier": multiplier,
                 "most_per_hour": None,
                 "is_approximate": False,
+                "step": mark["step"] and [*mark["step"], mark["time"]],
             }
         return old_data
 
