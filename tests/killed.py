@@ -1,7 +1,7 @@
 """Processes that are killed at their work, forked from one that has imported Home Assistant."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from multiprocessing import get_context
@@ -41,11 +41,11 @@ def killed(work: Callable[..., None], *arguments: object) -> Generator[Connectio
         process.join()
 
 
-def reserve(pipe: Connection[Any, Any], folder: Path, title: str, key: str) -> None:
+def reserve(pipe: Connection[Any, Any], folder: Path, data: Mapping[str, Any]) -> None:
     """Reserve three invocation counters at a time, for ever; send the first of each three."""
 
     async def reserve_forever() -> None:
-        counter = StoredCounter(HomeAssistant(str(folder)), title, key)
+        counter = StoredCounter(HomeAssistant(str(folder)), data)
         while True:
             pipe.send(await counter.reserve(3))
 

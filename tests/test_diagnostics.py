@@ -152,6 +152,7 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
             "skipped": 0,
             "needs_key": 0,
             "wrong_encryption_key": 0,
+            "not_authenticated": 0,
             "wrong_authentication_key": 0,
         },
         "manufacturer": "DMO",

@@ -19,6 +19,7 @@ from custom_components.onemeter.const import (
     CONF_COUNTER_INSTANCE,
     CONF_DEDICATED_KEY,
     CONF_ENCRYPTION_KEY,
+    CONF_FIRST_COUNTER,
     CONF_INVERT_DEVIATION,
     CONF_LIVE_REGISTERS,
     CONF_LOGICAL_DEVICE,
@@ -45,6 +46,7 @@ from custom_components.onemeter.meter import (
     Register,
 )
 from custom_components.onemeter.meter.detect import NOISE
+from custom_components.onemeter.meter.dlms.authenticity import Authenticity
 from custom_components.onemeter.meter.dlms.counters import InvocationCounter
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
@@ -58,6 +60,7 @@ from custom_components.onemeter.meter.errors import (
     AddressError,
     AssociationError,
     ChecksumError,
+    CounterNeededError,
     InvocationCounterError,
     KeyNeededError,
     MeterAuthenticationError,
@@ -100,7 +103,10 @@ AK = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
 BOTH = {CONF_ENCRYPTION_KEY: EK, CONF_AUTHENTICATION_KEY: AK}
 GMAC = {CONF_AUTHENTICATION: "gmac", **BOTH}
 LLS = {CONF_AUTHENTICATION: "lls", CONF_PASSWORD: "s3cret"}
-TITLE = "4f4e4d0102030405"
+COUNTER = "custom_components.onemeter.invocation_counter"
+#: One that the user has given, and one that was made up.
+TITLE = "4d4d4d0102030405"
+OWN = bytes.fromhex("4f4e4d0102030405")
 ADDRESS: dict[str, Any] = {SECTION_EXPERT: {}}
 PUSHED_LINE = LineSettings(2400, Framing.EIGHT_EVEN)
 POLLED_LINE = LineSettings(9600)
@@ -127,8 +133,15 @@ class DlmsLine(Line):
     lacks: str | None = None
 
     def dlms_pushed(
-        self, protocol: Protocol, url: str, line: LineSettings, keys: Keys
+        self,
+        protocol: Protocol,
+        url: str,
+        line: LineSettings,
+        keys: Keys,
+        *,
+        authenticity: Authenticity | None,
     ) -> PushedClient:
+        assert authenticity is None, "nothing is known of a meter that is looked for"
         self.asked.append((protocol, url, line))
         self.keys.append(keys)
         client = ListingClient(self, url, line)
@@ -143,8 +156,11 @@ class DlmsLine(Line):
         line: LineSettings,
         settings: DlmsSettings,
         counter: InvocationCounter | None,
+        *,
+        authenticity: Authenticity | None,
     ) -> PolledClient:
         assert protocol is Protocol.DLMS
+        assert authenticity is None, "nothing is known of a meter that is looked for"
         self.settings.append((line, settings))
         self.counters.append(counter)
         return FakePolledClient(self, url, line)
@@ -327,39 +343,42 @@ async def test_invalid_key_is_counted_and_not_repeated(hass: HomeAssistant, line
 @pytest.mark.parametrize(
     ("keys", "kept", "settings"),
     [
-        ({}, {}, DlmsSettings()),
+        ({}, {}, DlmsSettings(system_title=OWN)),
         (
             LLS,
             LLS,
-            DlmsSettings(client=1, authentication=Authentication.LLS, password=b"s3cret"),
+            DlmsSettings(
+                client=1, authentication=Authentication.LLS, password=b"s3cret", system_title=OWN
+            ),
         ),
         (
             {CONF_AUTHENTICATION: "md5", CONF_PASSWORD: "0x00ff"},
             {CONF_AUTHENTICATION: "md5", CONF_PASSWORD: "0x00ff"},
-            DlmsSettings(client=1, authentication=Authentication.HLS_MD5, password=b"\0\xff"),
+            DlmsSettings(
+                client=1,
+                authentication=Authentication.HLS_MD5,
+                password=b"\0\xff",
+                system_title=OWN,
+            ),
         ),
         (
             {**GMAC, CONF_PASSWORD: "not needed"},
-            {**GMAC, CONF_SYSTEM_TITLE: TITLE},
+            GMAC,
             DlmsSettings(
                 client=1,
                 authentication=Authentication.HLS_GMAC,
                 keys=Keys(bytes.fromhex(EK), bytes.fromhex(AK)),
-                system_title=bytes.fromhex(TITLE),
+                system_title=OWN,
             ),
         ),
         (
             {CONF_AUTHENTICATION: "sha256", CONF_PASSWORD: "secret"},
-            {
-                CONF_AUTHENTICATION: "sha256",
-                CONF_PASSWORD: "secret",
-                CONF_SYSTEM_TITLE: TITLE,
-            },
+            {CONF_AUTHENTICATION: "sha256", CONF_PASSWORD: "secret"},
             DlmsSettings(
                 client=1,
                 authentication=Authentication.HLS_SHA256,
                 password=b"secret",
-                system_title=bytes.fromhex(TITLE),
+                system_title=OWN,
             ),
         ),
     ],
@@ -372,7 +391,7 @@ async def test_meter_that_is_asked(
     kept: dict[str, str],
     settings: DlmsSettings,
 ) -> None:
-    with patch("custom_components.onemeter.dlms_forms.token_hex", return_value=TITLE[6:]):
+    with patch(f"{COUNTER}.token_hex", return_value=OWN.hex()[6:]):
         result = await choose(hass, await start(hass), "dlms_polled", ADDRESS, keys)
     result = await confirm(hass, result)
     assert result["data"] == {**POLLED, **kept}
@@ -405,17 +424,71 @@ async def test_authentication_follows_from_password_and_keys(
     assert settings.authentication == Authentication(authentication or "none")
 
 
-async def test_titles_are_those_of_this_client_and_differ(
-    hass: HomeAssistant, line: DlmsLine
-) -> None:
-    titles = set()
-    for number in range(2):
+async def test_title_is_made_anew_at_each_start(hass: HomeAssistant, line: DlmsLine) -> None:
+    for number in range(3):
         line.answers = reading(Identity(f"KFM{number}"))
         form = {**FORM, CONF_PORT: f"socket://meter{number}:4059"}
+        if number == 2:
+            # As if Home Assistant had been started again.
+            hass.data.pop(f"{DOMAIN}_invocation_counters")
         result = await choose(hass, await start(hass), "dlms_polled", ADDRESS, GMAC, form=form)
-        titles.add((await confirm(hass, result))["data"][CONF_SYSTEM_TITLE])
-    assert len(titles) == 2
-    assert all(re.fullmatch("4f4e4d[0-9a-f]{10}", title) for title in titles)
+        assert CONF_SYSTEM_TITLE not in (await confirm(hass, result))["data"]
+    first, second, third = (settings.system_title or b"" for _, settings in line.settings)
+    assert first == second != third
+    assert re.fullmatch("4f4e4d[0-9a-f]{10}", first.hex())
+    assert re.fullmatch("4f4e4d[0-9a-f]{10}", third.hex())
+
+
+@pytest.mark.parametrize("title", ["12", "4f4e4d0102030405", "0x0102030405060708", "g" * 16])
+async def test_title_may_be_given_but_no_other_one_is_taken(
+    hass: HomeAssistant, line: DlmsLine, title: str
+) -> None:
+    wrong = {**ADDRESS, SECTION_EXPERT: {CONF_SYSTEM_TITLE: title}}
+    result = await choose(hass, await start(hass), "dlms_polled", wrong)
+    assert result["errors"] == {"base": "invalid_system_title"}
+    assert_said(result, "error", "invalid_system_title")
+    given = {**ADDRESS, SECTION_EXPERT: {CONF_SYSTEM_TITLE: f" {TITLE.upper()} "}}
+    result = await fill_in(hass, result, given, GMAC)
+    assert (await confirm(hass, result))["data"] == {**POLLED, **GMAC, CONF_SYSTEM_TITLE: TITLE}
+    [(_, settings)] = line.settings
+    assert settings.system_title == bytes.fromhex(TITLE)
+
+
+async def test_first_counter_is_asked_for_where_nobody_knows_it(
+    hass: HomeAssistant, line: DlmsLine
+) -> None:
+    line.answers = CounterNeededError("", port=PORT)
+    given = {**ADDRESS, SECTION_EXPERT: {CONF_SYSTEM_TITLE: TITLE}}
+    result = await choose(hass, await start(hass), "dlms_polled", given, GMAC)
+    assert result["step_id"] == "dlms_counter"
+    assert result["errors"] == {"base": "counter_needed"}
+    assert_said(result, "error", "counter_needed")
+    assert_said(result, "step", "dlms_counter", "description")
+    with patch(f"{COUNTER}.StoredCounter.async_begin", side_effect=OSError):
+        result = await fill_in(hass, result, {CONF_FIRST_COUNTER: 70_000})
+    assert result["step_id"] == "dlms_counter"
+    assert result["errors"] == {"base": "not_stored"}
+    assert_said(result, "error", "not_stored")
+    line.answers = reading()
+    result = await confirm(hass, await fill_in(hass, result, {CONF_FIRST_COUNTER: 70_000}))
+    assert result["data"] == {**POLLED, **GMAC, CONF_SYSTEM_TITLE: TITLE}
+    assert await StoredCounter(hass, result["data"]).reserve(1) == 70_000
+
+
+@pytest.mark.usefixtures("line")
+async def test_first_counter_of_an_entry_is_asked_for(
+    hass: HomeAssistant, setup_entry: AsyncMock
+) -> None:
+    entry = await add_entry(hass, **GMAC, system_title=TITLE)
+    entry.runtime_data = AsyncMock(situation="counter_needed")
+    result = await entry.start_reauth_flow(hass)
+    assert result["step_id"] == "dlms_counter"
+    result = await fill_in(hass, result, {CONF_FIRST_COUNTER: 1})
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done()
+    assert entry.data == {**POLLED, **GMAC, CONF_SYSTEM_TITLE: TITLE}
+    assert setup_entry.call_count == 2
+    assert await StoredCounter(hass, entry.data).reserve(1) == 1
 
 
 async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: DlmsLine) -> None:
@@ -430,6 +503,7 @@ async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: Dlms
             CONF_PROTECTION: "encrypted",
             CONF_SUITE: "1",
             CONF_DEDICATED_KEY: True,
+            CONF_SYSTEM_TITLE: TITLE,
             CONF_COUNTER_INSTANCE: 3,
             CONF_INVERT_DEVIATION: True,
         },
@@ -444,6 +518,7 @@ async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: Dlms
         CONF_PROTECTION: "encrypted",
         CONF_SUITE: 1,
         CONF_DEDICATED_KEY: True,
+        CONF_SYSTEM_TITLE: TITLE,
         CONF_COUNTER_INSTANCE: 3,
         CONF_INVERT_DEVIATION: True,
         CONF_ENCRYPTION_KEY: EK,
@@ -451,8 +526,7 @@ async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: Dlms
     keys = {CONF_ENCRYPTION_KEY: EK}
     result = await choose(hass, await start(hass), "dlms_polled", address, keys)
     result = await confirm(hass, result)
-    title = result["data"][CONF_SYSTEM_TITLE]
-    assert result["data"] == {**POLLED, **kept, CONF_SYSTEM_TITLE: title}
+    assert result["data"] == {**POLLED, **kept}
     [(_, settings)] = line.settings
     assert settings == DlmsSettings(
         transport=Transport.MODE_E,
@@ -464,7 +538,7 @@ async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: Dlms
         protection=Protection.ENCRYPTED,
         dedicated_key=True,
         suite=1,
-        system_title=bytes.fromhex(title),
+        system_title=bytes.fromhex(TITLE),
         counter_instance=3,
         invert_deviation=True,
         sign_on_address="42",
@@ -574,11 +648,7 @@ async def test_fault_leads_back_to_the_form_that_can_mend_it(
         **dict.fromkeys((CONF_PASSWORD, *BOTH), UNCHANGED),
     }
     result = await confirm(hass, await fill_in(hass, result, filled(result)))
-    title = result["data"][CONF_SYSTEM_TITLE]
-    kept = {CONF_CLIENT: 32, CONF_SYSTEM_TITLE: title}
-    assert result["data"] == {**POLLED, **LLS, **BOTH, **kept}
-    titles = {settings.system_title for _, settings in line.settings}
-    assert titles == {bytes.fromhex(title)}, "no counter begins anew"
+    assert result["data"] == {**POLLED, **LLS, **BOTH, CONF_CLIENT: 32}
 
 
 @pytest.mark.parametrize(
@@ -680,7 +750,10 @@ async def test_password_of_another_protocol_leads_back_to_its_form(
 @pytest.mark.usefixtures("line")
 async def test_reconfigure_keeps_the_title_and_what_is_not_shown(hass: HomeAssistant) -> None:
     entry = await add_entry(hass, **GMAC, system_title=TITLE)
-    result = await choose(hass, await entry.start_reconfigure_flow(hass), "dlms_polled", ADDRESS)
+    result = await choose(hass, await entry.start_reconfigure_flow(hass), "dlms_polled")
+    address = filled(result)
+    assert address[SECTION_EXPERT][CONF_SYSTEM_TITLE] == TITLE
+    result = await fill_in(hass, result, address)
     shown = filled(result)
     assert shown == {
         CONF_AUTHENTICATION: "gmac",

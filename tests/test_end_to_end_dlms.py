@@ -14,12 +14,12 @@ from custom_components.onemeter.const import (
     CONF_AUTHENTICATION,
     CONF_AUTHENTICATION_KEY,
     CONF_ENCRYPTION_KEY,
-    CONF_SYSTEM_TITLE,
     CONF_TRANSPORT,
     DOMAIN,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE
+from custom_components.onemeter.invocation_counter import client_title
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntryState
 from homeassistant.const import CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
@@ -33,6 +33,7 @@ from simulator.tcp import TcpLine
 
 from . import at_the_port
 from .at_the_port import state
+from .waiting import until
 
 EK = bytes(range(16))
 AK = bytes(range(0xD0, 0xE0))
@@ -115,9 +116,9 @@ async def test_encrypted_meter_in_the_network(
         await entry.runtime_data.async_read_now()
         counters = [received.counter for received in meter.received_counters]
         assert len(counters) == len(set(counters))
-        title = entry.data[CONF_SYSTEM_TITLE]
-        assert {received.title.hex() for received in meter.received_counters} == {title}
-        [marks] = hass_storage[f"{DOMAIN}.invocation_counters"]["data"].values()
+        [title] = {received.title.hex() for received in meter.received_counters}
+        assert title == client_title(hass, entry.data)
+        [marks] = hass_storage[f"{DOMAIN}.invocation_counters"]["data"]["marks"].values()
         assert min(marks.values()) > max(counters)
 
         shown = json.dumps(await async_get_config_entry_diagnostics(hass, entry)).lower()
@@ -126,9 +127,10 @@ async def test_encrypted_meter_in_the_network(
             assert secret.lower() not in shown
         assert meter.serial not in shown
         assert '"transport": "wrapper"' in shown
+        assert '"authentication": "authenticated"' in shown
 
         await hass.config_entries.async_remove(entry.entry_id)
-        assert hass_storage[f"{DOMAIN}.invocation_counters"]["data"] == {}
+        assert hass_storage[f"{DOMAIN}.invocation_counters"]["data"]["marks"] == {"": {}}
 
 
 @pytest.mark.usefixtures("socket_enabled")
@@ -218,4 +220,6 @@ async def test_encrypted_meter_that_pushes(
             hass.config_entries.flow.async_abort(result["flow_id"])
         entry = await at_the_port.add_meter(hass, port_form(line), menu, both)
         assert hass.states.async_entity_ids("sensor")
+        # With the next telegram: the first one has come to the flow.
+        await until(lambda: entry.runtime_data.authenticity.judge.is_required)
         assert await hass.config_entries.async_unload(entry.entry_id)

@@ -9,13 +9,14 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
+from .authentication import async_forget_authenticity
 from .connection import is_polled
-from .const import CONF_BATTERY, CONF_SYSTEM_TITLE, DOMAIN
+from .const import CONF_BATTERY, CONF_ENCRYPTION_KEY, DOMAIN
 from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
 from .counting import BlinkCoordinator
 from .findings import async_forget_findings
 from .following import PushedCoordinator
-from .invocation_counter import async_forget_counters
+from .invocation_counter import StoredCounter
 from .issues import SECOND_SOURCE_ISSUES, Issue, async_clear_issue
 from .meter import Protocol
 from .meter.errors import (
@@ -80,8 +81,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
         async_clear_issue(hass, entry, issue)
     await async_forget(hass, entry.entry_id)
     await async_forget_findings(hass, entry.entry_id)
-    if CONF_SYSTEM_TITLE in entry.data:
-        await async_forget_counters(hass, entry.data[CONF_SYSTEM_TITLE])
+    await async_forget_authenticity(hass, entry.entry_id)
+    if CONF_ENCRYPTION_KEY in entry.data:
+        await StoredCounter(hass, entry.data).async_forget()
 
 
 def _longest_wait(entry: OneMeterConfigEntry, situation: str | None) -> float:

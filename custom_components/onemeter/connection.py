@@ -27,14 +27,13 @@ from .const import (
     CONF_SUITE,
     CONF_SWITCH_DELAY,
     CONF_SWITCH_SPEED,
-    CONF_SYSTEM_TITLE,
     CONF_TABLE,
     CONF_TRANSPORT,
     DOMAIN,
     GENERATED,
     MODE_POLLED,
 )
-from .invocation_counter import StoredCounter
+from .invocation_counter import StoredCounter, client_title
 from .meter import (
     POLLED_LINE,
     PUSHED_LINE,
@@ -49,6 +48,7 @@ from .meter.dlms import (  # noqa: F401  imported now: clients are created in th
     client,
     push_client,
 )
+from .meter.dlms.authenticity import Authenticity
 from .meter.dlms.settings import (
     PUBLIC_CLIENT,
     TRUSTED_CLIENT,
@@ -105,8 +105,8 @@ def keys(data: Mapping[str, Any]) -> Keys:
     return Keys(_octets(data, CONF_ENCRYPTION_KEY), _octets(data, CONF_AUTHENTICATION_KEY))
 
 
-def dlms_settings(data: Mapping[str, Any]) -> DlmsSettings:
-    """Return how the entry's DLMS meter wants to be spoken to."""
+def dlms_settings(data: Mapping[str, Any], system_title: str) -> DlmsSettings:
+    """Return how the entry's DLMS meter wants to be spoken to, by a client with this title."""
     password = data.get(CONF_PASSWORD)
     is_known = CONF_AUTHENTICATION in data or CONF_ENCRYPTION_KEY in data
     return DlmsSettings(
@@ -121,37 +121,39 @@ def dlms_settings(data: Mapping[str, Any]) -> DlmsSettings:
         protection=_choice(data, CONF_PROTECTION, Protection),
         dedicated_key=data.get(CONF_DEDICATED_KEY, False),
         suite=data.get(CONF_SUITE),
-        system_title=_octets(data, CONF_SYSTEM_TITLE),
+        system_title=bytes.fromhex(system_title),
         counter_instance=data.get(CONF_COUNTER_INSTANCE, 0),
         invert_deviation=data.get(CONF_INVERT_DEVIATION, False),
         sign_on_address=data.get(CONF_ADDRESS, ""),
     )
 
 
-def make_pushed_client(data: Mapping[str, Any]) -> PushedClient:
-    """Make the client that listens to the entry's meter."""
+def make_pushed_client(
+    data: Mapping[str, Any], authenticity: Authenticity | None = None
+) -> PushedClient:
+    """Make the client that listens to the entry's meter, with what is known of that."""
     protocol = Protocol(data[CONF_PROTOCOL])
     line = line_settings(data, PUSHED_LINE[protocol])
     if protocol is Protocol.DLMS:
-        return create_pushed_client(protocol, data[CONF_PORT], line, keys(data))
+        return create_pushed_client(
+            protocol, data[CONF_PORT], line, keys(data), authenticity=authenticity
+        )
     return create_pushed_client(protocol, data[CONF_PORT], line)
 
 
-def make_polled_client(hass: HomeAssistant, data: Mapping[str, Any]) -> PolledClient:
-    """Make the client that asks the entry's meter."""
+def make_polled_client(
+    hass: HomeAssistant, data: Mapping[str, Any], authenticity: Authenticity | None = None
+) -> PolledClient:
+    """Make the client that asks the entry's meter, with what is known of that."""
     protocol = Protocol(data[CONF_PROTOCOL])
     line = line_settings(data, POLLED_LINE[protocol])
     if protocol is Protocol.DLMS:
-        settings, counter = dlms_settings(data), _counter(hass, data)
-        return create_polled_client(protocol, data[CONF_PORT], line, settings, counter)
+        settings = dlms_settings(data, client_title(hass, data))
+        counter = StoredCounter(hass, data) if CONF_ENCRYPTION_KEY in data else None
+        return create_polled_client(
+            protocol, data[CONF_PORT], line, settings, counter, authenticity=authenticity
+        )
     return create_polled_client(protocol, data[CONF_PORT], line, sign_on(data))
-
-
-def _counter(hass: HomeAssistant, data: Mapping[str, Any]) -> StoredCounter | None:
-    """Return where the numbers of an entry's client come from, if it needs any."""
-    if CONF_SYSTEM_TITLE not in data or CONF_ENCRYPTION_KEY not in data:
-        return None
-    return StoredCounter(hass, data[CONF_SYSTEM_TITLE], data[CONF_ENCRYPTION_KEY])
 
 
 def _octets(data: Mapping[str, Any], key: str) -> bytes | None:

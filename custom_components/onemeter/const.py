@@ -40,6 +40,8 @@ CONF_ENCRYPTION_KEY: Final = "encryption_key"
 CONF_AUTHENTICATION_KEY: Final = "authentication_key"
 #: This client's own, made up for each entry
 CONF_SYSTEM_TITLE: Final = "system_title"
+#: Of a form: no entry keeps it.
+CONF_FIRST_COUNTER: Final = "first_counter"
 #: str, a value of Protection
 CONF_PROTECTION: Final = "protection"
 CONF_SUITE: Final = "suite"

@@ -19,6 +19,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util.hass_dict import HassKey
 
+from .authentication import async_authenticity
 from .companion import Companion
 from .connection import expected_meter, writes_units
 from .const import CONF_IMPULSES, DOMAIN
@@ -135,6 +136,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self.client = client
         self.totals = self._make_totals()
         self._codes = KnownCodes(hass, entry)
+        #: What is known of whether the meter authenticates its telegrams, if that can be told.
+        self.authenticity = async_authenticity(hass, entry)
         #: The newest readings of this meter, for diagnostics.
         self.readings: deque[Reading] = deque(maxlen=_READINGS_KEPT)
         #: The situation that keeps the meter from being read, if one does.
@@ -171,6 +174,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     async def _async_setup(self) -> None:
         """Remember what was published before."""
         await self.totals.async_load()
+        if self.authenticity is not None:
+            await self.authenticity.async_load()
 
     @override
     async def _async_update_data(self) -> MeterData:
@@ -190,6 +195,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         await super().async_shutdown()
         self._async_cancel_publishing()
         await self.totals.async_close()
+        if self.authenticity is not None:
+            await self.authenticity.async_save()
 
     @property
     def newest(self) -> MeterData:
@@ -240,7 +247,10 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     def _async_handed_over(self) -> HandedOver | None:
         """Return what a flow has just read for this entry; once."""
         handed_over = self.hass.data.get(_HANDED_OVER, {})
-        return handed_over.pop(str(self.config_entry.unique_id), None)
+        found = handed_over.pop(str(self.config_entry.unique_id), None)
+        # Flows do not know what is required of this meter's telegrams.
+        is_judged = self.authenticity is not None and self.authenticity.judge.is_required
+        return None if is_judged else found
 
     def _is_own(self, meter: Identity) -> bool:
         """Tell whether a reading is one of the entry's own meter."""

@@ -68,6 +68,9 @@ async def async_get_config_entry_diagnostics(
         diagnostics["readout_duration"] = coordinator.client.duration
         if isinstance(coordinator.client, DlmsClient):
             diagnostics["association"] = _association(coordinator.client)
+    if entry.data[CONF_PROTOCOL] == Protocol.DLMS:
+        is_judged = (kept := coordinator.authenticity) is not None and kept.judge.is_required
+        diagnostics["authentication"] = "authenticated" if is_judged else "not authenticated"
     if isinstance(coordinator, BlinkCoordinator):
         diagnostics["impulses"] = _impulses(coordinator.client.counter)
     if (companion := coordinator.companion) is not None:

@@ -5,20 +5,25 @@ from typing import Any, Final
 
 import probatio
 
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_MODE, CONF_PORT
 from homeassistant.core import callback
 
 from .connection import is_polled
-from .const import CONF_AUTHENTICATION, CONF_PROTECTION, CONF_SYSTEM_TITLE, MODE_POLLED, MODE_PUSHED
+from .const import (
+    CONF_AUTHENTICATION,
+    CONF_FIRST_COUNTER,
+    CONF_PROTECTION,
+    MODE_POLLED,
+    MODE_PUSHED,
+)
 from .dlms_forms import (
+    COUNTER_SCHEMA,
     KEYS_DATA,
     KEYS_SCHEMA,
     POLLED_SCHEMA,
     PUSHED_KEYS_SCHEMA,
     hidden,
-    needs_system_title,
-    new_system_title,
     revealed,
     to_keys_data,
     to_keys_form,
@@ -27,8 +32,15 @@ from .dlms_forms import (
     to_pushed_keys_data,
 )
 from .forms import FormError
+from .invocation_counter import StoredCounter
 from .meter import MeterError
-from .meter.errors import AddressError, AssociationError, InvocationCounterError, RefusedError
+from .meter.errors import (
+    AddressError,
+    AssociationError,
+    CounterNeededError,
+    InvocationCounterError,
+    RefusedError,
+)
 from .meter.port import redact
 from .situations import CREDENTIALS, is_about_credentials
 from .steps import Steps
@@ -57,7 +69,8 @@ class DlmsSteps(Steps):
         self._polled_form: Mapping[str, Any] | None = None
         self._polled_data: Mapping[str, Any] = {}
         self._keys_form: Mapping[str, Any] | None = None
-        self._new_title = new_system_title()
+        #: What the meter was last looked for with.
+        self._tried: Mapping[str, Any] = {}
 
     async def async_step_dlms(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whether the meter speaks by itself."""
@@ -110,14 +123,35 @@ class DlmsSteps(Steps):
         if keys is not None:
             mode = _MODES[self._choice]
             chosen = {} if mode is None else {CONF_MODE: mode}
-            return self._async_begin({**chosen, **self._polled_data, **self._titled(keys)})
+            self._tried = {**chosen, **self._polled_data, **keys}
+            return self._async_begin(self._tried)
         return self._async_ask_keys("dlms_keys", KEYS_SCHEMA)
+
+    async def async_step_dlms_counter(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for an invocation counter that was certainly not used yet."""
+        if user_input is not None:
+            self._complain({})
+            is_reauth = self.source == SOURCE_REAUTH
+            data = self._get_reauth_entry().data if is_reauth else self._tried
+            try:
+                await StoredCounter(self.hass, data).async_begin(user_input[CONF_FIRST_COUNTER])
+            except OSError:
+                self._complain({"base": "not_stored"})
+            else:
+                if is_reauth:
+                    return self.async_update_reload_and_abort(self._get_reauth_entry(), data=data)
+                return self._async_begin(self._tried)
+        return self._async_ask("dlms_counter", COUNTER_SCHEMA, user_input)
 
     async def async_step_reauth_dlms(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask a meter's owner for other keys, since it does not take those that are kept."""
         entry = self._get_reauth_entry()
+        if self._situation() == CounterNeededError.situation:
+            return await self.async_step_dlms_counter()
         if self._keys_form is None:
             self._details = entry.data
             if (situation := self._situation()) in CREDENTIALS:
@@ -130,7 +164,6 @@ class DlmsSteps(Steps):
         )
         if keys is not None:
             rest = {key: value for key, value in entry.data.items() if key not in KEYS_DATA}
-            keys = self._titled(keys) if polled else keys
             return self.async_update_reload_and_abort(entry, data={**rest, **keys})
         self._placeholders["title"] = entry.title
         step_id = "reauth_dlms" if polled else "reauth_dlms_pushed"
@@ -157,6 +190,8 @@ class DlmsSteps(Steps):
         """
         if not self._choice:
             return None
+        if isinstance(error, CounterNeededError):
+            return "dlms_counter"
         if is_about_credentials(error):
             return "dlms_pushed" if self._choice == "dlms_pushed" else "dlms_keys"
         return self._choice if isinstance(error, _ABOUT_ADDRESS) else None
@@ -179,12 +214,6 @@ class DlmsSteps(Steps):
         except FormError as error:
             self._complain(error.errors, error.details)
             return None
-
-    def _titled(self, keys: dict[str, Any]) -> dict[str, Any]:
-        """Add the client's system title where it needs one: the one that it has had so far."""
-        if not needs_system_title(keys):
-            return keys
-        return {**keys, CONF_SYSTEM_TITLE: self._details.get(CONF_SYSTEM_TITLE, self._new_title)}
 
     @callback
     def _async_ask_keys(self, step_id: str, schema: probatio.Schema) -> ConfigFlowResult:

@@ -1,7 +1,7 @@
 """The forms of DLMS, and the way between what they show and what an entry keeps."""
 
 from collections.abc import Collection, Mapping
-from secrets import token_hex
+import re
 from typing import Any, Final
 
 import probatio
@@ -18,6 +18,7 @@ from .const import (
     CONF_COUNTER_INSTANCE,
     CONF_DEDICATED_KEY,
     CONF_ENCRYPTION_KEY,
+    CONF_FIRST_COUNTER,
     CONF_INVERT_DEVIATION,
     CONF_LOGICAL_DEVICE,
     CONF_PHYSICAL_DEVICE,
@@ -36,6 +37,7 @@ from .forms import (
     select,
     whole_number,
 )
+from .invocation_counter import is_own_title
 from .meter.dlms.settings import (
     Authentication,
     Protection,
@@ -47,13 +49,12 @@ from .meter.dlms.settings import (
 from .meter.errors import KeyFormatError
 from .meter.iec62056.settings import is_address
 
-#: How the system titles of this client begin, which are like those of meters: ONM and a number.
-_TITLE: Final = b"ONM".hex()
-_TITLE_RANDOM_BYTES: Final = 5
+_TITLE: Final = re.compile(r"[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
 
 _HIGHEST_ADDRESS: Final = 0xFFFF
 _HIGHEST_HDLC_ADDRESS: Final = 0x3FFF
 _HIGHEST_GROUP: Final = 255
+_HIGHEST_COUNTER: Final = 0xFFFF_0000
 
 _TRANSPORTS: Final = {transport.value: transport.value for transport in Transport}
 _LENGTHS: Final = {str(length): length for length in (1, 2, 4)}
@@ -66,7 +67,7 @@ _WITHOUT_PASSWORD: Final = {Authentication.NONE, Authentication.HLS_GMAC}
 _NEEDS_BOTH_KEYS: Final = {Protection.AUTHENTICATED, Protection.BOTH}
 
 #: What the form of authentication and keys decides of an entry.
-KEYS_DATA: Final = frozenset({CONF_AUTHENTICATION, CONF_SYSTEM_TITLE, *_SECRETS})
+KEYS_DATA: Final = frozenset({CONF_AUTHENTICATION, *_SECRETS})
 #: What an entry of a meter that pushes has no use for.
 POLLED_ONLY: Final = frozenset(
     {
@@ -109,6 +110,9 @@ POLLED_SCHEMA = probatio.Schema(
                         CONF_SUITE, [USUAL, *_SUITES]
                     ),
                     probatio.Required(CONF_DEDICATED_KEY, default=False): BooleanSelector(),
+                    probatio.Optional(CONF_SYSTEM_TITLE): probatio.All(
+                        TextSelector(), probatio.Strip
+                    ),
                     probatio.Required(CONF_COUNTER_INSTANCE, default=0): whole_number(
                         0, _HIGHEST_GROUP
                     ),
@@ -118,6 +122,10 @@ POLLED_SCHEMA = probatio.Schema(
             {"collapsed": True},
         ),
     }
+)
+
+COUNTER_SCHEMA = probatio.Schema(
+    {probatio.Required(CONF_FIRST_COUNTER): whole_number(1, _HIGHEST_COUNTER)}
 )
 
 PUSHED_KEYS_SCHEMA = probatio.Schema(
@@ -138,6 +146,7 @@ KEYS_SCHEMA = probatio.Schema(
 
 def to_polled_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the form of meters that are asked which lead to this entry data."""
+    title = data.get(CONF_SYSTEM_TITLE, "")
     return {
         CONF_TRANSPORT: name_of(_TRANSPORTS, data.get(CONF_TRANSPORT)),
         **_those(data, CONF_CLIENT),
@@ -148,6 +157,7 @@ def to_polled_form(data: Mapping[str, Any]) -> dict[str, Any]:
             CONF_PROTECTION: name_of(_PROTECTIONS, data.get(CONF_PROTECTION)),
             CONF_SUITE: name_of(_SUITES, data.get(CONF_SUITE)),
             CONF_DEDICATED_KEY: data.get(CONF_DEDICATED_KEY, False),
+            CONF_SYSTEM_TITLE: "" if is_own_title(title) else title,
             CONF_COUNTER_INSTANCE: data.get(CONF_COUNTER_INSTANCE, 0),
             CONF_INVERT_DEVIATION: data.get(CONF_INVERT_DEVIATION, False),
         },
@@ -163,6 +173,9 @@ def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
     address = expert.get(CONF_ADDRESS, "")
     if not is_address(address):
         raise FormError("base", "invalid_address")
+    title = expert.get(CONF_SYSTEM_TITLE, "").lower()
+    if title and (is_own_title(title) or not _TITLE.fullmatch(title)):
+        raise FormError("base", "invalid_system_title")
     data = {
         CONF_TRANSPORT: _TRANSPORTS.get(form[CONF_TRANSPORT]),
         CONF_CLIENT: form.get(CONF_CLIENT),
@@ -173,6 +186,7 @@ def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
         CONF_PROTECTION: _PROTECTIONS.get(expert[CONF_PROTECTION]),
         CONF_SUITE: _SUITES.get(expert[CONF_SUITE]),
         CONF_DEDICATED_KEY: expert[CONF_DEDICATED_KEY] or None,
+        CONF_SYSTEM_TITLE: title or None,
         CONF_COUNTER_INSTANCE: expert[CONF_COUNTER_INSTANCE] or None,
         CONF_INVERT_DEVIATION: expert[CONF_INVERT_DEVIATION] or None,
     }
@@ -245,17 +259,6 @@ def to_keys_data(form: Mapping[str, Any], protection: str | None) -> dict[str, A
     if missing := _missing_key(data, authentication, protection):
         raise FormError(missing, "key_missing")
     return data
-
-
-def needs_system_title(data: Mapping[str, Any]) -> bool:
-    """Tell whether a client with this entry data says which client it is."""
-    authentication = data.get(CONF_AUTHENTICATION)
-    return CONF_ENCRYPTION_KEY in data or authentication == Authentication.HLS_SHA256
-
-
-def new_system_title() -> str:
-    """Make up a system title that no other client has."""
-    return _TITLE + token_hex(_TITLE_RANDOM_BYTES)
 
 
 def _those(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:

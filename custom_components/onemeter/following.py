@@ -15,6 +15,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from .authentication import async_judge
 from .cadence import PATIENCE, Cadence
 from .connection import make_pushed_client
 from .const import CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
@@ -48,7 +49,7 @@ class PushedCoordinator(OneMeterCoordinator):
     ) -> None:
         """Take the client, or make the usual one; nothing is opened yet."""
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL)
-        super().__init__(hass, entry, client or make_pushed_client(entry.data), interval)
+        super().__init__(hass, entry, client or _make_client(hass, entry), interval)
         self._protocol = Protocol(entry.data[CONF_PROTOCOL])
         self._patience = PATIENCE[self._protocol]
         self._cadence = Cadence(self._patience)
@@ -255,3 +256,7 @@ class PushedCoordinator(OneMeterCoordinator):
             async_raise_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
         else:
             async_clear_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
+
+
+def _make_client(hass: HomeAssistant, entry: OneMeterConfigEntry) -> PushedClient:
+    return make_pushed_client(entry.data, async_judge(hass, entry))

@@ -23,6 +23,8 @@ class Issue(StrEnum):
     OVERLOAD = "overload"
     #: What is to be remembered cannot be written.
     NOT_WRITTEN = "not_written"
+    #: Counters under right tags have fallen: a replaced or reset meter. Ends with consent.
+    COUNTER_FELL = "counter_fell"
     #: The flashes of the meter and its registers tell different energies.
     IMPULSE_DRIFT = "impulse_drift"
     #: The registers of the meter count, but no impulse is seen.
@@ -34,7 +36,7 @@ class Issue(StrEnum):
 #: What can be said of the impulses of a meter whose registers are read.
 SECOND_SOURCE_ISSUES = (Issue.IMPULSE_DRIFT, Issue.NO_IMPULSES, Issue.IMPULSES_LOST)
 
-_FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER, Issue.OVERLOAD}
+_FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER, Issue.OVERLOAD, Issue.COUNTER_FELL}
 
 
 @callback

@@ -14,6 +14,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import UpdateFailed
 from homeassistant.util import dt as dt_util
 
+from .authentication import async_judge
 from .connection import make_polled_client
 from .const import CONF_BATTERY
 from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
@@ -57,7 +58,8 @@ class PolledCoordinator(OneMeterCoordinator):
 
     def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
         """Make the client; nothing is opened yet."""
-        super().__init__(hass, entry, make_polled_client(hass, entry.data), publish_interval=0)
+        client = make_polled_client(hass, entry.data, async_judge(hass, entry))
+        super().__init__(hass, entry, client, publish_interval=0)
         #: Time between two readouts.
         self.interval = poll_interval(entry)
         self._on_battery: bool = entry.data.get(CONF_BATTERY, False)

@@ -14,6 +14,7 @@ from homeassistant.helpers import (
     issue_registry as ir,
 )
 
+from .authentication import async_authenticity
 from .const import CONF_MAX_POWER, DOMAIN
 from .coordinator import OneMeterConfigEntry
 from .issues import Issue
@@ -126,7 +127,17 @@ async def _async_rename(
         devices.async_update_device(device.id, new_identifiers={(DOMAIN, new_id)})
 
 
+async def _async_accept_counters(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, _: Data
+) -> str | None:
+    """Let the meter's invocation counters go on from where they are."""
+    if (kept := async_authenticity(hass, entry)) is not None:
+        await kept.async_accept_fallen()
+    return None
+
+
 _REPAIRS: Mapping[Issue, Repair] = {
+    Issue.COUNTER_FELL: _async_accept_counters,
     Issue.TOTALS_JUMPED: _async_accept_totals,
     Issue.OTHER_METER: _async_replace_meter,
     Issue.OVERLOAD: _async_raise_max_power,

@@ -11,6 +11,7 @@ from .meter.detect import NOISE
 from .meter.errors import (
     UNKNOWN,
     AssociationError,
+    CounterNeededError,
     KeyNeededError,
     MeterAuthenticationError,
     MeterConnectionError,
@@ -23,8 +24,9 @@ from .meter.errors import (
 )
 from .meter.port import redact
 
-#: What another password or key can mend.
+#: What another password or key can mend, or a number that belongs to it.
 _CREDENTIALS: Final = (
+    CounterNeededError,
     KeyNeededError,
     MeterAuthenticationError,
     WrongAuthenticationKeyError,

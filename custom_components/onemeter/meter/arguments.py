@@ -358,7 +358,7 @@ def dlms_of(options: argparse.Namespace) -> tuple[DlmsSettings, InvocationCounte
         settings = dlms_settings_of(options, keys_of(options))
     except (OSError, ValueError) as err:
         refuse(getattr(err, "strerror", None) or err)
-    return settings, counter_of(settings)
+    return settings, counter_of(options, settings)
 
 
 def impulses_of(options: argparse.Namespace) -> tuple[BlinkSettings, ImpulseCounter]:

@@ -15,6 +15,7 @@ from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
 from .sml.client import SmlClient
 
 if TYPE_CHECKING:
+    from .dlms.authenticity import Authenticity
     from .dlms.counters import InvocationCounter
     from .dlms.settings import DlmsSettings, Keys
 
@@ -25,10 +26,13 @@ def create_pushed_client(
     line: LineSettings | None = None,
     settings: Keys | BlinkSettings | None = None,
     counter: ImpulseCounter | None = None,
+    *,
+    authenticity: Authenticity | None = None,
 ) -> PushedClient:
     """Make the client that listens for this protocol at a port; None is what is usual.
 
-    BLINK needs the counter. Raises ValueError without it, and for settings of another protocol.
+    BLINK needs the counter; what is known of a DLMS meter's authenticity may be handed in. Raises
+    ValueError without the counter, and for settings of another protocol.
     """
     line = line or PUSHED_LINE[protocol]
     match protocol, settings:
@@ -43,7 +47,7 @@ def create_pushed_client(
             from .dlms.settings import Keys
 
             if settings is None or isinstance(settings, Keys):
-                return DlmsPushClient(url, line, settings or Keys())
+                return DlmsPushClient(url, line, settings or Keys(), authenticity)
     raise ValueError(f"{protocol} is not listened to like this")
 
 
@@ -53,10 +57,13 @@ def create_polled_client(
     line: LineSettings | None = None,
     settings: SignOn | DlmsSettings | None = None,
     counter: InvocationCounter | None = None,
+    *,
+    authenticity: Authenticity | None = None,
 ) -> PolledClient:
     """Make the client that asks a meter in this protocol; None is what is usual.
 
-    DLMS with keys needs the counter. Raises ValueError for a protocol in which meters only push.
+    DLMS with keys needs the counter, and may be handed in what is known of the meter's
+    authenticity. Raises ValueError for a protocol in which meters only push.
     """
     line = line or POLLED_LINE.get(protocol)
     match protocol, settings:
@@ -67,5 +74,5 @@ def create_polled_client(
             from .dlms.settings import DlmsSettings
 
             if settings is None or isinstance(settings, DlmsSettings):
-                return DlmsClient(url, line, settings or DlmsSettings(), counter)
+                return DlmsClient(url, line, settings or DlmsSettings(), counter, authenticity)
     raise ValueError(f"{protocol} is not polled like this")

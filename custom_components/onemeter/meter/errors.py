@@ -141,6 +141,12 @@ class InvocationCounterError(MeterError):
     situation = "counter_rejected"
 
 
+class CounterNeededError(InvocationCounterError):
+    """Nobody knows which invocation counters were used with this key and system title."""
+
+    situation = "counter_needed"
+
+
 class AddressError(MeterError):
     """The meter refuses the connection, or does not answer at this address."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from custom_components.onemeter.meter import LineSettings, Obis, Reading
 from custom_components.onemeter.meter.dlms.client import DlmsClient
+from custom_components.onemeter.meter.dlms.counters import InvocationCounter
 from custom_components.onemeter.meter.dlms.settings import Authentication, DlmsSettings, Keys
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
 from simulator.line import Line
@@ -87,7 +88,7 @@ async def at_a_pty(folder: Path, meter: DlmsMeter) -> AsyncGenerator[PtyLine]:
         yield line
 
 
-def client_at(line: Line, counter: MemoryCounter | None = None, **settings: Any) -> DlmsClient:
+def client_at(line: Line, counter: InvocationCounter | None = None, **settings: Any) -> DlmsClient:
     """Return a client for the meter at a line, which it knows the address of."""
     usual: dict[str, Any] = {"client": 1, "logical_device": 1, "address_length": 1}
     return DlmsClient(
@@ -95,7 +96,9 @@ def client_at(line: Line, counter: MemoryCounter | None = None, **settings: Any)
     )
 
 
-def gmac_client(line: Line, counter: MemoryCounter | None = None, **settings: Any) -> DlmsClient:
+def gmac_client(
+    line: Line, counter: InvocationCounter | None = None, **settings: Any
+) -> DlmsClient:
     """Return a client with the right keys."""
     usual: dict[str, Any] = {
         "authentication": Authentication.HLS_GMAC,

@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.onemeter.meter.dlms.cipher import Numbers
 from custom_components.onemeter.meter.dlms.counters import FileCounter
-from custom_components.onemeter.meter.errors import InvocationCounterError
+from custom_components.onemeter.meter.errors import CounterNeededError, InvocationCounterError
 from simulator.dlms import DlmsMeter
 from tests.waiting import until
 
@@ -42,6 +42,30 @@ async def test_file_counter(tmp_path: Path) -> None:
     assert await FileCounter(path, "two").reserve(1) == 0
     with pytest.raises(OverflowError):
         await counter.reserve(1, at_least=2**32 - 1)
+
+
+async def test_file_counter_of_a_given_title_never_begins_at_0(tmp_path: Path) -> None:
+    path = tmp_path / "counters.json"
+    counter = FileCounter(path, "one", None)
+    with pytest.raises(LookupError):
+        await counter.reserve(5)
+    assert await counter.reserve(5, at_least=700) == 700
+    assert await counter.reserve(5) == 705
+    path.unlink()
+    with pytest.raises(LookupError):
+        await counter.reserve(5)
+    assert await FileCounter(path, "one", 9000).reserve(5) == 9000
+    assert await counter.reserve(5) == 9005
+    assert await FileCounter(path, "one", 9000).reserve(5) == 9010
+
+
+async def test_meter_is_not_read_while_nobody_knows_the_counter(tmp_path: Path) -> None:
+    counter = FileCounter(tmp_path / "counters.json", "one", None)
+    async with plugged_in(ciphered(public_client=None)) as line:
+        with pytest.raises(CounterNeededError):
+            await gmac_client(line, counter).read()
+    async with plugged_in(ciphered(client_counter=41)) as line:
+        assert (await gmac_client(line, counter).read()).registers, "the meter's own register"
 
 
 async def test_many_at_once(tmp_path: Path) -> None:

@@ -8,17 +8,20 @@ from typing import Final
 
 from ..errors import (
     AssociationError,
+    CounterNeededError,
     InvocationCounterError,
     MeterAuthenticationError,
     MeterConnectionError,
     MeterError,
     MeterSilentError,
+    NotAuthenticatedError,
     WrongAuthenticationKeyError,
     WrongKeysError,
 )
 from ..obis import Obis
 from ..port import redact
 from .association import NUMBERS_AT_ONCE, Association
+from .authenticity import Authenticity
 from .cipher import Numbers, protection_of
 from .connection import Connector, Link
 from .cosem import VALUE, ObjectClass
@@ -60,9 +63,13 @@ class Access:
         settings: DlmsSettings,
         memory: Memory,
         counter: InvocationCounter | None,
+        *,
+        authenticity: Authenticity,
         url: str,
     ) -> None:
         """Take how the meter is reached and spoken to, and where invocation counters come from.
+
+        What is known of its authenticity goes on from there.
 
         Raises ValueError where the counter, a key, a password or a system title is missing.
         """
@@ -70,6 +77,7 @@ class Access:
         self._settings = settings
         self._memory = memory
         self._counter = counter
+        self._authenticity = authenticity
         self._port = redact(url)
         self._numbers = Numbers()
         #: No invocation counter may be below.
@@ -91,6 +99,8 @@ class Access:
             async with self._session() as session:
                 yield session
         except MeterError as err:
+            if isinstance(err, NotAuthenticatedError):
+                self._connector.counters.not_authenticated += 1
             # What was found out without a port lacks it.
             err.details.setdefault("port", self._port)
             raise
@@ -171,7 +181,7 @@ class Access:
         raise self._counter_rejected()
 
     def _new_session(self, link: Link, settings: DlmsSettings) -> Session:
-        association = Association(settings, self._numbers)
+        association = Association(settings, self._numbers, self._authenticity)
         return Session(link, association, self._memory, self._supply)
 
     async def _which_key(self, link: Link) -> MeterError:
@@ -205,6 +215,9 @@ class Access:
         at_least = max(numbers.next, self._at_least)
         try:
             first = await self._counter.reserve(_NUMBERS, at_least=at_least)
+        except LookupError:
+            message = "it is not known which invocation counters were used already"
+            raise CounterNeededError(message, port=self._port) from None
         except OverflowError, OSError, ValueError:
             message = (
                 "no invocation counters can be set apart: they are used up, or not to be stored"

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
-import json
 import os
 from pathlib import Path
 from secrets import token_bytes
@@ -29,6 +28,7 @@ _TITLE_LENGTH: Final = 8
 #: How the system titles of this program begin.
 _MANUFACTURER: Final = b"ONM"
 _ADDRESS_MAX: Final = 0x3FFF
+_COUNTER_MAX: Final = 0xFFFF_0000
 
 
 def add_dlms(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,15 @@ def add_dlms(parser: argparse.ArgumentParser) -> None:
         "--system-title",
         type=_title,
         metavar="HEX",
-        help="the client's own system title, 16 hexadecimal digits; usually made at random once",
+        help="the client's own system title, 16 hexadecimal digits; usually made at random each"
+        " time",
+    )
+    group.add_argument(
+        "--invocation-counter",
+        type=_number(_COUNTER_MAX),
+        metavar="N",
+        help="the first invocation counter to be used with this system title, where neither the"
+        " meter nor this computer knows which were used before",
     )
     group.add_argument(
         "--counter-instance",
@@ -110,19 +118,22 @@ def dlms_settings_of(options: argparse.Namespace, keys: Keys) -> DlmsSettings:
         protection=options.security,
         dedicated_key=options.dedicated_key,
         suite=options.suite,
-        system_title=options.system_title or (_own_title() if is_trusted else None),
+        system_title=options.system_title or (_new_title() if is_trusted else None),
         counter_instance=options.counter_instance,
         invert_deviation=options.invert_deviation,
         sign_on_address=options.address,
     )
 
 
-def counter_of(settings: DlmsSettings) -> FileCounter | None:
+def counter_of(options: argparse.Namespace, settings: DlmsSettings) -> FileCounter | None:
     """Return where the invocation counters of these keys are kept; None without keys."""
     if settings.keys.encryption is None:
         return None
-    title = settings.system_title or b""
-    return FileCounter(_folder() / "invocation_counters.json", _name(title, settings.keys))
+    title, start = options.system_title, options.invocation_counter
+    if title is None:
+        # Nobody has ever used the title, but meters count without it.
+        title, start = b"", start or 0
+    return FileCounter(_folder() / "invocation_counters.json", _name(title, settings.keys), start)
 
 
 def _name(title: bytes, keys: Keys) -> str:
@@ -147,22 +158,9 @@ def _folder() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "onemeter"
 
 
-def _own_title() -> bytes:
-    """Return the system title of this computer, made when it is needed first."""
-    path = _folder() / "system_title.json"
-    try:
-        return bytes.fromhex(json.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
-        pass
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    title = _MANUFACTURER + token_bytes(_TITLE_LENGTH - len(_MANUFACTURER))
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(title.hex(), file)
-    except FileExistsError:
-        # Another process was first.
-        return bytes.fromhex(json.loads(path.read_text("utf-8")))
-    return title
+def _new_title() -> bytes:
+    """Make up a system title that nobody has: numbers may be used again with it."""
+    return _MANUFACTURER + token_bytes(_TITLE_LENGTH - len(_MANUFACTURER))
 
 
 def _number(largest: int) -> Callable[[str], int]:

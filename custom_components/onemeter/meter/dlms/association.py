@@ -30,6 +30,7 @@ from .acse import (
     parse_association_response,
     release_request,
 )
+from .authenticity import Authenticity
 from .axdr import Data, octet_string
 from .blocktransfer import assemble
 from .cipher import Cipher, Numbers, no_title, protection_of, suite_of
@@ -77,8 +78,15 @@ NUMBERS_AT_ONCE: Final = 4
 class Association:
     """Who the client is to the meter, and what they have agreed on."""
 
-    def __init__(self, settings: DlmsSettings, numbers: Numbers | None = None) -> None:
+    def __init__(
+        self,
+        settings: DlmsSettings,
+        numbers: Numbers | None = None,
+        authenticity: Authenticity | None = None,
+    ) -> None:
         """Take how the meter wants to be spoken to, and invocation counters where it is ciphered.
+
+        What is known of the meter's authenticity goes on from there.
 
         Raises ValueError where a key, a password or a system title is missing.
         """
@@ -91,7 +99,8 @@ class Association:
         if protection_of(settings) is not Protection.NONE:
             if settings.dedicated_key:
                 self._dedicated_key = token_bytes(len(settings.keys.encryption or bytes(16)))
-            self._cipher = Cipher(settings, self._numbers, self._dedicated_key)
+            judge = authenticity or Authenticity()
+            self._cipher = Cipher(settings, self._numbers, self._dedicated_key, judge)
         if self._mechanism in _WITH_TITLE and not self._title:
             raise ValueError("this authentication needs a system title")
         if self._mechanism is Mechanism.GMAC and settings.keys.encryption is None:

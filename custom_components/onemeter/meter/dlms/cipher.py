@@ -8,9 +8,10 @@ from ..errors import (
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
 )
+from .authenticity import Authenticity, not_authenticated
 from .axdr import decode_length, encode_length
 from .general import parse_general
-from .security import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH, opened, sealed
+from .security import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH, Opened, opened, sealed
 from .settings import DlmsSettings, Protection
 from .xdlms import GENERAL_CIPHERING, GENERAL_DED, GENERAL_GLO
 
@@ -78,8 +79,16 @@ class Numbers:
 class Cipher:
     """Ciphers what the client sends and deciphers what the meter answers."""
 
-    def __init__(self, settings: DlmsSettings, numbers: Numbers, dedicated_key: bytes) -> None:
+    def __init__(
+        self,
+        settings: DlmsSettings,
+        numbers: Numbers,
+        dedicated_key: bytes,
+        authenticity: Authenticity,
+    ) -> None:
         """Take keys and titles, the client's invocation counters, and the dedicated key or none.
+
+        Where messages have tags, the meter's authenticity is judged.
 
         Raises ValueError where a key or the client's title is missing.
         """
@@ -97,6 +106,7 @@ class Cipher:
         self.suite = suite_of(settings)
         #: The meter's system title, once it is known.
         self.meter_title = b""
+        self._authenticity = authenticity if self.control & AUTHENTICATED else None
         #: The meter's counter may be anything at first and rises then, for each key.
         self._received: dict[bool, int] = {}
 
@@ -117,8 +127,8 @@ class Cipher:
     def open(self, apdu: bytes) -> bytes:
         """Decipher a message; one that is not ciphered is returned as it is.
 
-        Raises WrongEncryptionKeyError, WrongAuthenticationKeyError, AssociationError where the
-        meter does not tell its system title, TelegramError.
+        Raises WrongEncryptionKeyError, WrongAuthenticationKeyError, NotAuthenticatedError,
+        AssociationError where the meter does not tell its system title, TelegramError.
         """
         tag = apdu[0] if apdu else None
         title, header = self.meter_title, b""
@@ -147,13 +157,24 @@ class Cipher:
         )
         if not found.content or found.content[0] not in _PLAIN:
             raise WrongEncryptionKeyError("the meter's answers do not decrypt")
+        counter = int.from_bytes(protected[1:HEADER_LENGTH])
+        if not self._admits(found, title, counter, dedicated=dedicated):
+            raise not_authenticated()
         if found.is_authentic is False:
             raise WrongAuthenticationKeyError("the meter's answers have another tag")
-        counter = int.from_bytes(protected[1:HEADER_LENGTH])
         if counter <= self._received.get(dedicated, -1):
             raise TelegramError("the meter's invocation counter does not rise")
         self._received[dedicated] = counter
         return found.content
+
+    def _admits(self, found: Opened, title: bytes, counter: int, *, dedicated: bool) -> bool:
+        judge = self._authenticity
+        if judge is None:
+            return True
+        if dedicated:
+            # Its key is new in each association, and counters are those of a key.
+            return judge.admits_tag(is_authentic=found.is_authentic)
+        return judge.admits(is_authentic=found.is_authentic, title=title, counter=counter)
 
 
 def no_title() -> AssociationError:

@@ -13,6 +13,7 @@ from ..port import redact
 from ..reading import Interval, Reading
 from ..turns import Turns, turns_at
 from .access import Access
+from .authenticity import Authenticity
 from .connection import Connector
 from .counters import InvocationCounter
 from .memory import Memory
@@ -37,17 +38,22 @@ class DlmsClient(PolledClient):
         line: LineSettings,
         settings: DlmsSettings,
         counter: InvocationCounter | None,
+        authenticity: Authenticity | None = None,
     ) -> None:
         """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet.
 
-        The counter is where invocation counters come from, needed where anything is ciphered.
+        The counter is where invocation counters come from, needed where anything is ciphered. What
+        is known of the meter's authenticity goes on from there.
         Raises ValueError where it, a key, a password or a system title is missing.
         """
         super().__init__(url, line)
         self.settings = settings
         self._memory = Memory()
         connector = Connector(url, line, settings, self._memory, self.counters)
-        self._access = Access(connector, settings, self._memory, counter, url)
+        judge = authenticity or Authenticity()
+        self._access = Access(
+            connector, settings, self._memory, counter, authenticity=judge, url=url
+        )
 
     @property
     def memory(self) -> Memory:

@@ -74,7 +74,7 @@ class Connector:
         self._line = line
         self._settings = settings
         self._memory = memory
-        self._counters = counters
+        self.counters = counters
         #: When the last connection has ended, and whether the newest one has begun so soon that
         #: the other side of a network may not have noticed that.
         self._ended = -inf
@@ -106,14 +106,14 @@ class Connector:
             case Transport.MODE_E:
                 async with self._signer.hand_over() as port:
                     await asyncio.sleep(_SETTLE)
-                    yield Line(port, self._counters)
+                    yield Line(port, self.counters)
             case Transport.WRAPPER:
                 line = LineSettings(_NETWORK_SPEED, dtr=self._line.dtr, rts=self._line.rts)
                 async with self._port(line) as port:
-                    yield Line(port, self._counters)
+                    yield Line(port, self.counters)
             case Transport.HDLC:
                 async with self._port(self._line) as port:
-                    yield Line(port, self._counters)
+                    yield Line(port, self.counters)
 
     @asynccontextmanager
     async def _port(self, line: LineSettings) -> AsyncGenerator[Port]:

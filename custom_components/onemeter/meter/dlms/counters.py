@@ -20,7 +20,10 @@ class InvocationCounter(Interface):
         """Set so many numbers apart and return the first of them.
 
         They are stored as used, so that they survive a crash, before this returns; none of them is
-        below ``at_least``. Raises OverflowError when there are none left.
+        below ``at_least``, which is 0 where the meter does not tell.
+
+        Raises OverflowError when there are none left, LookupError where neither the meter nor
+        anybody here knows which were used before.
         """
 
 
@@ -30,16 +33,21 @@ class FileCounter:
     Several processes may share the file.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        """Take the file, made when it is needed, and what tells this counter from others in it."""
+    def __init__(self, path: Path, name: str, start: int | None = 0) -> None:
+        """Take the file, made when it is needed, and what tells this counter from others in it.
+
+        None of the numbers is below the start; without one, the file or the meter must tell where
+        to go on, since a title that was used before must not begin anew when the file is lost.
+        """
         self._path = path
         self._name = name
+        self._start = start
 
     async def reserve(self, count: int, *, at_least: int = 0) -> int:
         """Set so many numbers apart and return the first of them.
 
-        Raises OverflowError when there are none left, OSError and ValueError where the file cannot
-        be used: then nothing may be sent.
+        Raises OverflowError when there are none left, LookupError where nobody knows which were
+        used, OSError and ValueError where the file cannot be used: then nothing may be sent.
         """
         from asyncio import to_thread  # noqa: PLC0415  # decoding a file does not need it
 
@@ -51,7 +59,9 @@ class FileCounter:
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             marks = json.loads(self._path.read_text("utf-8")) if self._path.exists() else {}
-            first = max(int(marks.get(self._name, 0)), at_least)
+            if self._start is None and self._name not in marks and not at_least:
+                raise LookupError("it is not known which numbers were used")
+            first = max(int(marks.get(self._name, 0)), at_least, self._start or 0)
             if first + count > _LARGEST:
                 raise OverflowError("no invocation counters are left for this key")
             marks[self._name] = first + count

@@ -5,12 +5,14 @@ from typing import override
 from ..errors import (
     KeyNeededError,
     MeterError,
+    NotAuthenticatedError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
 )
 from ..line import LineSettings
 from ..port import redact
 from ..stream import StreamClient
+from .authenticity import Authenticity
 from .decoder import DlmsDecoder
 from .settings import Keys
 
@@ -18,10 +20,19 @@ from .settings import Keys
 class DlmsPushClient(StreamClient):
     """Reads a meter that pushes notifications, in any frames, encrypted or not."""
 
-    def __init__(self, url: str, line: LineSettings, keys: Keys) -> None:
-        """Take the port's URL or path, how to open it, and the keys. Nothing is opened yet."""
-        self._dlms = DlmsDecoder(keys)
-        self._keys_before = (0, 0, 0)
+    def __init__(
+        self,
+        url: str,
+        line: LineSettings,
+        keys: Keys,
+        authenticity: Authenticity | None = None,
+    ) -> None:
+        """Take the port's URL or path, how to open it, the keys, and what has come before.
+
+        Nothing is opened yet.
+        """
+        self._dlms = DlmsDecoder(keys, authenticity or Authenticity())
+        self._keys_before = (0, 0, 0, 0)
         super().__init__(url, line, self._dlms, "DLMS")
 
     @override
@@ -31,7 +42,7 @@ class DlmsPushClient(StreamClient):
         Telegrams that do not fit the keys are in order otherwise, so other damage says less.
         """
         port = redact(self.url)
-        needed, encryption, authentication = (
+        needed, encryption, authentication, foreign = (
             now - before for now, before in zip(self._key_counts(), self._keys_before, strict=True)
         )
         if authentication > encryption:
@@ -42,6 +53,9 @@ class DlmsPushClient(StreamClient):
             return WrongEncryptionKeyError(message, port=port)
         if needed:
             return KeyNeededError(f"telegrams from {port} are encrypted", port=port)
+        if foreign:
+            message = f"telegrams from {port} are not authenticated as the meter's used to be"
+            return NotAuthenticatedError(message, port=port)
         return super().diagnose()
 
     @override
@@ -53,14 +67,18 @@ class DlmsPushClient(StreamClient):
     def _count(self) -> None:
         super()._count()
         counters = self.counters
-        counters.needs_key, counters.wrong_encryption_key, counters.wrong_authentication_key = (
-            self._key_counts()
-        )
+        (
+            counters.needs_key,
+            counters.wrong_encryption_key,
+            counters.wrong_authentication_key,
+            counters.not_authenticated,
+        ) = self._key_counts()
 
-    def _key_counts(self) -> tuple[int, int, int]:
+    def _key_counts(self) -> tuple[int, int, int, int]:
         decoder = self._dlms
         return (
             decoder.needs_key,
             decoder.wrong_encryption_key,
             decoder.wrong_authentication_key,
+            decoder.not_authenticated,
         )
