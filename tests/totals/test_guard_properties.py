@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from custom_components.onemeter.totals import Moment, Proof, Total
 from custom_components.onemeter.totals.total import resolution
@@ -236,6 +236,10 @@ class Flipped:
         max_size=60,
     ),
     net=st.booleans(),
+)
+@example(
+    life=[Flipped(1, 4, None), Flipped(5, 5, (5, 0)), Flipped(1, 0, None), Flipped(1, 0, None)],
+    net=False,
 )
 def test_damaged_telegrams_without_checksum(life: list[Flipped], net: bool) -> None:
     """One damaged telegram between two others is never published beyond what is true."""

@@ -146,7 +146,10 @@ class TotalsGuard:
         change, tolerance = seen.total.minus(mark.total), mark.tolerance(seen.total)
         had_suspect = mark.suspect is not None
         if not rule.may_fall and seen.total.is_rounded(mark.total):
-            mark.repeat(seen)
+            if proof is Proof.CHECKSUM:
+                mark.repeat(seen)
+            # Otherwise it may be a damaged digit, which says nothing of the time since then.
+            mark.suspect = None
             return had_suspect
         if not change and not mark.is_approximate:
             mark.accept(seen)
