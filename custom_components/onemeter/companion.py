@@ -16,7 +16,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers.event import async_call_later
 
-from .const import CONF_IMPULSES, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL, DOMAIN
+from .const import CONF_IMPULSES, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
 from .impulse_sources import make_impulse_client
 from .impulses import make_counter
 from .issues import Issue, async_clear_issue, async_raise_issue
@@ -130,14 +130,6 @@ class Companion:
         return self._counter
 
     @callback
-    def async_start(self) -> None:
-        """Count from now on."""
-        self._entry.async_on_unload(self._async_cancel_repair)
-        self._entry.async_create_background_task(
-            self._hass, self._async_follow(), f"{DOMAIN} impulses"
-        )
-
-    @callback
     def async_compare(self, registers: Mapping[Key, Register]) -> None:
         """Compare what a reading tells with the flashes since then."""
         if self._energy is None or (total := Total.of(registers.get(self._energy))) is None:
@@ -170,7 +162,9 @@ class Companion:
         near = (usual for usual in _USUAL if abs(exact / usual - 1) <= 2 * _TOLERANCE)
         return str(next(near, round(exact)))
 
-    async def _async_follow(self) -> None:
+    async def async_follow(self) -> None:
+        """Count the flashes for good."""
+        self._entry.async_on_unload(self._async_cancel_repair)
         backoff = Backoff(self._hass)
         while True:
             backoff.start()

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -30,6 +30,7 @@ from .meter import Identity, Key, Obis, PolledClient, PushedClient, Reading, Reg
 from .meter.errors import OtherMeterError
 from .meter.port import redact
 from .situations import Failure, as_meter_error, update_failed
+from .tasks import LOOK_SECONDS, async_end, is_wanted
 from .totals import Moment, Proof, Totals
 
 _LOGGER = logging.getLogger(__name__)
@@ -151,6 +152,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         if CONF_IMPULSES in entry.options:
             self.companion = Companion(hass, entry, self._async_see_power)
 
+        #: The tasks that end with the entry.
+        self._followers: list[asyncio.Task[None]] = []
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._newest: MeterData
         self._failure: Failure | None = None
@@ -194,6 +197,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Publish no more, and write down what is to be remembered."""
         await super().async_shutdown()
         self._async_cancel_publishing()
+        await self._async_end_followers()
         await self.totals.async_close()
         if self.authenticity is not None:
             await self.authenticity.async_save()
@@ -218,18 +222,40 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     async def _async_start(self) -> None:
         """Follow the meter from now on and wait for the first reading; raise what prevents it."""
-        follower = self.config_entry.async_create_background_task(
-            self.hass, self._async_follow(), f"{DOMAIN} following"
-        )
+        self._async_begin(self._async_follow(), "following")
+        watching = self._async_begin(self._async_watch_lock_waiters(), "setting up")
         try:
             await self._async_wait_for_first()
         except UpdateFailed, ConfigEntryAuthFailed:
             # Setting up again must find the port closed.
-            follower.cancel()
-            await asyncio.wait([follower])
+            await self._async_end_followers()
             raise
+        finally:
+            watching.cancel()
         if self.companion is not None:
-            self.companion.async_start()
+            self._async_begin(self.companion.async_follow(), "impulses")
+
+    @callback
+    def _async_begin(self, job: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Start a task that ends with the entry, in any case.
+
+        Of its own tasks, Home Assistant would wait ten seconds for one that does not end.
+        """
+        task = self.hass.async_create_background_task(job, f"{DOMAIN} {name}")
+        self._followers.append(task)
+        return task
+
+    async def _async_end_followers(self) -> None:
+        """End the tasks that end with the entry; one that does not is left behind, once."""
+        followers, self._followers = self._followers, []
+        await asyncio.gather(*map(async_end, followers))
+
+    async def _async_watch_lock_waiters(self) -> None:
+        """Give up waiting for a first reading when the entry is to be removed or disabled."""
+        while not is_wanted(self.config_entry):  # noqa: ASYNC110 - a lock has no event
+            await asyncio.sleep(LOOK_SECONDS)
+        if not self._first.done():
+            self._first.set_exception(UpdateFailed("setting up was interrupted"))
 
     @abstractmethod
     async def _async_follow(self) -> None:
