@@ -248,7 +248,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
     async def _async_end_followers(self) -> None:
         """End the tasks that end with the entry; one that does not is left behind, once."""
         followers, self._followers = self._followers, []
-        await asyncio.gather(*map(async_end, followers))
+        await async_end(followers)
 
     async def _async_watch_lock_waiters(self) -> None:
         """Give up waiting for a first reading when the entry is to be removed or disabled."""

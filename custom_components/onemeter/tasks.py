@@ -1,6 +1,7 @@
 """Ending tasks that may not want to end."""
 
 import asyncio
+from collections.abc import Iterable
 import logging
 from typing import Any, Final
 
@@ -16,14 +17,16 @@ _PATIENCE: Final = (0.75, 0.5)
 LOOK_SECONDS: Final = 0.2
 
 
-async def async_end(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end, but not for long."""
+async def async_end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks at once, and wait for their ends, but not for long."""
+    left = set(tasks)
     for seconds in _PATIENCE:
-        task.cancel()
-        await asyncio.wait({task}, timeout=seconds)
-        if task.done():
-            return
-    _LOGGER.warning("%s does not end, and is left behind", task.get_name())
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=seconds)
+    for task in left:
+        _LOGGER.warning("%s does not end, and is left behind", task.get_name())
 
 
 @callback
