@@ -21,6 +21,9 @@ async def tcp_port(talk: Callable[[], asyncio.Protocol]) -> AsyncGenerator[str]:
 class Rfc2217(asyncio.Protocol):
     """Agrees to all that RFC 2217 asks for, and echoes everything else."""
 
+    #: Commands that it does not answer.
+    ignored: frozenset[int] = frozenset()
+
     #: WILL is answered with DO, and DO with WILL; a command of the client with that of the server.
     ANSWERS: ClassVar = {0xFB: 0xFD, 0xFD: 0xFB}
     SERVER = 100
@@ -39,7 +42,8 @@ class Rfc2217(asyncio.Protocol):
             else:
                 end = data.index(b"\xff\xf0") + 2
                 answer = bytearray(data[:end])
-                answer[3] += self.SERVER
-                self.transport.write(answer)
+                if answer[3] not in self.ignored:
+                    answer[3] += self.SERVER
+                    self.transport.write(answer)
                 data = data[end:]
         self.transport.write(data)

@@ -479,6 +479,40 @@ async def test_a_flood_leaves_the_others_their_turn() -> None:
     assert rounds >= reads
 
 
+class Forgetful(Rfc2217):
+    """Answers the first change of speed, that of opening, and no other."""
+
+    SET_SPEED = 1
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if b"\xff\xfa\x2c\x01" in data:
+            self.ignored = frozenset({self.SET_SPEED})
+
+
+@kernels_network
+@pytest.mark.usefixtures("socket_enabled")
+async def test_a_change_of_speed_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_module, "_SPEED_SECONDS", 0.05)
+    async with tcp_port(Forgetful) as address, Port(f"rfc2217://{address}", LINE) as port:
+        with pytest.raises(PortLostError, match="was lost: no answer"):
+            await port.set_speed(300)
+    assert port.baudrate == 9600
+
+
+@kernels_network
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize("scheme", ["rfc2217", "RFC2217"])
+async def test_changes_the_speed_of_a_remote_port(scheme: str) -> None:
+    async with tcp_port(Rfc2217) as address, Port(f"{scheme}://{address}", LINE) as port:
+        async with asyncio.timeout(2):
+            await port.set_speed(300)
+        assert port.baudrate == 300
+        await port.write(b"meter")
+        assert await read_exactly(port, 5) == b"meter"
+
+
 @kernels_port
 async def test_closing_gives_everything_back(cable: PtyLine) -> None:
     files, tasks = open_files(), asyncio.all_tasks()

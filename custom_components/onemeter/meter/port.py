@@ -9,9 +9,15 @@ from pathlib import Path
 import re
 import socket
 from types import TracebackType
-from typing import Self
+from typing import Self, override
 
 from serialx import Parity, PinState, SerialException, async_serial_for_url
+from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
+from serialx.platforms.serial_rfc2217.types import (
+    Rfc2217Command,
+    SetLinestateMaskCmd,
+    SetModemstateMaskCmd,
+)
 
 from .errors import (
     UNKNOWN,
@@ -30,6 +36,8 @@ _CLOSE_SECONDS = 1
 _ABANDON_SECONDS = 1
 #: Seconds beyond the time on the wire after which a port that takes no bytes is given up.
 _WRITE_SECONDS = 5
+#: Seconds after which a change of speed without an answer is given up.
+_SPEED_SECONDS = 5
 #: Most bytes of one read(): what a caller does with them in one go stays far below the time that an
 #: event loop's callback may take, also where each of them begins or ends something.
 _READ_MAX = 256
@@ -44,10 +52,12 @@ _NOT_PERMITTED = {errno.EACCES, errno.EPERM}
 #: Start bit, eight data bits or seven and a parity bit, stop bit.
 BITS_PER_CHARACTER = 10
 #: Bridges that set the speed of their line themselves.
-_FIXED_SPEED = ("socket://", "tcp://")
+_FIXED_SPEED = {"socket://", "tcp://"}
 
 #: How URLs of local ports begin.
-_LOCAL = ("device://", "posix://")
+_LOCAL = {"device://", "posix://"}
+
+_RFC2217 = "rfc2217://"
 
 _PSEUDO_TERMINALS = "/dev/pts/"
 
@@ -67,6 +77,20 @@ _KEEPALIVE = (
 )
 
 
+class _Rfc2217Transport(RFC2217SerialTransport):
+    """serialx's client of RFC 2217, without the masks of what the server shall report.
+
+    ser2net acknowledges them by wrong numbers and pyserial's server not at all, and nobody here
+    uses the reports. To be removed once serialx opens ports of both: 1.15.1 does not.
+    """
+
+    @override
+    async def _send_and_wait(self, cmd: Rfc2217Command) -> Rfc2217Command:
+        if isinstance(cmd, SetModemstateMaskCmd | SetLinestateMaskCmd):
+            return cmd
+        return await super()._send_and_wait(cmd)
+
+
 class Port:
     """A serial line while it is open: ``async with Port(url, line) as port``.
 
@@ -79,14 +103,15 @@ class Port:
 
         Drivers watch the modem lines of some ports only where they are asked to.
         """
+        scheme = _scheme(url)
         self.url = url
         self.line = line
         #: Bits per second at present.
         self.baudrate = line.baudrate
         #: Whether the speed can be changed from here.
-        self.has_speed = not url.startswith(_FIXED_SPEED)
+        self.has_speed = scheme not in _FIXED_SPEED
         #: Whether it is a port of this computer.
-        self.is_local = "://" not in url or url.startswith(_LOCAL)
+        self.is_local = not scheme or scheme in _LOCAL
         #: What may be shown of the URL.
         self.name = redact(url)
         self._logs = LogRedaction(url, self.name)
@@ -94,6 +119,7 @@ class Port:
         self._has_more = True
         self._serial = async_serial_for_url(
             url,
+            transport_cls=_Rfc2217Transport if scheme == _RFC2217 else None,
             baudrate=line.baudrate,
             parity=Parity.EVEN if _has_parity(url, line) else Parity.NONE,
             dtr_on_open=PinState.convert(line.dtr),
@@ -210,18 +236,22 @@ class Port:
 
         Raises PortLostError and PortBusyError as read() does.
         """
-        # What comes meanwhile is thrown away in another thread. Bytes that are gone when they are
-        # to be read look to serialx like a port that is gone.
         transport = self._serial.transport
         try:
-            with suppress(NotImplementedError):
+            # What comes meanwhile at a local port is thrown away in another thread. Bytes that are
+            # gone when they are to be read look to serialx like a port that is gone. A remote one
+            # answers by the way that would be paused.
+            if self.is_local:
                 transport.pause_reading()
-            await self._serial.reconfigure_port(baudrate=baudrate)
+            async with asyncio.timeout(_SPEED_SECONDS):
+                with self._logs.of_this_port():
+                    await self._serial.reconfigure_port(baudrate=baudrate)
         except _FAILURES as err:
             raise await self._why_lost(err) from None
         finally:
-            with suppress(NotImplementedError), self._logs.of_this_port():
-                transport.resume_reading()
+            if self.is_local:
+                with self._logs.of_this_port():
+                    transport.resume_reading()
         self.baudrate = baudrate
 
     async def examine[T](self, look: Callable[[int], T]) -> T:
@@ -259,19 +289,15 @@ class Port:
     async def _why_not_opened(self, err: OSError) -> MeterConnectionError:
         name = self.name
         number = _number(err)
-        if isinstance(err, TimeoutError):
-            reason = "no answer"
-        elif number in _NOT_FOUND:
+        if number in _NOT_FOUND:
             return PortNotFoundError(f"{name} does not exist", port=name)
-        elif number in _NOT_PERMITTED:
+        if number in _NOT_PERMITTED:
             return PortPermissionError(f"{name} may not be opened by this user", port=name)
-        elif number == errno.EBUSY:
+        if number == errno.EBUSY:
             return self._busy(await asyncio.to_thread(_programs_using, self.url))
-        elif number == errno.ENOTTY:
-            reason = "not a serial port"
-        else:
-            reason = self._reason(err)
-        return self._cannot_open(reason)
+        return self._cannot_open(
+            "not a serial port" if number == errno.ENOTTY else self._reason(err)
+        )
 
     async def _why_lost(self, err: OSError | EOFError | SerialException) -> MeterConnectionError:
         # A lock keeps out only the programs that look for it.
@@ -287,6 +313,8 @@ class Port:
         """
         if (number := _number(err)) is not None:
             return os.strerror(number)
+        if isinstance(err, TimeoutError):
+            return "no answer"
         if self.name != self.url and not isinstance(err, socket.gaierror):
             return type(err.__cause__ or err).__name__
         return getattr(err, "strerror", None) or str(err) or type(err).__name__
@@ -310,6 +338,11 @@ def _has_parity(url: str, line: LineSettings) -> bool:
     return "://" in url or not os.path.realpath(url).startswith(_PSEUDO_TERMINALS)
 
 
+def _scheme(url: str) -> str:
+    """Return how a URL begins, ``socket://`` or the like; that of a path is empty."""
+    return found.group().lower() if (found := _SCHEME.match(url)) else ""
+
+
 def redact(url: str) -> str:
     """Return a port's URL or path with ``***`` for user and password, and for a query or fragment.
 
@@ -319,7 +352,7 @@ def redact(url: str) -> str:
     """
     if url.startswith("/") and not url.startswith("//"):
         return url
-    scheme = found.group() if (found := _SCHEME.match(url)) else ""
+    scheme = url[: len(_scheme(url))]
     user, at, place = url.removeprefix(scheme).rpartition("@")
     if _QUERY.search(user):
         return scheme + _HIDDEN
