@@ -145,9 +145,10 @@ class MemoryBridge(MemoryLine):
 
     _scheme = "socket://"
 
-    def __init__(self, baudrate: int | None = None) -> None:
-        """Take the speed in baud; None puts everything on the wire at once."""
+    def __init__(self, baudrate: int | None = None, set_to: int | None = None) -> None:
+        """Take the meter's speed in baud, None for all at once, and the bridge's if it differs."""
         super().__init__(baudrate)
+        self._set_to = set_to
         #: Seconds after a connection in which the next one is hung up at once.
         self.pause = 0.0
         self._left_at = -inf
@@ -160,7 +161,7 @@ class MemoryBridge(MemoryLine):
     @property
     @override
     def reader_baudrate(self) -> int | None:
-        return self.baudrate
+        return self._set_to or self.baudrate
 
     @override
     def reflect(self, data: bytes) -> None:

@@ -62,6 +62,7 @@ from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.errors import (
     UNKNOWN,
     ChecksumError,
+    FixedSpeedError,
     MeterAuthenticationError,
     MeterConnectionError,
     MeterSilentError,
@@ -1115,6 +1116,8 @@ async def test_speed_that_the_user_has_chosen_is_that_of_both_ways(
     ("heard", "answer", "error"),
     [
         (IEC_SILENT, IEC_SILENT, "meter_silent"),
+        (IEC_SILENT, FixedSpeedError("", port=PORT), "fixed_speed"),
+        (unknown(UNKNOWN), FixedSpeedError("", port=PORT), "unknown_data"),
         (IEC_SILENT, unknown(UNKNOWN), "unknown_data"),
         (IEC_SILENT, unknown(NOISE), "unknown_data_noise"),
         (IEC_SILENT, ChecksumError("", port=PORT), "checksum_failed"),

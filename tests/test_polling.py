@@ -21,6 +21,7 @@ from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import Identity, MeterError, Obis, Reading, Register
 from custom_components.onemeter.meter.errors import (
     ChecksumError,
+    FixedSpeedError,
     MeterAuthenticationError,
     MeterSilentError,
     NoReadoutError,
@@ -360,6 +361,16 @@ async def test_setup_waits_for_a_slow_readout_as_long_as_it_takes(meter: PolledM
     await meter.wait(11)
     assert await setting_up
     assert meter.value() == "5.000"
+
+
+async def test_setup_asks_once_where_the_port_has_never_carried_an_answer(
+    meter: PolledMeter,
+) -> None:
+    meter.client.usual = FixedSpeedError("silent", port="p")
+    await meter.start()
+    assert meter.state() is ConfigEntryState.SETUP_RETRY
+    assert meter.entry.error_reason_translation_key == "fixed_speed"
+    assert meter.client.reads == 1
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,13 @@ from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .findings import Findings
 from .live import LiveRegisters
 from .meter import Key, MeterError, PolledClient, Reading, Register
-from .meter.errors import MeterConnectionError, MeterSilentError, OtherMeterError, PortLostError
+from .meter.errors import (
+    FixedSpeedError,
+    MeterConnectionError,
+    MeterSilentError,
+    OtherMeterError,
+    PortLostError,
+)
 from .meter.port import redact
 from .port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
 from .schedule import next_due, poll_interval
@@ -295,4 +301,4 @@ class PolledCoordinator(OneMeterCoordinator):
 
 def _is_final(error: MeterError) -> bool:
     """Tell whether a second attempt could only end like the first one."""
-    return isinstance(error, OtherMeterError) or is_about_credentials(error)
+    return isinstance(error, FixedSpeedError | OtherMeterError) or is_about_credentials(error)

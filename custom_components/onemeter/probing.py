@@ -17,6 +17,7 @@ from .meter.errors import (
     UNKNOWN,
     AddressError,
     ChecksumError,
+    FixedSpeedError,
     MeterSilentError,
     UnknownDataError,
 )
@@ -166,11 +167,13 @@ class Probe:
     def _tells(self, error: MeterError) -> int:
         """Return how much an error tells the user, compared to others."""
         match error:
+            case FixedSpeedError():
+                return 1
             case MeterSilentError():
                 return 0
             case UnknownDataError(details={"looks_like": guess}):
-                return {UNKNOWN: 1, NOISE: 2, _LOOKS[self._protocol]: 3}.get(guess, 5)
-        return 4
+                return {UNKNOWN: 2, NOISE: 3, _LOOKS[self._protocol]: 4}.get(guess, 6)
+        return 5
 
 
 def _lacks_keys(counters: Counters) -> bool:

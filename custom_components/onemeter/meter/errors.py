@@ -57,6 +57,12 @@ class MeterSilentError(MeterError):
     situation = "meter_silent"
 
 
+class FixedSpeedError(MeterSilentError):
+    """A meter has never answered at a port whose speed cannot be changed from here."""
+
+    situation = "fixed_speed"
+
+
 class UnknownDataError(MeterError):
     """Bytes come, but no telegram of this protocol is in them."""
 

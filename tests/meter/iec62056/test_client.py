@@ -11,6 +11,7 @@ import pytest
 
 from custom_components.onemeter.meter import LineSettings, Obis
 from custom_components.onemeter.meter.errors import (
+    FixedSpeedError,
     MeterSilentError,
     NoReadoutError,
     RefusedError,
@@ -25,7 +26,7 @@ from simulator.memory import MemoryBridge, MemoryLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-from .lines import LINE, client_at, meter, plugged_in, value
+from .lines import LINE, client_at, meter, plugged_in, serving, value
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -90,6 +91,22 @@ async def test_bridge_of_fixed_speed() -> None:
         client = Iec62056Client(line.url, LineSettings(9600, LINE.framing), SignOn())
         assert isinstance(value(await client.read(), "1.8.0"), Decimal)
         task.cancel()
+        with pytest.raises(MeterSilentError) as caught:
+            await client.read()
+    assert type(caught.value) is MeterSilentError
+
+
+async def test_bridge_of_another_speed_than_the_meter_begins_at() -> None:
+    simulated = meter()
+    async with (
+        MemoryBridge(simulated.start_baudrate, set_to=9600) as line,
+        serving(line, simulated),
+    ):
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(FixedSpeedError) as caught:
+            await client_at(line).read()
+        assert asyncio.get_running_loop().time() - started < 8
+    assert caught.value.details == {"port": line.url}
 
 
 async def test_settings_of_the_speed_change() -> None:

@@ -7,6 +7,7 @@ from ..detect import looks_like
 from ..errors import (
     UNKNOWN,
     ChecksumError,
+    FixedSpeedError,
     MeterError,
     MeterSilentError,
     NoReadoutError,
@@ -67,12 +68,14 @@ class Conversation:
     async def greet(self) -> Greeting:
         """Sign on, at each speed at which the meter may answer, and out of each mode.
 
-        Raises MeterSilentError, UnknownDataError.
+        Raises MeterSilentError, FixedSpeedError, UnknownDataError.
         """
         memory = self._memory
         first = memory.sign_on_speed
         # It may wait at another speed by now, or be another meter.
         others = {self.link.port.line.baudrate, OTHER_SPEED} - {first}
+        if not self.link.port.has_speed:
+            others.clear()
         speeds = (first, first, *(() if self._settings.wake_up else sorted(others)))
         for speed, kind in zip(speeds, cycle(CheckKind), strict=False):
             greeting = await sign_on(self.link, self._settings, speed)
@@ -150,7 +153,11 @@ class Conversation:
         """Say why there was no identification."""
         heard = self.link.heard
         if not heard:
-            return MeterSilentError(f"nothing comes from {self._port}", port=self._port)
+            message = f"nothing comes from {self._port}"
+            if self.link.port.has_speed or self._memory.identification:
+                return MeterSilentError(message, port=self._port)
+            message += ", whose speed is fixed: meters that begin at 300 baud need rfc2217://"
+            return FixedSpeedError(message, port=self._port)
         guess = looks_like(heard)
         message = f"no IEC 62056-21 in what comes from {self._port}"
         if guess is not None:
