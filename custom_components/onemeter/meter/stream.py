@@ -15,6 +15,9 @@ from .reading import Reading
 _HEARD_MAX = 512
 #: Seconds from one byte to the next, at the least, that belong to no telegram.
 _APART: Final = 0.05
+#: Seconds without a byte that no meter leaves within a telegram: DLMS meters wait 3.5 s between
+#: the frames of one.
+_FROZEN: Final = 5.0
 
 
 class Decoder(Interface):
@@ -64,6 +67,8 @@ class StreamClient(PushedClient):
         # Whether each byte came by itself, and when the last one did.
         self._is_sparse = True
         self._heard_at: float | None = None
+        # Whether the other side fell silent in the middle of a telegram, after no damage.
+        self._is_frozen = False
 
     @override
     async def listen(self) -> AsyncGenerator[Reading]:
@@ -82,9 +87,15 @@ class StreamClient(PushedClient):
                     self._count()
         finally:
             # What the end of the connection cut off is damaged.
+            damaged = self._decoder.damaged
             for _ in self._decoder.finish_in_slices():
                 await asyncio.sleep(0)
             self._count()
+            self._is_frozen = (
+                damaged == self._damaged_before < self._decoder.damaged
+                and self._heard_at is not None
+                and asyncio.get_running_loop().time() - self._heard_at >= _FROZEN
+            )
 
     @override
     def diagnose(self) -> MeterError:
@@ -94,12 +105,11 @@ class StreamClient(PushedClient):
         is_light = self._is_sparse and are_flashes(self._heard)
         guess = FLASHES if is_light else looks_like(self._heard)
         # In another protocol there is much that looks like a damaged telegram.
-        if self.counters.damaged > self._damaged_before and guess in {
-            self._protocol,
-            NOISE,
-            None,
-        }:
-            return ChecksumError(f"telegrams come damaged from {port}", port=port)
+        if guess in {self._protocol, NOISE, None}:
+            if self._is_frozen:
+                return MeterSilentError(f"nothing more comes from {port}", port=port)
+            if self.counters.damaged > self._damaged_before:
+                return ChecksumError(f"telegrams come damaged from {port}", port=port)
         message = f"no {self._protocol} telegram in what comes from {port}"
         if guess is not None:
             message += f", which looks like {guess}"
@@ -117,6 +127,7 @@ class StreamClient(PushedClient):
         self._heard = b""
         self._damaged_before = self.counters.damaged
         self._is_sparse = True
+        self._is_frozen = False
 
     def _count(self) -> None:
         self.counters.good = self._decoder.good

@@ -125,6 +125,41 @@ async def test_what_the_end_cuts_off_is_damaged(client: PushedClient, cable: Mem
     assert (client.counters.good, client.counters.damaged) == (1, 1)
 
 
+async def listen_to(client: PushedClient, cable: MemoryLine, *sent: bytes) -> MeterError:
+    """Let the client listen for half a minute, in which this is sent; return its diagnosis."""
+
+    async def speak() -> None:
+        for data in sent:
+            await asyncio.sleep(1)
+            cable.put(data)
+
+    speaking = asyncio.create_task(speak())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30), aclosing(client.listen()) as readings:
+            await drain(readings)
+    await speaking
+    return client.diagnose()
+
+
+async def test_silence_in_the_middle_of_a_telegram(client: PushedClient, cable: MemoryLine) -> None:
+    for sent in ((telegram()[:80],), (telegram(), telegram()[:80])):
+        assert type(await listen_to(client, cable, *sent)) is MeterSilentError
+    # The counters say so all the same.
+    assert client.counters.damaged == 2
+
+
+async def test_silence_after_damage(client: PushedClient, cable: MemoryLine) -> None:
+    diagnosis = await listen_to(client, cable, damaged(telegram()), telegram()[:80])
+    assert type(diagnosis) is ChecksumError
+
+
+async def test_telegram_that_is_cut_off_while_it_comes(
+    client: PushedClient, cable: MemoryLine
+) -> None:
+    sent = [*([b"\0"] * 25), telegram()[:80]]
+    assert type(await listen_to(client, cable, *sent)) is ChecksumError
+
+
 @pytest.mark.real_time("open files and ports are the kernel's")
 async def test_closing_the_generator_closes_the_port(tmp_path: Path) -> None:
     async with PtyLine(tmp_path / "ttyMETER") as cable:
