@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self, override
 
 from serialx import Parity, PinState, SerialException, async_serial_for_url
+from serialx.common import UnknownUriScheme
 from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
 from serialx.platforms.serial_rfc2217.types import (
     Rfc2217Command,
@@ -58,6 +59,12 @@ _FIXED_SPEED = {"socket://", "tcp://"}
 _LOCAL = {"device://", "posix://"}
 
 _RFC2217 = "rfc2217://"
+#: Those of ESPHome's serial proxies; the latter is Home Assistant's own.
+_ESPHOME = {"esphome://", "esphome-hass://"}
+
+_MALFORMED = "not a path, nor a URL with host and port"
+_NO_PROXY = "the device has no serial proxy of that name"
+_NO_ESPHOME = "set up Home Assistant's ESPHome integration and restart Home Assistant"
 
 _PSEUDO_TERMINALS = "/dev/pts/"
 
@@ -103,7 +110,7 @@ class Port:
 
         Drivers watch the modem lines of some ports only where they are asked to.
         """
-        scheme = _scheme(url)
+        scheme = self._scheme = _scheme(url)
         self.url = url
         self.line = line
         #: Bits per second at present.
@@ -145,10 +152,13 @@ class Port:
                         await self._open()
             except OSError as err:
                 raise await self._why_not_opened(err) from None
-            except ValueError:
-                raise self._cannot_open("not a path, nor a URL with host and port") from None
+            except ValueError as err:
+                # The only one that serialx raises once it has connected.
+                is_connected = str(err).startswith("Serial proxy")
+                raise self._cannot_open(_NO_PROXY if is_connected else _MALFORMED) from None
             except (EOFError, SerialException) as err:
-                raise self._cannot_open(self._reason(err)) from None
+                is_missing = isinstance(err, UnknownUriScheme) and self._scheme in _ESPHOME
+                raise self._cannot_open(_NO_ESPHOME if is_missing else self._reason(err)) from None
         except BaseException:
             await self._close()
             raise
@@ -311,8 +321,11 @@ class Port:
 
         Those that an error comes with may hold file names and addresses, and any part of the URL.
         """
-        if (number := _number(err)) is not None:
-            return os.strerror(number)
+        cause: BaseException | None = err
+        while cause is not None:
+            if (number := _number(cause)) is not None:
+                return os.strerror(number)
+            cause = cause.__cause__
         if isinstance(err, TimeoutError):
             return "no answer"
         if self.name != self.url and not isinstance(err, socket.gaierror):
@@ -346,9 +359,9 @@ def _scheme(url: str) -> str:
 def redact(url: str) -> str:
     """Return a port's URL or path with ``***`` for user and password, and for a query or fragment.
 
-    A query that only names the port is shown. A secret that was not percent-encoded may hold any
-    character that ends a part of a URL: where that leaves open which part is which, only the scheme
-    is shown.
+    What a query begins with is shown as long as it only names the port. A secret that was not
+    percent-encoded may hold any character that ends a part of a URL: where that leaves open which
+    part is which, only the scheme is shown.
     """
     if url.startswith("/") and not url.startswith("//"):
         return url
@@ -356,13 +369,14 @@ def redact(url: str) -> str:
     user, at, place = url.removeprefix(scheme).rpartition("@")
     if _QUERY.search(user):
         return scheme + _HIDDEN
-    query = _QUERY.search(place)
-    if query is not None and not _HARMLESS_QUERY.fullmatch(place, query.start()):
-        place = place[: query.end()] + _HIDDEN
+    if (query := _QUERY.search(place)) is not None:
+        shown = _HARMLESS_QUERY.match(place, query.start()) or query
+        if shown.end() < len(place):
+            place = place[: shown.end()] + _HIDDEN
     return scheme + (_HIDDEN if at else "") + at + place
 
 
-def _number(err: Exception) -> int | None:
+def _number(err: BaseException) -> int | None:
     """Return the operating system's number of an error; those of name look-ups are none."""
     return err.errno if isinstance(err, OSError) and not isinstance(err, socket.gaierror) else None
 

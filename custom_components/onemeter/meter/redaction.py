@@ -20,6 +20,8 @@ SERIALX_LOGGERS: Final = (
     "serialx.platforms.serial_socket",
     "serialx.serialx_rust",
 )
+#: Warns of each attempt to connect that fails, which whoever opens the port learns anyway.
+ESPHOME_LOGGER: Final = "aioesphomeapi.connection"
 _HEX_DUMP: Final = re.compile(r"[0-9a-f]{2}(?: [0-9a-f]{2})*")
 
 
@@ -38,12 +40,12 @@ class LogRedaction:
 
     def begin(self) -> None:
         """Add the filters."""
-        for name in SERIALX_LOGGERS:
+        for name in (*SERIALX_LOGGERS, ESPHOME_LOGGER):
             logging.getLogger(name).addFilter(self)
 
     def end(self) -> None:
         """Remove them again."""
-        for name in SERIALX_LOGGERS:
+        for name in (*SERIALX_LOGGERS, ESPHOME_LOGGER):
             logging.getLogger(name).removeFilter(self)
 
     @contextmanager
@@ -56,8 +58,10 @@ class LogRedaction:
             _current.reset(token)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact a record of this port; none is dropped."""
+        """Redact a record of this port, and drop it where it only repeats an error."""
         if _current.get() is self:
+            if record.name == ESPHOME_LOGGER:
+                return False
             match record.args:
                 case tuple() as args:
                     record.args = tuple(self._shown(arg) for arg in args)
