@@ -6,8 +6,8 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
-#: Start bit, eight data bits (or seven and a parity bit), stop bit.
-BITS_PER_CHARACTER: Final = 10
+from .uart import Framing, Receiver, resample
+
 #: How often characters are put on the wire, per second; a USB adapter does it about as often.
 _SLICES_PER_SECOND: Final = 100
 #: What we may be late in looking at a reader's port, in seconds: a reader that changes its speed
@@ -29,6 +29,14 @@ class Line(ABC):
         """Take the speed in baud; None puts everything on the wire at once."""
         #: The meter's speed, which it may change at any time.
         self.baudrate = baudrate
+        #: What the meter's characters are made of; None is ten bits, which the reader has, too.
+        self.framing: Framing | None = None
+        #: What the reader's port does without a stop bit.
+        self.receiver = Receiver.RESTART
+        #: Whether the reading head takes light for darkness.
+        self.inverted = False
+        #: By what share the meter's clock is too fast.
+        self.clock_error = 0.0
         #: Whether the reader hears itself, as some optical heads make it.
         self.echo = False
         #: How often somebody has connected, where that can be told.
@@ -60,8 +68,33 @@ class Line(ABC):
         """Pull the cable; nothing happens when it is not plugged in."""
 
     @abstractmethod
+    def reflect(self, data: bytes) -> None:
+        """Hand bytes to the reader as they are, such as its own."""
+
     def put(self, data: bytes) -> None:
-        """Hand over bytes at once."""
+        """Hand over bytes at once, as the reader's port reads them."""
+        speed = self.reader_baudrate
+        if speed is not None and self.baudrate is not None and not self._is_read_right(speed):
+            data = resample(
+                data,
+                self.baudrate * (1 + self.clock_error),
+                speed,
+                self.framing or self.reader_framing,
+                self.reader_framing,
+                receiver=self.receiver,
+                inverted=self.inverted,
+            )
+        self.reflect(data)
+
+    def _is_read_right(self, speed: int) -> bool:
+        """Tell whether a reader at some speed reads and writes what it is meant to."""
+        is_framed = self.framing in {None, self.reader_framing}
+        return speed == self.baudrate and is_framed and not self.inverted
+
+    @property
+    def bits_per_character(self) -> int:
+        """The time that a character of the meter takes, in bits."""
+        return (self.framing or Framing.EIGHT_NONE).bits
 
     async def write(self, data: bytes) -> None:
         """Send bytes, each when its last bit would have left the meter."""
@@ -70,7 +103,7 @@ class Line(ABC):
             return
         loop = asyncio.get_running_loop()
         started = loop.time()
-        characters_per_second = self.baudrate / BITS_PER_CHARACTER
+        characters_per_second = self.baudrate / self.bits_per_character
         size = max(1, int(characters_per_second / _SLICES_PER_SECOND))
         for position in range(0, len(data), size):
             piece = data[position : position + size]
@@ -83,9 +116,10 @@ class Line(ABC):
         """The speed at which the reader sends and listens; the meter's own where it has none."""
         return self.baudrate
 
-    def reflect(self, data: bytes) -> None:
-        """Give the reader its own bytes back, which are right at whatever speed."""
-        self.put(data)
+    @property
+    def reader_framing(self) -> Framing:
+        """What the reader's characters are made of."""
+        return Framing.EIGHT_NONE
 
     def listen(self) -> None:
         """Begin to take what the reader sends; before, it goes nowhere."""
@@ -132,10 +166,10 @@ class Line(ABC):
             speed = self.reader_baudrate
             size = len(self._to_be_sent)
             if speed is not None:
-                size = max(1, speed // BITS_PER_CHARACTER // _SLICES_PER_SECOND)
+                size = max(1, speed // self.reader_framing.bits // _SLICES_PER_SECOND)
             piece = bytes(self._to_be_sent[:size])
             if speed is not None:
-                due += len(piece) * BITS_PER_CHARACTER / speed
+                due += len(piece) * self.reader_framing.bits / speed
                 await asyncio.sleep(due - _LATE - loop.time())
                 # Changed on the way: the rest of the character goes out at the new speed.
                 speed = self.reader_baudrate
@@ -147,8 +181,10 @@ class Line(ABC):
     def _hear(self, piece: bytes, speed: int | None, at: float) -> None:
         if self.echo:
             self.reflect(piece)
-        if speed is not None and self.baudrate is not None and speed != self.baudrate:
-            piece = resample(piece, speed, self.baudrate)
+        if speed is not None and self.baudrate is not None and not self._is_read_right(speed):
+            # Heads invert what they receive alone.
+            framing = self.framing or self.reader_framing
+            piece = resample(piece, speed, self.baudrate, self.reader_framing, framing)
         if not piece:
             return
         self.heard_at = at
@@ -180,36 +216,3 @@ def damage(data: bytes, random: Random, *, noise: float = 0.0, lose: float = 0.0
         changed = noise and random.random() < noise
         arrived.append(byte ^ random.randrange(1, 256) if changed else byte)
     return bytes(arrived)
-
-
-def resample(data: bytes, sent_at: int, read_at: int) -> bytes:
-    """Return what a receiver sees that listens at another speed than the meter speaks.
-
-    The receiver waits for a start bit and looks at the line in the middle of each bit that it
-    expects. A character without stop bit arrives as zero, as the tty driver delivers it, and the
-    receiver waits for the line to come to rest.
-    """
-    levels = [level for byte in data for level in (0, *(byte >> bit & 1 for bit in range(8)), 1)]
-    ratio = sent_at / read_at
-
-    def level_at(place: float) -> int:
-        return levels[int(place)] if place < len(levels) else 1
-
-    received = bytearray()
-    place = 0.0
-    while place < len(levels):
-        if level_at(place):
-            place = int(place) + 1
-            continue
-        bits = [level_at(place + (bit + 0.5) * ratio) for bit in range(BITS_PER_CHARACTER)]
-        if bits[0]:
-            place = int(place) + 1
-            continue
-        place += (BITS_PER_CHARACTER - 0.5) * ratio
-        if bits[-1]:
-            received.append(sum(level << bit for bit, level in enumerate(bits[1:-1])))
-            continue
-        received.append(0)
-        while not level_at(place):
-            place = int(place) + 1
-    return bytes(received)

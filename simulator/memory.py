@@ -8,10 +8,11 @@ from math import inf
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, override
 
-from serialx import BaseSerialTransport, ModemPins, register_uri_handler
+from serialx import BaseSerialTransport, ModemPins, Parity, register_uri_handler
 from serialx.platforms.serial_posix import PosixSerial
 
-from .line import Line, resample
+from .line import Line
+from .uart import Framing
 
 #: What a terminal's input queue holds for a reader that is too slow, in bytes.
 _QUEUE: Final = 4096
@@ -76,6 +77,13 @@ class MemoryLine(Line):
             return self.baudrate
         return self._readers[0].baudrate
 
+    @property
+    @override
+    def reader_framing(self) -> Framing:
+        if self._readers and isinstance(reader := self._readers[0], _Transport):
+            return reader.framing
+        return super().reader_framing
+
     @override
     async def open(self) -> None:
         _lines[self.url] = self
@@ -87,13 +95,6 @@ class MemoryLine(Line):
         self.cut()
         for reader in list(self._readers):
             self._hang_up(reader)
-
-    @override
-    def put(self, data: bytes) -> None:
-        speed = self.reader_baudrate
-        if self.baudrate is not None and speed is not None and speed != self.baudrate:
-            data = resample(data, self.baudrate, speed)
-        self.reflect(data)
 
     @override
     def reflect(self, data: bytes) -> None:
@@ -202,9 +203,12 @@ class _Transport(BaseSerialTransport):
         self._line: MemoryLine | None = None
         self._unread = bytearray()
         self._paused = False
+        self.framing = Framing.EIGHT_NONE
 
     @override
-    async def _connect(self, *, path: str | None, baudrate: int = 9600, **_kwargs: Any) -> None:
+    async def _connect(self, *, path: str | None, baudrate: int = 9600, **kwargs: Any) -> None:
+        if kwargs.get("parity") is Parity.EVEN:
+            self.framing = Framing.EIGHT_EVEN
         if (line := _lines.get(path or "")) is None:
             if "://" in (path or ""):
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")

@@ -11,7 +11,7 @@ import termios
 import tty
 from typing import override
 
-from .line import Line, resample
+from .line import Line
 
 _READ_SIZE = 4096
 _OUTPUT_SPEED = 5
@@ -98,13 +98,6 @@ class PtyLine(Line):
         self._listened_to.unregister(self._master)
         os.close(self._master)
         self._master = None
-
-    @override
-    def put(self, data: bytes) -> None:
-        speed = self.reader_baudrate
-        if self.baudrate is not None and speed is not None and speed != self.baudrate:
-            data = resample(data, self.baudrate, speed)
-        self.reflect(data)
 
     @override
     def reflect(self, data: bytes) -> None:

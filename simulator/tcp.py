@@ -77,7 +77,7 @@ class TcpLine(Line):
             self.forget()
 
     @override
-    def put(self, data: bytes) -> None:
+    def reflect(self, data: bytes) -> None:
         for client in self._clients:
             if client.get_write_buffer_size() < _BACKLOG:
                 client.write(data)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from simulator.line import BITS_PER_CHARACTER, Line
+from simulator.line import Line
 
 #: What a flash is received as that is no shorter than a character.
 _DARK: Final = b"\x00"
@@ -74,7 +74,9 @@ class Light:
     def _flash(self) -> None:
         characters = 1
         if self.line.baudrate is not None:
-            characters = max(1, int(self.length * self.line.baudrate / BITS_PER_CHARACTER))
+            characters = max(
+                1, int(self.length * self.line.baudrate / self.line.bits_per_character)
+            )
         if characters > 1:
             sending = asyncio.ensure_future(self.line.write(characters * _DARK))
             self._sending.add(sending)

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from simulator.line import BITS_PER_CHARACTER, Line
+from simulator.line import Line
 
 from .encoder import with_even_parity, without_parity
 
@@ -30,7 +30,7 @@ class Link:
     @property
     def character_time(self) -> float:
         """Seconds that a character takes at the present speed."""
-        return BITS_PER_CHARACTER / self.line.baudrate if self.line.baudrate else 0.0
+        return self.line.bits_per_character / self.line.baudrate if self.line.baudrate else 0.0
 
     async def character(self, deadline: float | None = None) -> int | None:
         """Wait for a character; None when the event loop's time has reached the deadline."""

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.detect import are_flashes, looks_like
-from simulator.line import resample
+from simulator.uart import Framing, Receiver, resample
 from tests.meter.telegrams import telegram
 
 NOISE = "line noise or wrong speed"
@@ -59,12 +59,51 @@ def test_looks_like(data: bytes, expected: str | None) -> None:
     assert looks_like(data) == expected
 
 
-@pytest.mark.parametrize(
-    ("sent_at", "read_at"),
-    [(300, 9600), (2400, 9600), (4800, 9600), (9600, 4800), (9600, 2400), (9600, 115_200)],
-)
-def test_wrong_speed(sent_at: int, read_at: int) -> None:
-    assert looks_like(resample(telegram() * 3, sent_at, read_at)) == NOISE
+def frames() -> bytes:
+    """Return what a DLMS meter pushes, without the frame's inside."""
+    return b"".join(hdlc(length) for length in (120, 80, 100))
+
+
+SENDERS = [
+    (telegram() * 2, Framing.EIGHT_NONE),
+    (READOUT * 2, Framing.SEVEN_EVEN),
+    (frames(), Framing.EIGHT_EVEN),
+]
+
+
+@pytest.mark.parametrize("receiver", Receiver)
+@pytest.mark.parametrize("clock", [0.98, 1.02])
+@pytest.mark.parametrize(("data", "framing"), SENDERS, ids=["SML", "text", "DLMS"])
+@pytest.mark.parametrize("baudrate", [300, 1200, 2400, 4800])
+def test_sender_that_is_slower_than_the_port(
+    data: bytes, framing: Framing, baudrate: int, clock: float, receiver: Receiver
+) -> None:
+    assert looks_like(resample(data, baudrate * clock, 9600, framing, receiver=receiver)) == NOISE
+
+
+@pytest.mark.parametrize("clock", [0.98, 1.02])
+def test_inverted_line(clock: float) -> None:
+    """Text at a port that goes on in the middle of it has no pattern in one of five cases."""
+    for receiver in Receiver:
+        read = resample(telegram() * 2, 9600 * clock, 9600, receiver=receiver, inverted=True)
+        assert looks_like(read) == NOISE
+    text = with_parity(READOUT) * 2
+    read = resample(text, 9600 * clock, 9600, receiver=Receiver.WAIT, inverted=True)
+    assert looks_like(read) == NOISE
+
+
+@pytest.mark.parametrize(("data", "framing"), SENDERS, ids=["SML", "text", "DLMS"])
+@pytest.mark.parametrize("baudrate", [19_200, 115_200])
+def test_sender_that_is_faster_than_the_port(data: bytes, framing: Framing, baudrate: int) -> None:
+    """What is read has no pattern; but it is never taken for a protocol."""
+    assert looks_like(resample(data, baudrate, 9600, framing)) in {NOISE, None}
+
+
+@pytest.mark.parametrize("clock", [0.98, 1.02])
+def test_right_speed(clock: float) -> None:
+    assert looks_like(resample(telegram(), 9600 * clock, 9600)) == "SML"
+    assert looks_like(resample(READOUT, 9600 * clock, 9600, Framing.SEVEN_EVEN)) == "IEC 62056-21"
+    assert looks_like(resample(frames(), 9600 * clock, 9600)) == "DLMS"
 
 
 @given(st.binary(max_size=600))

@@ -10,10 +10,13 @@ import time
 
 import pytest
 
-from simulator.line import Line, damage, resample
+from custom_components.onemeter.meter.line import Framing as PortFraming, LineSettings
+from custom_components.onemeter.meter.port import Port
+from simulator.line import Line, damage
 from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
+from simulator.uart import Framing, resample
 from tests.waiting import DEADLINE, until
 
 from .reader import MemoryReader
@@ -291,25 +294,6 @@ async def test_echo(tmp_path: Path) -> None:
         os.close(port)
 
 
-@pytest.mark.parametrize(
-    ("sent", "sent_at", "read_at", "received"),
-    [
-        ("1b0155aa", 9600, 9600, "1b0155aa"),
-        # Twice as slow: every second bit is looked at, and a short start bit is none.
-        ("fe", 9600, 4800, "ff"),
-        ("ff", 9600, 4800, ""),
-        # Twice as fast: the start bit is two zeros, each bit comes twice.
-        ("ff", 4800, 9600, "fe"),
-        # Much faster: the line rests low for longer than a character.
-        ("00", 300, 9600, "00"),
-        ("55", 300, 9600, "0000000000"),
-    ],
-)
-def test_resample(sent: str, sent_at: int, read_at: int, received: str) -> None:
-    """A receiver at another speed reads the levels that it happens to look at."""
-    assert resample(bytes.fromhex(sent), sent_at, read_at).hex() == received
-
-
 @on_a_socket
 @pytest.mark.usefixtures("socket_enabled")
 async def test_tcp() -> None:
@@ -368,3 +352,34 @@ def test_damage_is_repeatable() -> None:
     assert len(damaged) == pytest.approx(98_000, abs=300)
     assert len(damaged) - damaged.count(0) == pytest.approx(980, abs=150)
     assert damage(data, Random(1)) == data
+
+
+async def test_framing_and_polarity_of_the_line() -> None:
+    async with MemoryLine(9600) as line:
+        with MemoryReader(line, 9600) as reader:
+            line.framing = Framing.SEVEN_EVEN
+            line.put(b"1.8.0")
+            assert reader.take() == resample(b"1.8.0", 9600, 9600, Framing.SEVEN_EVEN)
+            line.framing = Framing.EIGHT_EVEN
+            line.put(b"1.8.0")
+            assert reader.take() == resample(b"1.8.0", 9600, 9600, Framing.EIGHT_EVEN)
+            line.framing, line.inverted = None, True
+            line.put(b"1.8.0")
+            assert reader.take() == resample(b"1.8.0", 9600, 9600, inverted=True)
+
+
+async def test_character_of_eleven_bits_takes_longer() -> None:
+    async with MemoryLine(2400) as line:
+        line.framing = Framing.EIGHT_EVEN
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await line.write(bytes(24))
+        assert loop.time() - started == pytest.approx(0.11)
+
+
+async def test_framing_that_the_port_has_too() -> None:
+    async with MemoryLine(2400) as line:
+        line.framing = Framing.EIGHT_EVEN
+        async with Port(line.url, LineSettings(2400, PortFraming.EIGHT_EVEN)) as port:
+            line.put(bytes(range(256)))
+            assert await port.read() == bytes(range(256))

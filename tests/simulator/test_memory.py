@@ -15,10 +15,11 @@ from custom_components.onemeter.meter.errors import (
     PortNotFoundError,
 )
 from custom_components.onemeter.meter.port import Port
-from simulator.line import Line, resample
+from simulator.line import Line
 from simulator.memory import MemoryBridge, MemoryLine
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
+from simulator.uart import resample
 from tests.waiting import DEADLINE, until
 
 from .reader import MemoryReader

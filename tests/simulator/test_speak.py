@@ -35,7 +35,7 @@ class Recorder(Line):
     def close(self) -> None: ...
 
     @override
-    def put(self, data: bytes) -> None:
+    def reflect(self, data: bytes) -> None:
         self.sent.append((asyncio.get_running_loop().time() - self.started, data))
 
 

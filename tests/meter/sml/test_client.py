@@ -20,9 +20,10 @@ from custom_components.onemeter.meter.errors import (
     UnknownDataError,
 )
 from custom_components.onemeter.meter.sml.client import SmlClient
-from simulator.line import Line, resample
+from simulator.line import Line
 from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
+from simulator.uart import resample
 from tests.meter.telegrams import damaged, telegram
 from tests.waiting import until
 

@@ -1,0 +1,112 @@
+"""Receivers at other speeds and framings: what real ports hand over, bit by bit."""
+
+import pytest
+
+from simulator.uart import Framing, Receiver, resample
+
+EVERY_BYTE = bytes(range(256))
+#: How fast a meter's clock may be beside that of the port.
+CLOCKS = (0.98, 1.0, 1.02)
+
+every_receiver = pytest.mark.parametrize("receiver", Receiver)
+every_clock = pytest.mark.parametrize("clock", CLOCKS)
+
+
+@every_receiver
+@every_clock
+@pytest.mark.parametrize("framing", Framing)
+def test_right_speed_and_framing(framing: Framing, clock: float, receiver: Receiver) -> None:
+    """Clocks that are 2 % off do no harm."""
+    sent = bytes(byte & (1 << framing.data_bits) - 1 for byte in EVERY_BYTE)
+    read = resample(sent, 9600 * clock, 9600, framing, framing, receiver=receiver)
+    assert read == sent
+
+
+@every_receiver
+def test_framings_that_get_along(receiver: Receiver) -> None:
+    text = bytes(range(128))
+    with_parity = bytes(byte | 0x80 if byte.bit_count() % 2 else byte for byte in text)
+    read = resample(text, 9600, 9600, Framing.SEVEN_EVEN, receiver=receiver)
+    assert read == with_parity
+    read = resample(text, 9600, 9600, Framing.SEVEN_EVEN_TWO, receiver=receiver)
+    assert read == with_parity
+    read = resample(
+        with_parity, 9600, 9600, Framing.EIGHT_NONE, Framing.SEVEN_EVEN, receiver=receiver
+    )
+    assert read == text
+
+
+def test_parity_bit_in_place_of_a_stop_bit() -> None:
+    """Some adapters read 8E1 as 8N1, and others do not."""
+    read = resample(EVERY_BYTE, 9600, 9600, Framing.EIGHT_EVEN, receiver=Receiver.WAIT)
+    assert read == EVERY_BYTE
+    read = resample(EVERY_BYTE, 9600, 9600, Framing.EIGHT_EVEN)
+    assert read != EVERY_BYTE
+    # 07 has an odd number of ones, and so its parity bit is a stop bit.
+    assert resample(b"\x07\x07\x03\x07", 9600, 9600, Framing.EIGHT_EVEN)[:3] == b"\x07\x07\x03"
+
+
+@pytest.mark.parametrize(
+    ("sent", "sent_at", "read_at", "received"),
+    [
+        ("1b0155aa", 9600, 9600, "1b0155aa"),
+        # Twice as slow: every second bit is looked at, and a short start bit is none.
+        ("fe", 9600, 4800, "ff"),
+        ("ff", 9600, 4800, ""),
+        # Twice as fast: the start bit is two zeros, each bit comes twice.
+        ("ff", 4800, 9600, "fe"),
+        # Much faster: the line rests low for longer than a character.
+        ("00", 300, 9600, "00"),
+        ("55", 300, 9600, "0000000000"),
+    ],
+)
+@every_receiver
+def test_other_speeds(
+    sent: str, sent_at: int, read_at: int, received: str, receiver: Receiver
+) -> None:
+    """A receiver at another speed reads the levels that it happens to look at."""
+    read = resample(bytes.fromhex(sent), sent_at, read_at, receiver=receiver)
+    assert read.hex() == received
+
+
+HDLC = bytes.fromhex("7ea08444")
+M_BUS = bytes.fromhex("68fafa6853ff")
+TEXT = b"/ABC5xxx"
+SML = bytes.fromhex("1b1b1b1b0101010176")
+
+
+@every_clock
+@pytest.mark.parametrize(
+    ("sent", "baudrate", "framing", "first"),
+    [
+        (HDLC, 2400, Framing.EIGHT_NONE, "8078"),
+        (HDLC, 2400, Framing.EIGHT_EVEN, "808000"),
+        (HDLC, 4800, Framing.EIGHT_NONE, "f806"),
+        (HDLC, 4800, Framing.EIGHT_EVEN, "f818"),
+        (HDLC, 1200, Framing.EIGHT_NONE, "008000"),
+        (M_BUS, 2400, Framing.EIGHT_NONE, "00f878"),
+        (M_BUS, 2400, Framing.EIGHT_EVEN, "00f8f8"),
+        (M_BUS, 4800, Framing.EIGHT_EVEN, "809e"),
+        (M_BUS, 1200, Framing.EIGHT_EVEN, "008080"),
+        (TEXT, 2400, Framing.SEVEN_EVEN, "f878"),
+        (TEXT, 4800, Framing.EIGHT_NONE, "fe86"),
+        (TEXT, 4800, Framing.SEVEN_EVEN, "fee6"),
+        (SML, 2400, Framing.EIGHT_NONE, "f8f800"),
+        (SML, 4800, Framing.EIGHT_NONE, "9e60"),
+        (SML, 4800, Framing.EIGHT_EVEN, "9e80"),
+    ],
+)
+def test_first_bytes_at_9600_baud(
+    sent: bytes, baudrate: int, framing: Framing, first: str, clock: float
+) -> None:
+    """How a telegram begins is always the same, whatever the adapter and the clocks."""
+    for receiver in Receiver:
+        read = resample(sent, baudrate * clock, 9600, framing, receiver=receiver)
+        assert read.hex().startswith(first)
+
+
+def test_inverted_line() -> None:
+    """Start bits are looked for among the ones that are zeros."""
+    # The start bit is at rest's level; the first zero that follows is one of the data's ones.
+    assert resample(b"\xff", 9600, 9600, inverted=True) == b"\x00"
+    assert resample(b"\x7c\x00", 9600, 9600, inverted=True) != b"\x7c\x00"
