@@ -12,6 +12,7 @@ from custom_components.onemeter.meter.dlms.layout import NotificationReader
 from custom_components.onemeter.meter.dlms.notification import decode_notification
 from custom_components.onemeter.meter.dlms.times import encode_date_time
 from custom_components.onemeter.meter.errors import TelegramError
+from custom_components.onemeter.meter.units import scaled
 
 TIME = datetime(2026, 11, 28, 12, 30, 15)  # noqa: DTZ001
 CODES = ("0100010700ff", "0100020700ff", "0100200700ff", "01001f0700ff", "0100010800ff")
@@ -107,6 +108,28 @@ def test_remembered_layouts_give_the_same(make: object, has_date: bool) -> None:
         layout = next(iter(reader._layouts.values()))
         quick += layout.read_again(apdu, apdu) == wanted
     assert quick == 300
+
+
+def volts(*numbers: int) -> bytes:
+    pairs = (
+        (code(name), axdr.long_unsigned(number))
+        for name, number in zip(("0101200700ff", "0101340700ff"), numbers, strict=True)
+    )
+    parts = (element for pair in pairs for element in pair)
+    return notification(axdr.structure(b"\x0a\x0eKamstrup_V0001", *parts), b"", 1)
+
+
+@pytest.mark.parametrize("first", [(231, 230), (23_112, 23_007), (23_112, 0)])
+def test_the_scale_of_volts_is_judged_each_time(first: tuple[int, int]) -> None:
+    reader = NotificationReader()
+    for numbers in (first, first, (232, 229), (0, 0), (23_145, 23_001), (0, 23_001), (233, 228)):
+        apdu = volts(*numbers)
+        wanted = decode_notification(apdu, apdu, TITLE)
+        assert wanted is not None
+        scaler = -2 if max(numbers) > 1000 else 0
+        assert [r.value for r in wanted.registers] == [scaled(n, scaler) for n in numbers]
+        assert read(reader, apdu) == wanted
+    assert reader._layouts
 
 
 @pytest.mark.parametrize("make", [entries, kamstrup, push_list, kaifa])

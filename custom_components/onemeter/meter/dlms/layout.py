@@ -10,6 +10,7 @@ from ..errors import TelegramError
 from ..reading import Reading, Register
 from ..units import scaled
 from . import axdr
+from .lists import VOLTAGE_MAX
 from .notification import decode_notification
 from .times import LENGTH as TIME_LENGTH, decode_date_time
 
@@ -28,8 +29,15 @@ _DESCRIPTOR: Final = 4
 _LAYOUTS_MAX: Final = 8
 _DEPTH_MAX: Final = 4
 
+#: Numbers that are put into a notification to see what becomes of them begin with one of these: all
+#: are too large for volts, and none is.
+_LARGE: Final = 10_001
+_SMALL: Final = 501
+
 #: Where a number or a date-time stands, and how ``struct`` calls it.
 type _Leaf = tuple[int, str]
+#: The register that a number is the value of, and its scaler.
+type _Links = dict[_Leaf, tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -51,6 +59,8 @@ class _Layout:
     clock: int | None
     #: Where the date-times of the list begin.
     times: Sequence[int] = ()
+    #: Which of the numbers have a scaler that follows from their size.
+    judged: Sequence[int] = ()
 
     def read_again(self, apdu: bytes, raw: bytes) -> Reading | None:
         """Read a notification of this layout; None if it has another one."""
@@ -68,6 +78,8 @@ class _Layout:
                 return None
         numbers: tuple[Any, ...] = fields[1::2]
         before, registers = self.numbers, self.registers
+        if self.judged and _are_large(self.judged, numbers) != _are_large(self.judged, before):
+            return None
         for place, index, scaler in self.places:
             number = numbers[place]
             if number != before[place]:
@@ -122,10 +134,12 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
     try:
         leaves = list(_leaves(apdu, body, 0)[0])
         yield
-        linked = _linked(apdu, reading, title, leaves)
+        large = _linked(apdu, reading, title, leaves, _LARGE)
+        yield
+        small = _linked(apdu, reading, title, leaves, _SMALL)
     except TelegramError, IndexError:
         return None
-    if linked is None:
+    if large is None or small is None or large.keys() != small.keys():
         return None
     yield
     values = {register.value for register in reading.registers}
@@ -143,12 +157,22 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
         variables.append((date, f"{_BEFORE_DEVIATION}s", None))
         variables.append((date + _WITH_DEVIATION, "1s", None))
     variables += [(*leaf, None) for leaf in times]
-    variables += [(start, letter, place) for (start, letter), place in linked.items()]
+    variables += [(start, letter, place) for (start, letter), place in small.items()]
     layout = _layout(apdu, sorted(variables, key=lambda variable: variable[0]), reading)
+    judged = {index for leaf, (index, _) in small.items() if large[leaf] != small[leaf]}
+    layout.judged = [place for place, index, _ in layout.places if index in judged]
+    if judged and _are_large(layout.judged, layout.numbers):
+        scalers = dict(large.values())
+        layout.places = [(place, index, scalers[index]) for place, index, _ in layout.places]
     layout.date = date if body > date else None
     layout.clock = clock
     layout.times = [start for start, _ in times if start != clock]
     return layout if layout.read_again(apdu, reading.raw) == reading else None
+
+
+def _are_large(places: Sequence[int], numbers: Sequence[Any]) -> bool:
+    """Tell whether volts are so many that they must be parts of volts."""
+    return any(numbers[place] > VOLTAGE_MAX for place in places)
 
 
 def _layout(
@@ -187,8 +211,8 @@ def _leaves(data: bytes, position: int, depth: int) -> tuple[list[_Leaf], int]:
 
 
 def _linked(
-    apdu: bytes, reading: Reading, title: bytes, leaves: Sequence[_Leaf]
-) -> dict[_Leaf, tuple[int, int]] | None:
+    apdu: bytes, reading: Reading, title: bytes, leaves: Sequence[_Leaf], first: int
+) -> _Links | None:
     """Find the register and the scaler of each number: by reading others that tell themselves.
 
     Numbers that are none of a register, and ids, are left out, so that they stay what they are.
@@ -199,13 +223,13 @@ def _linked(
         start, letter = leaf
         if letter != _TIME:
             # Odd, so that no scaler adds to its digits.
-            marker = 10_001 + 2 * len(markers)
+            marker = first + 2 * len(markers)
             struct.pack_into(">" + letter, probe, start, marker)
             markers[marker] = leaf
     told = decode_notification(bytes(probe), reading.raw, title)
     if told is None or len(told.registers) != len(reading.registers):
         return None
-    linked: dict[_Leaf, tuple[int, int]] = {}
+    linked: _Links = {}
     for index, (before, after) in enumerate(zip(reading.registers, told.registers, strict=True)):
         if (before.obis, before.unit) != (after.obis, after.unit):
             return None

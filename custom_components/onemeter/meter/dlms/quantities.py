@@ -17,6 +17,7 @@ class Quantity(IntEnum):
     CURRENT = auto()
     POWER_FACTOR = auto()
     FREQUENCY = auto()
+    ANGLE = auto()
 
 
 #: Powers of ten, by what is measured; what is not here cannot be told from a list.
@@ -26,7 +27,9 @@ _ELECTRICITY: Final = 1
 #: Group C repeats for each phase.
 _PHASE: Final = 20
 _PHASES_END: Final = 80
-_NEUTRAL: Final = {91: Quantity.CURRENT, 92: Quantity.VOLTAGE}
+#: Those beyond, of the neutral conductor, and angles between voltages and currents, which group E
+#: names.
+_BEYOND: Final = {91: Quantity.CURRENT, 92: Quantity.VOLTAGE, 81: Quantity.ANGLE}
 #: Units of power and of energy, by group C: active, reactive, apparent.
 _POWERS: Final = {
     **dict.fromkeys((1, 2, 15, 16, 17, 18, 19, 20), ("W", "Wh")),
@@ -39,7 +42,7 @@ _OTHERS: Final = {
     13: (Quantity.POWER_FACTOR, None),
     14: (Quantity.FREQUENCY, "Hz"),
 }
-_UNITS: Final = {Quantity.CURRENT: "A", Quantity.VOLTAGE: "V"}
+_UNITS: Final = {Quantity.CURRENT: "A", Quantity.VOLTAGE: "V", Quantity.ANGLE: "°"}
 #: Group D of time integrals, and of momentary values, averages, and maxima.
 _INTEGRALS: Final = frozenset({8, 9, 10, 29, 30})
 _AVERAGES: Final = frozenset({2, 4, 5, 6, 7, 14, 15, 24, 25, 26, 27})
@@ -53,8 +56,8 @@ def quantity_of(obis: Obis) -> tuple[Quantity, str | None] | None:
     """
     if obis.a != _ELECTRICITY:
         return None
-    if obis.c in _NEUTRAL:
-        quantity = _NEUTRAL[obis.c]
+    if obis.c in _BEYOND:
+        quantity = _BEYOND[obis.c]
         return (quantity, _UNITS[quantity]) if obis.d in _AVERAGES else None
     if not 0 < obis.c <= _PHASES_END:
         return None
