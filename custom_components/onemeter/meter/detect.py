@@ -22,7 +22,7 @@ _HDLC_PUSHED = frozenset({0x03, 0x10, 0x13})
 #: start of a long frame of M-Bus that sends user data (EN 13757-2, 5.3.3).
 _DLMS = re.compile(
     rb"\xe6[\xe6\xe7]\x00[\x0f\xc0-\xe0]|(?:\x00\x01){2}\x00[\x01\x10\x66\x67]"
-    rb"|\x00\x01\x00\x67\x00[\x01\x10\x66]|\x68(.)\1\x68[\x53\x73]",
+    rb"|\x00\x01\x00\x67\x00[\x01\x10\x66]|\x68(.)\1\x68(?:[\x43\x53\x63\x73]|\x08.[\x00-\x1f])",
     re.DOTALL,
 )
 #: IEC 62056-21: an identification line or a data set (6.3.2 and 6.5).

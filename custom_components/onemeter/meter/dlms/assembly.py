@@ -12,21 +12,19 @@ from .hdlc import (
     DM,
     FLAG,
     FRMR,
-    LLC_COMMAND,
-    LLC_RESPONSE,
     SNRM,
     UA,
     CutFrameError,
     Frame,
     frame_at,
 )
-from .mbus import START, MbusFrame, is_header, mbus_frame_at
+from .joined import LLC, split_joined
+from .mbus import NUMBERS, START, MbusFrame, is_header, mbus_frame_at
 from .wrapper import HEADER_LENGTH, packet_at
 from .xdlms import (
     DATA_NOTIFICATION,
     GENERAL_BLOCK_TRANSFER,
-    GENERAL_CIPHERING,
-    GENERAL_DED,
+    GENERAL_CIPHERED,
     GENERAL_GLO,
 )
 
@@ -37,28 +35,19 @@ _SHORTEST: Final = 3
 #: What a frame begins with, as far as it has come: a flag of HDLC, M-Bus, a wrapper.
 _FRAMED: Final = (
     rb"\x7e(?:\Z|[\xa0-\xaf])"
-    rb"|\x68(?:\Z|(?P<length>.)(?:\Z|(?P=length)(?:\Z|\x68(?:\Z|[\x43\x53\x63\x73]))))"
+    rb"|\x68(?:\Z|(?P<length>.)(?:\Z|(?P=length)(?:\Z|\x68(?:\Z|[\x43\x53\x63\x73\x08\x18\x28\x38]))))"
     rb"|\x00(?:\Z|\x01(?:\Z|\x00(?:\Z|[^\x00](?:\Z|\x00(?:\Z|[^\x00](?:\Z"
     rb"|[\x00-\x20](?:\Z|.(?:\Z|[\x01-\xe0]))))))))"
 )
 _BEGIN: Final = re.compile(_FRAMED, re.DOTALL)
 #: As long as no frame has come, messages may do without.
 _BEGIN_OR_BARE: Final = re.compile(_FRAMED + b"|" + BARE, re.DOTALL)
-_LLC: Final = (LLC_COMMAND, LLC_RESPONSE)
 #: What messages begin with: IEC 62056-5-3, 9.5, and ACSE.
 _TAGS: Final = frozenset(
     {0x01, 0x08, 0x0E, 0x0F, 0x21, 0x28, *range(0x60, 0x64), *range(0xC0, 0xE1)}
 )
 #: Those that are pushed.
-_PUSHED: Final = frozenset(
-    {
-        DATA_NOTIFICATION,
-        GENERAL_GLO,
-        GENERAL_DED,
-        GENERAL_CIPHERING,
-        GENERAL_BLOCK_TRANSFER,
-    }
-)
+_PUSHED: Final = GENERAL_CIPHERED | {DATA_NOTIFICATION, GENERAL_BLOCK_TRANSFER}
 #: Control fields of frames that set up and take down connections, whose information is no message.
 _UNNUMBERED: Final = frozenset({SNRM, UA, DISC, DM, FRMR})
 #: Bytes that are scanned for beginnings of frames in one go, and beginnings that are looked at.
@@ -119,11 +108,11 @@ class Assembler:
 
     def _bare(self, data: bytes) -> Iterator[bytes]:
         """Yield a message that came without a frame."""
-        data = data[3:] if data.startswith(_LLC) else data
+        data = data[3:] if data.startswith(LLC) else data
         if len(data) > LIMIT or not data:
             self.damaged += 1
         elif data[0] in _TAGS:
-            yield from self._message(data)
+            yield from self._messages(data)
             self.damaged += bool(self._blocks)
             self._blocks.clear()
             self._next_block = 1
@@ -219,8 +208,15 @@ class Assembler:
             case 0:
                 return self._wrapper(start)
             case _:
-                bare = bare_message_at(buffer, start)
-                return bare and (iter((bare[0],)), bare[1])
+                bare = bare_message_at(buffer, start, self._next_block)
+                return bare and (self._ciphered(bare[0]), bare[1])
+
+    def _ciphered(self, message: bytes) -> Iterator[bytes]:
+        """Yield a message that came without a frame, or what ends with this block of it."""
+        if message[0] == GENERAL_BLOCK_TRANSFER:
+            yield from self._block(message)
+        else:
+            yield message
 
     def _wrapper(self, start: int) -> tuple[Iterator[bytes], int] | None:
         is_wrapper = self._is_wrapper(start)
@@ -235,7 +231,7 @@ class Assembler:
         if not information or frame.control in _UNNUMBERED:
             self.empty += 1
             return
-        if information.startswith(_LLC):
+        if information.startswith(LLC):
             # Some meters repeat it in each segment.
             information = information[3:]
             if self._segments and information[:1] and information[0] in _PUSHED:
@@ -248,14 +244,14 @@ class Assembler:
         elif not frame.is_segmented:
             message = bytes(self._segments)
             self._segments.clear()
-            yield from self._message(message)
+            yield from self._messages(message)
 
     def _mbus(self, frame: MbusFrame) -> Iterator[bytes]:
-        if frame.number == 0:
+        if frame.number == 0 and (self._next_frame == 0 or self._next_frame % NUMBERS):
             self.damaged += bool(self._frames)
             self._frames.clear()
             self._next_frame = 0
-        if frame.number != self._next_frame or len(self._frames) > LIMIT:
+        if frame.number != self._next_frame % NUMBERS or len(self._frames) > LIMIT:
             self._frames.clear()
             self._next_frame = 0
             self.damaged += 1
@@ -266,6 +262,10 @@ class Assembler:
             message = bytes(self._frames)
             self._frames.clear()
             self._next_frame = 0
+            yield from self._message(message)
+
+    def _messages(self, data: bytes) -> Iterator[bytes]:
+        for message in split_joined(data) if len(data) >= _SHORTEST else (data,):
             yield from self._message(message)
 
     def _message(self, message: bytes) -> Iterator[bytes]:

@@ -15,9 +15,8 @@ from .layout import NotificationReader
 from .notification import is_plausible
 from .security import HEADER_LENGTH, TITLE_LENGTH, opened
 from .settings import Keys
-from .xdlms import DATA_NOTIFICATION, GENERAL_CIPHERING, GENERAL_DED, GENERAL_GLO
+from .xdlms import DATA_NOTIFICATION, GENERAL_CIPHERED
 
-_CIPHERED: Final = frozenset({GENERAL_GLO, GENERAL_DED, GENERAL_CIPHERING})
 #: How a readout begins that is sent in place of a notification.
 _P1: Final = b"/"
 
@@ -112,7 +111,7 @@ class DlmsDecoder:
             if content is None:
                 return None
             reading = self._content(content, message, b"")
-        elif tag in _CIPHERED:
+        elif tag in GENERAL_CIPHERED:
             found = parse_general(message)
             if found.end != len(message) or len(found.title) != TITLE_LENGTH:
                 raise TelegramError("a ciphered message, or its system title, of another length")

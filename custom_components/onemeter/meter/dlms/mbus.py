@@ -10,12 +10,14 @@ STOP: Final = 0x16
 #: The most bytes that a frame has, with one that leaves 256 out of its length.
 LIMIT: Final = 6 + 0x1FF
 
-#: SND-UD, whatever its frame count bits are.
-_USER_DATA: Final = 0x43
-_FRAME_COUNT: Final = 0x30
+#: SND-UD and RSP-UD, whatever their bits for frame count, access demand and flow control are.
+_USER_DATA: Final = frozenset({0x43, 0x08})
+_BITS: Final = 0x30
 #: The transport layer of DLMS: number of the frame, and whether it is the last.
 _TRANSPORT_MAX: Final = 0x1F
 _LAST: Final = 0x10
+#: Numbers of frames begin again behind 15.
+NUMBERS: Final = 16
 #: Control, address, control information, and the transport's source and destination.
 _SHORTEST: Final = 5
 #: A length that does not fit into its byte is sent without its ninth bit.
@@ -40,7 +42,7 @@ def is_header(data: bytes | bytearray, start: int) -> bool | None:
         (size < 2 or header[0] == START)
         and (size < 3 or header[1] == header[2])
         and (size < 4 or header[3] == START)
-        and (size < 5 or header[4] & ~_FRAME_COUNT == _USER_DATA)
+        and (size < 5 or header[4] & ~_BITS in _USER_DATA)
         and (size < 7 or header[6] <= _TRANSPORT_MAX)
         and (size == 7 or None)
     )
