@@ -11,9 +11,15 @@ from pytest_homeassistant_custom_component.common import get_system_health_info
 
 from custom_components.onemeter.const import CONF_MAX_POWER, CONF_POLL_INTERVAL, DOMAIN
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
-from custom_components.onemeter.meter import Identity, Obis, Reading, Register
+from custom_components.onemeter.meter import Identity, LineSettings, Obis, Reading, Register
 from custom_components.onemeter.meter.checksum import crc16_arc, sum_of, xor_of
-from custom_components.onemeter.meter.errors import PortLostError, PortNotFoundError
+from custom_components.onemeter.meter.dlms.push_client import DlmsPushClient
+from custom_components.onemeter.meter.dlms.settings import Keys
+from custom_components.onemeter.meter.errors import (
+    PortLostError,
+    PortNotFoundError,
+    UnknownListError,
+)
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
 from custom_components.onemeter.meter.iec62056.masking import mask_readout
 from custom_components.onemeter.meter.sml import SmlDecoder
@@ -22,6 +28,7 @@ from homeassistant.const import CONF_ADDRESS
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from simulator.dlms import hdlc
 from simulator.sml import encoder as sml
 
 from .polled import PolledMeter
@@ -208,6 +215,29 @@ async def test_telegrams_with_a_system_title_are_not_told(
     diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
     assert diagnostics["telegrams"] == []
     assert diagnostics["registers"]
+
+
+async def test_lists_that_are_not_known(hass: HomeAssistant, meter: PushedMeter) -> None:
+    meter.make_entry(protocol="dlms", mode="pushed")
+    await meter.start(reading())
+    client = DlmsPushClient("/dev/ttyUSB0", LineSettings(2400), Keys())
+    serial, energy = b"\x09\x06DMO123", b"\x06\x00\x12\xd6\x87"
+    body = b"\x0f\0\0\0\1\0\x02\x03" + serial + energy + energy
+    client._dlms.feed(hdlc.Frame(b"\x41", b"\x03", hdlc.UI, body, segmented=False).to_bytes())
+    meter.coordinator.client = client
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["unknown_lists"] == [
+        {"shape": "t u2", "elements": ["text DMO999", "number", "number"], "candidates": []}
+    ]
+    assert json.dumps(diagnostics)
+
+
+async def test_entry_whose_list_is_not_known(hass: HomeAssistant, meter: PushedMeter) -> None:
+    meter.make_entry(protocol="dlms", mode="pushed")
+    await meter.start(UnknownListError("", port="p", shape="t u2"))
+    diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
+    assert diagnostics["reason"] == "unknown_list"
+    assert diagnostics["unknown_list"] == "t u2"
 
 
 async def test_last_telegram_need_not_be_published(hass: HomeAssistant, meter: PushedMeter) -> None:

@@ -67,6 +67,7 @@ from custom_components.onemeter.meter.errors import (
     MeterSilentError,
     PortNotFoundError,
     UnknownDataError,
+    UnknownListError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
     WrongKeysError,
@@ -649,6 +650,15 @@ async def test_fault_leads_back_to_the_form_that_can_mend_it(
     }
     result = await confirm(hass, await fill_in(hass, result, filled(result)))
     assert result["data"] == {**POLLED, **LLS, **BOTH, CONF_CLIENT: 32}
+
+
+async def test_list_that_is_not_known_is_named(hass: HomeAssistant, line: DlmsLine) -> None:
+    line.says, line.diagnosis = None, UnknownListError("", port=PORT, shape="t u2")
+    with patch(f"{PROBING}.DLMS_LISTEN_SECONDS", 0.1):
+        result = await choose(hass, await start(hass), "dlms_pushed", {})
+    assert result["errors"] == {"base": "unknown_list"}
+    assert_said(result, "error", "unknown_list")
+    assert "t u2" in str(result["description_placeholders"])
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ from .meter import Protocol, Reading, Register, Value
 from .meter.blink.counter import ImpulseCounter
 from .meter.dlms.cipher import protection_of, suite_of
 from .meter.dlms.client import DlmsClient
+from .meter.dlms.push_client import DlmsPushClient
+from .meter.errors import UnknownListError
 from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
@@ -59,6 +61,9 @@ async def async_get_config_entry_diagnostics(
         "options": _redacted(entry.options, str(entry.unique_id)),
     }
     if entry.state is not ConfigEntryState.LOADED:
+        if entry.error_reason_translation_key == UnknownListError.situation:
+            placeholders = entry.error_reason_translation_placeholders or {}
+            diagnostics["unknown_list"] = placeholders.get("shape")
         return diagnostics
     coordinator = entry.runtime_data
     newest = coordinator.newest
@@ -71,6 +76,8 @@ async def async_get_config_entry_diagnostics(
     if entry.data[CONF_PROTOCOL] == Protocol.DLMS:
         is_judged = (kept := coordinator.authenticity) is not None and kept.judge.is_required
         diagnostics["authentication"] = "authenticated" if is_judged else "not authenticated"
+    if isinstance(coordinator.client, DlmsPushClient):
+        diagnostics["unknown_lists"] = list(map(asdict, coordinator.client.unknown_lists))
     if isinstance(coordinator, BlinkCoordinator):
         diagnostics["impulses"] = _impulses(coordinator.client.counter)
     if (companion := coordinator.companion) is not None:

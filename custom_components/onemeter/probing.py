@@ -20,6 +20,7 @@ from .meter.errors import (
     FixedSpeedError,
     MeterSilentError,
     UnknownDataError,
+    UnknownListError,
 )
 
 #: Seconds until the first reading must have been pushed; most meters send every 1 to 4 s.
@@ -162,7 +163,8 @@ class Probe:
         """Tell whether what has come without a reading may be the beginning of one."""
         if isinstance(error, UnknownDataError):
             return error.details["looks_like"] in {_LOOKS[self._protocol], UNKNOWN}
-        return isinstance(error, ChecksumError)
+        # Meters send several lists in turns.
+        return isinstance(error, ChecksumError | UnknownListError)
 
     def _tells(self, error: MeterError) -> int:
         """Return how much an error tells the user, compared to others."""

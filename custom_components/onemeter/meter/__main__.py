@@ -86,7 +86,18 @@ def _decode(options: argparse.Namespace, output: _Output) -> Counters:
     with suppress(BrokenPipeError):
         for reading in decoder.finish():
             output.show(reading)
+    if options.protocol == Protocol.DLMS:
+        _complain_of_lists(decoder)
     return Counters(**{name: getattr(decoder, name) for name in _counted(options)})
+
+
+def _complain_of_lists(decoder: Decoder) -> None:
+    """Write the shapes of lists that are not known to standard error."""
+    from .dlms.decoder import DlmsDecoder  # noqa: PLC0415
+
+    if isinstance(decoder, DlmsDecoder):
+        for found in decoder.unknown_lists():
+            print(f"this meter's list is not known yet: {found.summary}", file=sys.stderr)
 
 
 def _decoder(options: argparse.Namespace) -> Decoder:

@@ -69,6 +69,12 @@ class UnknownDataError(MeterError):
     situation = "unknown_data"
 
 
+class UnknownListError(MeterError):
+    """Telegrams come in order, but nobody knows yet what their values are."""
+
+    situation = "unknown_list"
+
+
 class TelegramError(MeterError):
     """A telegram breaks the rules of its protocol."""
 

@@ -12,11 +12,14 @@ from .authenticity import NO_TITLE, Authenticity
 from .bare import split_head
 from .general import parse_general
 from .layout import NotificationReader
-from .notification import is_plausible
+from .notification import describe_unknown, is_plausible
 from .security import HEADER_LENGTH, TITLE_LENGTH, opened
 from .settings import Keys
+from .unknown import UnknownList
 from .xdlms import DATA_NOTIFICATION, GENERAL_CIPHERED
 
+#: Notifications without a reading that are remembered: a meter sends few different ones.
+_UNREAD_MAX: Final = 8
 #: How a readout begins that is sent in place of a notification.
 _P1: Final = b"/"
 
@@ -49,6 +52,9 @@ class DlmsDecoder:
         self._authenticity = authenticity
         self._assembler = Assembler()
         self._notifications = NotificationReader()
+        #: Notifications without a reading, by their length: what they are, whose, and which of the
+        #: others they were.
+        self._unread: dict[int, tuple[bytes, bytes, int]] = {}
         self._rejected = 0
         self._empty_seen = 0
 
@@ -56,6 +62,15 @@ class DlmsDecoder:
     def damaged(self) -> int:
         """Telegrams that were rejected or cut off."""
         return self._assembler.damaged + self._rejected
+
+    def unknown_lists(self, since: int = 0) -> list[UnknownList]:
+        """Return the lists that are not known, oldest first, since so many ``other`` telegrams."""
+        described = (
+            describe_unknown(apdu, title)
+            for apdu, title, number in self._unread.values()
+            if number >= since
+        )
+        return [found for found in described if found is not None]
 
     def feed(self, data: bytes) -> Sequence[Reading]:
         """Take the next bytes of the stream; return the readings of telegrams ending in them."""
@@ -103,7 +118,7 @@ class DlmsDecoder:
         if tag == DATA_NOTIFICATION:
             if not self._admits(is_authentic=None):
                 return None
-            reading = self._notifications.read(message, message)
+            reading = self._notification(message, message)
         elif message.startswith(_P1):
             head, protected = split_head(message)
             content = self._open(NO_TITLE, b"", protected, head)
@@ -167,6 +182,15 @@ class DlmsDecoder:
         self.not_authenticated += 1
         return False
 
+    def _notification(self, apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
+        reading = self._notifications.read(apdu, raw, title)
+        if reading is None:
+            self._unread.pop(len(apdu), None)
+            if len(self._unread) >= _UNREAD_MAX:
+                del self._unread[next(iter(self._unread))]
+            self._unread[len(apdu)] = apdu, title, self.other
+        return reading
+
     def _content(self, content: bytes, message: bytes, title: bytes) -> Reading | None:
         if content.startswith(_P1):
             readings = _readout(content)
@@ -174,7 +198,7 @@ class DlmsDecoder:
             return replace(readings[0], time=None, raw=message) if readings else None
         if content[:1] != bytes([DATA_NOTIFICATION]):
             return None
-        return self._notifications.read(content, message, title)
+        return self._notification(content, message, title)
 
 
 def _is_meant(content: bytes) -> bool:

@@ -10,6 +10,7 @@ from .pairs import is_entry, read_pairs
 from .positional import read_positional
 from .push_list import objects_of, read_push_list, read_untagged
 from .times import LENGTH as TIME_LENGTH, decode_date_time
+from .unknown import UnknownList, describe
 from .values import Body, Found
 from .xdlms import DATA_NOTIFICATION
 
@@ -36,6 +37,15 @@ def decode_notification(apdu: bytes, raw: bytes, title: bytes = b"") -> Reading 
         return None
     time = body.time or found.clock
     return Reading(_identity(found, title), time, tuple(found.registers), raw)
+
+
+def describe_unknown(apdu: bytes, title: bytes = b"") -> UnknownList | None:
+    """Return what may be told of a notification without a reading; None where its list is known."""
+    try:
+        body = _open(apdu, title)
+        return describe(body, _values(body)) if _find(body) is None else None
+    except IndexError, TelegramError:
+        return None
 
 
 def is_plausible(apdu: bytes) -> bool:

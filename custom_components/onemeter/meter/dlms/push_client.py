@@ -6,6 +6,7 @@ from ..errors import (
     KeyNeededError,
     MeterError,
     NotAuthenticatedError,
+    UnknownListError,
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
 )
@@ -15,6 +16,7 @@ from ..stream import StreamClient
 from .authenticity import Authenticity
 from .decoder import DlmsDecoder
 from .settings import Keys
+from .unknown import UnknownList
 
 
 class DlmsPushClient(StreamClient):
@@ -33,6 +35,7 @@ class DlmsPushClient(StreamClient):
         """
         self._dlms = DlmsDecoder(keys, authenticity or Authenticity())
         self._keys_before = (0, 0, 0, 0)
+        self._other_before = 0
         super().__init__(url, line, self._dlms, "DLMS")
 
     @override
@@ -56,11 +59,21 @@ class DlmsPushClient(StreamClient):
         if foreign:
             message = f"telegrams from {port} are not authenticated as the meter's used to be"
             return NotAuthenticatedError(message, port=port)
+        if unknown := self._dlms.unknown_lists(self._other_before):
+            shape = unknown[-1].summary
+            message = f"telegrams from {port} are in order, but this list is not known: {shape}"
+            return UnknownListError(message, port=port, shape=shape)
         return super().diagnose()
+
+    @property
+    def unknown_lists(self) -> list[UnknownList]:
+        """What may be told of lists that have come and are not known."""
+        return self._dlms.unknown_lists()
 
     @override
     def _start_over(self) -> None:
         super()._start_over()
+        self._other_before = self._dlms.other
         self._keys_before = self._key_counts()
 
     @override
