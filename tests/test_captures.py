@@ -89,7 +89,7 @@ def check(reading: Reading, expected: dict[str, Any], *, signed: bool) -> None:
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
-@pytest.mark.parametrize("path", expected_in("sml", "sml/synthetic"))
+@pytest.mark.parametrize("path", expected_in("sml", "sml/synthetic", "reports/sml"))
 def test_sml(path: Path, chunk: int | None) -> None:
     data, expected = load(path)
     decoder = SmlDecoder()
@@ -242,13 +242,21 @@ def test_iec62056_damage(count: int) -> None:
 KEY_COUNTS = ("needs_key", "wrong_encryption_key", "wrong_authentication_key")
 
 
+#: Cases whose expected result contradicts another one's: the number of a meter in Carinthia is
+#: 0-0:96.1.1 (lists/at_kelag12_am550), not 0-0:96.1.0.
+CONTRADICTED = {"reports/dlms/at_kelag_am550.bin"}
+
+
 def dlms_cases() -> list[Any]:
-    """Find the rows of the index: a capture, its keys, and what comes of them."""
+    """Find the rows of the indexes: a capture, its keys, and what comes of them."""
     if FOLDER is None:
         return [pytest.param({}, id="captures")]
-    with Path(FOLDER, "dlms", "index.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert rows
+    rows: list[dict[str, str]] = []
+    for folder in ("dlms", "reports/dlms", "lists"):
+        with Path(FOLDER, folder, "index.csv").open(encoding="utf-8", newline="") as file:
+            found = [row | {"file": f"{folder}/{row['file']}"} for row in csv.DictReader(file)]
+        assert found, f"no captures in {folder}"
+        rows += (row for row in found if row["file"] not in CONTRADICTED)
     names = [f"{Path(row['file']).stem}-{row['expect']}" for row in rows]
     return [pytest.param(row, id=name) for row, name in zip(rows, names, strict=True)]
 
@@ -256,7 +264,7 @@ def dlms_cases() -> list[Any]:
 def load_dlms(row: dict[str, str]) -> tuple[bytes, Keys]:
     assert FOLDER is not None
     encryption, authentication = (bytes.fromhex(row[name]) or None for name in ("ek", "ak"))
-    return Path(FOLDER, "dlms", row["file"]).read_bytes(), Keys(encryption, authentication)
+    return Path(FOLDER, row["file"]).read_bytes(), Keys(encryption, authentication)
 
 
 def read_dlms(
@@ -286,8 +294,9 @@ def check_dlms(reading: Reading, expected: dict[str, Any]) -> None:
         time = got.get("time") and datetime.fromisoformat(got["time"])
         assert time == (expected["time"] and datetime.fromisoformat(expected["time"]))
     registers = [register for register in got["registers"] if register["obis"] not in unsure]
-    assert len(registers) == len(expected["registers"])
-    for register, wanted in zip(registers, expected["registers"], strict=True):
+    sure = [register for register in expected["registers"] if register["obis"] not in unsure]
+    assert len(registers) == len(sure)
+    for register, wanted in zip(registers, sure, strict=True):
         assert register["obis"] == wanted["obis"]
         assert register["unit"] == wanted["unit"]
         assert exact(register["value"]) == exact(wanted["value"]), register
@@ -302,7 +311,8 @@ def test_dlms(row: dict[str, str], chunk: int | None) -> None:
     match row["expect"]:
         case "ok":
             assert FOLDER is not None
-            path = Path(FOLDER, "dlms", "expected", row["file"]).with_suffix(".json")
+            capture = Path(FOLDER, row["file"])
+            path = (capture.parent / "expected" / capture.name).with_suffix(".json")
             expected = json.loads(path.read_text("utf-8"))
             assert (decoder.damaged > 0) == (expected["damaged"] > 0)
             assert len(readings) == len(expected["readings"])
