@@ -48,6 +48,7 @@ from custom_components.onemeter.meter import (
 from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.dlms.authenticity import Authenticity
 from custom_components.onemeter.meter.dlms.counters import InvocationCounter
+from custom_components.onemeter.meter.dlms.identity import identity_of
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
     DlmsSettings,
@@ -791,6 +792,27 @@ async def test_reconfigured_meter_pushes_from_now_on(hass: HomeAssistant, line: 
     assert entry.data == {**PUSHED, CONF_ENCRYPTION_KEY: EK}
     _, unique_id, read = hand_over.call_args.args
     assert (unique_id, read.reading, read.findings) == (entry.unique_id, line.says, {})
+
+
+DIN_TEXT = identity_of((b"1EMH0012784641",), None, b"EMH\x67\0\0\1\2")
+
+
+@pytest.mark.parametrize("stored", ["1EMH0012784641", "EMH1EMH0012784641"])
+async def test_meter_is_known_under_either_form_of_its_id(
+    hass: HomeAssistant, line: DlmsLine, stored: str
+) -> None:
+    entry = await add_entry(hass, **GMAC, system_title=TITLE)
+    hass.config_entries.async_update_entry(entry, unique_id=stored)
+    line.says = reading(DIN_TEXT)
+    form = {CONF_ENCRYPTION_KEY: UNCHANGED}
+    result = await choose(hass, await entry.start_reconfigure_flow(hass), "dlms_pushed", form)
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.unique_id == stored
+
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_PORT: "/dev/other"})
+    result = await choose(hass, await start(hass), "dlms_pushed", {})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
 
 
 async def test_rejected_keys_are_replaced_and_nothing_else(

@@ -21,6 +21,7 @@ from custom_components.onemeter.meter import (
     Reading,
     Register,
 )
+from custom_components.onemeter.meter.dlms.identity import identity_of
 from custom_components.onemeter.meter.errors import (
     AddressError,
     AssociationError,
@@ -35,6 +36,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from .polled import PolledMeter
@@ -373,3 +375,39 @@ async def test_number_without_unit_has_none_in_an_object_of_its_own(polled: Poll
     await polled.start(total)
     [told] = polled.coordinator.data.registers.values()
     assert told.unit is None
+
+
+# --- Ids ------------------------------------------------------------------------------------------
+
+#: What a meter tells of itself, and the ids under which it may have been set up: as it is now, as
+#: pushed meters were, as others of its lists tell it, without its manufacturer.
+SERIAL = b"1EMH0012784641"
+TELLING = identity_of((SERIAL, b"EMH0000012784641"), b"EMH0000012784641", b"EMH\x67\0\0\1\2")
+STORED = ("1EMH0012784641", "EMH1EMH0012784641", "EMH0000012784641")
+
+
+@pytest.mark.parametrize("stored", STORED)
+async def test_pushed_meter_is_known_by_any_of_its_ids(
+    hass: HomeAssistant, meter: PushedMeter, stored: str
+) -> None:
+    meter.make_entry(stored, protocol="dlms", mode="pushed")
+    await meter.start(power("100", TELLING))
+    await meter.say(power("200", TELLING), after=11)
+    assert meter.value("power_import") == "200"
+    assert meter.entry.unique_id == stored
+    entity = er.async_get(hass).async_get("sensor.meter_power_import")
+    assert entity is not None
+    assert entity.unique_id.startswith(f"{stored}-")
+    await meter.say(power("300", OTHER_METER), after=11)
+    assert meter.value("power_import") == STATE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("stored", STORED)
+async def test_polled_meter_is_known_by_any_of_its_ids(
+    hass: HomeAssistant, polled: PolledMeter, stored: str
+) -> None:
+    polled.make_entry(stored, protocol="dlms")
+    assert await polled.start(power("100", TELLING))
+    entity = er.async_get(hass).async_get("sensor.meter_power_import")
+    assert entity is not None
+    assert entity.unique_id.startswith(f"{stored}-")

@@ -26,7 +26,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.util import dt as dt_util
 
 from .blink_flow import BlinkSteps
-from .connection import expected_meter, is_polled, others_at
+from .connection import expected_meter, is_meter_of, is_polled, others_at
 from .const import (
     CONF_MULTIPLIER,
     CONF_SOURCE,
@@ -339,7 +339,7 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
             try:
                 await entry.async_unload(self.hass)
                 reading = await self._async_probe()
-                if reading.meter.unique_id == expected_meter(entry):
+                if is_meter_of(entry, reading.meter):
                     self.hass.config_entries.async_update_entry(entry, data=self._data)
                     self._async_hand_over(reading, str(entry.unique_id))
                 return reading
@@ -404,6 +404,9 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
         if self.unique_id is None:
             await self.async_set_unique_id(meter.unique_id or f"{GENERATED}{uuid4().hex}")
             self._abort_if_unique_id_configured()
+            for entry in self._async_current_entries():
+                if expected_meter(entry) is not None and is_meter_of(entry, meter):
+                    return self.async_abort(reason="already_configured")
         return self.async_show_form(
             step_id=step_id,
             data_schema=schema,
@@ -429,7 +432,7 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
 
     async def async_step_reconfigured(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say whether the entry's meter was found; if so, the entry has been changed already."""
-        if self._reading.meter.unique_id != expected_meter(self._get_reconfigure_entry()):
+        if not is_meter_of(self._get_reconfigure_entry(), self._reading.meter):
             return self.async_abort(
                 reason="wrong_meter",
                 description_placeholders={"meter": self._reading.meter.name or NOTHING},

@@ -38,6 +38,7 @@ from .meter import (
     POLLED_LINE,
     PUSHED_LINE,
     Framing,
+    Identity,
     LineSettings,
     PolledClient,
     Protocol,
@@ -76,6 +77,15 @@ def expected_meter(entry: ConfigEntry) -> str | None:
     """Return the id that the entry's meter tells; None where it tells none and got one from us."""
     own = str(entry.unique_id)
     return None if own.startswith(GENERATED) else own
+
+
+def is_meter_of(entry: ConfigEntry, meter: Identity) -> bool:
+    """Tell whether this is the meter that the entry was set up with."""
+    expected = expected_meter(entry)
+    if entry.data.get(CONF_PROTOCOL) != Protocol.DLMS:
+        return meter.unique_id == expected
+    # What is pushed and what is asked for may hold different ids of one meter.
+    return meter.is_known_as(expected)
 
 
 def line_settings(data: Mapping[str, Any], usual: LineSettings) -> LineSettings:

@@ -21,7 +21,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from .authentication import async_authenticity
 from .companion import Companion
-from .connection import expected_meter, writes_units
+from .connection import expected_meter, is_meter_of, writes_units
 from .const import CONF_IMPULSES, DOMAIN
 from .issues import Issue, async_clear_issue, async_raise_issue
 from .known_codes import KnownCodes
@@ -280,7 +280,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     def _is_own(self, meter: Identity) -> bool:
         """Tell whether a reading is one of the entry's own meter."""
-        return self._expected is None or meter.unique_id == self._expected
+        return self._expected is None or is_meter_of(self.config_entry, meter)
 
     async def _async_looked_up(self, reading: Reading) -> Reading:
         """Look up what the codes of a reading mean, a few at a time.

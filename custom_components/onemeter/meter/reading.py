@@ -1,7 +1,7 @@
 """What every protocol delivers: a reading, made of registers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 import re
@@ -38,6 +38,8 @@ class Identity:
     ident: str | None = None
     #: The identification of DIN 43863-5 without blanks ("1EMH0012784289"), where the id holds one.
     device_id: str | None = None
+    #: Other ids of the same meter, with and without its manufacturer, in the form of ``unique_id``.
+    aliases: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def unique_id(self) -> str | None:
@@ -45,17 +47,33 @@ class Identity:
 
         None without an id; nothing but zeros is what meters send that were never given one.
         """
-        if self.device_id is not None:
-            return self.device_id
-        if self.meter_id is None:
-            return None
-        normal = "".join(self.meter_id.split()).upper()
-        if not normal.strip("0"):
-            return None
+        normal = self.number
+        if normal is None or self.device_id is not None:
+            return normal
         if self.manufacturer is None or self._names_manufacturer(normal):
             return normal
         # Two manufacturers may give the same serial number.
         return f"{self.manufacturer}{normal}"
+
+    @property
+    def number(self) -> str | None:
+        """The id in its normal form without the manufacturer."""
+        if self.device_id is not None:
+            return self.device_id
+        normal = "".join((self.meter_id or "").split()).upper()
+        return normal if normal.strip("0") else None
+
+    def is_known_as(self, unique_id: str | None) -> bool:
+        """Tell whether this is the meter of an id in the form of ``unique_id``, also of an alias.
+
+        Where its manufacturer is not known now, it may have been when the id was made.
+        """
+        if unique_id == self.unique_id:
+            return True
+        if unique_id is None or self.unique_id is None:
+            return False
+        numbers = {self.number, *self.aliases}
+        return unique_id in numbers or (self.manufacturer is None and unique_id[3:] in numbers)
 
     def _names_manufacturer(self, meter_id: str) -> bool:
         """Tell whether an id holds the manufacturer's letters, as text or as octets."""

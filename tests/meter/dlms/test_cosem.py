@@ -17,7 +17,6 @@ from custom_components.onemeter.meter.dlms.cosem import (
     register_value,
     time_of,
 )
-from custom_components.onemeter.meter.dlms.registers import identity
 from custom_components.onemeter.meter.dlms.wanted import usual_objects, wanted
 from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.units import scaled
@@ -87,24 +86,3 @@ def test_times() -> None:
     assert time_of(bytes.fromhex("07ea0301070c000000000000")) == moment
     for data in (None, True, b"short", "text", 0):
         assert time_of(data) is None
-
-
-@pytest.mark.parametrize(
-    ("meter_id", "name", "title", "expected"),
-    [
-        (b"12345678", b"DMO0000012345678", b"", ("12345678", "DMO", None)),
-        (None, b"DMO0000012345678", b"", ("DMO0000012345678", "DMO", None)),
-        (b"87654321", None, b"XYZ\0\0\0\0\1", ("87654321", "XYZ", None)),
-        (b"1EMH0012784289", None, b"", ("1EMH0012784289", None, "1EMH0012784289")),
-        (bytes.fromhex("0a01454d480000c31401"), None, b"", (None, "EMH", "1EMH0012784641")),
-        (12345, None, b"", ("12345", None, None)),
-        (None, None, b"", (None, None, None)),
-    ],
-)
-def test_identities(
-    meter_id: bytes | int | None, name: bytes | None, title: bytes, expected: tuple[str | None, ...]
-) -> None:
-    found = identity(meter_id, name, title)
-    if expected[0] is not None:
-        assert found.meter_id == expected[0]
-    assert (found.manufacturer, found.device_id) == expected[1:]

@@ -5,7 +5,7 @@ from typing import Final
 from ..errors import TelegramError
 from ..reading import Identity, Reading
 from .axdr import OCTET_STRING, Data, decode
-from .lists import MANUFACTURERS
+from .identity import identity_of
 from .pairs import is_entry, read_pairs
 from .positional import read_positional
 from .push_list import objects_of, read_push_list, read_untagged
@@ -106,17 +106,5 @@ def _find(body: Body) -> Found | None:
 
 
 def _identity(found: Found, title: bytes) -> Identity:
-    meter_id = found.meter_id
-    if meter_id is None:
-        told = {r.obis: r.value for r in reversed(found.registers) if r.unit is None}
-        ids = (told.get(obis) for obis in found.ids)
-        meter_id = next((str(id_) for id_ in ids if id_ and isinstance(id_, str | int)), None)
-    manufacturer = next(
-        (flag for begin, flag in MANUFACTURERS if found.name.startswith(begin)), None
-    )
-    if manufacturer is None:
-        letters = (title[:3].decode("latin-1"), found.name[:3], (meter_id or "")[:3])
-        manufacturer = next(
-            (text for text in letters if len(text) == 3 and text.isascii() and text.isupper()), None
-        )
-    return Identity(meter_id=meter_id, manufacturer=manufacturer)
+    told = {r.obis: r.value for r in reversed(found.registers) if r.unit is None}
+    return identity_of((found.meter_id, *map(told.get, found.ids)), found.name, title)

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-import re
 from typing import Final
 
 from ..errors import AccessError, TelegramError
-from ..identity import identity_from_bytes
-from ..reading import Identity, Reading, Register
+from ..reading import Reading, Register, Value
 from ..slices import find_in_turns
 from .association import CURRENT_ASSOCIATION
 from .axdr import Data, decode_elements
@@ -24,9 +22,9 @@ from .cosem import (
     parse_scaler_unit,
     plain_value,
     register_value,
-    text_of,
     time_of,
 )
+from .identity import identity_of
 from .memory import Memory
 from .results import ExceptionError, ServiceError, access_error
 from .session import Session
@@ -39,8 +37,6 @@ _ID: Final = descriptor(ObjectClass.DATA, METER_ID, VALUE)
 _NAME: Final = descriptor(ObjectClass.DATA, LOGICAL_DEVICE_NAME, VALUE)
 #: What tells which meter it is.
 _WHO: Final = (_NAME, _ID)
-_FLAG: Final = re.compile(r"[A-Z]{3}", re.ASCII)
-_DEVICE_ID: Final = re.compile(r"[0-9A-F][A-Z]{3}[0-9A-F]{2}\d{8}", re.ASCII)
 #: A clock outside of these years was never set.
 _YEARS: Final = range(2010, 2100)
 #: Bits of a clock's status: invalid, and that nothing is told.
@@ -95,9 +91,8 @@ class Reader:
             attribute for entry in objects for attribute in _attributes(entry)
         )
         results = await self._session.get_all(list(attributes))
-        meter = identity(
-            results.get(_ID), results.get(_NAME), self._session.association.meter_title
-        )
+        number, name = _told(results.get(_ID)), _told(results.get(_NAME))
+        meter = identity_of((number, name), name, self._session.association.meter_title)
         await self.learn_scalers(objects, results)
         steps = (step for entry in objects for step in (*self._registers(entry, results), None))
         registers = tuple(await find_in_turns(steps))
@@ -199,6 +194,11 @@ async def _objects_in(content: bytes) -> tuple[CosemObject, ...]:
     return tuple(await find_in_turns(step for entry in found for step in (entry, None)))
 
 
+def _told(result: Data | AccessResult) -> Value:
+    """Return an id or a name; None where the meter refuses it."""
+    return result if isinstance(result, bytes | str | int) and _is_value(result) else None
+
+
 def _is_value(result: Data | AccessResult) -> bool:
     return result is not None and not isinstance(result, AccessResult)
 
@@ -219,34 +219,3 @@ def _attributes(entry: CosemObject) -> Iterator[bytes]:
 
 def _is_doubted(status: int) -> bool:
     return status != _UNTOLD and bool(status & _INVALID)
-
-
-def identity(meter_id: Data, name: Data, title: bytes) -> Identity:
-    """Return who a meter is, by its id, its logical device name and its system title."""
-    found = _text(meter_id) or _text(name)
-    if isinstance(found, bytes):
-        binary = identity_from_bytes(found)
-        if binary.manufacturer is not None:
-            return binary
-        found = found.hex()
-    letters = None
-    for source in (name, title):
-        text = bytes(source[:3]).decode("latin-1") if isinstance(source, bytes) else str(source)[:3]
-        if _FLAG.fullmatch(text):
-            letters = text
-            break
-    device_id = found if found is not None and _DEVICE_ID.fullmatch(found) else None
-    return Identity(found, letters, device_id=device_id)
-
-
-def _text(data: Data) -> str | bytes | None:
-    match data:
-        case AccessResult() | None | bool():
-            return None
-        case bytes():
-            return text_of(data) or None
-        case str():
-            return str(data).strip("\0 ") or None
-        case int():
-            return str(int(data))
-    return None
