@@ -794,6 +794,24 @@ async def test_reconfigured_meter_pushes_from_now_on(hass: HomeAssistant, line: 
     assert (unique_id, read.reading, read.findings) == (entry.unique_id, line.says, {})
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ChecksumError("", port=PORT, line="9600 8N1", usual="2400 8E1"),
+        UnknownDataError("", port=PORT, looks_like=NOISE, line="9600 8N1", usual="2400 8E1"),
+    ],
+)
+async def test_usual_speeds_are_named(
+    hass: HomeAssistant, line: DlmsLine, error: MeterError
+) -> None:
+    line.says, line.diagnosis = None, error
+    with patch(f"{PROBING}.DLMS_LISTEN_SECONDS", 0.1):
+        result = await choose(hass, await start(hass), "dlms_pushed", {})
+    assert result["errors"] == {"base": "no_telegram_at_speed"}
+    assert_said(result, "error", "no_telegram_at_speed")
+    assert "2400 8E1" in str(result["description_placeholders"])
+
+
 DIN_TEXT = identity_of((b"1EMH0012784641",), None, b"EMH\x67\0\0\1\2")
 
 

@@ -61,7 +61,7 @@ def test_no_text_is_empty_or_untidy(language: str) -> None:
 
 def situations() -> set[str]:
     """Return what errors of the library mean, and what else is known of some."""
-    found = {"port_busy_by", "unknown_data_like", "unknown_data_noise"}
+    found = {"port_busy_by", "unknown_data_like", "unknown_data_noise", "no_telegram_at_speed"}
     kinds = [MeterError]
     while kinds:
         kinds += (kind := kinds.pop()).__subclasses__()

@@ -11,6 +11,7 @@ from .meter.detect import NOISE
 from .meter.errors import (
     UNKNOWN,
     AssociationError,
+    ChecksumError,
     CounterNeededError,
     KeyNeededError,
     MeterAuthenticationError,
@@ -49,6 +50,8 @@ def text_key(error: MeterError) -> str:
     match error:
         case PortBusyError(details={"by": by}) if by != UNKNOWN:
             return f"{error.situation}_by"
+        case ChecksumError() | UnknownDataError() if "usual" in error.details:
+            return "no_telegram_at_speed"
         case UnknownDataError(details={"looks_like": guess}) if guess != UNKNOWN:
             return f"{error.situation}_{'noise' if guess == NOISE else 'like'}"
     return error.situation

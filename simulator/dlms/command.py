@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Awaitable
 from pathlib import Path
+from typing import Final
 
 from simulator import arguments
 from simulator.household import Household
@@ -56,7 +57,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a meter."""
     parser.set_defaults(complain=parser.error)
     meter = parser.add_argument_group("meter")
-    meter.add_argument("--baud", type=arguments.positive_int, default=9600, help="speed")
+    meter.add_argument(
+        "--baud",
+        type=arguments.positive_int,
+        help="speed (default: 9600 of a meter that is asked, 2400 of one that pushes, which is sent"
+        " 8E1 then, 115200 of a P1 port)",
+    )
     meter.add_argument("--serial", help="number of the meter")
     meter.add_argument("--seed", type=int, default=0, help="another household")
     meter.add_argument("--no-solar", action="store_true", help="a household without panels")
@@ -214,8 +220,15 @@ def _add_pushing(parser: argparse.ArgumentParser) -> None:
     )
 
 
+#: Speeds by what is pushed, if anything; wired M-Bus and HAN ports have the last one.
+_SPEEDS: Final = {None: 9600, Layout.P1: 115_200, Layout.P1_HEAD: 115_200}
+_PUSHED_SPEED: Final = 2400
+
+
 def first_speed(options: argparse.Namespace) -> int:
     """Return the speed that the line has until the meter changes it."""
+    if options.baud is None:
+        options.baud = _SPEEDS.get(options.push, _PUSHED_SPEED)
     asked_at_300 = options.push is None and options.transport is Transport.MODE_E
     speed: int = options.start_baud if asked_at_300 else options.baud
     return speed
@@ -281,5 +294,6 @@ def _push(options: argparse.Namespace, line: Line, registers: Registers) -> Awai
         envelope=options.envelope,
         system_title=options.system_title or PushMeter().system_title,
     )
-    print(f"DLMS meter {meter.serial} at {line.url}, pushes {meter.layout}", flush=True)
+    name = f"DLMS meter {meter.serial} at {line.url}, {options.baud} baud"
+    print(f"{name}, pushes {meter.layout}", flush=True)
     return push(line, meter.telegram, interval=options.interval)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import override
 
 
 class Framing(StrEnum):
@@ -26,6 +27,11 @@ class LineSettings:
     #: None leaves the line as the driver sets it.
     dtr: bool | None = None
     rts: bool | None = None
+
+    @override
+    def __str__(self) -> str:
+        """Return speed and framing: ``2400 8E1``."""
+        return f"{self.baudrate} {self.framing}"
 
 
 class ModemLine(StrEnum):

@@ -109,7 +109,8 @@ class StreamClient(PushedClient):
             if self._is_frozen:
                 return MeterSilentError(f"nothing more comes from {port}", port=port)
             if self.counters.damaged > self._damaged_before:
-                return ChecksumError(f"telegrams come damaged from {port}", port=port)
+                message = f"telegrams come damaged from {port}"
+                return ChecksumError(message, port=port, looks_like=guess or UNKNOWN)
         message = f"no {self._protocol} telegram in what comes from {port}"
         if guess is not None:
             message += f", which looks like {guess}"

@@ -1,7 +1,7 @@
 """Frames that only some meters send: several messages in one, and messages in many."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 import itertools
 
@@ -12,7 +12,8 @@ from custom_components.onemeter.meter.detect import looks_like
 from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
 from custom_components.onemeter.meter.dlms.push_client import DlmsPushClient
 from custom_components.onemeter.meter.dlms.settings import Keys
-from custom_components.onemeter.meter.line import LineSettings
+from custom_components.onemeter.meter.errors import ChecksumError, MeterError
+from custom_components.onemeter.meter.line import Framing as LineFraming, LineSettings
 from simulator.dlms import Framing, PushMeter
 from simulator.dlms.framings import blocks
 from simulator.dlms.hdlc import LLC_RESPONSE, POLL, UI, Frame
@@ -182,3 +183,39 @@ async def test_frames_far_apart(framing: Framing) -> None:
         await pushing
     assert values(reading, meter, TIME)
     assert client.counters.damaged == 0
+
+
+async def diagnosis(meter_speed: int, speed: int, *, damaged: bool = False) -> MeterError:
+    """Return what is said of a meter that pushes at one speed while the port has another."""
+    data = bytearray(SEALED.telegram(TIME))
+    data[-5] ^= damaged
+    async with MemoryLine(meter_speed) as line:
+        client = DlmsPushClient(line.url, LineSettings(speed, LineFraming.EIGHT_EVEN), KEYS)
+
+        async def listen() -> None:
+            async for _ in client.listen():
+                pass
+
+        listening = asyncio.ensure_future(listen())
+        await asyncio.sleep(1)
+        for _ in range(3):
+            await line.write(bytes(data))
+            await asyncio.sleep(5)
+        error = client.diagnose()
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+    return error
+
+
+@pytest.mark.parametrize(("meter_speed", "speed"), [(9600, 2400), (2400, 9600), (2400, 115_200)])
+async def test_wrong_speed_is_named_with_the_usual_ones(meter_speed: int, speed: int) -> None:
+    error = await diagnosis(meter_speed, speed)
+    assert error.details["line"] == f"{speed} 8E1"
+    assert error.details["usual"] == "2400 8E1, 2400 8N1, 9600 8N1, 115200 8N1"
+
+
+async def test_damaged_telegrams_have_the_right_speed() -> None:
+    error = await diagnosis(2400, 2400, damaged=True)
+    assert isinstance(error, ChecksumError)
+    assert "usual" not in error.details

@@ -1,5 +1,6 @@
 """DLMS meters on the simulator's command line."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from simulator.__main__ import main
 from simulator.dlms import hdlc
+from simulator.dlms.command import add_options, first_speed
 from simulator.dlms.hdlc import Deframer, Frame
 from tests.simulator.test_command_line import ROOT, listen
 from tests.waiting import DEADLINE
@@ -54,12 +56,28 @@ def test_meter_that_pushes(tmp_path: Path) -> None:
         *("--interval", "0.1", "--encryption-key", KEY, "--serial", "42"),
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == f"DLMS meter 42 at {path}, pushes kamstrup\n"
+    assert process.stdout.readline() == f"DLMS meter 42 at {path}, 115200 baud, pushes kamstrup\n"
     frames = Deframer().feed(listen(path, 1500))
     assert {frame.segmented for frame in frames} == {False, True}
     assert any(frame.information.startswith(hdlc.LLC_RESPONSE + b"\xdb") for frame in frames)
     process.terminate()
     assert process.communicate(timeout=DEADLINE) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "speed"),
+    [
+        ([], 9600),
+        (["--transport", "mode-e"], 300),
+        (["--push", "kamstrup"], 2400),
+        (["--push", "list", "--baud", "9600"], 9600),
+        (["--push", "p1"], 115_200),
+    ],
+)
+def test_usual_speeds(arguments: list[str], speed: int) -> None:
+    parser = ArgumentParser()
+    add_options(parser)
+    assert first_speed(parser.parse_args(arguments)) == speed
 
 
 @pytest.mark.parametrize(

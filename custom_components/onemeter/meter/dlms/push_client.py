@@ -1,8 +1,10 @@
 """The client for DLMS meters that push."""
 
-from typing import override
+from typing import Final, override
 
+from ..detect import NOISE
 from ..errors import (
+    UNKNOWN,
     KeyNeededError,
     MeterError,
     NotAuthenticatedError,
@@ -10,13 +12,24 @@ from ..errors import (
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
 )
-from ..line import LineSettings
+from ..line import Framing, LineSettings
 from ..port import redact
 from ..stream import StreamClient
 from .authenticity import Authenticity
 from .decoder import DlmsDecoder
 from .settings import Keys
 from .unknown import UnknownList
+
+#: How the ports of meters that push are opened: wired M-Bus and HAN, optical ports, P1 ports.
+_USUAL: Final = ", ".join(
+    str(line)
+    for line in (
+        LineSettings(2400, Framing.EIGHT_EVEN),
+        LineSettings(2400),
+        LineSettings(9600),
+        LineSettings(115_200),
+    )
+)
 
 
 class DlmsPushClient(StreamClient):
@@ -63,7 +76,13 @@ class DlmsPushClient(StreamClient):
             shape = unknown[-1].summary
             message = f"telegrams from {port} are in order, but this list is not known: {shape}"
             return UnknownListError(message, port=port, shape=shape)
-        return super().diagnose()
+        error = super().diagnose()
+        # A bridge without control of its port has one speed.
+        has_speed = not self.url.startswith("socket:")
+        is_vague = error.details.get("looks_like") in {NOISE, UNKNOWN}
+        if has_speed and is_vague and not self.counters.good:
+            error.details |= {"line": str(self.line), "usual": _USUAL}
+        return error
 
     @property
     def unknown_lists(self) -> list[UnknownList]:
