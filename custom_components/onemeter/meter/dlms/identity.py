@@ -1,6 +1,6 @@
 """Which meter it is, by what it pushes and by what it answers alike."""
 
-from collections.abc import Iterable
+from functools import lru_cache
 import re
 from typing import Final
 
@@ -14,7 +14,8 @@ _FLAG: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _DEVICE_ID: Final = re.compile(r"[0-9A-F]([A-Z]{3})[0-9A-F]{2}\d{8}", re.ASCII)
 
 
-def identity_of(ids: Iterable[Value], name: Value, title: bytes) -> Identity:
+@lru_cache(maxsize=64)
+def identity_of(ids: tuple[Value, ...], name: Value, title: bytes) -> Identity:
     """Return who a meter is, by its ids, the best first, its name, and its system title.
 
     ``name`` is its logical device name, or the name of the list that it pushes. Ids that are not

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
 
 from ..reading import Register
 from ..units import scaled
@@ -10,9 +9,6 @@ from .axdr import STRUCTURE, Data
 from .lists import POSITIONAL_LISTS, PositionalList
 from .shapes import elements_of, kinds_of
 from .values import Body, Found, plain, registers_of, text, time_of
-
-#: Elements of the longest of them.
-LENGTH_MAX: Final = max(len(elements_of(known)) for known in POSITIONAL_LISTS)
 
 
 def read_positional(body: Body, values: Sequence[Data]) -> Found | None:
@@ -31,7 +27,8 @@ def candidates(
     A code that a list must have beats one that it may have; what more hints speak for beats what
     less do. Of lists that mean the same the first is returned alone.
     """
-    if len(values) > LENGTH_MAX or body.data[body.start] != STRUCTURE:
+    lists = [known for known in lists if len(elements_of(known)) == len(values)]
+    if not lists or body.data[body.start] != STRUCTURE:
         return []
     kinds = kinds_of(body.data, body.start, values)
     name = text(values[0]) or ""
@@ -39,8 +36,7 @@ def candidates(
     for known in lists:
         elements = elements_of(known)
         if (
-            len(elements) == len(kinds)
-            and name.startswith(known.name)
+            name.startswith(known.name)
             and body.maker.startswith(known.system_title)
             and known.is_tagged in {None, body.is_tagged}
             and all(
