@@ -8,9 +8,9 @@ from typing import Final
 
 from ..errors import AccessError, RefusedError, TelegramError
 from ..iec62056.times import standard_offset
+from ..interleaving import find_in_turns
 from ..obis import Obis
 from ..reading import Interval, Register
-from ..slices import find_in_turns
 from . import axdr
 from .axdr import Data, Delta
 from .cosem import (

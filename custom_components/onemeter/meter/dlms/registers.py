@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from ..errors import AccessError, TelegramError
+from ..interleaving import find_in_turns
 from ..reading import Reading, Register, Value
-from ..slices import find_in_turns
 from .association import CURRENT_ASSOCIATION
 from .axdr import Data, decode_elements
 from .cosem import (

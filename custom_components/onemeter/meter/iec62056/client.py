@@ -14,10 +14,10 @@ from ..errors import (
     NoReadoutError,
     RefusedError,
 )
+from ..interleaving import find_in_turns
 from ..line import LineSettings
 from ..port import Port, redact
 from ..reading import Identity, Interval, Reading
-from ..slices import find_in_turns
 from ..turns import turns_at
 from .conversation import Conversation, WrongSpeedError, is_text
 from .decoder import Iec62056Decoder

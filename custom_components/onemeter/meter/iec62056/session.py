@@ -12,9 +12,9 @@ from ..errors import (
     MeterSilentError,
     RefusedError,
 )
+from ..interleaving import do_in_turns
 from ..port import redact
 from ..reading import Register
-from ..slices import do_in_turns
 from .codes import parse_address
 from .link import Link
 from .memory import Memory
