@@ -56,6 +56,15 @@ def test_reading(readout: bytes) -> None:
     assert decoder.error is None
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_identification_with_a_second_slash(chunk: int) -> None:
+    text = P1[: P1.index(b"!") + 1].replace(b"5\\2", b"5/")
+    stream = (text + p1_crc(text)) * 3
+    readings, decoder = read([stream[at : at + chunk] for at in range(0, len(stream), chunk)])
+    assert [reading.meter.ident for reading in readings] == ["/DEMO"] * 3
+    assert counts(decoder) == (3, 0, 0)
+
+
 def test_what_is_damaged_is_counted_and_explained() -> None:
     _, decoder = read([READOUT, READOUT.replace(b"123", b"124"), READOUT, READOUT[:-20]])
     assert counts(decoder) == (2, 2, 0)
@@ -332,3 +341,9 @@ def test_a_long_value(value: str, checksum: Checksum) -> None:
     (reading,), _ = read([IDENT + data_block(f"1.8.0({value})\r\n", checksum)])
     assert len(reading.current()) == 1
     assert time.process_time() - started < 0.5
+
+
+def test_brackets_within_a_value_without_checksum() -> None:
+    telegram = IDENT + (LINES + "0.2.0((ER11))\r\n!\r\n").encode()
+    (reading, _), _ = read([telegram * 2])
+    assert reading.registers[-1].value == "(ER11)"

@@ -5,6 +5,7 @@ import pytest
 
 from custom_components.onemeter.meter.iec62056.identification import (
     IDENTIFICATION_LINE,
+    IDENTIFICATION_START,
     Identification,
     baud_character,
 )
@@ -31,6 +32,10 @@ from simulator.iec62056.encoder import SPEED_DIGITS, SPEED_LETTERS, with_even_pa
             b"/TST5\\253833635_DEMONSTRATOR 1.0\r\n",
             ("TST", "5", "2", r"\253833635_DEMONSTRATOR 1.0"),
         ),
+        # against the standard
+        (b"/TST5/DEMO-21\r\n", ("TST", "5", "", "/DEMO-21")),
+        (b"/TST5\\2/DEMO\r\n", ("TST", "5", "2", r"\2/DEMO")),
+        (b"/TST5DEMO(21)/D\r\n", ("TST", "5", "", "DEMO(21)/D")),
         # a control character inside
         (b"/TST5\x1cDE\x7fMO\r\n", ("TST", "5", "", "DEMO")),
         (b"/TST5\\\x1cDEMO\r\n", ("TST", "5", "\x1c", "\\DEMO")),
@@ -44,11 +49,42 @@ def test_identification(line: bytes, parts: tuple[str, str, str, str]) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"/", b"/?!\r\n", b"/TS", b"/TST", b"/TS15DEMO\r\n", b"/TST5(DEMO)\r\n", b"TST5DEMO\r\n"],
+    [b"", b"/", b"/?!\r\n", b"/TS", b"/TST", b"/TS15DEMO\r\n", b"/TST(DEMO)\r\n", b"TST5DEMO\r\n"],
 )
 def test_no_identification(line: bytes) -> None:
     with pytest.raises(ValueError, match="identification"):
         Identification.parse(line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # within data
+        b"1.8.0(/TST5)\r\n",
+        b"0.3.0(5000*imp/kWh)(2)\r\n",
+        b"0.2.0(a/bcd5(e)f)\r\n",
+        # not one, but the rest of one before another
+        b"/TS\r\n",
+        b"/TST(5)\r\n",
+        b"/TST5" + b"(1)" * 30 + b"\r\n",
+    ],
+)
+def test_no_identification_in_a_stream(text: bytes) -> None:
+    assert IDENTIFICATION_LINE.search(text) is None
+
+
+def test_an_identification_cut_off_by_another() -> None:
+    line = IDENTIFICATION_LINE.search(b"/TST5/TST5/DEMO\r\n")
+    assert line is not None
+    assert line[0] == b"/TST5/DEMO\r"
+
+
+@given(st.lists(st.sampled_from([b"/", b"(", b")", b"!", b"T", b"5", b"\x02", b"\r"]), max_size=90))
+def test_each_identification_has_begun_as_one(parts: list[bytes]) -> None:
+    text = b"/TST5" + b"".join(parts) + b"\r\n"
+    if (line := IDENTIFICATION_LINE.match(text)) is not None:
+        for end in range(1, len(line[0])):
+            assert IDENTIFICATION_START.match(text[:end]), end
 
 
 @given(st.binary(max_size=100))

@@ -112,6 +112,13 @@ def test_values_before_the_first_address() -> None:
     assert rows("(7*kWh)(8)\r\n") == [(None, "", Decimal(7), "kWh", 0), (None, "", "8", None, 1)]
 
 
+@pytest.mark.parametrize("size", [0, 500, 600])
+def test_brackets_within_a_value(size: int) -> None:
+    line = "0.2.0((ER11))(a (b) c)(5)\r\n"
+    text = "1.8.0(7*kWh)\r\n" + "x" * size + "\r\n" + line * 40
+    assert values(text) == [7, *["(ER11)", "a (b) c", "5"] * 40]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -120,7 +127,8 @@ def test_values_before_the_first_address() -> None:
         ("1.8.0(7*kWh", []),
         ("1.8.0(7*kWh\r\n2.8.0(8*kWh)", [("2.8.0", 0, "8*kWh")]),
         ("7*kWh)\r\n2.8.0(8*kWh)", [("2.8.0", 0, "8*kWh")]),
-        ("1.8.0((7*kWh))", [("1.8.0", 0, "7*kWh")]),
+        ("1.8.0((7*kWh)", [("", 0, "7*kWh")]),
+        ("1.8.0(7*kWh))2.8.0(8*kWh)", [("1.8.0", 0, "7*kWh"), ("2.8.0", 0, "8*kWh")]),
         ("1.8.0\r\n(7*kWh)", [("", 0, "7*kWh")]),
         ("1.8.0)(7*kWh)", [("", 0, "7*kWh")]),
         ("()()", [("", 0, ""), ("", 1, "")]),

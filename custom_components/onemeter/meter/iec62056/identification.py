@@ -23,12 +23,19 @@ _MODE_B: Final = {"A": 600, "B": 1200, "C": 2400, "D": 4800, "E": 9600, "F": 192
 
 #: Manufacturer, baud character, escapes such as ``\2`` (6.3.2, item 23), and the text, which in the
 #: wild is longer than the sixteen characters of the standard, or none at all.
-_LINE: Final = re.compile(r"/([A-Za-z]{3})([^\r\n()])((?:\\[^\r\n()])*)([^\r\n()]*)")
+_LINE: Final = re.compile(r"/([A-Za-z]{3})([^\r\n()])((?:\\[^\r\n()])*)([^\r\n]*)")
 #: Such a line within a stream, up to its end: at most so long that nothing else is taken for it.
-#: The text has no "/" nor "!" (6.3.14, item 14), and imp/kWh is a unit.
-IDENTIFICATION_LINE: Final = re.compile(rb"/(?!kWh|kva)[A-Za-z]{3}[^\r\n()/!]{1,80}[\r\n]")
+#: By the standard its text has no "/" nor "!" (6.3.14, item 14); Holley's begins with "/". Where
+#: that is within a value, the parenthesis that ends the value has no other one before it.
+IDENTIFICATION_LINE: Final = re.compile(
+    rb"/(?!kWh|kva)(?=[^\r\n]{4,84}[\r\n])[A-Za-z]{3}[^\r\n()/!]"
+    rb"(?:[^\r\n()/!]|/(?![A-Za-z]{3}\d)|\([^\r\n()/!]*+\))++[\r\n]"
+)
 #: What may become such a line when more bytes come.
-IDENTIFICATION_START: Final = re.compile(rb"/(?:[A-Za-z]{0,2}|[A-Za-z]{3}[^\r\n()/!]{0,80})\Z")
+IDENTIFICATION_START: Final = re.compile(
+    rb"/(?:[A-Za-z]{0,3}|(?=[^\r\n]{4,83}\Z)[A-Za-z]{3}[^\r\n()/!]"
+    rb"(?:[^\r\n()/!]|/|\([^\r\n()/!]*+\))*+(?:\([^\r\n()/!]*+)?)\Z"
+)
 
 
 def baud_character(baudrate: int) -> str | None:

@@ -18,16 +18,20 @@ from .identity import identity_from_text
 from .times import combine, parse_time
 from .values import VALUE_MAX, is_garbled, split_value, unit_of
 
+#: A value, which may hold brackets in pairs.
+_VALUE: Final = r"[^()\r\n]*+(?:\([^()\r\n]*+\)[^()\r\n]*+)*+"
 #: An address, if this is the first value of its data set, and a value.
-_GROUP: Final = re.compile(r"(?<![^()\r\n])([^()\r\n]*+)\(([^()\r\n]*+)\)")
+_GROUP: Final = re.compile(rf"(?<![^()\r\n])([^()\r\n]*+)\(({_VALUE})\)")
 #: The same, with the value taken apart where it is a number as most meters write it.
 _QUICK_GROUP: Final = re.compile(
     r"(?<![^()\r\n])([^()\r\n]*+)\("
-    r"(?:(\d{1,24}+(?:\.\d{1,24}+)?+)(?:\*([A-Za-z]{1,16}+))?+\)|([^()\r\n]*+)\))",
+    rf"(?:(\d{{1,24}}+(?:\.\d{{1,24}}+)?+)(?:\*([A-Za-z]{{1,16}}+))?+\)|({_VALUE})\))",
     re.ASCII,
 )
 #: What data sets consist of and nothing else, in any order.
-_WELL_FORMED: Final = re.compile(r"(?:[ -'*-~]*+\([ -'*-~]*+\)| *+[\r\n]++)*+ *+")
+_WELL_FORMED: Final = re.compile(
+    r"(?:[ -'*-~]*+\([ -'*-~]*+(?:\([ -'*-~]*+\)[ -'*-~]*+)*+\)| *+[\r\n]++)*+ *+"
+)
 #: What may come between identification and data: noise, and what heads send back of the
 #: acknowledgement.
 _PRELUDE: Final = re.compile(r"[\x00\x7f\r\n ]*+(?:\x06?\d{3}[\r\n]++)?+", re.ASCII)
@@ -148,9 +152,17 @@ def _slices(text: str) -> Iterator[tuple[int, int]]:
     while (closed := text.find(")", start)) >= 0:
         if closed - start > _SLICE:
             opened = max(start, text.rfind("(", start, closed))
+            while opened > start and text[opened - 1] == "(":
+                opened -= 1
             begins = (text.rfind(mark, start, opened) + 1 for mark in "()\r\n")
             start = max(start, *begins)
-        end = text.rfind(")", closed, max(start + _SLICE, closed + 1)) + 1
+        limit = max(start + _SLICE, closed + 1)
+        # A line ends outside of values, as does a bracket that no other one follows at most times.
+        end = max(text.rfind(mark, closed, limit) for mark in "\r\n") + 1
+        if not end:
+            end = text.rfind(")", closed, limit) + 1
+            while text.startswith(")", end):
+                end += 1
         yield start, end
         start = end
 
