@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.onemeter.connection import expected_meter
 from custom_components.onemeter.const import (
+    CONF_ACKNOWLEDGEMENT,
     CONF_BATTERY,
     CONF_BAUDRATE,
     CONF_DIRECTION,
@@ -1078,6 +1079,14 @@ async def test_meter_that_speaks_rarely_is_heard_in_the_end(
             {CONF_SWITCH_SPEED: False, CONF_SWITCH_DELAY: 0.25, CONF_TABLE: "2"},
             SignOn(switch_speed=False, switch_delay=0.25, table="2"),
         ),
+        *(
+            (
+                {SECTION_EXPERT: {CONF_ACKNOWLEDGEMENT: entered}},
+                {CONF_ACKNOWLEDGEMENT: kept},
+                SignOn(acknowledgement=kept),
+            )
+            for entered, kept in (("none", "none"), ("list_7", "0Z7"), ("ACK 2 6 6", "266"))
+        ),
     ],
 )
 async def test_meter_is_spoken_to_as_it_wants(
@@ -1178,6 +1187,7 @@ async def test_port_that_cannot_be_opened_is_not_tried_again(
         ({SECTION_EXPERT: {CONF_PASSWORD: "(secret)"}}, {"base": "invalid_password"}),
         ({SECTION_EXPERT: {CONF_PASSWORD: "geheimnißvoll"}}, {"base": "invalid_password"}),
         ({SECTION_EXPERT: {CONF_PASSWORD: "1" * 33}}, {"base": "invalid_password"}),
+        ({SECTION_EXPERT: {CONF_ACKNOWLEDGEMENT: "25"}}, {"base": "invalid_acknowledgement"}),
     ],
 )
 async def test_what_no_meter_understands_may_be_corrected(
@@ -1395,6 +1405,7 @@ async def test_reconfigure_begins_with_all_that_the_entry_has(hass: HomeAssistan
         SECTION_EXPERT: {
             CONF_PASSWORD: UNCHANGED,
             CONF_TABLE: "hash",
+            CONF_ACKNOWLEDGEMENT: "default",
             CONF_FIXED_SPEED: True,
             CONF_SWITCH_DELAY: 0.5,
         },

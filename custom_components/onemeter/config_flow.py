@@ -28,6 +28,7 @@ from homeassistant.util import dt as dt_util
 from .blink_flow import BlinkSteps
 from .connection import expected_meter, is_meter_of, is_polled, others_at
 from .const import (
+    CONF_ACKNOWLEDGEMENT,
     CONF_MULTIPLIER,
     CONF_SOURCE,
     DEFAULT_MULTIPLIER,
@@ -53,7 +54,7 @@ from .forms import (
 from .impulse_probing import ImpulseProbe
 from .meter import MeterError, Protocol, Reading
 from .meter.errors import PortBusyError
-from .meter.iec62056.settings import is_address, is_password
+from .meter.iec62056.settings import is_acknowledgement, is_address, is_password
 from .meter.port import redact
 from .options_flow import OneMeterOptionsFlow
 from .probing import Probe
@@ -211,6 +212,9 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
             return {CONF_ADDRESS: "address_taken"}
         if CONF_PASSWORD in self._details and not is_password(self._details[CONF_PASSWORD]):
             return {"base": "invalid_password"}
+        if not is_acknowledgement(self._details.get(CONF_ACKNOWLEDGEMENT, "")):
+            # It stands in a section, whose fields show no errors.
+            return {"base": "invalid_acknowledgement"}
         return {}
 
     @callback

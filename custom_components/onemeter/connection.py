@@ -8,6 +8,7 @@ from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_POR
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    CONF_ACKNOWLEDGEMENT,
     CONF_ADDRESS_LENGTH,
     CONF_AUTHENTICATION,
     CONF_AUTHENTICATION_KEY,
@@ -107,6 +108,7 @@ def sign_on(data: Mapping[str, Any]) -> SignOn:
         wake_up=data.get(CONF_BATTERY, False),
         switch_speed=data.get(CONF_SWITCH_SPEED, True),
         switch_delay=data.get(CONF_SWITCH_DELAY, 0.0),
+        acknowledgement=data.get(CONF_ACKNOWLEDGEMENT, ""),
     )
 
 

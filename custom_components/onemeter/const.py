@@ -25,6 +25,8 @@ CONF_TABLE: Final = "table"
 CONF_SWITCH_SPEED: Final = "switch_speed"
 #: float, s
 CONF_SWITCH_DELAY: Final = "switch_delay"
+#: str, what asks for the readout after the identification, as in SignOn
+CONF_ACKNOWLEDGEMENT: Final = "acknowledgement"
 
 # Entry data of DLMS meters. The numbers are int; keys and the system title hexadecimal digits.
 #: str, a value of Transport; CONF_ADDRESS is the device address of its sign-on

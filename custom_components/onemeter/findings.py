@@ -12,11 +12,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
 
 from .const import (
+    CONF_ACKNOWLEDGEMENT,
     CONF_ADDRESS_LENGTH,
     CONF_AUTHENTICATION,
+    CONF_BAUDRATE,
     CONF_CLIENT,
     CONF_LOGICAL_DEVICE,
     CONF_PHYSICAL_DEVICE,
+    CONF_SWITCH_SPEED,
     CONF_TRANSPORT,
     DOMAIN,
 )
@@ -33,6 +36,9 @@ _CONDITIONS: Final = (
     CONF_PHYSICAL_DEVICE,
     CONF_ADDRESS_LENGTH,
     CONF_AUTHENTICATION,
+    CONF_BAUDRATE,
+    CONF_SWITCH_SPEED,
+    CONF_ACKNOWLEDGEMENT,
 )
 
 
@@ -50,7 +56,10 @@ class Findings:
     async def async_load(self) -> None:
         """Give the client what an earlier one has found out in the same way."""
         content = await self._store.async_load()
-        if content is not None and content["conditions"] == self._conditions:
+        if content is None:
+            return
+        # Conditions that an earlier release did not know were what is usual.
+        if {key: content["conditions"].get(key) for key in _CONDITIONS} == self._conditions:
             self._kept = content["findings"]
             self._client.recall(self._kept)
 

@@ -29,6 +29,7 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import (
+    CONF_ACKNOWLEDGEMENT,
     CONF_BATTERY,
     CONF_BAUDRATE,
     CONF_DTR,
@@ -43,6 +44,7 @@ from .const import (
     HASS_SOURCES,
 )
 from .meter import Framing, Protocol
+from .meter.iec62056.settings import SignOn
 
 #: The forms' sections of expert settings, and the option for what is usual.
 SECTION_LINE = "line"
@@ -66,6 +68,12 @@ _LINE_CHOICES: dict[str, Mapping[str, int | str]] = {
 }
 #: The same for what stands before the address: tables of VDEW, and what heat meters want.
 _TABLES = {**{table: table for table in ("1", "2", "3", "4")}, "hash": "#"}
+#: The same for what asks for the readout; others may be typed.
+_ACKNOWLEDGEMENTS = {
+    "none": SignOn.NO_ACKNOWLEDGEMENT,
+    **{f"list_{mode}": f"0{SignOn.METERS_OWN_SPEED}{mode}" for mode in ("6", "7", "8", "9")},
+    "ack_256": "256",
+}
 
 #: The smallest multiplier, of which each is a multiple, and the largest.
 MULTIPLIER_STEP: Final = Decimal("0.000001")
@@ -82,10 +90,15 @@ class FormError(Exception):
         self.details = dict(details or {})
 
 
-def select(key: str, options: list[str]) -> SelectSelector:
+def select(key: str, options: list[str], *, custom_value: bool = False) -> SelectSelector:
     """Make a dropdown whose texts stand under this translation key."""
     return SelectSelector(
-        SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN, translation_key=key)
+        SelectSelectorConfig(
+            options=options,
+            mode=SelectSelectorMode.DROPDOWN,
+            translation_key=key,
+            custom_value=custom_value,
+        )
     )
 
 
@@ -131,6 +144,9 @@ IEC62056_SCHEMA = probatio.Schema(
                     probatio.Optional(probatio.Secret(CONF_PASSWORD)): hidden_text(),
                     probatio.Required(CONF_TABLE, default=USUAL): select(
                         CONF_TABLE, [USUAL, *_TABLES]
+                    ),
+                    probatio.Required(CONF_ACKNOWLEDGEMENT, default=USUAL): select(
+                        CONF_ACKNOWLEDGEMENT, [USUAL, *_ACKNOWLEDGEMENTS], custom_value=True
                     ),
                     probatio.Required(CONF_FIXED_SPEED, default=False): BooleanSelector(),
                     probatio.Required(CONF_SWITCH_DELAY, default=0.0): NumberSelector(
@@ -204,6 +220,7 @@ def to_iec62056_form(data: Mapping[str, Any]) -> dict[str, Any]:
         SECTION_EXPERT: {
             CONF_PASSWORD: UNCHANGED if CONF_PASSWORD in data else "",
             CONF_TABLE: name_of(_TABLES, data.get(CONF_TABLE)),
+            CONF_ACKNOWLEDGEMENT: _acknowledgement_name(data.get(CONF_ACKNOWLEDGEMENT, "")),
             CONF_FIXED_SPEED: not data.get(CONF_SWITCH_SPEED, True),
             CONF_SWITCH_DELAY: data.get(CONF_SWITCH_DELAY, 0.0),
         },
@@ -223,9 +240,22 @@ def to_iec62056_data(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict
         CONF_PASSWORD: before.get(CONF_PASSWORD, "") if password == UNCHANGED else password,
         CONF_TABLE: _TABLES.get(expert[CONF_TABLE], ""),
         CONF_SWITCH_DELAY: expert[CONF_SWITCH_DELAY],
+        CONF_ACKNOWLEDGEMENT: _acknowledgement(expert[CONF_ACKNOWLEDGEMENT]),
     }
     speed = {CONF_SWITCH_SPEED: False} if expert[CONF_FIXED_SPEED] else {}
     return {key: value for key, value in data.items() if value} | speed
+
+
+def _acknowledgement(entered: str) -> str:
+    """Return what the entry keeps of an acknowledgement, also of "ACK 2 5 6"."""
+    if entered == USUAL:
+        return ""
+    typed = "".join(entered.upper().removeprefix("ACK").split())
+    return _ACKNOWLEDGEMENTS.get(entered, typed)
+
+
+def _acknowledgement_name(kept: str) -> str:
+    return next((name for name, value in _ACKNOWLEDGEMENTS.items() if value == kept), kept or USUAL)
 
 
 def name_of(choices: Mapping[str, int | str], kept: object) -> str:

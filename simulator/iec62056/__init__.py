@@ -4,12 +4,14 @@ from .captured import Captured
 from .conversation import serve
 from .encoder import Checksum
 from .faults import ALWAYS, Faults
+from .habits import HABITS
 from .meter import Entry, Iec62056Meter, LowerSpeed, Mode, Programming, Rejection
 from .profile import Memory
 from .registers import Registers
 
 __all__ = [
     "ALWAYS",
+    "HABITS",
     "Captured",
     "Checksum",
     "Entry",

@@ -12,6 +12,7 @@ from simulator.line import Line
 from .conversation import serve
 from .encoder import SPEED_DIGITS, Checksum
 from .faults import ALWAYS
+from .habits import HABITS
 from .meter import Iec62056Meter, LowerSpeed, Mode, Programming
 from .profile import Memory
 from .registers import Registers
@@ -100,6 +101,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--echo", action="store_true", help="send back all that comes, as some heads do"
     )
     trouble.add_argument(
+        "--habit",
+        action="append",
+        default=[],
+        choices=list(HABITS),
+        metavar="NAME",
+        help="what some meters do; may be given several times: "
+        + "; ".join(f"{name}: {text}" for name, (text, _) in HABITS.items()),
+    )
+    trouble.add_argument(
         "--no-switch", action="store_true", help="agree to another speed, but keep the first one"
     )
     trouble.add_argument(
@@ -162,6 +172,8 @@ async def run(options: argparse.Namespace, line: Line) -> None:
         )
     if options.no_switch:
         meter.faults.keep_old_speed = ALWAYS
+    for habit in options.habit:
+        HABITS[habit][1](meter)
     if options.other_serial_after is not None:
         asyncio.get_running_loop().call_later(
             options.other_serial_after, setattr, meter, "serial", options.other_serial

@@ -66,6 +66,8 @@ async def serve(line: Line, *meters: Iec62056Meter) -> None:
             if not meter.battery or sleep.awake(link.heard_at)
         ]
         called = [pair for pair in awake if pair[0].answers(sign_on.table, sign_on.address)]
+        if any(meter.faults.happens("miss_requests") for meter, _ in called):
+            continue
         if len(called) > 1:
             await _talk_across(link, [meter for meter, _ in called])
         elif called:
@@ -134,6 +136,7 @@ class _Conversation:
         self.meter = meter
         self.line = link.line
         link.even_parity = meter.even_parity
+        link.odd_parity = meter.odd_parity
         link.strict = meter.strict_parity
 
     async def hold(self, sign_on: SignOn) -> None:
@@ -145,7 +148,7 @@ class _Conversation:
             meter.note("sign-on", sign_on.address)
             await self.link.wait_until(self.link.heard_at + meter.tr)
             await self.send_noise()
-            await self.link.send(meter.identification)
+            await self.identify()
             match meter.mode:
                 case Mode.C | Mode.E:
                     again = await self.come_to_terms(sign_on)
@@ -156,6 +159,22 @@ class _Conversation:
                 case Mode.A | Mode.D:
                     await self.send_readout(meter.readout(sign_on.table))
 
+    async def identify(self) -> None:
+        """Send the identification, with what goes wrong on the way."""
+        meter = self.meter
+        line = bytearray(meter.identification)
+        if meter.faults.happens("flip_bits_of_identification"):
+            # With the bit of parity that the character had before.
+            await self.link.send(bytes(line[:-3]))
+            damaged = encoder.with_even_parity(bytes(line[-3:-2]))
+            await self.line.write(bytes([damaged[0] ^ 1]))
+            del line[:-2]
+        if meter.line_feed_after:
+            await self.link.send(bytes(line[:-1]))
+            await asyncio.sleep(meter.line_feed_after)
+            del line[:-1]
+        await self.link.send(bytes(line))
+
     async def come_to_terms(self, sign_on: SignOn) -> SignOn | None:
         """Do what is asked for after the identification; return the sign-on that came instead."""
         match await self.acknowledgement():
@@ -164,9 +183,16 @@ class _Conversation:
             case None:
                 self.meter.note("no acknowledgement")
                 await self.send_readout(self.meter.readout(sign_on.table))
-            case chosen:
+            case chosen if self.is_wanted(chosen):
                 await self.follow(sign_on, chosen)
         return None
+
+    def is_wanted(self, chosen: Acknowledgement) -> bool:
+        """Whether the meter answers an acknowledgement that it has seen."""
+        wanted = self.meter.readout_after
+        if wanted is None or chosen.choice == _PROGRAMMING:
+            return True
+        return f"{chosen.protocol}{chosen.speed}{chosen.choice}" == wanted
 
     async def acknowledgement(self) -> Acknowledgement | SignOn | None:
         """Wait for an acknowledgement, or another sign-on; None when neither comes in time."""
@@ -182,7 +208,8 @@ class _Conversation:
                 begun = encoder.ACK
             elif begun:
                 begun += bytes([character])
-            if (again := _complete(heard, character)) is not None:
+            again = _complete(heard, character)
+            if again is not None and self.meter.takes_requests_again:
                 return again
             if (found := _ACKNOWLEDGEMENT.match(begun)) is not None:
                 chosen = Acknowledgement(*(group.decode() for group in found.groups()))
@@ -198,7 +225,8 @@ class _Conversation:
             meter.note("lost acknowledgement")
             return False
         meter.note("acknowledgement", f"{chosen.protocol}{chosen.speed}{chosen.choice}")
-        if chosen.protocol == _HDLC and meter.mode is not Mode.E:
+        is_readout = meter.readout_after == f"{chosen.protocol}{chosen.speed}{chosen.choice}"
+        if chosen.protocol == _HDLC and meter.mode is not Mode.E and not is_readout:
             return False
         speed = _SPEEDS.get(chosen.speed)
         if speed is None or speed > meter.baudrate:
@@ -216,11 +244,12 @@ class _Conversation:
             speed = self.line.baudrate or speed
         elif meter.lower_speed is LowerSpeed.OVERRULED:
             speed = meter.baudrate
+        speed = meter.data_baudrate or speed
         if chosen.protocol == _HDLC and meter.hdlc is not None:
             await meter.hdlc(self.link, speed)
             return
         self.line.baudrate = speed
-        if chosen.protocol == _HDLC:
+        if chosen.protocol == _HDLC and meter.readout_after is None:
             await self.listen_to_hdlc()
         elif chosen.choice != _PROGRAMMING:
             await self.send_readout(readout)

@@ -56,6 +56,13 @@ def data_block(lines: str, checksum: Checksum) -> bytes:
     return frame_readout(lines.encode("ascii") + b"!\r\n", checksum)
 
 
+def data_blocks(lines: str, size: int, checksum: Checksum) -> bytes:
+    """Encode a readout as blocks of so many lines each, the last one with "!"."""
+    ended = [f"{line}\r\n" for line in lines.split("\r\n") if line] + ["!\r\n"]
+    blocks = ["".join(ended[at : at + size]) for at in range(0, len(ended), size)]
+    return b"".join(frame_readout(block.encode("ascii"), checksum) for block in blocks)
+
+
 def frame_readout(body: bytes, checksum: Checksum) -> bytes:
     """Put a readout that ends with "!" CR LF into its frame."""
     if checksum is Checksum.NONE or checksum is Checksum.CRC16:
@@ -93,6 +100,11 @@ def data_set(address: str, values: Iterable[str]) -> str:
 def with_even_parity(data: bytes) -> bytes:
     """Return seven-bit characters with the parity bit that makes 7E1 of 8N1."""
     return data.translate(_WITH_EVEN_PARITY)
+
+
+def with_odd_parity(data: bytes) -> bytes:
+    """Return seven-bit characters with the parity bit that makes 7O1 of 8N1."""
+    return bytes(byte ^ 0x80 for byte in with_even_parity(data))
 
 
 def without_parity(data: bytes, *, strict: bool = False) -> bytes:

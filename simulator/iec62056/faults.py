@@ -13,6 +13,12 @@ class Faults:
 
     #: The meter does not see the acknowledgement.
     lose_acknowledgements: int = 0
+    #: The meter does not hear a request.
+    miss_requests: int = 0
+    #: One bit of the text of the identification is flipped.
+    flip_bits_of_identification: int = 0
+    #: A command in a programming session is not heard.
+    miss_commands: int = 0
     #: The meter agrees to another speed and then sends at the old one.
     keep_old_speed: int = 0
     #: One bit in the middle of a readout is flipped.

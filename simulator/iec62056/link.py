@@ -6,7 +6,7 @@ from typing import Final
 
 from simulator.line import Line
 
-from .encoder import with_even_parity, without_parity
+from .encoder import with_even_parity, with_odd_parity, without_parity
 
 #: Longest time between two characters of a message, in seconds (clause 6.4.3).
 CHARACTER_TIMEOUT: Final = 1.5
@@ -20,6 +20,7 @@ class Link:
         self.line = line
         #: Whether the meter sends its characters with even parity, as the standard wants it.
         self.even_parity = True
+        self.odd_parity = False
         #: Whether it drops what comes with odd parity.
         self.strict = False
         #: When the last character had come, in the event loop's time.
@@ -50,6 +51,10 @@ class Link:
 
     async def send(self, data: bytes) -> None:
         """Send characters. What comes meanwhile is not heard: the meter is busy."""
-        await self.line.write(with_even_parity(data) if self.even_parity else data)
+        if self.odd_parity:
+            data = with_odd_parity(data)
+        elif self.even_parity:
+            data = with_even_parity(data)
+        await self.line.write(data)
         self.line.forget()
         self._heard.clear()

@@ -116,6 +116,23 @@ class Iec62056Meter:
     tables: Mapping[str, str] = field(default_factory=dict)
     #: What it says instead of the identification and the readout that would be its own.
     captured: Captured | None = None
+    #: Whether it takes another request in place of an acknowledgement.
+    takes_requests_again: bool = True
+    #: Send odd parity in place of even.
+    odd_parity: bool = False
+    #: Seconds between the carriage return of the identification and its line feed.
+    line_feed_after: float = 0.0
+    #: The only acknowledgement after which it sends its readout; "" for one that it sends if there
+    #: is none. Other ones are taken for nothing that is to be answered.
+    readout_after: str | None = None
+    #: The speed of its data, where that is not the one that was agreed upon.
+    data_baudrate: int | None = None
+    #: Data sets of each of the blocks in which it sends its readout, the last one with "!".
+    lines_per_readout_block: int | None = None
+    #: What it sends in place of its readout's data.
+    instead_of_data: str | None = None
+    #: Whether it wants its answers in a session to be acknowledged (EOT).
+    partial_answers: bool = False
     #: Whether it has a battery, and sleeps until it is woken.
     battery: bool = False
     #: Seconds between two readouts in mode D.
@@ -201,6 +218,10 @@ class Iec62056Meter:
             content = lines(self.registers.short_list(now, self.serial))
         else:
             content = lines(self.registers.data_sets(now, self.serial))
+        if self.instead_of_data is not None:
+            return encoder.frame_readout(self.instead_of_data.encode("ascii"), self.checksum)
+        if self.lines_per_readout_block is not None:
+            return encoder.data_blocks(content, self.lines_per_readout_block, self.checksum)
         return encoder.data_block(content, self.checksum)
 
     def pushed(self) -> bytes:

@@ -77,7 +77,8 @@ class Session:
                 elif (values := meter.register(name)) is None:
                     await self._answer(encoder.answer(meter.unknown_register, meter.checksum))
                 else:
-                    await self._answer(encoder.answer(name + values, meter.checksum))
+                    last = not meter.partial_answers
+                    await self._answer(encoder.answer(name + values, meter.checksum, last=last))
             case "R5" | "R6" if self._open and found is not None:
                 await self._remembered(name, argument, partial=command.name == "R6")
             case _:
@@ -141,7 +142,9 @@ class Session:
                 heard += byte
                 # The check character follows, whatever it is.
                 if heard[-2:-1] == encoder.ETX:
-                    return self._command(bytes(heard))
+                    if not self.meter.faults.happens("miss_commands"):
+                        return self._command(bytes(heard))
+                    heard.clear()
             elif byte in (encoder.ACK, encoder.NAK):
                 return byte
             elif byte == encoder.SOH:

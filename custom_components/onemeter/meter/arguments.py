@@ -18,7 +18,7 @@ from .dlms.arguments import add_dlms, counter_of, dlms_settings_of
 from .dlms.counters import InvocationCounter
 from .dlms.settings import DlmsSettings, Keys, parse_key
 from .errors import KeyFormatError
-from .iec62056.settings import SignOn, is_address, is_password, is_register
+from .iec62056.settings import SignOn, is_acknowledgement, is_address, is_password, is_register
 from .line import Framing, LineSettings
 from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
 
@@ -202,6 +202,14 @@ def _add_polled(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds before the change of speed, for slow reading heads",
     )
+    parser.add_argument(
+        "--acknowledgement",
+        type=_sendable(is_acknowledgement),
+        default="",
+        metavar="VZY",
+        help="what asks for the readout: 0Z0 (default; Z: the meter's speed), 0Z6 for a short list "
+        "of some meters, 256 and the like, or none",
+    )
 
 
 def _add_asked(parser: argparse.ArgumentParser, *protocols: Protocol) -> None:
@@ -326,6 +334,7 @@ def sign_on_of(options: argparse.Namespace) -> SignOn:
         wake_up=options.battery,
         switch_speed=not options.fixed_speed,
         switch_delay=options.switch_delay,
+        acknowledgement=options.acknowledgement,
     )
 
 

@@ -39,7 +39,8 @@ async def read_within(client: Iec62056Client, seconds: float) -> Reading:
 
 
 async def test_lost_acknowledgement() -> None:
-    simulated = meter(faults=Faults(lose_acknowledgements=1))
+    """A meter that does not fall back by itself is told once more."""
+    simulated = meter(faults=Faults(lose_acknowledgements=1), acknowledgement_timeout=10)
     async with plugged_in(simulated) as line:
         client = client_at(line)
         assert is_good(await read_within(client, CYCLE), simulated)

@@ -22,6 +22,9 @@ def test_request() -> None:
         {"password": "(1"},
         {"password": ""},
         {"password": "пароль"},
+        {"acknowledgement": "\x15"},
+        {"acknowledgement": "25"},
+        {"acknowledgement": "Z50"},
     ],
 )
 def test_what_would_be_understood_as_something_else(settings: dict[str, str]) -> None:

@@ -1,10 +1,11 @@
 """The IEC 62056-21 client: asks a meter for its readout, for single registers, for its profile."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, tzinfo
-from typing import Final, override
+from typing import Any, Final, override
 
 from ..client import PolledClient
 from ..errors import (
@@ -59,6 +60,14 @@ class Iec62056Client(PolledClient):
     async def read(self) -> Reading:
         async with turns_at(self.url), self._open() as conversation:
             return await self._read(conversation)
+
+    @override
+    def findings(self) -> Mapping[str, Any]:
+        return self._memory.findings()
+
+    @override
+    def recall(self, findings: Mapping[str, Any]) -> None:
+        self._memory.recall(findings)
 
     @override
     async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
@@ -133,6 +142,8 @@ class Iec62056Client(PolledClient):
                 self.counters.damaged += 1
                 await conversation.learn_from(err)
                 continue
+            if reading is not None and greeting.is_readout:
+                reading = self._recognize(reading)
             if reading is None:
                 continue
             if self._meter not in {None, reading.meter} and doubted != reading.meter:
@@ -143,6 +154,13 @@ class Iec62056Client(PolledClient):
             self.counters.good += 1
             return reading
         raise self._damaged()
+
+    def _recognize(self, reading: Reading) -> Reading | None:
+        """Return a reading without identification as that of the meter of last time, if it is."""
+        meter = self._meter
+        if meter is None or meter.meter_id is None or not reading.checked:
+            return None
+        return replace(reading, meter=meter) if reading.meter.meter_id == meter.meter_id else None
 
     async def _receive(self, link: Link, identification: bytes, data: bytes) -> Reading | None:
         """Return the readout that begins with these characters, as soon as it is complete.
@@ -156,6 +174,9 @@ class Iec62056Client(PolledClient):
         found = await find_in_turns(decoder.feed_in_slices(identification))
         try:
             async with asyncio.timeout(self._memory.longest_readout(link)):
+                if not data and not found:
+                    # What has come of it stands behind the identification.
+                    data = await link.receive(_SILENCE)
                 while data:
                     received += data
                     found += await find_in_turns(decoder.feed_in_slices(data))

@@ -1,5 +1,6 @@
 """Speaking to a meter until it sends what it was asked for, whatever goes wrong on the way."""
 
+import asyncio
 from itertools import cycle
 from typing import Final
 
@@ -18,20 +19,40 @@ from .block import CheckKind
 from .identification import SPEEDS
 from .link import Link
 from .memory import OTHER_SPEED, Memory
-from .parity import with_parity
+from .parity import with_parity, without_parity
 from .settings import SignOn
-from .sign_on import Greeting, Option, acknowledge, leave, send_acknowledgement, sign_on
+from .sign_on import (
+    Greeting,
+    Option,
+    agreed_speed,
+    is_acknowledged,
+    leave,
+    send_acknowledgement,
+    settle,
+    sign_on,
+)
 
-#: Longer than any meter thinks (tr), for one that has been interrupted by the repetition.
-_REPEAT_AFTER_LONGEST: Final = 1.6
-#: Seconds after the repetition without an answer, after which it comes at the old speed, if at all.
+#: Seconds after the acknowledgement within which the answer begins (tr, 6.3.14 item 12): another
+#: acknowledgement would disturb it. Most meters that have not heard it fall back just after them.
+_ANSWER_WITHIN: Final = 1.55
+#: Seconds after the acknowledgement before which a meter that has not heard it does not begin its
+#: readout at the old speed (tt, likewise).
 _FALL_BACK_AFTER: Final = 1.0
+#: Seconds after the identification until which it has begun it, with its first character.
+_READOUT_WITHIN: Final = 2.3
+#: Characters by which the speed is recognized, the share of them that is text then, and seconds.
+_SEARCHED: Final = 16
+_SEARCHED_SHARE: Final = 0.85
+_SEARCHED_SECONDS: Final = 0.5
 _NO_ANSWER: Final = 5.0
 #: Characters by which the speed is judged, and the seconds in which they have come.
 _SAMPLE: Final = 4
 #: As many are needed to say that it is wrong: some heads send garbage while the speed changes.
 _SAMPLE_WRONG: Final = 16
 _SAMPLE_SECONDS: Final = 1.5
+_ETX: Final = b"\x03"
+#: Speeds that are looked for last.
+_RARE_SPEEDS: Final = (1200, 600)
 #: What meters send: printable characters, and SOH, STX, ETX, EOT, ACK, NAK, CR, LF.
 _TEXT: Final = bytes({*range(0x20, 0x7F), 1, 2, 3, 4, 6, 0x15, 0x0D, 0x0A})
 _TEXT_WITH_PARITY: Final = with_parity(_TEXT)
@@ -51,6 +72,11 @@ def is_text(data: bytes | bytearray, share: float) -> bool:
 class WrongSpeedError(Exception):
     """What comes is no text: the meter sends at another speed."""
 
+    def __init__(self, *, goes_on: bool = True) -> None:
+        """Take whether more of it came than a head makes while its speed changes."""
+        super().__init__()
+        self.goes_on = goes_on
+
 
 class Conversation:
     """One opening of the port."""
@@ -61,9 +87,11 @@ class Conversation:
         self._settings = settings
         self._memory = memory
         self._port = redact(link.port.url)
-        #: Where the meter is if it has not changed its speed, or has although it should not.
-        self._old_speed = link.port.baudrate
-        self._was_repeated = False
+        #: The speeds of the last selection: of the sign-on, agreed on, and of the answer.
+        self._old_speed = self._agreed = self._data_speed = link.port.baudrate
+        #: Whether a readout may have come without the acknowledgement, and has once already.
+        self._may_fall_back = False
+        self._fell_back = False
 
     async def greet(self) -> Greeting:
         """Sign on, at each speed at which the meter may answer, and out of each mode.
@@ -71,82 +99,159 @@ class Conversation:
         Raises MeterSilentError, FixedSpeedError, UnknownDataError.
         """
         memory = self._memory
-        first = memory.sign_on_speed
-        # It may wait at another speed by now, or be another meter.
-        others = {self.link.port.line.baudrate, OTHER_SPEED} - {first}
-        if not self.link.port.has_speed:
-            others.clear()
-        speeds = (first, first, *(() if self._settings.wake_up else sorted(others)))
-        for speed, kind in zip(speeds, cycle(CheckKind), strict=False):
-            greeting = await sign_on(self.link, self._settings, speed)
-            if greeting is not None:
+        speeds = self._sign_on_speeds()
+        for number, kind in zip(range(len(speeds)), cycle(CheckKind), strict=False):
+            answer = await sign_on(self.link, self._settings, speed := speeds[number])
+            if isinstance(answer, Greeting):
                 memory.sign_on_speed = speed
-                memory.identification = greeting.identification
-                return greeting
-            if not self._settings.wake_up:
+                memory.identification = answer.identification
+                return answer
+            if answer.is_readout and memory.identification is not None:
+                return Greeting(memory.identification, answer.raw, has_more=True, is_readout=True)
+            if answer.is_readout:
+                await self._pass_over_readout(answer.raw)
+            if answer.raw and is_text(answer.raw, _SAMPLE_SHARE):
+                # Only damaged: it is at this speed, and waits for another request.
+                speeds[number + 1 :] = [speed] * len(speeds[number + 1 :])
+            elif not self._settings.wake_up:
                 stuck = (memory.speed,) if memory.identification else SPEEDS
-                await leave(self.link, memory.check.kind or kind, *stuck, first)
+                await leave(self.link, memory.check.kind or kind, *stuck, memory.sign_on_speed)
         raise self._why_silent()
+
+    def _sign_on_speeds(self) -> list[int]:
+        """Return the speed of each attempt. Two requests in a row may remain unheard."""
+        first = self._memory.sign_on_speed
+        if self._settings.wake_up or not self.link.port.has_speed:
+            return [first] * 2
+        # It may wait at another speed by now, or be another meter.
+        others = sorted({self.link.port.line.baudrate, OTHER_SPEED} - {first})
+        if self._memory.identification is not None:
+            return [first, first, first, *others]
+        return [first, first, *others, first]
 
     async def select(self, greeting: Greeting, option: Option) -> bytes:
         """Ask a meter that has answered for something; return how its answer begins.
 
         Raises NoReadoutError where none comes, WrongSpeedError where it is no text.
         """
-        memory, link = self._memory, self.link
-        identification = greeting.identification
-        self._old_speed = link.port.baudrate
-        self._was_repeated = False
-        speed = await acknowledge(link, greeting, self._settings, option, follow=memory.follows)
-        if not identification.is_negotiated:
+        memory, link, settings = self._memory, self.link, self._settings
+        found = greeting.identification
+        if greeting.is_readout:
+            if option is Option.READOUT:
+                return b""
+            await self._pass_over_readout(greeting.raw)
+            self._old_speed = self._agreed = link.port.baudrate
+            raise WrongSpeedError
+        old = link.port.baudrate
+        agreed = target = agreed_speed(link, found, settings, option)
+        if not is_acknowledged(found, settings, option):
+            # In mode C, it is not asked to change its speed.
+            await link.set_speed(old if found.is_negotiated else agreed)
             return b"" if greeting.has_more else await self._sample(_NO_ANSWER)
-        memory.speed = speed
+        memory.speed = agreed
+        if option is not Option.HDLC and agreed != old:
+            target = memory.data_speed or agreed
+        self._old_speed, self._agreed, self._data_speed = old, agreed, target
+        self._may_fall_back = False
+
+        identified = link.last_received
+        await link.wait_since_received(found.reaction_time)
+        await send_acknowledgement(link, found, settings, option, agreed)
+        acknowledged = asyncio.get_running_loop().time()
+        if target != old:
+            await settle(link, found, settings)
+            await link.set_speed(target)
         if option is Option.HDLC:
             return b""
-        if data := await self._sample(memory.repeat_after + link.port.wire_time(1)):
-            return data
+        try:
+            left = acknowledged + _ANSWER_WITHIN - asyncio.get_running_loop().time()
+            if data := await self._sample(left, can_fall_back=option is Option.READOUT):
+                return data
+        except WrongSpeedError as err:
+            if err.goes_on or target != agreed or option is not Option.READOUT:
+                raise
+        self._may_fall_back = True
+        return await self._repeat(greeting, option, identified)
+
+    async def _pass_over_readout(self, begin: bytes) -> None:
+        if _ETX not in without_parity(begin):
+            await self.link.drain_readout(_SAMPLE_SECONDS, _ETX)
+
+    async def _repeat(self, greeting: Greeting, option: Option, identified: float) -> bytes:
+        """Select once more; return how the answer begins, also at the old speed."""
+        link = self.link
         await link.set_speed(self._old_speed)
-        await send_acknowledgement(link, identification, option, speed)
-        self._was_repeated = True
-        if memory.follows:
-            await link.set_speed(speed)
-        if data := await self._sample(_FALL_BACK_AFTER):
+        # A meter that has not heard the first one begins its readout here, while there is time.
+        left = identified + _READOUT_WITHIN - asyncio.get_running_loop().time()
+        if left > 0 and (data := await self._sample(left)):
+            return data
+        found = greeting.identification
+        await send_acknowledgement(link, found, self._settings, option, self._agreed)
+        await link.set_speed(self._data_speed)
+        if data := await self._sample(_ANSWER_WITHIN):
             return data
         await link.set_speed(self._old_speed)
         if data := await self._sample(_NO_ANSWER):
             return data
         # At the wrong speed, a short answer may look like none.
-        memory.follows = True
+        self._memory.data_speed = 0
         message = f"the meter at {self._port} answers, but sends nothing"
         raise NoReadoutError(message, port=self._port)
 
     async def learn_from(self, error: ChecksumError | WrongSpeedError) -> None:
         """Draw the conclusion of an answer that could not be read."""
         memory, link = self._memory, self.link
-        if self._was_repeated:
-            memory.repeat_after = _REPEAT_AFTER_LONGEST
         if not isinstance(error, WrongSpeedError):
             # Garbage may pass for damaged text. What most meters do is tried again next.
-            memory.follows = True
-        elif memory.speed != self._old_speed:
-            # It has not changed its speed, or has changed it this time.
-            memory.follows = not memory.follows
-            other = {self._old_speed: memory.speed, memory.speed: self._old_speed}
-            await link.set_speed(other.get(link.port.baudrate, self._old_speed))
-            await link.drain_readout(_SAMPLE_SECONDS)
+            memory.data_speed = 0
+            return
+        if self._agreed == self._old_speed:
+            return
+        found = await self._find_speed()
+        if found is None:
+            # It has ended too early: another meter keeps the speed of the sign-on, or this one
+            # has changed it this time.
+            found = self._agreed if self._data_speed != self._agreed else self._old_speed
+        await link.drain_readout(_SAMPLE_SECONDS, _ETX)
+        if self._may_fall_back and found == self._old_speed and not self._fell_back:
+            # It has not heard the acknowledgement, and says nothing about its speed by that.
+            self._fell_back = True
+            return
+        memory.data_speed = 0 if found == self._agreed else found
 
-    async def _sample(self, seconds: float) -> bytes:
+    async def _find_speed(self) -> int | None:
+        """Find the speed of what comes now, None where it ends before it is found."""
+        link = self.link
+        speeds = dict.fromkeys((self._agreed, self._old_speed, *SPEEDS, *_RARE_SPEEDS))
+        for speed in [speed for speed in speeds if speed != link.port.baudrate]:
+            await link.set_speed(speed)
+            data = b""
+            while len(data) < _SEARCHED:
+                more = await link.receive(_SEARCHED_SECONDS)
+                if not more:
+                    return None
+                data += more
+            if is_text(data[-_SEARCHED:], _SEARCHED_SHARE):
+                return speed
+        return None
+
+    async def _sample(self, seconds: float, *, can_fall_back: bool = False) -> bytes:
         """Return the first characters that come, once they are enough to judge the speed by."""
-        data = await self.link.receive(seconds)
+        asked = asyncio.get_running_loop().time()
+        data = await self.link.receive(seconds + self.link.port.wire_time(1))
         if not data:
             return b""
+        late = self.link.last_received - asked > _FALL_BACK_AFTER
+        self._may_fall_back = self._may_fall_back or (can_fall_back and late)
+        goes_on = True
         while len(data) < (_SAMPLE if is_text(data, _SAMPLE_SHARE) else _SAMPLE_WRONG):
             more = await self.link.receive(_SAMPLE_SECONDS)
             if not more:
+                goes_on = False
                 break
             data += more
         if not is_text(data, _SAMPLE_SHARE):
-            raise WrongSpeedError
+            raise WrongSpeedError(goes_on=goes_on)
         return data
 
     def _why_silent(self) -> MeterError:

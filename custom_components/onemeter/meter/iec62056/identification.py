@@ -43,6 +43,11 @@ def baud_character(baudrate: int) -> str | None:
     return next((char for char, speed in _MODE_C.items() if speed == baudrate), None)
 
 
+def speed_of(character: str) -> int | None:
+    """Return the speed that a character stands for in mode C."""
+    return _MODE_C.get(character)
+
+
 @dataclass(frozen=True, slots=True)
 class Identification:
     """A meter's identification line."""

@@ -83,11 +83,15 @@ class Link:
         seconds = self.port.wire_time(characters) if longest is None else longest
         return Progress(self._loop.time(), characters, seconds)
 
-    async def drain_readout(self, silence: float) -> None:
-        """Pass over the rest of a readout, until it is silent for so long or goes on no more."""
+    async def drain_readout(self, silence: float, end: bytes = b"") -> None:
+        """Pass over the rest of a readout, until it is silent for so long or goes on no more.
+
+        It also ends with these characters, if there are any.
+        """
         progress = self.follow(LIMIT)
         while data := await self.receive(silence):
-            if not progress.goes_on(data, self.last_received):
+            has_ended = bool(end) and end in without_parity(data)
+            if has_ended or not progress.goes_on(data, self.last_received):
                 return
 
     async def drain(self, silence: float, longest: float) -> None:

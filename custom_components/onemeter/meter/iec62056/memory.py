@@ -1,10 +1,11 @@
 """What is found out about a meter, so that it need not be found out again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ..reading import Identity
-from .block import BlockCheck
+from .block import BlockCheck, CheckKind
 from .framing import LIMIT
 from .identification import Identification
 from .identity import identity_from_text
@@ -12,9 +13,14 @@ from .link import Link
 
 #: Speed at which a meter most likely is that does not answer at the usual one.
 OTHER_SPEED: Final = 9600
-#: Seconds after the acknowledgement without an answer, after which it is said again: before a
-#: meter that has not heard it begins to send at the old speed (tt, 6.3.14 item 12).
-_REPEAT_AFTER: Final = 0.5
+#: What may be found out of a speed, a number of characters, or of a time stamp.
+_FINDINGS: Final = {
+    "sign_on_speed": range(300, 115_201),
+    "data_speed": range(115_201),
+    "readout_size": range(LIMIT + 1),
+    "time_stamp": range(14),
+}
+_CHECK: Final = "check"
 #: A readout takes at most so many times as long as the longest one before, and so much longer.
 _LONGER: Final = 1.5
 _MORE: Final = 5.0
@@ -28,10 +34,8 @@ class Memory:
     sign_on_speed: int
     #: The last speed that was agreed on, at which it may be stuck in a session.
     speed: int = OTHER_SPEED
-    #: It changes to the speed that it proposes.
-    follows: bool = True
-    #: Seconds after which it has not heard the acknowledgement.
-    repeat_after: float = _REPEAT_AFTER
+    #: The speed at which it sends its data, where that is not the one that was agreed on; or 0.
+    data_speed: int = 0
     identification: Identification | None = None
     #: How it computes its block check characters.
     check: BlockCheck = field(default_factory=BlockCheck)
@@ -45,6 +49,19 @@ class Memory:
     password_accepted: bool = False
     #: Characters of a time stamp in its requests for profiles; 0 before the first one.
     time_stamp: int = 0
+
+    def findings(self) -> Mapping[str, int | str]:
+        """Return what spares a later client the search, of JSON's types."""
+        found: dict[str, int | str] = {name: getattr(self, name) for name in _FINDINGS}
+        return found | ({_CHECK: self.check.kind.value} if self.check.kind else {})
+
+    def recall(self, findings: Mapping[str, Any]) -> None:
+        """Take what findings() has returned; anything else is ignored."""
+        for name, allowed in _FINDINGS.items():
+            if type(found := findings.get(name)) is int and found in allowed:
+                setattr(self, name, found)
+        kinds = (kind for kind in CheckKind if kind == findings.get(_CHECK))
+        self.check.kind = next(kinds, self.check.kind)
 
     def longest_readout(self, link: Link) -> float:
         """Return the seconds after which a readout must have ended."""

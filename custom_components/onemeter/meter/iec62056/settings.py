@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 import re
-from typing import Final
+from typing import ClassVar, Final
 
 _ADDRESS: Final = re.compile(r"[0-9A-Za-z ]{0,32}")
 _TABLE: Final = re.compile(r"[0-9#]?")
 #: Nothing that would end what a password or a register's address is part of.
 _PASSWORD: Final = re.compile(r"[!-'*-~]{1,32}")
+#: Protocol, speed, or Z for the speed that the meter proposes, and mode (6.3.3).
+_ACKNOWLEDGEMENT: Final = re.compile(r"(?:none|[0-9][0-9Z][0-9A-Z])?")
 _REGISTER: Final = re.compile(r"[!-'*-~]{1,32}")
 
 
@@ -17,6 +19,10 @@ class SignOn:
 
     Raises ValueError for what cannot be sent.
     """
+
+    #: What "acknowledgement" is where none is sent, and its speed where that is the meter's.
+    NO_ACKNOWLEDGEMENT: ClassVar[str] = "none"
+    METERS_OWN_SPEED: ClassVar[str] = "Z"
 
     #: Device address, up to 32 of [0-9A-Za-z ]; without it any meter answers (6.3.1).
     address: str = ""
@@ -30,6 +36,9 @@ class SignOn:
     switch_speed: bool = True
     #: Seconds between the end of the acknowledgement and the change of speed, for slow heads.
     switch_delay: float = 0.0
+    #: What asks for the readout after the identification: usually "0Z0", which "" is too; "none"
+    #: for meters that send it only where nothing does; or others, such as "0Z6" for a short list.
+    acknowledgement: str = ""
 
     def __post_init__(self) -> None:
         """Let nothing pass that would be understood as something else."""
@@ -39,6 +48,8 @@ class SignOn:
             raise ValueError("not a readout table")
         if self.password is not None and not is_password(self.password):
             raise ValueError("not a password")
+        if not is_acknowledgement(self.acknowledgement):
+            raise ValueError("not an acknowledgement")
 
 
 def is_address(text: str) -> bool:
@@ -49,6 +60,11 @@ def is_address(text: str) -> bool:
 def is_password(text: str) -> bool:
     """Tell whether a text may be sent as a password."""
     return _PASSWORD.fullmatch(text) is not None
+
+
+def is_acknowledgement(text: str) -> bool:
+    """Tell whether a text may say how an identification is acknowledged; usually it is empty."""
+    return _ACKNOWLEDGEMENT.fullmatch(text) is not None
 
 
 def is_register(text: str) -> bool:

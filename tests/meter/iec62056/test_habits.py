@@ -1,0 +1,133 @@
+"""Meters that do not keep to the standard, or only just: each is read at the first try."""
+
+import asyncio
+from contextlib import aclosing
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.onemeter.meter.iec62056.client import Iec62056Client
+from custom_components.onemeter.meter.iec62056.settings import SignOn
+from simulator.iec62056 import HABITS, Iec62056Meter
+from simulator.line import Line
+
+from .lines import LINE, client_at, meter, plugged_in, value
+
+#: Seconds until the first reading of a meter of about 250 characters that begins at 300 baud and
+#: goes on at 9600, and until all later ones; the wire and the reaction times take 1.9 s.
+USUAL = 2.1
+#: The same for habits that take longer, for a reason.
+SLOW = {
+    "slow": (3.2, 3.2),
+    "slowest": (4.6, 4.6),
+    # at 300 baud
+    "missed-acknowledgement": (13, USUAL),
+    "no-fall-back": (4.5, USUAL),
+    "damaged-identification": (4.5, USUAL),
+    "late-line-feed": (3.5, 3.5),
+    "missed-requests": (10, USUAL),
+    "no-ack": (12.5, 12.5),
+    "other-speed": (6, 2.8),
+    "old-speed": (21.5, 12),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "ack-256": {"acknowledgement": "256"},
+    "no-ack": {"acknowledgement": "none"},
+}
+READ = [
+    *("slow", "slowest", "missed-acknowledgement", "no-fall-back", "damaged-identification"),
+    *("late-line-feed", "missed-requests", "ack-256", "no-ack", "other-speed", "old-speed"),
+    "blocks",
+]
+
+
+def with_habit(name: str) -> Iec62056Meter:
+    simulated = meter()
+    HABITS[name][1](simulated)
+    return simulated
+
+
+def client_for(line: Line, habit: str) -> Iec62056Client:
+    return client_at(line, **SETTINGS.get(habit, {}))
+
+
+async def read(client: Iec62056Client, simulated: Iec62056Meter, seconds: float) -> None:
+    started = asyncio.get_running_loop().time()
+    reading = await client.read()
+    assert reading.meter.meter_id == simulated.serial
+    assert value(reading, "1.8.0") is not None
+    assert asyncio.get_running_loop().time() - started < seconds
+
+
+@pytest.mark.parametrize("habit", READ)
+async def test_readings(habit: str) -> None:
+    first, later = SLOW.get(habit, (USUAL, USUAL))
+    simulated = with_habit(habit)
+    async with plugged_in(simulated) as line:
+        client = client_for(line, habit)
+        await read(client, simulated, first)
+        await read(client, simulated, later)
+        signed_on = simulated.count("sign-on")
+        findings = json.loads(json.dumps(client.findings()))
+        restarted = client_for(line, habit)
+        restarted.recall(findings)
+        await read(restarted, simulated, later)
+        assert simulated.count("sign-on") == signed_on + 1
+        assert restarted.findings() == findings
+
+
+async def test_readout_after_a_damaged_identification() -> None:
+    """It comes at the old speed, and is that of the meter of last time by its number."""
+    simulated = meter(takes_requests_again=False, start_baudrate=4800)
+    async with plugged_in(simulated) as line:
+        client = client_at(line, 4800)
+        # Of an unknown meter, it is passed over.
+        simulated.faults.flip_bits_of_identification = 1
+        first = await client.read()
+        assert simulated.count("sign-on") == simulated.count("readout") == 2
+
+        simulated.faults.flip_bits_of_identification = 1
+        reading = await client.read()
+        assert simulated.count("sign-on") == simulated.count("readout") == 3
+        assert reading.meter == first.meter
+
+        # Nor is it that of another meter.
+        simulated.faults.flip_bits_of_identification = 1
+        simulated.serial = "87654321"
+        other = await client.read()
+        assert other.meter.manufacturer == "DMO"
+        assert other.meter.meter_id == "87654321"
+
+
+async def test_speed_is_believed_only_of_what_was_acknowledged() -> None:
+    """A meter that has not heard the acknowledgement says nothing about its speed."""
+    simulated = meter(acknowledgement_timeout=1.6)
+    async with plugged_in(simulated) as line:
+        client = client_at(line)
+        simulated.faults.lose_acknowledgements = 1
+        await client.read()
+        assert client.findings()["data_speed"] == 0
+        await read(client, simulated, USUAL)
+
+
+async def test_short_list() -> None:
+    async with plugged_in(simulated := meter()) as line:
+        reading = await client_at(line, acknowledgement="0Z6").read()
+        assert simulated.log[-2].detail == "056"
+        assert len(reading.registers) < len((await client_at(line).read()).registers)
+
+
+async def test_sessions_are_asked_for_as_usual() -> None:
+    async with plugged_in(meter()) as line:
+        client = client_at(line, acknowledgement="none")
+        async with aclosing(client.watch(["1.8.0"], 0)) as readings:
+            assert value(await anext(readings), "1.8.0") is not None
+
+
+def test_findings_of_nobody() -> None:
+    client = Iec62056Client("/dev/null", LINE, SignOn())
+    before = client.findings()
+    client.recall({"sign_on_speed": "9600", "data_speed": -1, "readout_size": True, "check": "?"})
+    client.recall({"check": ["xor"], "unknown": 1})
+    assert client.findings() == before
