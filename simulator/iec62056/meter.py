@@ -133,6 +133,8 @@ class Iec62056Meter:
     instead_of_data: str | None = None
     #: Whether it wants its answers in a session to be acknowledged (EOT).
     partial_answers: bool = False
+    #: The blocks in which it answers the questions for some registers, none for no answer.
+    own_answers: Mapping[str, list[str]] = field(default_factory=dict)
     #: Whether it has a battery, and sleeps until it is woken.
     battery: bool = False
     #: Seconds between two readouts in mode D.

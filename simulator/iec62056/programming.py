@@ -72,7 +72,9 @@ class Session:
             case "P1":
                 return await self._log_in(argument)
             case "R1" | "R2" if self._open and found is not None:
-                if name.startswith("P."):
+                if name in meter.own_answers:
+                    await self._answer_in_blocks(meter.own_answers[name])
+                elif name.startswith("P."):
                     await self._remembered(name, argument, partial=False)
                 elif (values := meter.register(name)) is None:
                     await self._answer(encoder.answer(meter.unknown_register, meter.checksum))
@@ -109,12 +111,17 @@ class Session:
             await self._answer(encoder.answer(meter.unknown_register, meter.checksum))
             return
         size = meter.lines_per_block if partial else len(lines)
-        blocks = ["\r\n".join(lines[at : at + size]) + "\r\n" for at in range(0, len(lines), size)]
+        await self._answer_in_blocks(
+            ["\r\n".join(lines[at : at + size]) + "\r\n" for at in range(0, len(lines), size)]
+        )
+
+    async def _answer_in_blocks(self, blocks: list[str]) -> None:
         self._blocks = (
-            encoder.answer(block, meter.checksum, last=number == len(blocks))
+            encoder.answer(block, self.meter.checksum, last=number == len(blocks))
             for number, block in enumerate(blocks, 1)
         )
-        await self._answer(next(self._blocks))
+        if (first := next(self._blocks, None)) is not None:
+            await self._answer(first)
 
     async def _answer(self, data: bytes, *, remember: bool = True) -> None:
         if remember:

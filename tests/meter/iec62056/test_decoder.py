@@ -11,8 +11,9 @@ import pytest
 from custom_components.onemeter.meter.errors import ChecksumError
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
 from custom_components.onemeter.meter.iec62056.framing import LIMIT
+from custom_components.onemeter.meter.iec62056.masking import mask_readout
 from custom_components.onemeter.meter.reading import Identity, Reading
-from simulator.iec62056.encoder import Checksum, data_block, p1_crc, with_even_parity
+from simulator.iec62056.encoder import Checksum, data_block, data_blocks, p1_crc, with_even_parity
 
 IDENT = b"/TST5DEMO-21\r\n"
 LINES = "0.0.0(00000008)\r\n1.8.0(000123.4*kWh)\r\n"
@@ -347,3 +348,45 @@ def test_brackets_within_a_value_without_checksum() -> None:
     telegram = IDENT + (LINES + "0.2.0((ER11))\r\n!\r\n").encode()
     (reading, _), _ = read([telegram * 2])
     assert reading.registers[-1].value == "(ER11)"
+
+
+BLOCKS = data_blocks(LINES, 1, Checksum.XOR)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+@pytest.mark.parametrize("kind", [Checksum.XOR, Checksum.SUM])
+def test_readout_of_several_blocks(chunk: int, kind: Checksum) -> None:
+    sent = (IDENT + data_blocks(LINES, 1, kind)) * 2
+    readings, decoder = read([sent[at : at + chunk] for at in range(0, len(sent), chunk)])
+    assert counts(decoder) == (2, 0, 0)
+    for reading in readings:
+        assert reading.meter == METER
+        assert [register.address for register in reading.registers] == ["0.0.0", "1.8.0"]
+        assert reading.raw == sent[: len(sent) // 2]
+
+
+def test_damaged_block_of_several() -> None:
+    _, decoder = read([IDENT + BLOCKS.replace(b"123", b"124"), READOUT])
+    assert counts(decoder) == (1, 1, 0)
+
+
+def test_block_without_end_mark() -> None:
+    """It is a readout when another one begins, or when nothing more comes."""
+    block = IDENT + BLOCKS[: BLOCKS.index(b"\x03") + 2]
+    readings, decoder = read([block, READOUT, block])
+    assert counts(decoder) == (3, 0, 0)
+    assert [len(reading.registers) for reading in readings] == [1, 2, 1]
+
+
+def test_blocks_without_end() -> None:
+    begin, end = BLOCKS.index(b"\x03") + 2, LIMIT // 10
+    readings, decoder = read([IDENT + BLOCKS[:begin] * end, READOUT])
+    assert decoder.damaged == 1
+    assert max(len(reading.raw) for reading in readings) <= LIMIT
+    assert readings[-1].meter == METER
+
+
+def test_masked_readout_of_several_blocks() -> None:
+    masked = mask_readout(IDENT + BLOCKS, [b"00000008", b"123"])
+    (reading,), _ = read([masked])
+    assert [str(register.value) for register in reading.registers] == ["00000000", "0.4"]

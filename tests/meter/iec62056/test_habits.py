@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from custom_components.onemeter.meter import Reading
+from custom_components.onemeter.meter.errors import MeterSilentError
 from custom_components.onemeter.meter.iec62056.client import Iec62056Client
 from custom_components.onemeter.meter.iec62056.settings import SignOn
-from simulator.iec62056 import HABITS, Iec62056Meter
+from simulator.iec62056 import HABITS, Iec62056Meter, Registers
 from simulator.line import Line
 
 from .lines import LINE, client_at, meter, plugged_in, value
@@ -123,6 +125,93 @@ async def test_sessions_are_asked_for_as_usual() -> None:
         client = client_at(line, acknowledgement="none")
         async with aclosing(client.watch(["1.8.0"], 0)) as readings:
             assert value(await anext(readings), "1.8.0") is not None
+
+
+LIVE = ["1.8.0", "2.8.0", "32.7.0"]
+
+
+async def live(client: Iec62056Client, cycles: int) -> list[tuple[float, Reading]]:
+    """Read registers in one session; return the seconds that each cycle took."""
+    found = []
+    clock = asyncio.get_running_loop().time
+    async with aclosing(client.watch(LIVE, 0)) as readings:
+        started = clock()
+        for _ in range(cycles):
+            reading = await anext(readings)
+            found.append((clock() - started, reading))
+            started = clock()
+    return found
+
+
+def addresses(reading: Reading) -> list[str | None]:
+    return [register.address for register in reading.registers]
+
+
+async def usual_cycle() -> float:
+    """Return the seconds that a cycle takes without any trouble."""
+    async with plugged_in(meter(registers=Registers(history=0))) as line:
+        return (await live(client_at(line), 2))[1][0]
+
+
+@pytest.mark.parametrize("fault", ["flip_bits_of_answers", "partial_answers"])
+async def test_what_costs_one_round_trip(fault: str) -> None:
+    usual = await usual_cycle()
+    simulated = meter(registers=Registers(history=0))
+    async with plugged_in(simulated) as line:
+        client = client_at(line)
+        async with aclosing(client.watch(LIVE, 0)) as readings:
+            assert addresses(await anext(readings)) == LIVE
+            if fault == "partial_answers":
+                simulated.partial_answers = True
+                # The first time, it is waited for what follows.
+                assert addresses(await anext(readings)) == LIVE
+            else:
+                simulated.faults.flip_bits_of_answers = 1
+            started = asyncio.get_running_loop().time()
+            assert addresses(await anext(readings)) == LIVE
+            assert asyncio.get_running_loop().time() - started < usual * 4 / 3 + 0.05
+    assert simulated.count("session") == 1
+
+
+async def test_answer_in_several_blocks() -> None:
+    simulated = meter(registers=Registers(history=0))
+    blocks = ["32.7.0(230.0*V)", "(231.0*V)", "(232.0*V)"]
+    simulated.own_answers = {"32.7.0": blocks}
+    async with plugged_in(simulated) as line:
+        [(_, reading)] = await live(client_at(line), 1)
+    values = [(r.address, r.group, str(r.value)) for r in reading.registers]
+    assert values[2:] == [("32.7.0", 0, "230.0"), ("32.7.0", 1, "231.0"), ("32.7.0", 2, "232.0")]
+
+
+async def test_command_that_is_not_heard() -> None:
+    simulated = meter(registers=Registers(history=0))
+    HABITS["missed-command"][1](simulated)
+    async with plugged_in(simulated) as line:
+        cycles = await live(client_at(line), 3)
+        assert [addresses(reading) for _, reading in cycles] == [LIVE] * 3
+        assert simulated.count("session") == 1
+
+
+async def test_register_that_is_never_answered() -> None:
+    simulated = meter(registers=Registers(history=0))
+    simulated.own_answers = {"2.8.0": []}
+    async with plugged_in(simulated) as line:
+        cycles = await live(client_at(line), 4)
+        assert [addresses(reading) for _, reading in cycles] == [["1.8.0", "32.7.0"]] * 4
+        assert simulated.count("session") == 1
+        assert cycles[-1][0] < await usual_cycle()
+
+
+async def test_session_that_is_not_answered_any_more() -> None:
+    simulated = meter(registers=Registers(history=0))
+    async with (
+        plugged_in(simulated) as line,
+        aclosing(client_at(line).watch(["1.8.0"], 0)) as readings,
+    ):
+        await anext(readings)
+        simulated.own_answers = {"1.8.0": []}
+        with pytest.raises(MeterSilentError):
+            await anext(readings)
 
 
 def test_findings_of_nobody() -> None:

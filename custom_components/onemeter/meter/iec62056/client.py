@@ -237,6 +237,6 @@ class Iec62056Client(PolledClient):
     async def _read_registers(self, session: Session, addresses: Sequence[str]) -> Reading:
         registers = [register for address in addresses for register in await session.read(address)]
         if not registers:
-            raise session.refused()
+            raise session.nothing_read()
         self.counters.good += 1
         return Reading(self._meter or self._memory.identity(), None, tuple(registers), b"")

@@ -1,7 +1,7 @@
 """Telegrams out of a stream of bytes (IEC 62056-21:2002, 6.3 and 6.4.5; DSMR 5.0, 6.2)."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 import re
 from typing import Final
@@ -84,6 +84,8 @@ class ReadoutFramer:
         #: Who protects its readouts, so that one without a checksum is damaged.
         self._protects = False
         self._protector: Identification | None = None
+        #: The blocks of a readout of several, as far as they have come: "!" is in the last one.
+        self._blocks: Telegram | None = None
         #: Whether ETX may follow readouts that no STX has begun.
         self._may_have_etx = True
         #: As received, and without highest bits: telegrams are found in the latter.
@@ -105,7 +107,12 @@ class ReadoutFramer:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all has come but what some meters leave out: ETX, check character, line end."""
+        """Whether all has come but what some meters leave out: ETX, check character, line end.
+
+        Also after a block without "!", which usually ends a readout all the same.
+        """
+        if self._blocks is not None and not self._text.strip():
+            return True
         end = self._text.rfind(b"!")
         return end >= self._data and not self._is_value(end) and self._text.find(b"(", end) < 0
 
@@ -134,6 +141,7 @@ class ReadoutFramer:
         end = len(self._text)
         if not self._has_begun:
             self._drop(end)
+            yield from self._end_blocks()
         elif self._framed and self.is_complete:
             yield self._end_unchecked(end)
         else:
@@ -174,7 +182,7 @@ class ReadoutFramer:
         cut_off = self._cut_off(place)
         self._identification = Identification.parse(bytes(self._text[: length - 1]))
         self._scan = self._data = self._identified = length
-        return cut_off or _DONE
+        return cut_off or next(self._end_blocks(), _DONE)
 
     def _begin_block(self, place: int) -> _Outcome:
         """Begin the data with STX: all of a telegram, or what follows the identification line."""
@@ -194,7 +202,8 @@ class ReadoutFramer:
         if not self._framed:
             self._may_have_etx = True
             return None
-        if self._identification is None and not self._has_data(place):
+        is_lone = self._identification is None and self._blocks is None
+        if is_lone and not self._has_data(place):
             # Two damaged characters.
             self._drop(place + 1)
             return _DONE
@@ -250,7 +259,7 @@ class ReadoutFramer:
             return self._end_unchecked(place)
         return self._damage(place, TelegramError("the readout is cut off"))
 
-    def _end_block(self, place: int, block: bytes) -> Telegram | TelegramError:
+    def _end_block(self, place: int, block: bytes) -> _Outcome:
         """End a telegram with the ETX at a place and the check character behind it."""
         sent = self._raw[: self._identified] + self._raw[self._data - 1 : place + 2]
         return self._end_checked(place, block, sent)
@@ -296,7 +305,7 @@ class ReadoutFramer:
             return self._damage(end, ChecksumError(damage))
         return self._deliver(end, data, checked=True)
 
-    def _end_block_without_start(self, place: int) -> Telegram | TelegramError:
+    def _end_block_without_start(self, place: int) -> _Outcome:
         """End a telegram that has the ETX at a place, but no STX: its first line begins it."""
         block = bytes(self._text[self._data : place + 1]).lstrip(b"\r\n")
         if not self._has_begun:
@@ -307,7 +316,7 @@ class ReadoutFramer:
 
     def _end_checked(
         self, place: int, block: bytes, sent: bytearray, starts: Container[int] = (0,)
-    ) -> Telegram | TelegramError:
+    ) -> _Outcome:
         """End a telegram with the ETX at a place and the check character behind it.
 
         ``sent`` is all of it with its parity bits, without noise.
@@ -318,7 +327,23 @@ class ReadoutFramer:
             damage = "the block check character is wrong"
         if damage is not None:
             return self._damage(place + 2, ChecksumError(damage))
-        return self._deliver(place + 2, block[:-1], checked=True)
+        telegram = self._deliver(place + 2, block[:-1], checked=True)
+        if (before := self._blocks) is not None:
+            self._blocks = None
+            data, raw = before.data + telegram.data, before.raw + telegram.raw
+            telegram = replace(before, data=data, raw=raw)
+        if telegram.identification is None or "!" in telegram.data:
+            return telegram
+        if len(telegram.raw) > LIMIT:
+            return TelegramError("a readout without end")
+        self._blocks = telegram
+        return _DONE
+
+    def _end_blocks(self) -> Iterator[Telegram]:
+        """End a readout whose last block has no "!"."""
+        if (telegram := self._blocks) is not None:
+            self._blocks = None
+            yield telegram
 
     def _end_unchecked(self, end: int, *, data_end: int = 0) -> Telegram | TelegramError:
         """End a telegram without checksum, which only parity protects."""
@@ -343,7 +368,8 @@ class ReadoutFramer:
         return telegram
 
     def _damage(self, end: int, error: TelegramError) -> TelegramError:
-        """Drop a damaged telegram."""
+        """Drop a damaged telegram, with the blocks that belong to it."""
+        self._blocks = None
         self._drop(end)
         return error
 

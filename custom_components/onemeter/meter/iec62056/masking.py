@@ -24,9 +24,14 @@ def mask_readout(readout: bytes, secrets: Iterable[bytes]) -> bytes:
     # Longest first: one may be a part of another.
     for secret in sorted(secrets, key=len, reverse=True):
         masked = masked.replace(secret, b"0" * len(secret))
-    if (before := _BLOCK.search(text)) and (after := _BLOCK.search(masked)):
-        reckon = sum_of if sum_of(before[1]) == before[2][0] != xor_of(before[1]) else xor_of
-        return masked[: after.start(2)] + bytes([reckon(after[1])]) + masked[after.end(2) :]
+    for block in _BLOCK.finditer(text):
+        reckon = sum_of if sum_of(block[1]) == block[2][0] != xor_of(block[1]) else xor_of
+        place = block.start(2)
+        masked = (
+            masked[:place] + bytes([reckon(masked[slice(*block.span(1))])]) + masked[place + 1 :]
+        )
+    if _BLOCK.search(text):
+        return masked
     if after := _P1.search(masked):
         checksum = b"%04X" % crc16_arc(after[1])
         return masked[: after.start(2)] + checksum + masked[after.end(2) :]

@@ -197,7 +197,7 @@ class FrameReader:
             or self._controls > len(separator) + 2
             or not self._check.accepts_sums(self._xor ^ begin, (self._sum - begin) & 0x7F, check)
         ):
-            return Frame(FrameKind.DAMAGED)
+            return Frame(FrameKind.DAMAGED, data=data)
         kind = FrameKind.COMMAND if begin in _SOH else FrameKind.ANSWER
         return Frame(kind, command, data, last in _EOT)
 

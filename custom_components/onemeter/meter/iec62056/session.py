@@ -1,6 +1,7 @@
 """A session in programming mode: registers and load profiles (IEC 62056-21:2002, 6.4)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -9,6 +10,7 @@ from typing import Final
 from ..errors import (
     ChecksumError,
     MeterAuthenticationError,
+    MeterError,
     MeterSilentError,
     RefusedError,
 )
@@ -34,9 +36,13 @@ from .readout import parse_data_sets, parse_in_slices
 from .settings import is_register
 from .times import format_digits
 
-#: How often a frame is asked for again (6.4.4). After silence it is not: the answer may be on its
-#: way still, and would then be taken for that to the next question.
+#: How often a frame is asked for again (6.4.4).
 _REPEATS: Final = 3
+#: How often in a row a register may remain without an answer: then the meter is gone, or it does
+#: not have this one.
+_UNANSWERED: Final = 2
+#: A damaged answer holds so large a share of the undamaged one, or else it was noise.
+_DAMAGED_SHARE: Final = 0.5
 #: Seconds until an answer begins, and between its characters.
 _ANSWER_SECONDS: Final = 2.0
 #: The same for a profile, whose rows the meter may have to look for.
@@ -67,6 +73,12 @@ class Session:
         self._received: list[Frame] = []
         #: Registers that the meter does not have.
         self._absent: set[str] = set()
+        #: How often in a row each register was not answered, and any register.
+        self._unanswered: Counter[str] = Counter()
+        self._unanswered_in_a_row = 0
+        self._has_answered = False
+        #: Whether something follows answers of which more is promised (EOT).
+        self._goes_on = True
 
     @property
     def duration(self) -> float:
@@ -136,19 +148,59 @@ class Session:
         """
         if address in self._absent or not is_register(address):
             return ()
-        command = self._encode(Command.READ, f"{address}()")
-        frame = await self._ask(command, _ANSWER_SECONDS, self._follow_answer(), address)
-        if frame is None or error_in(frame.data) is not None:
-            self._absent.add(address)
+        text = await self._read_answer(address)
+        if text is None:
             return ()
         # Whether digits are a number depends on what they are of.
-        text = f"{address}{frame.data}" if frame.data.startswith("(") else frame.data
+        text = f"{address}{text}" if text.startswith("(") else text
         registers = await do_in_turns(parse_in_slices(text))
         if len({register.address for register in registers}) > 1:
             return registers
         # Meters answer with a shorter code than they were asked for, or with none.
         obis = parse_address(address)
         return [replace(register, obis=obis, address=address) for register in registers]
+
+    async def _read_answer(self, address: str) -> str | None:
+        """Return the answer to the question for a register, None without one.
+
+        Raises MeterSilentError where the meter answers nothing any more.
+        """
+        command = self._encode(Command.READ, f"{address}()")
+        progress = self._follow_answer()
+        try:
+            frame = await self._ask(command, _ANSWER_SECONDS, progress, address)
+        except MeterSilentError:
+            self._unanswered[address] += 1
+            self._unanswered_in_a_row += 1
+            if not self._has_answered or self._unanswered_in_a_row == _UNANSWERED:
+                raise
+            if self._unanswered[address] == _UNANSWERED:
+                self._absent.add(address)
+            return None
+        self._has_answered = True
+        self._unanswered_in_a_row = self._unanswered[address] = 0
+        if frame is None or error_in(frame.data) is not None:
+            self._absent.add(address)
+            return None
+        text = frame.data
+        while frame is not None and frame.is_partial:
+            frame = await self._ask_for_more(progress)
+            text += frame.data if frame is not None else ""
+        return text
+
+    async def _ask_for_more(self, progress: Progress) -> Frame | None:
+        """Acknowledge a partial block (6.4.5); return the next one, None where none follows."""
+        self._received.clear()
+        await self._send(ACK)
+        frame = await self._answer(_ANSWER_SECONDS, progress, "") if self._goes_on else None
+        if frame is None:
+            self._goes_on = False
+            return None
+        if frame.kind is not FrameKind.ANSWER or not progress.goes_on(
+            b"", self._link.last_received
+        ):
+            raise self._damaged()
+        return frame
 
     async def read_profile(
         self, name: str, start: datetime, end: datetime, zone: tzinfo | None
@@ -189,19 +241,25 @@ class Session:
         It is about this address where it tells one.
         """
         said = message
+        damaged: Frame | None = None
+        was_unanswered = False
         for _ in range(1 + _REPEATS):
             # What has come before is no answer to this.
             self._received.clear()
             await self._send(said)
             match await self._answer(seconds, progress, address):
+                case None if address and not was_unanswered:
+                    # The question was not heard; no answer takes as long.
+                    was_unanswered, said = True, message
                 case None:
                     raise self._silent()
                 case Frame(FrameKind.ANSWER) as answer:
-                    if said is NAK:
-                        # What looked damaged may have been noise, and the answer comes once more.
+                    is_noise = damaged is not None and not _is_damaged(damaged, answer)
+                    if was_unanswered or is_noise:
+                        # The answer may come once more.
                         await self._link.drain(_ANSWER_SECONDS, 2 * _ANSWER_SECONDS)
                     return answer
-                case Frame(FrameKind.DAMAGED):
+                case Frame(FrameKind.DAMAGED) as damaged:
                     said = NAK
                 case Frame(FrameKind.NAK):
                     said = message
@@ -253,10 +311,19 @@ class Session:
     def _damaged(self) -> ChecksumError:
         return ChecksumError(f"answers come damaged from {self._port}", port=self._port)
 
+    def nothing_read(self) -> MeterError:
+        """Return the error of a meter that has given none of the registers."""
+        return self._silent() if self._unanswered_in_a_row else self.refused()
+
     def refused(self) -> RefusedError:
         """Return the error of a meter that does not do what it was asked for."""
         message = f"the meter at {self._port} does not let itself be read like this"
         return RefusedError(message, port=self._port)
+
+
+def _is_damaged(frame: Frame, answer: Frame) -> bool:
+    """Tell whether a damaged frame was this answer, rather than noise before it."""
+    return len(frame.data) >= _DAMAGED_SHARE * len(answer.data)
 
 
 def _is_aside(frame: Frame, address: str) -> bool:
