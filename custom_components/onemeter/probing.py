@@ -18,6 +18,7 @@ from .meter.errors import (
     AddressError,
     ChecksumError,
     FixedSpeedError,
+    MeterPushesError,
     MeterSilentError,
     UnknownDataError,
     UnknownListError,
@@ -99,6 +100,8 @@ class Probe:
                 return await attempt()
             except (MeterSilentError, UnknownDataError, ChecksumError, AddressError) as err:
                 errors.append(err)
+            except MeterPushesError:
+                return await listen()
         raise max(errors, key=self._tells)
 
     async def _async_ask(self) -> Reading:

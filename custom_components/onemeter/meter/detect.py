@@ -9,7 +9,8 @@ NOISE: Final = "line noise or wrong speed"
 #: What bytes look like that come one by one (are_flashes).
 FLASHES: Final = "BLINK"
 #: What looks_like() calls telegrams.
-TELEGRAMS: Final = frozenset({"SML", "IEC 62056-21", "DLMS"})
+IEC62056: Final = "IEC 62056-21"
+TELEGRAMS: Final = frozenset({"SML", IEC62056, "DLMS"})
 
 #: SML: the escape sequence of its transport, or a list entry that begins with a code of electricity
 #: (BSI TR-03109-1 Anlage, 6.2.1.1 and 7.1).
@@ -51,7 +52,7 @@ def looks_like(data: bytes) -> str | None:
     if _SML.search(data):
         return "SML"
     if _is_iec62056(data):
-        return "IEC 62056-21"
+        return IEC62056
     if _has_hdlc_frame(data) or _DLMS.search(data):
         return "DLMS"
     if _is_noise(data):

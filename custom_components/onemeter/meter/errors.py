@@ -93,6 +93,30 @@ class NoReadoutError(MeterError):
     situation = "no_readout"
 
 
+class EmptyReadoutError(TelegramError):
+    """The meter sends a readout in order, with nothing in it."""
+
+    situation = "empty_readout"
+
+
+class ReadoutRefusedError(TelegramError):
+    """The meter sends an error in place of its readout."""
+
+    situation = "readout_refused"
+
+
+class MeterPushesError(MeterError):
+    """The meter sends its readouts by itself, whether or not it is asked for them."""
+
+    situation = "meter_pushes"
+
+
+class WrongParityError(MeterError):
+    """The meter's characters have another parity than those of the protocol."""
+
+    situation = "wrong_parity"
+
+
 class RefusedError(MeterError):
     """The meter answers a command with an error, or does not know the register."""
 

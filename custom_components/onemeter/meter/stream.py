@@ -108,7 +108,7 @@ class StreamClient(PushedClient):
         if guess in {self._protocol, NOISE, None}:
             if self._is_frozen:
                 return MeterSilentError(f"nothing more comes from {port}", port=port)
-            if self.counters.damaged > self._damaged_before:
+            if guess == self._protocol or self.counters.damaged > self._damaged_before:
                 message = f"telegrams come damaged from {port}"
                 return ChecksumError(message, port=port, looks_like=guess or UNKNOWN)
         message = f"no {self._protocol} telegram in what comes from {port}"

@@ -4,14 +4,15 @@ import asyncio
 from contextlib import aclosing
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.errors import MeterSilentError
+from custom_components.onemeter.meter.errors import MeterError, MeterSilentError
 from custom_components.onemeter.meter.iec62056.client import Iec62056Client
 from custom_components.onemeter.meter.iec62056.settings import SignOn
-from simulator.iec62056 import HABITS, Iec62056Meter, Registers
+from simulator.iec62056 import HABITS, Iec62056Meter, Mode, Registers
 from simulator.line import Line
 
 from .lines import LINE, client_at, meter, plugged_in, value
@@ -220,3 +221,38 @@ def test_findings_of_nobody() -> None:
     client.recall({"sign_on_speed": "9600", "data_speed": -1, "readout_size": True, "check": "?"})
     client.recall({"check": ["xor"], "unknown": 1})
     assert client.findings() == before
+
+
+@pytest.mark.parametrize(
+    ("habit", "situation", "details"),
+    [
+        ("empty-readout", "empty_readout", {}),
+        ("error-readout", "readout_refused", {"code": "ER12"}),
+        ("pushes", "meter_pushes", {}),
+        ("odd-parity", "wrong_parity", {}),
+    ],
+)
+@pytest.mark.parametrize("baudrate", [300, 9600])
+async def test_what_cannot_be_read_has_a_text_of_its_own(
+    habit: str, situation: str, details: dict[str, str], baudrate: int
+) -> None:
+    simulated = meter(start_baudrate=baudrate)
+    HABITS[habit][1](simulated)
+    async with plugged_in(simulated) as line:
+        client = client_at(line, baudrate)
+        for _ in range(2):
+            with pytest.raises(MeterError) as caught:
+                await client.read()
+            assert caught.value.situation == situation
+            assert caught.value.details == {"port": line.url} | details
+
+
+async def test_meter_that_sends_its_readout_at_once() -> None:
+    """It proposes a speed, but waits for nothing."""
+    simulated = meter(start_baudrate=9600, mode=Mode.A, ident="DEMO-21")
+    async with plugged_in(simulated) as line:
+        client = client_at(line, 9600)
+        with patch.object(Iec62056Meter, "identification", b"/DMO5DEMO-21\r\n"):
+            assert (await client.read()).meter.meter_id == simulated.serial
+            assert simulated.count("sign-on") == 1
+            await read(client, simulated, 1.2)

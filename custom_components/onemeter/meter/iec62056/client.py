@@ -10,9 +10,11 @@ from typing import Any, Final, override
 from ..client import PolledClient
 from ..errors import (
     ChecksumError,
+    EmptyReadoutError,
     MeterError,
     MeterSilentError,
     NoReadoutError,
+    ReadoutRefusedError,
     RefusedError,
 )
 from ..interleaving import find_in_turns
@@ -142,6 +144,9 @@ class Iec62056Client(PolledClient):
                 self.counters.damaged += 1
                 await conversation.learn_from(err)
                 continue
+            finally:
+                if greeting.has_more:
+                    await conversation.check_who_began(greeting)
             if reading is not None and greeting.is_readout:
                 reading = self._recognize(reading)
             if reading is None:
@@ -170,6 +175,7 @@ class Iec62056Client(PolledClient):
         """
         decoder = self._decoder
         damaged, unlike, received = decoder.damaged, decoder.other, bytearray()
+        decoder.error = None
         progress = link.follow(LIMIT)
         found = await find_in_turns(decoder.feed_in_slices(identification))
         try:
@@ -197,6 +203,11 @@ class Iec62056Client(PolledClient):
             decoder.finish()
         if not found and decoder.other > unlike:
             return None
+        if not found and isinstance(
+            error := decoder.error, EmptyReadoutError | ReadoutRefusedError
+        ):
+            port = redact(self.url)
+            raise type(error)(f"{error} from {port}", port=port, **error.details)
         if not found:
             raise self._damaged() if is_text(received, _TEXT_SHARE) else WrongSpeedError
         self._memory.readout_size = max(self._memory.readout_size, len(received))

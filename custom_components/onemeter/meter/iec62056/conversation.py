@@ -4,22 +4,24 @@ import asyncio
 from itertools import cycle
 from typing import Final
 
-from ..detect import looks_like
+from ..detect import IEC62056, looks_like
 from ..errors import (
     UNKNOWN,
     ChecksumError,
     FixedSpeedError,
     MeterError,
+    MeterPushesError,
     MeterSilentError,
     NoReadoutError,
     UnknownDataError,
+    WrongParityError,
 )
 from ..port import redact
 from .block import CheckKind
-from .identification import SPEEDS
+from .identification import IDENTIFICATION_LINE, SPEEDS, Identification
 from .link import Link
 from .memory import OTHER_SPEED, Memory
-from .parity import with_parity, without_parity
+from .parity import ParityTally, with_parity, without_parity
 from .settings import SignOn
 from .sign_on import (
     Greeting,
@@ -51,6 +53,13 @@ _SAMPLE: Final = 4
 _SAMPLE_WRONG: Final = 16
 _SAMPLE_SECONDS: Final = 1.5
 _ETX: Final = b"\x03"
+#: Characters before the acknowledgement that are more than noise.
+_EARLY: Final = 2
+#: Seconds for which it is listened whether a meter goes on without being asked, and characters.
+_UNASKED_SECONDS: Final = 5.0
+_UNASKED_MAX: Final = 256
+#: Share of characters whose parity is wrong at least where all have another one.
+_WRONG_PARITY_SHARE: Final = 0.25
 #: Speeds that are looked for last.
 _RARE_SPEEDS: Final = (1200, 600)
 #: What meters send: printable characters, and SOH, STX, ETX, EOT, ACK, NAK, CR, LF.
@@ -67,6 +76,16 @@ def is_text(data: bytes | bytearray, share: float) -> bool:
     highest = sum(byte >> 7 for byte in data)
     text = _TEXT_WITH_PARITY if highest > _PARITY_SHARE * len(data) else _TEXT
     return not data or len(data) - len(data.translate(None, text)) > share * len(data)
+
+
+def has_other_parity(data: bytes) -> bool:
+    """Tell whether an identification came with odd parity, or with highest bits that are none."""
+    line = IDENTIFICATION_LINE.search(without_parity(data))
+    if line is None:
+        return False
+    tally = ParityTally()
+    tally.add(data[slice(*line.span())])
+    return tally.highest > 0 and tally.wrong > _WRONG_PARITY_SHARE * len(line[0])
 
 
 class WrongSpeedError(Exception):
@@ -89,6 +108,8 @@ class Conversation:
         self._port = redact(link.port.url)
         #: The speeds of the last selection: of the sign-on, agreed on, and of the answer.
         self._old_speed = self._agreed = self._data_speed = link.port.baudrate
+        #: Whether an identification has come with another parity.
+        self._has_other_parity = False
         #: Whether a readout may have come without the acknowledgement, and has once already.
         self._may_fall_back = False
         self._fell_back = False
@@ -106,6 +127,7 @@ class Conversation:
                 memory.sign_on_speed = speed
                 memory.identification = answer.identification
                 return answer
+            self._has_other_parity |= has_other_parity(answer.raw)
             if answer.is_readout and memory.identification is not None:
                 return Greeting(memory.identification, answer.raw, has_more=True, is_readout=True)
             if answer.is_readout:
@@ -153,39 +175,73 @@ class Conversation:
             target = memory.data_speed or agreed
         self._old_speed, self._agreed, self._data_speed = old, agreed, target
         self._may_fall_back = False
-
         identified = link.last_received
-        await link.wait_since_received(found.reaction_time)
-        await send_acknowledgement(link, found, settings, option, agreed)
-        acknowledged = asyncio.get_running_loop().time()
-        if target != old:
+        if early := await self._receive_early(identified + found.reaction_time):
+            # It does not wait for anything.
+            greeting.has_more = True
+            if option is Option.READOUT:
+                return early
+        if data := await self._acknowledge(found, option):
+            return data
+        return b"" if option is Option.HDLC else await self._repeat(found, option, identified)
+
+    async def _acknowledge(self, found: Identification, option: Option) -> bytes:
+        """Select and change the speed; return how the answer begins, nothing without one."""
+        link, settings = self.link, self._settings
+        await send_acknowledgement(link, found, settings, option, self._agreed)
+        end = asyncio.get_running_loop().time() + _ANSWER_WITHIN
+        if self._data_speed != self._old_speed:
             await settle(link, found, settings)
-            await link.set_speed(target)
+            await link.set_speed(self._data_speed)
         if option is Option.HDLC:
             return b""
+        is_readout = option is Option.READOUT
         try:
-            left = acknowledged + _ANSWER_WITHIN - asyncio.get_running_loop().time()
-            if data := await self._sample(left, can_fall_back=option is Option.READOUT):
-                return data
+            left = end - asyncio.get_running_loop().time()
+            return await self._sample(left, can_fall_back=is_readout)
         except WrongSpeedError as err:
-            if err.goes_on or target != agreed or option is not Option.READOUT:
+            if err.goes_on or self._data_speed != self._agreed or not is_readout:
                 raise
-        self._may_fall_back = True
-        return await self._repeat(greeting, option, identified)
+        return b""
+
+    async def _receive_early(self, end: float) -> bytes:
+        """Return what comes until an acknowledgement may be sent, if it is the begin of data."""
+        data = b""
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            data += await self.link.receive(left)
+        text = without_parity(data).strip()
+        return data if len(text) >= _EARLY and is_text(data, _SAMPLE_SHARE) else b""
+
+    async def check_who_began(self, greeting: Greeting) -> None:
+        """Raise MeterPushesError where a meter goes on without being asked.
+
+        Some meters send their readout at once although they propose a speed.
+        """
+        memory = self._memory
+        if memory.sends_at_once or greeting.is_readout or not greeting.identification.is_negotiated:
+            return
+        end = asyncio.get_running_loop().time() + _UNASKED_SECONDS
+        heard = b""
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            heard = (heard + await self.link.receive(left))[-_UNASKED_MAX:]
+            if IDENTIFICATION_LINE.search(without_parity(heard)):
+                message = f"the meter at {self._port} sends by itself"
+                raise MeterPushesError(message, port=self._port)
+        memory.sends_at_once = True
 
     async def _pass_over_readout(self, begin: bytes) -> None:
         if _ETX not in without_parity(begin):
             await self.link.drain_readout(_SAMPLE_SECONDS, _ETX)
 
-    async def _repeat(self, greeting: Greeting, option: Option, identified: float) -> bytes:
+    async def _repeat(self, found: Identification, option: Option, identified: float) -> bytes:
         """Select once more; return how the answer begins, also at the old speed."""
         link = self.link
+        self._may_fall_back = True
         await link.set_speed(self._old_speed)
         # A meter that has not heard the first one begins its readout here, while there is time.
         left = identified + _READOUT_WITHIN - asyncio.get_running_loop().time()
         if left > 0 and (data := await self._sample(left)):
             return data
-        found = greeting.identification
         await send_acknowledgement(link, found, self._settings, option, self._agreed)
         await link.set_speed(self._data_speed)
         if data := await self._sample(_ANSWER_WITHIN):
@@ -263,7 +319,12 @@ class Conversation:
                 return MeterSilentError(message, port=self._port)
             message += ", whose speed is fixed: meters that begin at 300 baud need rfc2217://"
             return FixedSpeedError(message, port=self._port)
+        if self._has_other_parity:
+            message = f"what comes from {self._port} has another parity"
+            return WrongParityError(message, port=self._port)
         guess = looks_like(heard)
+        if guess == IEC62056:
+            return ChecksumError(f"answers come damaged from {self._port}", port=self._port)
         message = f"no IEC 62056-21 in what comes from {self._port}"
         if guess is not None:
             message += f", which looks like {guess}"

@@ -36,6 +36,8 @@ class Memory:
     speed: int = OTHER_SPEED
     #: The speed at which it sends its data, where that is not the one that was agreed on; or 0.
     data_speed: int = 0
+    #: It sends its readout at once, without waiting for an acknowledgement.
+    sends_at_once: bool = False
     identification: Identification | None = None
     #: How it computes its block check characters.
     check: BlockCheck = field(default_factory=BlockCheck)

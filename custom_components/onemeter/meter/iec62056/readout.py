@@ -8,7 +8,7 @@ from functools import lru_cache
 import re
 from typing import Final
 
-from ..errors import TelegramError
+from ..errors import EmptyReadoutError, ReadoutRefusedError, TelegramError
 from ..obis import Obis
 from ..reading import Identity, Reading, Register
 from ..slices import Sliced, do_at_once
@@ -35,6 +35,8 @@ _WELL_FORMED: Final = re.compile(
 #: What may come between identification and data: noise, and what heads send back of the
 #: acknowledgement.
 _PRELUDE: Final = re.compile(r"[\x00\x7f\r\n ]*+(?:\x06?\d{3}[\r\n]++)?+", re.ASCII)
+#: What some meters send in place of the data sets (6.4.4).
+_ERROR: Final = re.compile(r"\((ER(?:ROR)?[0-9A-Z:;]{0,8})\)")
 #: What a value ends with, or a line in the middle of one.
 _VALUE_END: Final = re.compile(r"[)\r\n]")
 
@@ -287,7 +289,9 @@ def decode_readout(
         raise TelegramError("the readout is not well-formed")
     parsed = yield from _parse(data[start:end], checked=checked)
     if not parsed.registers:
-        raise TelegramError("the readout holds no data")
+        raise EmptyReadoutError("the readout holds no data")
+    if len(parsed.registers) == 1 and (error := _ERROR.fullmatch(data[start:end].strip())):
+        raise ReadoutRefusedError("an error in place of the readout", code=error[1])
     identity, clock = _identity(parsed.told, identification), _clock(parsed.told)
     return Reading(identity, clock, tuple(parsed.registers), raw, checked)
 
