@@ -123,7 +123,7 @@ def read_iec62056(pieces: Iterable[bytes]) -> tuple[list[Reading], Iec62056Decod
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
-@pytest.mark.parametrize("path", expected_in("iec62056"))
+@pytest.mark.parametrize("path", expected_in("iec62056", "reports/iec62056"))
 def test_iec62056(path: Path, chunk: int | None) -> None:
     data, expected = load(path)
     pieces = map(bytes, itertools.batched(data, chunk or len(data), strict=False))
@@ -139,7 +139,7 @@ def test_iec62056(path: Path, chunk: int | None) -> None:
         check(reading, wanted, signed=False)
 
 
-@pytest.mark.parametrize("path", expected_in("iec62056"))
+@pytest.mark.parametrize("path", expected_in("iec62056", "reports/iec62056"))
 def test_iec62056_prefixes(path: Path) -> None:
     """A part of a capture gives errors, or what the whole one gives."""
     data, expected = load(path)
