@@ -22,8 +22,12 @@ from simulator.pty import PtyLine
 _SIZES = amount((215, 1200, 4600), quick=(215,))
 #: Reaction times in seconds, by the manufacturer's letters that announce them.
 _REACTION_TIMES = amount({"DMO": 0.2, "DMo": 0.02}, quick={"DMO": 0.2})
+#: Reaction times of meters that are read for the first time, in seconds.
+_FIRST_REACTION_TIMES = amount((0.02, 0.2, 0.55, 0.7, 1.45), quick=(0.55,))
 _RUNS = amount(5, quick=1)
 _TARGET_EXCESS = 0.15
+#: From this reaction time on, the manufacturer's letters do not announce it.
+_USUAL_REACTION_TIME = 0.2
 
 _REGISTERS = amount(("1.8.0", "2.8.0"), quick=("1.8.0",))
 _POLLS = amount(20, quick=1)
@@ -49,7 +53,7 @@ def measure_readouts() -> list[str]:
             data = readout(household_lines(), size, manufacturer)
             limit = _shortest(data, reaction_time)
             title = f"tr {reaction_time * 1000:.0f} ms, {len(data)} bytes"
-            durations, attempts = asyncio.run(_durations(data))
+            durations, attempts = asyncio.run(_durations(data, _RUNS))
             if attempts != _RUNS:
                 missed.append(f"{title}: {_RUNS} readouts took {attempts} attempts")
             excess = [duration - limit for duration in durations]
@@ -59,6 +63,24 @@ def measure_readouts() -> list[str]:
             )
             if max(excess) > _TARGET_EXCESS:
                 missed.append(f"{title}: {max(excess):.3f} s more, not {_TARGET_EXCESS}")
+    return missed
+
+
+def measure_first_readings() -> list[str]:
+    """Print how long it takes until a meter of which nothing is known is read; as above."""
+    print("\nThe first reading, by the meter's reaction time: seconds")
+    missed = []
+    for reaction_time in _FIRST_REACTION_TIMES:
+        manufacturer, own = ("DMO", 0.2) if reaction_time >= _USUAL_REACTION_TIME else ("DMo", 0.02)
+        data = readout(household_lines(), _SIZES[0], manufacturer)
+        limit = _shortest(data, own) + 2 * (reaction_time - own)
+        [duration], attempts = asyncio.run(_durations(data, 1, reaction_time))
+        title = f"tr {reaction_time * 1000:.0f} ms, {len(data)} bytes"
+        print(f"  {title:28} limit {limit:.3f}   measured {duration:.3f}")
+        if attempts != 1:
+            missed.append(f"{title}: the first reading took {attempts} attempts")
+        if duration - limit > _TARGET_EXCESS:
+            missed.append(f"{title}: {duration - limit:.3f} s more, not {_TARGET_EXCESS}")
     return missed
 
 
@@ -92,13 +114,15 @@ def _shortest(data: bytes, reaction_time: float) -> float:
     )
 
 
-async def _durations(data: bytes) -> tuple[list[float], int]:
+async def _durations(
+    data: bytes, runs: int, reaction_time: float | None = None
+) -> tuple[list[float], int]:
     """Return how long readouts take, and how many attempts they were."""
-    meter = Iec62056Meter.playing(data)
+    meter = Iec62056Meter.playing(data, reaction_time=reaction_time)
     found = []
     async with plugged_in(meter) as line:
         client = _client(line)
-        for _ in range(_RUNS):
+        for _ in range(runs):
             await client.read()
             if client.duration is not None:
                 found.append(client.duration)

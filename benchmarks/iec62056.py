@@ -19,7 +19,7 @@ from meter import Protocol
 from meter.iec62056 import Iec62056Decoder
 
 from benchmarks._foreign import check_foreign_client
-from benchmarks._line import measure_live_registers, measure_readouts
+from benchmarks._line import measure_first_readings, measure_live_registers, measure_readouts
 from benchmarks._measure import (
     ROUNDS,
     Chunks,
@@ -211,6 +211,7 @@ def main() -> int:
             measure_garbage,
             callbacks,
             measure_live_registers,
+            measure_first_readings,
             measure_readouts,
         ],
         checks=[check_foreign_client],

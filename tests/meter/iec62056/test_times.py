@@ -113,6 +113,32 @@ def test_date_and_time_of_day_apart(date: str, time: str, expected: datetime | N
         assert (found.tzinfo, found.fold) == (expected.tzinfo, expected.fold)
 
 
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("060122", "2022-01-06T12:34:56"),
+        ("220106", "2022-01-06T12:34:56"),
+        ("06-01-22", "2022-01-06T12:34:56"),
+        # possible in one order only
+        ("311221", "2021-12-31T12:34:56"),
+        ("211231", "2021-12-31T12:34:56"),
+        ("20220106", "2022-01-06T12:34:56"),
+        # a clock that has stopped
+        ("000101", "2000-01-01T12:34:56"),
+    ],
+)
+def test_order_of_a_date_that_is_nearer_to_now(date: str, expected: str) -> None:
+    now = datetime.fromisoformat("2022-01-06T13:00")
+    assert combine(date, "123456", now) == datetime.fromisoformat(expected)
+
+
+@given(st.datetimes(FIRST, datetime.fromisoformat("2031-12-31")))
+def test_either_order_of_the_present_date(now: datetime) -> None:
+    now = now.replace(microsecond=0)
+    for date in (f"{now:%y%m%d}", f"{now:%d%m%y}"):
+        assert combine(date, f"{now:%H%M%S}", now) == now
+
+
 @given(st.text(max_size=20) | st.text("0123456789-: ,&SWT", max_size=20), st.text(max_size=10))
 def test_any_text(text: str, other: str) -> None:
     parse_time(text)

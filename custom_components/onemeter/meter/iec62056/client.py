@@ -55,7 +55,7 @@ class Iec62056Client(PolledClient):
         super().__init__(url, line)
         self.settings = settings
         self._memory = Memory(line.baudrate)
-        self._decoder = Iec62056Decoder(self._memory.check, is_guarded=True)
+        self._decoder = Iec62056Decoder(self._memory.check, is_guarded=True, clock=datetime.now)
         self._meter: Identity | None = None
 
     @override

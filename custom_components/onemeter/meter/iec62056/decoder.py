@@ -1,7 +1,8 @@
 """From the bytes of an IEC 62056-21 line to readings."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from ..errors import TelegramError
@@ -25,8 +26,14 @@ class Iec62056Decoder:
     Whatever comes, it never raises. What it has learned of the meter's checksum stays.
     """
 
-    def __init__(self, check: BlockCheck | None = None, *, is_guarded: bool = False) -> None:
-        """Begin before the first byte.
+    def __init__(
+        self,
+        check: BlockCheck | None = None,
+        *,
+        is_guarded: bool = False,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Begin before the first byte. Without a clock, dates are read as the standard has them.
 
         The check is shared with whoever else speaks to this meter. When guarded, a telegram that no
         checksum protects counts only if one of the two before came from the same meter,
@@ -44,6 +51,7 @@ class Iec62056Decoder:
         #: Telegrams that were held back by the guard.
         self.other = 0
         self._is_guarded = is_guarded
+        self._clock = clock
         self._framer = ReadoutFramer(check or BlockCheck())
         #: Who sent the newest telegrams without checksum, and what their totals look like: two of
         #: them, since some meters send two lists in turns.
@@ -108,7 +116,11 @@ class Iec62056Decoder:
             return ()
         try:
             reading = yield from decode_readout(
-                telegram.data, telegram.identification, telegram.raw, checked=telegram.checked
+                telegram.data,
+                telegram.identification,
+                telegram.raw,
+                checked=telegram.checked,
+                now=self._clock() if self._clock is not None else None,
             )
         except TelegramError as err:
             self.skipped += len(telegram.raw)

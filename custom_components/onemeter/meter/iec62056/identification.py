@@ -28,12 +28,12 @@ _LINE: Final = re.compile(r"/([A-Za-z]{3})([^\r\n()])((?:\\[^\r\n()])*)([^\r\n]*
 #: By the standard its text has no "/" nor "!" (6.3.14, item 14); Holley's begins with "/". Where
 #: that is within a value, the parenthesis that ends the value has no other one before it.
 IDENTIFICATION_LINE: Final = re.compile(
-    rb"/(?!kWh|kva)(?=[^\r\n]{4,84}[\r\n])[A-Za-z]{3}[^\r\n()/!]"
+    rb"/(?!kWh|kva)[A-Za-z]{3}(?=[^\r\n]{1,81}[\r\n])[^\r\n()/!]"
     rb"(?:[^\r\n()/!]|/(?![A-Za-z]{3}\d)|\([^\r\n()/!]*+\))++[\r\n]"
 )
 #: What may become such a line when more bytes come.
 IDENTIFICATION_START: Final = re.compile(
-    rb"/(?:[A-Za-z]{0,3}|(?=[^\r\n]{4,83}\Z)[A-Za-z]{3}[^\r\n()/!]"
+    rb"/(?:[A-Za-z]{0,3}|[A-Za-z]{3}(?=[^\r\n]{1,80}\Z)[^\r\n()/!]"
     rb"(?:[^\r\n()/!]|/|\([^\r\n()/!]*+\))*+(?:\([^\r\n()/!]*+)?)\Z"
 )
 

@@ -1,5 +1,7 @@
 """The client for meters that push readouts: mode D, and the P1 port (IEC 62056-21:2002, 6.3.6)."""
 
+from datetime import datetime
+
 from ..line import LineSettings
 from ..stream import StreamClient
 from .decoder import Iec62056Decoder
@@ -14,4 +16,6 @@ class Iec62056PushClient(StreamClient):
 
     def __init__(self, url: str, line: LineSettings) -> None:
         """Take the port's URL or path, and how to open it. Nothing is opened yet."""
-        super().__init__(url, line, Iec62056Decoder(is_guarded=True), "IEC 62056-21")
+        super().__init__(
+            url, line, Iec62056Decoder(is_guarded=True, clock=datetime.now), "IEC 62056-21"
+        )

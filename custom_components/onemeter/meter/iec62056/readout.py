@@ -274,12 +274,18 @@ def _has_medium(register: Register) -> bool:
 
 
 def decode_readout(
-    data: str, identification: Identification | None, raw: bytes, *, checked: bool
+    data: str,
+    identification: Identification | None,
+    raw: bytes,
+    *,
+    checked: bool,
+    now: datetime | None = None,
 ) -> Sliced[Reading]:
     """Make the reading of a block of data sets.
 
     One that no checksum protects must be well-formed to its last character; otherwise what is no
-    data set is passed over, since the meter did send it. Raises TelegramError.
+    data set is passed over, since the meter did send it. ``now``, without a zone, helps with
+    dates. Raises TelegramError.
     """
     yield  # the checksum of a long one has taken its time
     end = yield from _data_end(data)
@@ -292,7 +298,7 @@ def decode_readout(
         raise EmptyReadoutError("the readout holds no data")
     if len(parsed.registers) == 1 and (error := _ERROR.fullmatch(data[start:end].strip())):
         raise ReadoutRefusedError("an error in place of the readout", code=error[1])
-    identity, clock = _identity(parsed.told, identification), _clock(parsed.told)
+    identity, clock = _identity(parsed.told, identification), _clock(parsed.told, now)
     return Reading(identity, clock, tuple(parsed.registers), raw, checked)
 
 
@@ -303,10 +309,10 @@ def _identity(told: _Told, identification: Identification | None) -> Identity:
     return identity_from_text(meter_id, identification.manufacturer, identification.ident)
 
 
-def _clock(told: _Told) -> datetime | None:
+def _clock(told: _Told, now: datetime | None) -> datetime | None:
     """Return what the meter's clock shows, where the readout tells it."""
     if (clock := told.get(_CLOCK)) is not None and clock.time is not None:
         return clock.time
     if _DATE not in told or _TIME_OF_DAY not in told:
         return None
-    return combine(str(told[_DATE].value), str(told[_TIME_OF_DAY].value))
+    return combine(str(told[_DATE].value), str(told[_TIME_OF_DAY].value), now)

@@ -53,15 +53,26 @@ def parse_digits(digits: str, season: str | None) -> datetime | None:
     return None
 
 
-def combine(date: str, time: str) -> datetime | None:
-    """Return the point in time of a date and a time of day that are sent apart (0.9.2, 0.9.1)."""
+def combine(date: str, time: str, now: datetime | None = None) -> datetime | None:
+    """Return the point in time of a date and a time of day that are sent apart (0.9.2, 0.9.1).
+
+    Some meters write the day first. A date of three times two digits is read in the order that is
+    nearer to now, where that is known.
+    """
     day = _SHORT_DATE.fullmatch(date)
     clock = _SHORT_TIME.fullmatch(time)
     if day is None or clock is None:
         return None
     season, year, _, month, day_of_month = day.groups()
     fields = [int(text or 0) for text in (year, month, day_of_month, *clock.groups())]
-    return _time(fields, SEASONS.get(season))
+    found = _time(fields, SEASONS.get(season))
+    if now is None or len(year) > len("YY"):
+        return found
+    fields[0], fields[2] = fields[2], fields[0]
+    other = _time(fields, SEASONS.get(season))
+    if found is None or other is None:
+        return found or other
+    return min(found, other, key=lambda time: abs(time.replace(tzinfo=None) - now))
 
 
 def format_digits(time: datetime, length: int, zone: tzinfo | None) -> str:
