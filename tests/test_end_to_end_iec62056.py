@@ -64,7 +64,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from simulator.household import Energy, Household, Phases
-from simulator.iec62056 import Faults, Iec62056Meter, Mode, Programming, Registers
+from simulator.iec62056 import HABITS, Faults, Iec62056Meter, Mode, Programming, Registers
 from simulator.iec62056.registers import ZONE
 from simulator.pty import PtyLine
 
@@ -612,6 +612,23 @@ async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path, shown
         assert not shown.unavailable()
         assert not shown.wrong(one)
         assert one.count("collision") == 0
+
+
+@pytest.mark.parametrize("habit", ["slow", "blocks", "other-speed"])
+async def test_meter_with_a_habit_of_its_own(
+    hass: HomeAssistant, tmp_path: Path, shown: Shown, habit: str
+) -> None:
+    """It is read at the first try, again, and after a restart."""
+    meter = simulate(start_baudrate=4800)
+    HABITS[habit][1](meter)
+    async with followed(hass, tmp_path, meter) as (_, entry):
+        await until(lambda: len(shown.of(TOTAL)) >= 2)
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        before = meter.count("sign-on")
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        assert meter.count("sign-on") == before + 1, "it is known by now"
+        assert is_there(hass)
+        assert not shown.wrong(meter)
 
 
 async def test_battery_meter_is_left_alone(hass: HomeAssistant, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class OneMeterEntity(CoordinatorEntity[OneMeterCoordinator]):
             identifiers={(DOMAIN, str(entry.unique_id))},
             name=entry.title,
             manufacturer=meter.manufacturer and manufacturer_name(meter.manufacturer),
-            model=meter.ident,
+            model=meter.model,
             serial_number=meter.name,
             sw_version=coordinator.data.firmware,
         )

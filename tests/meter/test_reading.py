@@ -76,11 +76,22 @@ def test_get_returns_the_first_current_value() -> None:
             "1TST0000000008",
             "1 TST00 0000 0008",
         ),
+        # as P1 ports have it
+        (Identity(b"E0001 0008".hex(), "TST"), f"TST{b'E0001 0008'.hex()}", "E0001 0008"),
+        (Identity("303030303038", "TST"), "TST303030303038", "303030303038"),
     ],
 )
 def test_identity(identity: Identity, unique_id: str | None, name: str | None) -> None:
     assert identity.unique_id == unique_id
     assert identity.name == name
+
+
+@pytest.mark.parametrize(
+    ("ident", "model"),
+    [(r"\2T210-D", "T210-D"), (r"\@\2 X", "X"), (r"X\2", r"X\2"), ("", ""), (None, None)],
+)
+def test_model(ident: str | None, model: str | None) -> None:
+    assert Identity(ident=ident).model == model
 
 
 # --- current values -----------------------------------------------------------------------------

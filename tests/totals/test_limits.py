@@ -141,3 +141,15 @@ def test_power_with_its_true_sign_is_unknown_too() -> None:
     registers: dict[Key, Register] = {key: Register(key, 100_000, "W", signed_value=-100_000)}
     limit_power(registers, MAX_POWER)
     assert registers[key] == Register(key, None, "W")
+
+
+@pytest.mark.parametrize(("sent", "repaired"), [("-4608.31", "163163.85"), ("-46.1", "167726.06")])
+def test_negative_power_that_was_repaired_beyond_what_can_pass_is_unknown(
+    sent: str, repaired: str
+) -> None:
+    """24 bits read without sign, because the status word says that energy is imported."""
+    key = Obis.parse("1-0:16.7.0")
+    register = Register(key, Decimal(sent), "W", signed_value=Decimal(repaired))
+    registers: dict[Key, Register] = {key: register}
+    limit_power(registers, MAX_POWER)
+    assert registers[key] == Register(key, None, "W")

@@ -16,6 +16,11 @@ _ZERO_IS_CURRENT: Final = frozenset({"PAF"})
 _TIME_OF_MAXIMUM: Final = ",5"
 #: What stands in place of a value that a meter does not know, also with a unit behind it.
 _PLACEHOLDER: Final = re.compile(r"[-_. :]*(?:\*.*)?")
+#: An id as hexadecimal octets, each a digit, a capital letter or a blank. No number of so many
+#: digits looks like that.
+_OCTETS_OF_TEXT: Final = re.compile(r"(?:20|3[0-9]|4[1-9A-F]|5[0-9A]){8,}", re.IGNORECASE)
+#: What stands before the text of an identification line (IEC 62056-21:2002, 6.3.2, item 23).
+_ESCAPES: Final = re.compile(r"^(?:\\.)+")
 _DECIMALS: Final = re.compile(r"[+-]?\d+[.,]\d+", re.ASCII)
 
 
@@ -84,8 +89,20 @@ class Identity:
     def name(self) -> str | None:
         """The id as it is printed on the meter: "1 EMH00 1278 4289"."""
         if (text := self.device_id) is None:
-            return self.meter_id
+            return self.meter_id and _decoded(self.meter_id)
         return f"{text[0]} {text[1:6]} {text[6:10]} {text[10:]}"
+
+    @property
+    def model(self) -> str | None:
+        """The text of the identification line without what it announces of the protocol."""
+        return self.ident and _ESCAPES.sub("", self.ident).strip()
+
+
+def _decoded(meter_id: str) -> str:
+    """Return the text of an id that is written as hexadecimal octets, as at P1 ports."""
+    if len(meter_id) % 2 or _OCTETS_OF_TEXT.fullmatch(meter_id) is None:
+        return meter_id
+    return bytes.fromhex(meter_id).decode("ascii").strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -433,3 +433,19 @@ def test_any_data_sets(data_sets: list[tuple[str, list[str]]], line_end: str) ->
     except TelegramError:
         return
     assert reading.registers == tuple(registers) == decode(text + "!").registers
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0-1:24.2.1(260315120000W)(00123.456*m3)",
+        "0-1:24.3.0(260315120000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00123.456)",
+        "0-1:24.2.1(00123.456*m3)(260315120000W)",
+    ],
+)
+def test_time_of_another_meter(line: str) -> None:
+    """A meter at its M-Bus is read by it once in a while."""
+    reading = decode(f"1-0:1.8.0(7*kWh)\r\n{line}\r\n")
+    [register] = [r for r in reading.current().values() if r.unit != "kWh"]
+    assert register.value == Decimal("123.456")
+    assert register.time == datetime.fromisoformat("2026-03-15T12:00:00")

@@ -199,14 +199,14 @@ def test_false_end() -> None:
     expect(broken * 3 + telegram(1), [body(1)], damaged=3, skipped=3 * len(broken))
 
 
-@pytest.mark.parametrize("fill", [4, 0x1B, 0xFF])
+@pytest.mark.parametrize("fill", [5, 0x1B, 0xFF])
 def test_too_many_fill_bytes(fill: int) -> None:
     content = START + bytes(300) + ESCAPE + bytes([0x1A, fill])
     expect(content + sml.checksum(content), [], damaged=1, skipped=len(content) + 2)
 
 
 def test_a_right_checksum_makes_up_for_odd_fill_bytes() -> None:
-    for content, fill in ((b"abcd", 1), (b"abcde", 0), (b"abcdef", 3)):
+    for content, fill in ((b"abcd", 1), (b"abcde", 0), (b"abcdef", 3), (b"abcd" + bytes(4), 4)):
         data = START + content + ESCAPE + bytes([0x1A, fill])
         expect(data + sml.checksum(data), [content[: len(content) - fill]], damaged=0, skipped=0)
 

@@ -19,8 +19,8 @@ _START_PREFIXES: Final = tuple(_START[:length] for length in range(len(_START) -
 _END: Final = 0x1A
 #: Bytes of an escape together with what it announces: a start, an end, a masked escape.
 _MARK: Final = 8
-#: Fill bytes make the length of a telegram a multiple of four.
-_FILL_MAX: Final = 3
+#: Fill bytes make the length of a telegram a multiple of four. Some meters of DZG send four.
+_FILL_MAX: Final = 4
 #: How many starts that a rejected telegram has swallowed are tried. Lost bytes bring about one;
 #: without a bound, crafted bytes could keep the decoder busy.
 _INNER_STARTS: Final = 8
