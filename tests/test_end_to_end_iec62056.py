@@ -463,7 +463,8 @@ async def test_single_faults_are_never_seen(
     async def strike(fault: str, serial: str) -> None:
         """Let one thing go wrong at a meter of its own, and wait for what comes after it."""
         meter = simulate(start_baudrate=2400, serial=serial)
-        options = LIVE | {CONF_POLL_INTERVAL: 3} if fault == "flip_bits_of_answers" else None
+        in_sessions = fault in {"flip_bits_of_answers", "miss_commands"}
+        options = LIVE | {CONF_POLL_INTERVAL: 3} if in_sessions else None
         async with followed(hass, tmp_path, meter, options, title=fault):
             setattr(meter.faults, fault, 1)
             await until(lambda: not getattr(meter.faults, fault))
