@@ -163,7 +163,7 @@ class _Conversation:
         """Send the identification, with what goes wrong on the way."""
         meter = self.meter
         line = bytearray(meter.identification)
-        if meter.faults.happens("flip_bits_of_identification"):
+        if meter.faults.happens("damage_identifications"):
             # With the bit of parity that the character had before.
             await self.link.send(bytes(line[:-3]))
             damaged = encoder.with_even_parity(bytes(line[-3:-2]))

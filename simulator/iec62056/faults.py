@@ -16,7 +16,7 @@ class Faults:
     #: The meter does not hear a request.
     miss_requests: int = 0
     #: One bit of the text of the identification is flipped.
-    flip_bits_of_identification: int = 0
+    damage_identifications: int = 0
     #: A command in a programming session is not heard.
     miss_commands: int = 0
     #: The meter agrees to another speed and then sends at the old one.

@@ -41,7 +41,7 @@ HABITS: Final[dict[str, tuple[str, Callable[[Iec62056Meter], None]]]] = {
     ),
     "damaged-identification": (
         "one bit of its first identification is flipped",
-        _fault("flip_bits_of_identification"),
+        _fault("damage_identifications"),
     ),
     "late-line-feed": (
         "sends the line feed of its identification 1.4 s late",

@@ -86,17 +86,17 @@ async def test_readout_after_a_damaged_identification() -> None:
     async with plugged_in(simulated) as line:
         client = client_at(line, 4800)
         # Of an unknown meter, it is passed over.
-        simulated.faults.flip_bits_of_identification = 1
+        simulated.faults.damage_identifications = 1
         first = await client.read()
         assert simulated.count("sign-on") == simulated.count("readout") == 2
 
-        simulated.faults.flip_bits_of_identification = 1
+        simulated.faults.damage_identifications = 1
         reading = await client.read()
         assert simulated.count("sign-on") == simulated.count("readout") == 3
         assert reading.meter == first.meter
 
         # Nor is it that of another meter.
-        simulated.faults.flip_bits_of_identification = 1
+        simulated.faults.damage_identifications = 1
         simulated.serial = "87654321"
         other = await client.read()
         assert other.meter.manufacturer == "DMO"
