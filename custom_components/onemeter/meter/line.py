@@ -12,6 +12,8 @@ class Framing(StrEnum):
     EIGHT_NONE = "8N1"
     #: Seven data bits and even parity. The port stays at 8N1; parity is checked in software.
     SEVEN_EVEN = "7E1"
+    #: Seven data bits and no parity, done by the port: P1 of some Iskraemeco.
+    SEVEN_NONE = "7N1"
     #: Eight data bits and even parity, done by the port.
     EIGHT_EVEN = "8E1"
 

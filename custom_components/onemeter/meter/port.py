@@ -128,7 +128,8 @@ class Port:
             url,
             transport_cls=_Rfc2217Transport if scheme == _RFC2217 else None,
             baudrate=line.baudrate,
-            parity=Parity.EVEN if _has_parity(url, line) else Parity.NONE,
+            byte_size=7 if _frames(url, line, Framing.SEVEN_NONE) else 8,
+            parity=Parity.EVEN if _frames(url, line, Framing.EIGHT_EVEN) else Parity.NONE,
             dtr_on_open=PinState.convert(line.dtr),
             rts_on_open=PinState.convert(line.rts),
             # Linux lets an UART report the edges of its inputs with hardware flow control, or else
@@ -341,12 +342,12 @@ class Port:
         return MeterConnectionError(message, port=self.name, reason=reason)
 
 
-def _has_parity(url: str, line: LineSettings) -> bool:
-    """Tell whether the port itself adds and checks parity.
+def _frames(url: str, line: LineSettings, framing: Framing) -> bool:
+    """Tell whether the port itself is set to this framing.
 
     A pseudo-terminal has none, and fails when it is asked for it a second time.
     """
-    if line.framing is not Framing.EIGHT_EVEN:
+    if line.framing is not framing:
         return False
     return "://" in url or not os.path.realpath(url).startswith(_PSEUDO_TERMINALS)
 
