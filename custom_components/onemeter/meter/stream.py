@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Final, Protocol as Interface, override
 
 from .client import PushedClient
-from .detect import FLASHES, NOISE, are_flashes, looks_like
+from .detect import FLASHES, IEC62056, NOISE, are_flashes, looks_like
 from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
 from .line import LineSettings
 from .port import Port, redact
@@ -108,7 +108,8 @@ class StreamClient(PushedClient):
         if guess in {self._protocol, NOISE, None}:
             if self._is_frozen:
                 return MeterSilentError(f"nothing more comes from {port}", port=port)
-            if guess == self._protocol or self.counters.damaged > self._damaged_before:
+            is_damaged = self.counters.damaged > self._damaged_before
+            if is_damaged or guess == self._protocol == IEC62056:
                 message = f"telegrams come damaged from {port}"
                 return ChecksumError(message, port=port, looks_like=guess or UNKNOWN)
         message = f"no {self._protocol} telegram in what comes from {port}"

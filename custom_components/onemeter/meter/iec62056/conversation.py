@@ -224,7 +224,8 @@ class Conversation:
         heard = b""
         while (left := end - asyncio.get_running_loop().time()) > 0:
             heard = (heard + await self.link.receive(left))[-_UNASKED_MAX:]
-            if IDENTIFICATION_LINE.search(without_parity(heard)):
+            text = without_parity(heard)
+            if b"(" in text and IDENTIFICATION_LINE.search(text):
                 message = f"the meter at {self._port} sends by itself"
                 raise MeterPushesError(message, port=self._port)
         memory.sends_at_once = True

@@ -4,7 +4,7 @@ There is no command here that writes: to set a meter is its owner's right.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 import re
 from typing import Final
@@ -77,6 +77,8 @@ class Frame:
     data: str = ""
     #: Whether another block follows once this one was acknowledged (EOT, 6.4.5).
     is_partial: bool = False
+    #: Characters of the data of a damaged one.
+    size: int = field(default=0, compare=False)
 
 
 def encode_command(
@@ -197,7 +199,7 @@ class FrameReader:
             or self._controls > len(separator) + 2
             or not self._check.accepts_sums(self._xor ^ begin, (self._sum - begin) & 0x7F, check)
         ):
-            return Frame(FrameKind.DAMAGED, data=data)
+            return Frame(FrameKind.DAMAGED, size=len(data))
         kind = FrameKind.COMMAND if begin in _SOH else FrameKind.ANSWER
         return Frame(kind, command, data, last in _EOT)
 

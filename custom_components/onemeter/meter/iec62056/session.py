@@ -323,7 +323,7 @@ class Session:
 
 def _is_damaged(frame: Frame, answer: Frame) -> bool:
     """Tell whether a damaged frame was this answer, rather than noise before it."""
-    return len(frame.data) >= _DAMAGED_SHARE * len(answer.data)
+    return frame.size >= _DAMAGED_SHARE * len(answer.data)
 
 
 def _is_aside(frame: Frame, address: str) -> bool:
