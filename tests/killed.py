@@ -17,7 +17,7 @@ from custom_components.onemeter.invocation_counter import StoredCounter
 from custom_components.onemeter.meter import Obis
 from homeassistant.config_entries import ConfigEntries, ConfigEntry
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import frame
+from homeassistant.helpers import device_registry as dr, entity_registry as er, frame
 
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
@@ -63,6 +63,9 @@ async def _count(
     hass = HomeAssistant(str(folder))
     frame.async_setup(hass)
     hass.config_entries = ConfigEntries(hass, {})
+    dr.async_setup(hass)
+    await dr.async_load(hass, load_empty=True)
+    await er.async_load(hass, load_empty=True)
     source = {"source": "rx", "port": port}
     if isinstance(port, Path):
         source = {"source": "entity", "port": "sensor.flashes"}

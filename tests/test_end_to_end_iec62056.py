@@ -395,7 +395,8 @@ async def start_without_the_cable(hass: HomeAssistant, path: Path) -> None:
         assert entry.error_reason_translation_key == "port_not_found"
         await asyncio.sleep(0.5)
         await line.open()
-        await until(lambda: is_there(hass, "missing"))
+        await until(lambda: entry.state is ConfigEntryState.LOADED)
+        assert is_there(hass, "missing")
 
 
 async def let_another_program_have_the_port(hass: HomeAssistant, path: Path) -> None:

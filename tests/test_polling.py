@@ -316,6 +316,7 @@ async def test_totals_wait_for_consent(hass: HomeAssistant, meter: PolledMeter) 
     [issue] = ir.async_get(hass).issues.values()
     assert issue.translation_key == Issue.TOTALS_JUMPED
     assert await meter.coordinator.async_accept_totals()
+    await meter.wait(1)
     assert meter.value() == "0.300"
 
 

@@ -44,8 +44,6 @@ def test_din_43863_5(sent: str, device_id: str, name: str) -> None:
         # another length
         ("0a01 545354 00 000001", None),
         ("0a01 545354 00 0000000001", None),
-        # an ownership number as text
-        ("3030303132333435", None),
     ],
 )
 def test_other_layouts(sent: str, manufacturer: str | None) -> None:
@@ -54,6 +52,13 @@ def test_other_layouts(sent: str, manufacturer: str | None) -> None:
     assert identity == Identity(meter_id=meter_id, manufacturer=manufacturer)
     assert identity.name == meter_id
     assert identity.unique_id == meter_id.upper()
+
+
+def test_ownership_number_as_text() -> None:
+    identity = identity_from_bytes(b"00012345")
+    assert identity == Identity(meter_id="3030303132333435")
+    assert identity.name == "00012345"
+    assert identity.unique_id == "3030303132333435"
 
 
 @pytest.mark.parametrize("sent", [None, b""])

@@ -159,8 +159,9 @@ def _characters(settings: SignOn, option: Option) -> Sequence[str]:
 
 async def leave(link: Link, kind: CheckKind, *speeds: int) -> None:
     """End a session in which the meter may be stuck, at each speed at which it may listen."""
-    # A meter that is speaking does not hear it.
-    await link.drain(_SILENCE_BEFORE, _ANSWER_SECONDS)
+    if link.heard:
+        # A meter that is speaking does not hear it.
+        await link.drain(_SILENCE_BEFORE, _ANSWER_SECONDS)
     for speed in dict.fromkeys(speeds if link.port.has_speed else speeds[:1]):
         await link.set_speed(speed)
         await link.send(encode_command(Command.BREAK, kind=kind))
