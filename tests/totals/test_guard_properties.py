@@ -76,6 +76,14 @@ class At(NamedTuple):
 
 
 @given(life=lives(), net=st.booleans())
+@example(
+    life=(
+        Sent(Decimal(0), 0, restart=False, consent=False, clock=0),
+        Sent(Decimal(0), 0, restart=False, consent=False, clock=-3600),
+        Sent(Decimal(10_001), 0, restart=True, consent=False, clock=0),
+    ),
+    net=False,
+)
 def test_whatever_a_meter_sends(life: tuple[Sent, ...], net: bool) -> None:
     """Only what is possible is published; what is not was consented to, and is known as a step."""
     meter = Meter()

@@ -156,7 +156,8 @@ class Mark:
         suspect = self.suspect
         return {
             "total": self.total.as_list(),
-            "time": self.since.time.isoformat(),
+            # By the steady clock, which is not remembered: the other one may have been set since.
+            "time": (self.seen.time - self.since.until(self.seen)).isoformat(),
             "seen": self.seen.time.isoformat(),
             "measured": self.measured and self.measured.time.isoformat(),
             "multiplier": str(self.multiplier),
