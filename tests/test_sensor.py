@@ -25,6 +25,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, EntityCategory
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
+from homeassistant.util.dt import utcnow
 
 from .published import PublishedMeter, publish, register
 
@@ -513,6 +514,28 @@ async def test_what_the_meter_tells_of_itself(
     assert {entry.entity_category for entry in entity_registry.entities.values()} == {
         EntityCategory.DIAGNOSTIC
     }
+
+
+async def test_gas_meter_that_is_linked_later(hass: HomeAssistant) -> None:
+    published = await publish(hass, MBUS[0], register("0-1:24.2.1*255", Decimal("0.000")))
+    assert states(hass) == {"energy_import_t1": "5.1"}
+    await published.publish(*MBUS[:3])
+    state = hass.states.get("sensor.meter_gas_consumption_m_bus_1")
+    assert state is not None
+    assert (state.state, state.attributes["unit_of_measurement"]) == ("246.138", "m³")
+
+
+@pytest.mark.parametrize(("hours", "is_shown"), [(-100, True), (1, True), (15, False)])
+async def test_time_in_the_future_is_no_time_of_measurement(
+    hass: HomeAssistant, hours: int, is_shown: bool
+) -> None:
+    time = utcnow() + timedelta(hours=hours)
+    device = register("0-1:24.1.0*255", "003")
+    await publish(hass, device, register("0-1:24.2.1*255", "42.125", "m³", time=time))
+    state = hass.states.get("sensor.meter_gas_consumption_m_bus_1")
+    assert state is not None
+    assert state.state == "42.125"
+    assert state.attributes.get("measured_at") == (time.isoformat() if is_shown else None)
 
 
 async def test_time_of_a_maximum(hass: HomeAssistant) -> None:

@@ -135,6 +135,17 @@ def may_be(line: Line, key: Key) -> bool:
     return _look_up(key, "")[0].key == line.key
 
 
+def is_unlinked(key: Key, registers: Mapping[Key, Register]) -> bool:
+    """Tell whether a register is to show what a meter on the M-Bus counts, and there is none yet.
+
+    Only the unit, or the type of the device, says what it will be.
+    """
+    if not isinstance(key, Obis) or key.a != _ABSTRACT or registers[key].unit is not None:
+        return False
+    is_total = MBUS.get((key.c, key.d, key.e), UNKNOWN) is None
+    return is_total and interpret(key, registers)[0].key == UNKNOWN.key
+
+
 def is_measurement(key: Key, registers: Mapping[Key, Register]) -> bool:
     """Tell whether a register shows how something is at the moment, as power does."""
     register, device = registers[key], device_type(key, registers)

@@ -30,7 +30,7 @@ from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .counting import BlinkCoordinator
 from .derived_power import DerivedPower
 from .entity import OneMeterEntity
-from .meaning import interpret
+from .meaning import interpret, is_unlinked
 from .meter import Key
 from .quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
 from .registers import Line
@@ -98,7 +98,11 @@ async def async_setup_entry(
 
     async def add_new_sensors(data: MeterData) -> None:
         """Add what was not there before, a few sensors at a time."""
-        new = [key for key in data.registers if key not in known]
+        new = [
+            key
+            for key in data.registers
+            if key not in known and not is_unlinked(key, data.registers)
+        ]
         known.update(new)
         for some in batched(new, _ADDED_AT_ONCE, strict=False):
             async_add_entities(

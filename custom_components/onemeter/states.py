@@ -90,10 +90,11 @@ def measurement(
 
 
 def time_of_measurement(register: Register | None) -> str | None:
-    """Return when the value of a register was measured, where the meter tells that."""
-    if register is None or register.value is None or register.time is None:
+    """Return when the value of a register was measured, where the meter sends a possible time."""
+    if register is None or register.value is None or (time := register.time) is None:
         return None
-    return register.time.isoformat()
+    known = time if time.tzinfo else time.replace(tzinfo=dt_util.get_default_time_zone())
+    return time.isoformat() if known - dt_util.utcnow() <= _MOST_HOURS * _HOUR else None
 
 
 def signed_power(data: MeterData, reckoning: Reckoning) -> Decimal | None:
