@@ -144,7 +144,8 @@ async def test_sml(command: Command, tmp_path: Path) -> None:
 
 
 async def test_mode_c_changes_from_300_to_9600_baud(command: Command, tmp_path: Path) -> None:
-    meter = iec62056_meter()
+    # On a busy machine the acknowledgement may come late.
+    meter = iec62056_meter(acknowledgement_timeout=10)
     line = PtyLine(tmp_path / "head", meter.start_baudrate)
     async with served(command, line, lambda line: serve_iec62056(line, meter)) as server:
         client = create_polled_client(Protocol.IEC62056, server.url)
