@@ -61,7 +61,8 @@ def test_no_text_is_empty_or_untidy(language: str) -> None:
 
 def situations() -> set[str]:
     """Return what errors of the library mean, and what else is known of some."""
-    found = {"port_busy_by", "unknown_data_like", "unknown_data_noise", "no_telegram_at_speed"}
+    found = {"port_busy_by", "no_telegram_at_speed"}
+    found |= {f"unknown_data_{guess}" for guess in ("like", "noise", "inverted")}
     kinds = [MeterError]
     while kinds:
         kinds += (kind := kinds.pop()).__subclasses__()

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant, callback
 from .connection import make_polled_client, make_pushed_client
 from .const import CONF_BATTERY, MODE_POLLED, MODE_PUSHED
 from .meter import Counters, MeterError, PolledClient, Protocol, PushedClient, Reading
-from .meter.detect import NOISE
+from .meter.detect import INVERTED, NOISE
 from .meter.errors import (
     UNKNOWN,
     AddressError,
@@ -177,7 +177,7 @@ class Probe:
             case MeterSilentError():
                 return 0
             case UnknownDataError(details={"looks_like": guess}):
-                return {UNKNOWN: 2, NOISE: 3, _LOOKS[self._protocol]: 4}.get(guess, 6)
+                return {UNKNOWN: 2, NOISE: 3, INVERTED: 3, _LOOKS[self._protocol]: 4}.get(guess, 6)
         return 5
 
 

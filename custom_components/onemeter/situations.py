@@ -7,7 +7,7 @@ from homeassistant.helpers.update_coordinator import UpdateFailed
 
 from .const import DOMAIN
 from .meter import MeterError
-from .meter.detect import NOISE
+from .meter.detect import INVERTED, NOISE
 from .meter.errors import (
     UNKNOWN,
     AssociationError,
@@ -37,6 +37,9 @@ _CREDENTIALS: Final = (
 CREDENTIALS: Final = frozenset(kind.situation for kind in _CREDENTIALS)
 
 #: What Home Assistant shows of an error; the latter asks for another password or key.
+#: How the text for what is no protocol is called.
+_GUESSES = {NOISE: "noise", INVERTED: "inverted"}
+
 type Failure = UpdateFailed | ConfigEntryAuthFailed
 
 
@@ -53,7 +56,7 @@ def text_key(error: MeterError) -> str:
         case ChecksumError() | UnknownDataError() if "usual" in error.details:
             return "no_telegram_at_speed"
         case UnknownDataError(details={"looks_like": guess}) if guess != UNKNOWN:
-            return f"{error.situation}_{'noise' if guess == NOISE else 'like'}"
+            return f"{error.situation}_{_GUESSES.get(guess, 'like')}"
     return error.situation
 
 

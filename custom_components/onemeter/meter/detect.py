@@ -5,6 +5,8 @@ from typing import Final
 
 #: What looks_like() calls bytes that no meter means.
 NOISE: Final = "line noise or wrong speed"
+#: What it calls bytes of a line whose levels are the wrong way round.
+INVERTED: Final = "an inverted line"
 
 #: What bytes look like that come one by one (are_flashes).
 FLASHES: Final = "BLINK"
@@ -39,6 +41,8 @@ SINGLE_EDGE: Final = bytes([0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF
 #: Bytes by which a wrong speed or an inverted line can be told by how often bits are set. Measured
 #: at 9600 baud with what ports hand over: bytes without stop bit come as they were read.
 _SAMPLE: Final = 64
+#: Bytes by which a sender that is much slower can be told.
+_LEAST: Final = 8
 
 #: A single one may be that of a plug that is put in.
 _FLASHES_LEAST = 2
@@ -55,9 +59,11 @@ def looks_like(data: bytes) -> str | None:
         return IEC62056
     if _has_hdlc_frame(data) or _DLMS.search(data):
         return "DLMS"
-    if _is_noise(data):
+    if _is_slow(data):
         return NOISE
-    return None
+    if _is_inverted(data):
+        return INVERTED
+    return NOISE if _is_random(data) else None
 
 
 def are_flashes(data: bytes) -> bool:
@@ -88,23 +94,27 @@ def _has_hdlc_frame(data: bytes) -> bool:
     return False
 
 
-def _is_noise(data: bytes) -> bool:
-    size = len(data)
-    if size < 8:
-        return False
+def _is_slow(data: bytes) -> bool:
+    """Tell whether bytes come from a sender that is slower than the port listens."""
     edges = sum(byte in SINGLE_EDGE for byte in data)
-    if edges >= size / 3:
+    even = sum(not byte & 1 for byte in data)
+    size = len(data)
+    if size >= _SAMPLE and even >= 0.8 * size and edges >= 0.13 * size:
+        # Half as fast: the first bit is the rest of the start bit.
         return True
+    return size >= _LEAST and edges >= size / 3
+
+
+def _is_inverted(data: bytes) -> bool:
+    """Tell whether the first and the last bit of the bytes are mostly set."""
     even = sum(not byte & 1 for byte in data)
     high = sum(byte >> 7 for byte in data)
-    if size >= _SAMPLE and (
-        # Half as fast: the first bit is the rest of the start bit.
-        (even >= 0.8 * size and edges >= 0.13 * size)
-        # Inverted: first and last bit are mostly set.
-        or (even <= 0.27 * size and high >= 0.45 * size)
-        or high >= 0.65 * size
-    ):
-        return True
-    # Otherwise when it is as good as random: of 256 kinds of bytes, 128 random ones show 101.
-    sample = data[:128]
-    return len(set(sample)) >= 80
+    size = len(data)
+    return size >= _SAMPLE and (
+        (even <= 0.27 * size and high >= 0.45 * size) or high >= 0.65 * size
+    )
+
+
+def _is_random(data: bytes) -> bool:
+    # Of 256 kinds of bytes, 128 random ones show 101.
+    return len(set(data[:128])) >= 80
