@@ -112,7 +112,6 @@ def _association(client: DlmsClient) -> dict[str, Any]:
         "has_authentication_key": settings.keys.authentication is not None,
         "objects": len(memory.objects or ()),
         "refused": len(memory.refused),
-        "takes_lists": memory.takes_lists,
         "list_size": memory.list_size,
     }
 

@@ -4,11 +4,13 @@ from .ciphering import AUTHENTICATED, ENCRYPTED, Keys, Mechanism
 from .conversation import serve
 from .faults import ALWAYS, Faults
 from .framings import Framing
+from .habits import HABITS, set_habit
 from .layouts import Expected, Layout
 from .meter import (
     PUBLIC_CLIENT,
     Confirmation,
     DlmsMeter,
+    ListTrouble,
     Parameters,
     ReceivedCounter,
     Transport,
@@ -23,6 +25,7 @@ __all__ = [
     "ALWAYS",
     "AUTHENTICATED",
     "ENCRYPTED",
+    "HABITS",
     "PUBLIC_CLIENT",
     "ClockStyle",
     "Confirmation",
@@ -33,6 +36,7 @@ __all__ = [
     "Framing",
     "Keys",
     "Layout",
+    "ListTrouble",
     "Mechanism",
     "Parameters",
     "Profile",
@@ -43,4 +47,5 @@ __all__ = [
     "Transport",
     "WrongKey",
     "serve",
+    "set_habit",
 ]

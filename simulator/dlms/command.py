@@ -13,6 +13,7 @@ from simulator.speak import push
 from .ciphering import AUTHENTICATED, ENCRYPTED, KEY_SIZES, Mechanism
 from .conversation import serve
 from .framings import Framing
+from .habits import HABITS, set_habit
 from .layouts import Layout
 from .meter import DlmsMeter, Transport
 from .profile import Profile
@@ -172,6 +173,13 @@ def _add_asked(parser: argparse.ArgumentParser) -> None:
         help="add each invocation counter that is received to this file",
     )
     asked.add_argument(
+        "--habit",
+        choices=list(HABITS),
+        action="append",
+        default=[],
+        help="something that some meters do otherwise; may be given several times",
+    )
+    asked.add_argument(
         "--echo", action="store_true", help="send back all that comes, as some heads do"
     )
 
@@ -272,6 +280,8 @@ def _answer(options: argparse.Namespace, line: Line, registers: Registers) -> Aw
         counter_file=options.counter_file,
         max_pdu=options.max_pdu,
     )
+    for habit in options.habit:
+        set_habit(meter, habit)
     name = meter.logical_device_name.decode()
     print(f"DLMS meter {name} at {line.url}, {meter.transport}", flush=True)
     return serve(line, meter)

@@ -10,6 +10,7 @@ from simulator.line import Line
 
 from .hdlc import LLC_RESPONSE, Deframer, Frame
 from .meter import Confirmation, DlmsMeter, Transport
+from .services import HangUpError
 from .session import Session
 from .station import NOTIFICATION, Station
 from .wrapper import Message, Unwrapper
@@ -165,7 +166,13 @@ class _Wrapped:
             self.line.close()
             await self.line.open()
             return
-        answer = session.respond(message.apdu)
+        try:
+            answer = session.respond(message.apdu)
+        except HangUpError:
+            meter.note("hung up")
+            self.line.close()
+            await self.line.open()
+            return
         if answer is None:
             return
         await asyncio.sleep(meter.reaction_time)

@@ -37,6 +37,15 @@ class Faults:
     stale_counters: int = 0
     #: An answer to another request comes: with another invoke id.
     other_answers: int = 0
+    #: The association is gone: exceptions are all that is answered until the next one.
+    dropped_associations: int = 0
+    #: An exception in place of an answer, and a result that passes in place of a value.
+    exceptions: int = 0
+    passing_results: int = 0
+    #: The list of its objects is refused.
+    object_list_refusals: int = 0
+    #: It does with a list what the meter's list trouble says.
+    list_troubles: int = ALWAYS
     #: It never says which frame it awaits: N(R) is always 0.
     zero_numbers: int = 0
 

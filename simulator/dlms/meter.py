@@ -80,6 +80,16 @@ class WrongKey(StrEnum):
     SILENCE = "silence"
 
 
+class ListTrouble(StrEnum):
+    """What a meter does with a list of attributes that it does not answer."""
+
+    EXCEPTION = "exception"
+    SILENCE = "silence"
+    #: It answers the first ones only.
+    CUT = "cut"
+    HANG_UP = "hang up"
+
+
 class ReceivedCounter(NamedTuple):
     """An invocation counter that a client has used, and what for."""
 
@@ -171,12 +181,17 @@ class DlmsMeter:
     # --- what it can do
     max_pdu: int = 1024
     conformance: int = _CONFORMANCE
-    #: Refuse lists of attributes by an exception, though the association allows them.
-    refuses_lists: bool = False
+    #: What it does with a list of attributes that is longer than the longest that it answers, or,
+    #: where it does not take them, one with an object that it does not have; None: answers it.
+    list_trouble: ListTrouble | None = None
+    longest_list: int = 1
+    lists_unknown: bool = True
+    #: Whether it makes an exception of an object that it does not have.
+    unknown_is_exception: bool = False
+    #: Codes of objects that it gives alone only.
+    refused_in_lists: frozenset[str] = frozenset()
     #: Whether its object list has anything in it.
     tells_objects: bool = True
-    #: Take no notice of lists of attributes.
-    ignores_lists: bool = False
 
     faults: Faults = field(default_factory=Faults)
     #: What has happened last, and how often each thing has since the meter was made.

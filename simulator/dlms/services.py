@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from . import acse, axdr
-from .meter import DlmsMeter
+from .meter import DlmsMeter, ListTrouble
 from .obis import written
 from .objects import CURRENT_ASSOCIATION, LOAD_PROFILE, CosemObject
 from .profile import NoAccessError
@@ -23,6 +23,7 @@ _WITH_LIST: Final = 3
 _WITH_BLOCK: Final = 2
 
 #: Results of access to data (clause 9.5).
+TEMPORARY_FAILURE: Final = 2
 READ_WRITE_DENIED: Final = 3
 OBJECT_UNDEFINED: Final = 4
 CLASS_INCONSISTENT: Final = 9
@@ -33,6 +34,7 @@ OTHER_REASON: Final = 250
 #: What a block takes besides its data, and the length before them.
 _BLOCK_HEAD: Final = 12
 _REPLY_TO_CHALLENGE: Final = 1
+_OBJECT_LIST: Final = 2
 
 
 class RefusedError(Exception):
@@ -66,6 +68,14 @@ def counter_error(expected: int) -> RefusedError:
     return RefusedError(1, 6, expected)
 
 
+class SilentError(Exception):
+    """The meter answers nothing."""
+
+
+class HangUpError(Exception):
+    """The meter ends the connection instead of an answer."""
+
+
 class Services:
     """The services of one association."""
 
@@ -89,6 +99,8 @@ class Services:
         self.conformance = conformance
         self.max_pdu = max_pdu
         self.prove = prove
+        #: Whether the meter has forgotten the association.
+        self.is_dropped = False
         self._rest = b""
         self._block = 0
 
@@ -107,6 +119,10 @@ class Services:
 
     def _answer(self, request: axdr.Reader) -> bytes:
         tag, kind, invoke = request.number(), request.number(), request.number()
+        if tag == GET_REQUEST:
+            self.is_dropped |= self.meter.faults.happens("dropped_associations")
+            if self.is_dropped or self.meter.faults.happens("exceptions"):
+                raise not_allowed()
         if self.prove is not None and (tag, kind) != (ACTION_REQUEST, _NORMAL):
             raise not_allowed()
         if self.meter.faults.happens("other_answers"):
@@ -119,11 +135,11 @@ class Services:
             case 0xC0, 2:
                 return self._next(invoke, request.number(4))
             case 0xC0, 3:
-                if self.meter.refuses_lists or not acse.can(
-                    self.conformance, "multiple-references"
-                ):
+                if not acse.can(self.conformance, "multiple-references"):
                     raise not_supported()
-                found = [self._get(request) for _ in range(request.length())]
+                count = self._judge_list(request.data)
+                request.length()
+                found = [self._get(request, is_listed=True) for _ in range(count)]
                 self.meter.note("get list", " ".join(name for name, _ in found))
                 return self._fit(
                     invoke,
@@ -135,7 +151,28 @@ class Services:
             case _:
                 raise not_supported()
 
-    def _get(self, request: axdr.Reader) -> tuple[str, bytes]:
+    def _judge_list(self, request: bytes) -> int:
+        """Return how many attributes of a list are answered, unless it makes trouble."""
+        meter, count = self.meter, request[3]
+        names = (written(request[at + 2 : at + 8]) for at in range(4, len(request), 10))
+        too_many = count > meter.longest_list
+        unknown = not meter.lists_unknown and any(name not in self.visible for name in names)
+        if meter.list_trouble is None or not (too_many or unknown):
+            return count
+        if not meter.faults.happens("list_troubles"):
+            return count
+        meter.note("list trouble", str(count))
+        match meter.list_trouble:
+            case ListTrouble.EXCEPTION:
+                raise not_supported()
+            case ListTrouble.SILENCE:
+                raise SilentError
+            case ListTrouble.HANG_UP:
+                raise HangUpError
+            case ListTrouble.CUT:
+                return meter.longest_list
+
+    def _get(self, request: axdr.Reader, *, is_listed: bool = False) -> tuple[str, bytes]:
         """Read what one attribute is asked for; return its name and the result."""
         class_id = request.number(2)
         code = written(request.take(6))
@@ -147,6 +184,14 @@ class Services:
             request.value()
             selection = request.data[start : request.at]
         name = f"{code} {attribute}"
+        faults = self.meter.faults
+        if code == CURRENT_ASSOCIATION and attribute == _OBJECT_LIST:
+            if faults.happens("object_list_refusals"):
+                return name, bytes([1, TEMPORARY_FAILURE])
+        elif faults.happens("passing_results"):
+            return name, bytes([1, OTHER_REASON])
+        if is_listed and code in self.meter.refused_in_lists:
+            return name, bytes([1, OTHER_REASON])
         value = self._value(class_id, code, attribute, selection)
         if isinstance(value, int):
             return name, bytes([1, value])
@@ -159,6 +204,8 @@ class Services:
     ) -> bytes | int:
         """Return the encoded value of an attribute, or why there is none."""
         found = self.visible.get(code)
+        if found is None and self.meter.unknown_is_exception:
+            raise not_allowed()
         if found is None:
             return READ_WRITE_DENIED if code in self.meter.objects else OBJECT_UNDEFINED
         if found.class_id != class_id:

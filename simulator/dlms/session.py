@@ -13,12 +13,11 @@ from .association import (
 from .ciphering import DecipheringError, Keys
 from .meter import DlmsMeter, WrongKey
 from .protection import seal, seal_generally, unseal
-from .services import RefusedError, deciphering_error, not_allowed, not_supported
+from .services import RefusedError, SilentError, deciphering_error, not_allowed, not_supported
 
 _GENERAL_GLO: Final = 0xDB
 _GENERAL_DED: Final = 0xDC
 _GENERAL: Final = (_GENERAL_GLO, _GENERAL_DED)
-_GET_LIST: Final = b"\xc0\x03"
 #: Tags of enciphered requests, with those of their answers; dedicated keys are 8 further.
 _GLOBAL: Final = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
 _DEDICATED: Final = {request + 8: answer + 8 for request, answer in _GLOBAL.items()}
@@ -101,9 +100,10 @@ class Session:
         except (ValueError, IndexError) as error:
             self.meter.note("not understood", str(error))
             raise RefusedError(2, 3) from error
-        if self.meter.ignores_lists and plaintext[:2] == _GET_LIST:
+        try:
+            answer = current.services.answer(plaintext)
+        except SilentError:
             return None
-        answer = current.services.answer(plaintext)
         return answer if envelope is None else self._close(answer, envelope)
 
     def _open(self, apdu: bytes, current: Association) -> tuple[bytes, _Envelope | None]:

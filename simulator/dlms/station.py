@@ -5,7 +5,7 @@ from dataclasses import replace
 from . import hdlc
 from .hdlc import Frame
 from .meter import DlmsMeter, Parameters
-from .services import DATA_NOTIFICATION
+from .services import DATA_NOTIFICATION, HangUpError
 from .session import Session
 
 _DEFAULT_INFORMATION = 128
@@ -155,7 +155,12 @@ class Station:
         if not message.startswith(hdlc.LLC_COMMAND):
             meter.note("no LLC", message[:3].hex())
             return [self._supervisory(hdlc.RR)]
-        answer = self._session.respond(message[len(hdlc.LLC_COMMAND) :])
+        try:
+            answer = self._session.respond(message[len(hdlc.LLC_COMMAND) :])
+        except HangUpError:
+            meter.note("hung up")
+            self.disconnect()
+            return []
         if answer is None:
             # A meter that has nothing to say lets the client wait.
             return []

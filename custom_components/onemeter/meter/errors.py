@@ -57,6 +57,10 @@ class MeterSilentError(MeterError):
     situation = "meter_silent"
 
 
+class ConnectionEndedError(MeterSilentError):
+    """The meter has ended the connection while it was read."""
+
+
 class FixedSpeedError(MeterSilentError):
     """A meter has never answered at a port whose speed cannot be changed from here."""
 

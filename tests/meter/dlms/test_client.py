@@ -12,17 +12,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.onemeter.meter import Obis
-from custom_components.onemeter.meter.dlms.memory import Memory
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
     Keys,
     Protection,
     Transport,
 )
-from custom_components.onemeter.meter.dlms.wanted import usual_objects
 from custom_components.onemeter.meter.errors import MeterSilentError, RefusedError
 from simulator import dlms
-from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, Parameters, Profile
+from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, ListTrouble, Parameters, Profile
 from simulator.dlms.ciphering import AUTHENTICATED, ENCRYPTED
 from simulator.memory import MemoryBridge
 
@@ -126,7 +124,7 @@ async def test_who_takes_no_notice_of_parameters() -> None:
 
 
 async def test_who_takes_no_notice_of_lists() -> None:
-    meter = DlmsMeter(transport=dlms.Transport.WRAPPER, ignores_lists=True)
+    meter = DlmsMeter(transport=dlms.Transport.WRAPPER, list_trouble=ListTrouble.SILENCE)
     async with plugged_in(meter) as line:
         client = client_at(line, transport=Transport.WRAPPER)
         for seconds in (8, 1):
@@ -173,7 +171,7 @@ async def test_transports_are_found_out(transport: dlms.Transport) -> None:
         {"tells_protocol_version": True},
         {"hides_pending_authentication": True},
         {"answered_context": 3},
-        {"refuses_lists": True},
+        {"list_trouble": ListTrouble.EXCEPTION},
         {"frames_in_a_row": 3},
         {"max_pdu": 64},
         {"conformance": dlms.acse.conformance("get", "block-transfer-with-get", "action")},
@@ -299,10 +297,6 @@ async def test_memory_that_makes_no_sense_is_left_alone(damage: dict[str, Any]) 
         client.recall({})
         client.recall({**found, **damage})
         assert client.findings() == found
-
-
-def test_guessed_objects_are_not_remembered() -> None:
-    assert Memory(objects=usual_objects()).as_json()["objects"] == []
 
 
 async def test_name_that_is_not_always_told_is_kept() -> None:

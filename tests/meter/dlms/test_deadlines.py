@@ -452,4 +452,5 @@ async def test_live_session_that_stalls(trouble: str) -> None:
         await client.read()
         with pytest.raises(MeterError):
             await watch(client)
-        assert 0 < asyncio.get_running_loop().time() - begun <= seconds
+        # A second session has been tried.
+        assert 0 < asyncio.get_running_loop().time() - begun <= seconds + EXCHANGE

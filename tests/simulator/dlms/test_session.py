@@ -9,6 +9,7 @@ from simulator.dlms import (
     ENCRYPTED,
     DlmsMeter,
     Keys,
+    ListTrouble,
     Mechanism,
     Profile,
     WrongKey,
@@ -217,7 +218,7 @@ async def test_list() -> None:
     session = associated(meter)
     request = get_list(descriptor(3, TOTAL, 3), descriptor(3, "1-0:9.9.9*255", 2))
     assert respond(session, request).hex() == "c403c1020002020f00161e0104"
-    meter.refuses_lists = True
+    meter.list_trouble = ListTrouble.EXCEPTION
     assert respond(session, request).hex() == "d80102"
 
 

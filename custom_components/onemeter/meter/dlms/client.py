@@ -1,13 +1,13 @@
 """The DLMS client: asks a meter for its registers, its load profile, and all of its objects."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from typing import Any, Final, override
 
 from ..client import PolledClient
-from ..errors import MeterSilentError
+from ..errors import MeterError, MeterSilentError
 from ..line import LineSettings
 from ..port import redact
 from ..reading import Interval, Reading
@@ -20,13 +20,30 @@ from .memory import Memory
 from .objects import ObjectValue, read_objects
 from .profile import ProfileReader
 from .registers import Reader
-from .session import Session
+from .session import Session, SessionEndedError
 from .settings import DlmsSettings
 
 #: Seconds after which a meter hears that we are still there, before it hangs up.
 _STAY_SECONDS: Final = 8.0
+#: Sessions without a reading after which it has failed, and seconds after which none is begun.
+_SESSIONS_MAX: Final = 5
+_AGAIN_SECONDS: Final = 45.0
 #: Seconds after which a load profile must have been read: of years, at 9600 baud.
 _PROFILE_SECONDS: Final = 4 * 3600.0
+
+
+class _Patience:
+    """How long a meter is asked again that ends sessions without a reading."""
+
+    def __init__(self) -> None:
+        self._sessions = 0
+        self._loop = asyncio.get_running_loop()
+        self._end = self._loop.time() + _AGAIN_SECONDS
+
+    def is_over(self) -> bool:
+        """Count a session that was ended; return whether it was the last one."""
+        self._sessions += 1
+        return self._sessions >= _SESSIONS_MAX or self._loop.time() > self._end
 
 
 class DlmsClient(PolledClient):
@@ -71,17 +88,33 @@ class DlmsClient(PolledClient):
 
     @override
     async def read(self) -> Reading:
-        async with turns_at(self.url), self._access.session() as session:
+        async def read(session: Session) -> Reading:
             reading = await self._reader(session).read()
             self.duration = session.link.line.duration
+            return reading
+
+        async with turns_at(self.url):
+            reading = await self._in_sessions(read)
         self.counters.good += 1
         return reading
+
+    async def _in_sessions[T](self, run: Callable[[Session], Awaitable[T]]) -> T:
+        """Run something in a session, and in others where the meter ends that one."""
+        patience = _Patience()
+        while True:
+            try:
+                async with self._access.session() as session:
+                    return await run(session)
+            except SessionEndedError as err:
+                if patience.is_over():
+                    raise self._reason(err) from err
 
     @override
     async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
         loop = asyncio.get_running_loop()
         turns = turns_at(self.url)
         was_heard = False
+        patience = _Patience()
         while True:
             try:
                 async with turns, self._access.session() as session:
@@ -94,6 +127,7 @@ class DlmsClient(PolledClient):
                         if was_heard and reading.meter != meter:
                             raise self._ended()
                         was_heard = True
+                        patience = _Patience()
                         if self.duration is None:
                             self.duration = session.link.line.duration
                         self.counters.good += 1
@@ -101,6 +135,9 @@ class DlmsClient(PolledClient):
                         await self._rest(session, turns, due)
                         if turns.are_wanted:
                             break
+            except SessionEndedError as err:
+                if patience.is_over():
+                    raise self._reason(err) from err
             except MeterSilentError as err:
                 if not was_heard:
                     raise
@@ -114,13 +151,13 @@ class DlmsClient(PolledClient):
             await turns.rest(min(rest, _STAY_SECONDS))
             if rest > _STAY_SECONDS and not turns.are_wanted:
                 session.link.line.renew()
-                await session.link.stay()
+                await session.stay()
 
     @override
     async def read_profile(
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
-        async with turns_at(self.url), self._access.session() as session:
+        async def read(session: Session) -> Sequence[Interval]:
             session.link.line.renew(_PROFILE_SECONDS)
             reader = ProfileReader(
                 session,
@@ -131,23 +168,34 @@ class DlmsClient(PolledClient):
             )
             return await reader.read(start, end)
 
+        async with turns_at(self.url):
+            return await self._in_sessions(read)
+
     async def objects(self) -> Sequence[ObjectValue]:
         """Read all objects that the meter has, with their values where it gives them away.
 
         Raises what read() raises.
         """
-        async with turns_at(self.url), self._access.session() as session:
-            self._memory.forget_objects()
+
+        async def read(session: Session) -> Sequence[ObjectValue]:
             inverted = self.settings.invert_deviation
-            found = await read_objects(
+            return await read_objects(
                 session, self._reader(session), self._memory, invert_deviation=inverted
             )
+
+        self._memory.forget_objects()
+        async with turns_at(self.url):
+            found = await self._in_sessions(read)
         self.counters.good += 1
         return found
 
     def _reader(self, session: Session) -> Reader:
         inverted = self.settings.invert_deviation
         return Reader(session, self._memory, invert_deviation=inverted)
+
+    def _reason(self, ended: SessionEndedError) -> MeterError:
+        ended.error.details.setdefault("port", redact(self.url))
+        return ended.error
 
     def _ended(self) -> MeterSilentError:
         port = redact(self.url)

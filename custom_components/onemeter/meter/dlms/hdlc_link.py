@@ -7,7 +7,7 @@ from enum import Enum, auto
 from math import inf
 from typing import Final
 
-from ..errors import AddressError, MeterSilentError, TelegramError
+from ..errors import AddressError, ConnectionEndedError, MeterSilentError, TelegramError
 from . import hdlc
 from .hdlc import Frame, FrameReader
 from .line import Line
@@ -214,7 +214,8 @@ class HdlcLink:
     async def _rest(self) -> None:
         self._busy += 1
         if self._busy > _BUSY_MAX:
-            raise self._silent("is busy without end")
+            message = f"the meter at {self.line.name} is busy without end"
+            raise MeterSilentError(message, port=self.line.name)
         await asyncio.sleep(_BUSY_SECONDS)
 
     async def _exchange(self, frame: Frame) -> Frame:
@@ -258,11 +259,9 @@ class HdlcLink:
                 case 0x09:
                     return None
             if control | hdlc.POLL in {hdlc.DM, hdlc.DISC, hdlc.FRMR}:
-                raise self._silent("has ended the connection")
+                message = f"the meter at {self.line.name} has ended the connection"
+                raise ConnectionEndedError(message, port=self.line.name)
         return None
-
-    def _silent(self, what: str) -> MeterSilentError:
-        return MeterSilentError(f"the meter at {self.line.name} {what}", port=self.line.name)
 
     # --- frames
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..obis import Obis
 from ..reading import Identity
 from .cosem import CosemObject, ScalerUnit
 from .settings import Transport
-from .wanted import needed, usual_objects
+from .wanted import needed
+
+#: Questions that are asked at once at first.
+LIST_SIZE: Final = 64
 
 
 @dataclass(slots=True)
@@ -19,15 +22,20 @@ class Memory:
     #: Its HDLC address, as on the wire.
     address: bytes | None = None
     meter: Identity | None = None
-    #: What it has; None before the first reading.
+    #: What it has by its own list; None where it has not given that yet.
     objects: tuple[CosemObject, ...] | None = None
     #: Scalers and units of its registers; None where it does not tell.
     scalers: dict[Obis, ScalerUnit | None] = field(default_factory=dict)
-    #: Attributes that it does not give away, by their descriptors.
+    #: Attributes, by their descriptors: those that it refuses for good, those that it has refused
+    #: when asked for nothing else, and those that it has answered by an exception.
     refused: set[bytes] = field(default_factory=set)
-    #: It answers several questions at once, and so many.
-    takes_lists: bool = True
-    list_size: int = 64
+    refused_alone: set[bytes] = field(default_factory=set)
+    exceptions: set[bytes] = field(default_factory=set)
+    #: How many questions are asked at once, how many have been answered at once, and whether that
+    #: went wrong in this reading.
+    list_size: int = LIST_SIZE
+    longest_list: int = 0
+    list_failed: bool = False
     #: It connects (SNRM) with parameters, and answers when it is taken leave of (RLRQ).
     takes_parameters: bool = True
     takes_leave: bool = True
@@ -39,8 +47,9 @@ class Memory:
         self.objects = None
         self.meter = None
         self.scalers.clear()
-        self.refused.clear()
-        self.takes_lists, self.list_size = True, 64
+        for attributes in (self.refused, self.refused_alone, self.exceptions):
+            attributes.clear()
+        self.list_size, self.longest_list, self.list_failed = LIST_SIZE, 0, False
 
     def as_json(self) -> dict[str, Any]:
         """Return what is worth keeping beyond the process, of JSON's types only.
@@ -48,14 +57,14 @@ class Memory:
         Scalers are not: a meter that was given new ones would be read wrongly for good.
         """
         meter = self.meter or Identity()
-        is_guess = self.objects is None or self.objects == usual_objects()
         return {
             "transport": self.transport,
             "address": None if self.address is None else self.address.hex(),
             "meter_id": meter.meter_id,
             "manufacturer": meter.manufacturer,
             "device_id": meter.device_id,
-            "objects": [] if is_guess else [_line(entry) for entry in needed(self.objects or ())],
+            "objects": [_line(entry) for entry in needed(self.objects or ())],
+            "list_size": self.list_size,
         }
 
     def recall(self, content: Mapping[str, Any]) -> None:
@@ -65,6 +74,9 @@ class Memory:
         """
         transport, address = content["transport"], content["address"]
         meter_id, manufacturer = content["meter_id"], content["manufacturer"]
+        list_size = content["list_size"]
+        if list_size not in range(1, LIST_SIZE + 1):
+            raise ValueError("no size of a list")
         kept = Memory(
             transport=None if transport is None else Transport(transport),
             address=None if address is None else bytes.fromhex(address),
@@ -74,6 +86,7 @@ class Memory:
         self.forget_objects()
         self.transport, self.address = kept.transport, kept.address
         self.meter, self.objects = kept.meter, kept.objects
+        self.list_size = self.longest_list = list_size
 
 
 def _line(entry: CosemObject) -> list[int | str]:

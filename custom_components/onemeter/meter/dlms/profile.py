@@ -200,7 +200,7 @@ class ProfileReader:
         for selection in filter(None, selections):
             operation = self._session.association.get_encoded(buffer, selection)
             try:
-                content = await self._session.run(operation)
+                content = await self._session.ask(operation)
             except ExceptionError as err:
                 if err.is_about_ciphering:
                     raise

@@ -1,6 +1,6 @@
 """From a meter's objects to the registers of a reading."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -26,7 +26,7 @@ from .cosem import (
 )
 from .identity import identity_of
 from .memory import Memory
-from .results import ExceptionError, ServiceError, access_error
+from .results import access_error
 from .session import Session
 from .wanted import CLOCK, LOGICAL_DEVICE_NAME, METER_ID, usual_objects, wanted
 from .xdlms import AccessResult, descriptor, parse_result
@@ -37,6 +37,8 @@ _ID: Final = descriptor(ObjectClass.DATA, METER_ID, VALUE)
 _NAME: Final = descriptor(ObjectClass.DATA, LOGICAL_DEVICE_NAME, VALUE)
 #: What tells which meter it is.
 _WHO: Final = (_NAME, _ID)
+#: What is asked for in any case, with its object.
+_ALWAYS: Final = {_NAME: LOGICAL_DEVICE_NAME, _ID: METER_ID, _CLOCK_TIME: CLOCK}
 #: A clock outside of these years was never set.
 _YEARS: Final = range(2010, 2100)
 #: Bits of a clock's status: invalid, and that nothing is told.
@@ -54,12 +56,15 @@ class Reader:
         self._session = session
         self._memory = memory
         self._invert = invert_deviation
+        #: The meter was asked for its objects in this session, in vain.
+        self._has_no_list = False
 
     async def discover(self) -> Sequence[CosemObject]:
-        """Return what the meter has, asked once."""
-        if self._memory.objects is None:
+        """Return what the meter has, asked once, or else what meters usually have."""
+        if self._memory.objects is None and not self._has_no_list:
             self._memory.objects = await self._object_list()
-        return self._memory.objects
+            self._has_no_list = self._memory.objects is None
+        return self._memory.objects or usual_objects()
 
     async def read(self, addresses: Sequence[str] | None = None) -> Reading:
         """Read the registers of these addresses, or all that make a reading.
@@ -72,6 +77,7 @@ class Reader:
         if known is not None and found.meter.meter_id != known.meter_id:
             # It is another meter, which may have others.
             memory.forget_objects()
+            self._has_no_list = False
             found = await self._read(addresses)
         elif known is not None and found.meter.manufacturer is None:
             # It does not always tell its name.
@@ -90,7 +96,7 @@ class Reader:
         attributes |= dict.fromkeys(
             attribute for entry in objects for attribute in _attributes(entry)
         )
-        results = await self._session.get_all(list(attributes))
+        results = await self._session.get_all(list(attributes), unlisted=self._unlisted())
         number, name = _told(results.get(_ID)), _told(results.get(_NAME))
         meter = identity_of((number, name), name, self._session.association.meter_title)
         await self.learn_scalers(objects, results)
@@ -100,6 +106,13 @@ class Reader:
             refusals = [result for result in results.values() if isinstance(result, AccessResult)]
             raise access_error(refusals[0] if refusals else 4)
         return Reading(meter, self._time(results), registers, b"")
+
+    def _unlisted(self) -> AbstractSet[bytes]:
+        """Return what is asked for though the meter does not list it."""
+        if self._memory.objects is None:
+            return frozenset()
+        listed = {entry.obis for entry in self._memory.objects}
+        return {found for found, obis in _ALWAYS.items() if obis not in listed}
 
     async def learn_scalers(self, objects: Iterable[CosemObject], results: Results | None) -> None:
         """Ask for scalers and units that are not known yet, of registers that have a value."""
@@ -169,18 +182,13 @@ class Reader:
         time = self._moment(data)
         return time if time is not None and time.year in _YEARS else None
 
-    async def _object_list(self) -> tuple[CosemObject, ...]:
-        """Return the objects that the meter tells, or what meters usually have."""
+    async def _object_list(self) -> tuple[CosemObject, ...] | None:
+        """Return the objects that the meter lists; None where it does not."""
         try:
-            operation = self._session.association.get_encoded(_OBJECT_LIST)
-            content = await self._session.run(operation)
-            return await _objects_in(content) or usual_objects()
+            content = await self._session.get_encoded(_OBJECT_LIST)
+            return None if content is None else await _objects_in(content) or None
         except AccessError, TelegramError:
-            return usual_objects()
-        except (ExceptionError, ServiceError) as err:
-            if err.is_about_ciphering:
-                raise
-            return usual_objects()
+            return None
 
 
 _REFUSED: Final = AccessResult(4)

@@ -23,8 +23,9 @@ ACCESS_RESULTS: Final[Mapping[int, str]] = {
     19: "data block number invalid",
     250: "other reason",
 }
-#: Those after which the same question may be answered another time.
-TEMPORARY: Final = frozenset({1, 2, 14, 15, 16, 19})
+#: Those that are about the object itself. After others the same question may be answered another
+#: time.
+LASTING: Final = frozenset({4, 9, 12})
 
 _STATES: Final[Mapping[int, str]] = {
     1: "service not allowed",
@@ -139,8 +140,9 @@ _SERVICE_ERRORS: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
         },
     ),
 }
-#: An application reference that is a deciphering error.
+#: An application reference that is a deciphering error, and a service error about the PDU's size.
 _SERVICE_DECIPHERING_ERROR: Final = (0, 6)
+_SERVICE_PDU_SIZE: Final = (3, 1)
 
 
 class ExceptionError(RefusedError):
@@ -161,6 +163,11 @@ class ExceptionError(RefusedError):
         """Whether keys or invocation counter are at fault, so that nothing else would do either."""
         return self.service in {DECIPHERING_ERROR, COUNTER_ERROR}
 
+    @property
+    def is_about_length(self) -> bool:
+        """Whether a shorter message would do."""
+        return self.service == PDU_TOO_LONG
+
 
 class ServiceError(AssociationError):
     """The meter answers with a confirmed-service-error."""
@@ -172,6 +179,8 @@ class ServiceError(AssociationError):
         super().__init__(f"the meter refuses the association: {text}", reason=text)
         #: The keys are at fault, so that nothing else would do either.
         self.is_about_ciphering = (kind, value) == _SERVICE_DECIPHERING_ERROR
+        #: A shorter message would do.
+        self.is_about_length = (kind, value) == _SERVICE_PDU_SIZE
 
 
 def access_text(result: int) -> str:

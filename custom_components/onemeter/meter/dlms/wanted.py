@@ -37,9 +37,10 @@ def wanted(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
 
 
 def needed(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
-    """Return the objects of a reading, and the profiles."""
+    """Return the objects of a reading, the clock, and the profiles."""
+    clocks = [entry for entry in objects if entry.obis == CLOCK]
     profiles = [entry for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
-    return (*wanted(objects), *profiles[:_MOST])
+    return (*wanted(objects), *clocks, *profiles[:_MOST])
 
 
 def _wanted(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:

@@ -51,9 +51,6 @@ class WrapperLink:
     async def disconnect(self) -> None:
         """Nothing is to be done: the connection ends with the port."""
 
-    async def stay(self) -> None:
-        """Nothing is to be done: the connection stays."""
-
     def _is_ours(self, packet: Packet) -> bool:
         # Some meters send the header back as it came.
         return {packet.source, packet.destination} == {self._server, self._client}

@@ -1,0 +1,36 @@
+"""What meters in the field do otherwise than the standard says, by names for the command line."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .meter import DlmsMeter, ListTrouble
+
+#: Of each habit what is set of the meter, that of its faults and of its load profile by a dot.
+HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
+    # An exception, or a result that passes, in place of a value.
+    "drops-association": {"faults.dropped_associations": 1},
+    "one-exception": {"faults.exceptions": 1},
+    "passing-result": {"faults.passing_results": 1},
+    "object-list-later": {"faults.object_list_refusals": 1},
+    # Several attributes at once.
+    "refuses-lists": {"list_trouble": ListTrouble.EXCEPTION},
+    "ignores-lists": {"list_trouble": ListTrouble.SILENCE},
+    "ignores-lists-over-5": {"list_trouble": ListTrouble.SILENCE, "longest_list": 5},
+    "ignores-lists-over-10": {"list_trouble": ListTrouble.SILENCE, "longest_list": 10},
+    "cuts-lists-over-10": {"list_trouble": ListTrouble.CUT, "longest_list": 10},
+    "hangs-up-on-lists": {"list_trouble": ListTrouble.HANG_UP},
+    "hangs-up-on-lists-over-5": {"list_trouble": ListTrouble.HANG_UP, "longest_list": 5},
+    "ignores-lists-with-unknown-objects": {
+        "list_trouble": ListTrouble.SILENCE,
+        "longest_list": 127,
+        "lists_unknown": False,
+    },
+    "refuses-in-lists": {"refused_in_lists": frozenset({"1-0:1.8.0*255"})},
+}
+
+
+def set_habit(meter: DlmsMeter, name: str) -> None:
+    """Give a meter a habit, beside those that it has."""
+    for place, value in HABITS[name].items():
+        part, _, field = place.rpartition(".")
+        setattr(getattr(meter, part) if part else meter, field, value)

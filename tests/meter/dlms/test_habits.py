@@ -1,0 +1,186 @@
+"""Meters that do things otherwise: the first reading, the second one, and one after a restart."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.onemeter.meter import Obis, Reading
+from custom_components.onemeter.meter.dlms.client import DlmsClient
+from custom_components.onemeter.meter.dlms.settings import Transport
+from custom_components.onemeter.meter.errors import RefusedError
+from simulator import dlms
+from simulator.dlms import ALWAYS, HABITS, DlmsMeter, Faults, set_habit
+from simulator.memory import MemoryLine
+
+from .meters import ciphered, client_at, gmac_client, plugged_in, value
+
+TOTAL = "1-0:1.8.0"
+#: Those that show in the first reading only; in later ones they are begun anew.
+PASSING = ("drops-association", "one-exception", "passing-result", "object-list-later")
+#: Seconds that any reading may take, the first one too.
+LONGEST = 40
+
+
+def with_habit(name: str, **options: Any) -> DlmsMeter:
+    meter = DlmsMeter(max_information=1024, **options)
+    set_habit(meter, name)
+    return meter
+
+
+def restarted(line: MemoryLine, client: DlmsClient, **settings: Any) -> DlmsClient:
+    """Return a client that knows what the other one has found out."""
+    other = client_at(line, **settings)
+    other.recall(json.loads(json.dumps(client.findings())))
+    return other
+
+
+async def codes(client: DlmsClient) -> list[Obis]:
+    """Return what a reading has, after a time that is not too long."""
+    begun = asyncio.get_running_loop().time()
+    reading = await client.read()
+    assert asyncio.get_running_loop().time() - begun < LONGEST
+    return sorted({register.obis for register in reading.registers if register.obis})
+
+
+async def usual() -> list[Obis]:
+    async with plugged_in(DlmsMeter()) as line:
+        return await codes(client_at(line))
+
+
+@pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
+@pytest.mark.parametrize("habit", HABITS)
+async def test_every_register_is_read(habit: str, transport: dlms.Transport) -> None:
+    expected = await usual()
+    meter = with_habit(habit, transport=transport)
+    settings: dict[str, Any] = {"transport": Transport(transport.value)}
+    async with plugged_in(meter) as line:
+        client = client_at(line, **settings)
+        first = await codes(client)
+        second = await codes(client)
+        third = await codes(restarted(line, client, **settings))
+    if habit not in {"passing-result", "object-list-later"}:
+        assert first == expected
+    assert Obis.parse(TOTAL) in first
+    assert second == third == expected
+
+
+@pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
+@pytest.mark.parametrize("habit", PASSING)
+async def test_what_passes_is_never_remembered(habit: str, transport: dlms.Transport) -> None:
+    expected = await usual()
+    meter = DlmsMeter(transport=transport, max_information=1024)
+    async with plugged_in(meter) as line:
+        client = client_at(line, transport=Transport(transport.value))
+        assert await codes(client) == expected
+        # In the first and in the second question of a reading.
+        for _ in range(3):
+            set_habit(meter, habit)
+            assert Obis.parse(TOTAL) in await codes(client)
+            assert await codes(client) == expected
+
+
+async def test_exceptions_without_end_are_an_error() -> None:
+    meter = DlmsMeter(faults=Faults(exceptions=ALWAYS))
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        with pytest.raises(RefusedError):
+            await client.read()
+        assert meter.count("association") <= 5
+        meter.faults = Faults()
+        assert await codes(client) == await usual()
+
+
+async def test_exceptions_of_one_object_end_no_session() -> None:
+    """It makes one of what it does not have, each time; the association stays."""
+    expected = await usual()
+    meter = DlmsMeter(unknown_is_exception=True, tells_objects=False, max_information=1024)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        first = await client.read()
+        before = meter.count("association")
+        second = await client.read()
+        assert meter.count("association") == before + 1
+    assert value(first, TOTAL) == value(second, TOTAL)
+    assert len(second.registers) == len(first.registers) > len(expected) / 2
+
+
+async def test_a_guess_is_never_kept() -> None:
+    meter = with_habit("object-list-later")
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        await client.read()
+        assert client.findings()["objects"] == []
+        await client.read()
+        assert client.findings()["objects"]
+
+
+@pytest.mark.parametrize(
+    ("habit", "size"),
+    [
+        ("ignores-lists", 1),
+        ("hangs-up-on-lists", 1),
+        ("ignores-lists-over-5", 5),
+        ("hangs-up-on-lists-over-5", 5),
+        ("ignores-lists-over-10", 10),
+        ("cuts-lists-over-10", 10),
+    ],
+)
+async def test_the_size_of_lists_is_kept(habit: str, size: int) -> None:
+    meter = with_habit(habit)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        await client.read()
+        assert client.findings()["list_size"] == size
+        troubles = meter.count("list trouble")
+        assert troubles == 1
+        await client.read()
+        await restarted(line, client).read()
+        assert meter.count("list trouble") == troubles
+
+
+async def test_one_list_that_gets_no_answer_changes_nothing() -> None:
+    meter = DlmsMeter(max_information=1024)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        await client.read()
+        set_habit(meter, "hangs-up-on-lists")
+        meter.faults.list_troubles = 1
+        assert isinstance(value(await client.read(), TOTAL), int)
+        assert meter.count("hung up") == 1
+        assert client.findings()["list_size"] == 64
+
+
+async def test_a_list_that_is_too_long_later() -> None:
+    expected = await usual()
+    meter = DlmsMeter(max_information=1024)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        await client.read()
+        set_habit(meter, "ignores-lists-over-5")
+        assert await codes(client) == expected
+        assert client.findings()["list_size"] == 5
+
+
+async def test_what_the_meter_does_not_list_is_asked_for_alone() -> None:
+    meter = with_habit("ignores-lists-with-unknown-objects")
+    del meter.objects["0-0:42.0.0*255"]
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        readings: list[Reading] = [await client.read() for _ in range(2)]
+        assert meter.count("list trouble") == 0
+        assert client.findings()["list_size"] == 64
+    assert {reading.meter.meter_id for reading in readings} == {"12345678"}
+
+
+@pytest.mark.parametrize("habit", ["drops-association", "hangs-up-on-lists-over-5"])
+async def test_ciphered(habit: str) -> None:
+    meter = ciphered(max_information=1024)
+    async with plugged_in(meter) as line:
+        client = gmac_client(line)
+        set_habit(meter, habit)
+        for _ in range(2):
+            assert isinstance(value(await client.read(), TOTAL), int)
+    used = [(entry.key, entry.counter) for entry in meter.received_counters]
+    assert len(used) == len(set(used))
