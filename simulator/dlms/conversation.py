@@ -8,7 +8,7 @@ from simulator.iec62056.conversation import serve as wait_for_sign_on
 from simulator.iec62056.link import Link
 from simulator.line import Line
 
-from .hdlc import LLC_RESPONSE, Deframer, Frame
+from .hdlc import FLAG, LLC_RESPONSE, Deframer, Frame
 from .meter import Confirmation, DlmsMeter, Transport
 from .services import HangUpError
 from .session import Session
@@ -17,6 +17,7 @@ from .wrapper import Message, Unwrapper
 
 #: Seconds without a character after which what has begun is given up.
 _GAP: Final = 1.0
+_SLOW: Final = 9.0
 
 
 async def serve(line: Line, meter: DlmsMeter) -> None:
@@ -141,6 +142,7 @@ class _Wrapped:
     async def hold(self) -> None:
         """Answer messages, for ever."""
         unwrapper, heard = Unwrapper(), _Heard(self.line)
+        is_broken = False
         while True:
             data = await heard.read(unwrapper, self.meter.inactivity_timeout)
             if data is None:
@@ -150,7 +152,8 @@ class _Wrapped:
                 self.meter.note("connect")
                 unwrapper.forget()
                 self.sessions.clear()
-            for message in unwrapper.feed(data):
+            is_broken |= self.meter.breaks_on_hdlc and data[0] == FLAG
+            for message in [] if is_broken else unwrapper.feed(data):
                 await self._answer(message)
 
     async def _answer(self, message: Message) -> None:
@@ -175,7 +178,7 @@ class _Wrapped:
             return
         if answer is None:
             return
-        await asyncio.sleep(meter.reaction_time)
+        await asyncio.sleep(_SLOW if faults.happens("slow_answers") else meter.reaction_time)
         if faults.happens("notifications"):
             await self._send(message, NOTIFICATION)
         if faults.happens("spared_answers"):

@@ -16,6 +16,8 @@ class Faults:
 
     #: The meter takes no notice of a frame or a message.
     silences: int = 0
+    #: In the wrapper its answer takes nine seconds.
+    slow_answers: int = 0
     #: It refuses the connection (DM).
     refuse_connection: int = 0
     #: It is disconnected in the middle of a long answer, and says so when it is asked next (DM).

@@ -25,6 +25,9 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
         "longest_list": 127,
         "lists_unknown": False,
     },
+    # In the network.
+    "breaks-on-hdlc": {"breaks_on_hdlc": True},
+    "slow-answers": {"faults.slow_answers": 2},
     "refuses-in-lists": {"refused_in_lists": frozenset({"1-0:1.8.0*255"})},
 }
 

@@ -134,6 +134,8 @@ class DlmsMeter:
     frames_in_a_row: int = 0
     #: Whether its wrapper headers are those of the requests, instead of the other way round.
     mirrors_ports: bool = False
+    #: Whether it answers nothing more in the wrapper after a byte of HDLC.
+    breaks_on_hdlc: bool = False
     #: Seconds that it takes before each answer.
     reaction_time: float = 0.0
     #: Seconds without a frame after which it is disconnected.

@@ -127,7 +127,7 @@ async def test_who_takes_no_notice_of_lists() -> None:
     meter = DlmsMeter(transport=dlms.Transport.WRAPPER, list_trouble=ListTrouble.SILENCE)
     async with plugged_in(meter) as line:
         client = client_at(line, transport=Transport.WRAPPER)
-        for seconds in (8, 1):
+        for seconds in (12, 1):
             started = asyncio.get_running_loop().time()
             assert len((await client.read()).registers) > 25
             assert asyncio.get_running_loop().time() - started < seconds

@@ -12,9 +12,9 @@ from custom_components.onemeter.meter.dlms.settings import Transport
 from custom_components.onemeter.meter.errors import RefusedError
 from simulator import dlms
 from simulator.dlms import ALWAYS, HABITS, DlmsMeter, Faults, set_habit
-from simulator.memory import MemoryLine
+from simulator.memory import MemoryBridge, MemoryLine
 
-from .meters import ciphered, client_at, gmac_client, plugged_in, value
+from .meters import ciphered, client_at, gmac_client, plugged_in, serving, value
 
 TOTAL = "1-0:1.8.0"
 #: Those that show in the first reading only; in later ones they are begun anew.
@@ -172,6 +172,32 @@ async def test_what_the_meter_does_not_list_is_asked_for_alone() -> None:
         assert meter.count("list trouble") == 0
         assert client.findings()["list_size"] == 64
     assert {reading.meter.meter_id for reading in readings} == {"12345678"}
+
+
+@pytest.mark.parametrize("habit", [None, "breaks-on-hdlc"])
+async def test_the_wrapper_comes_first_in_the_network(habit: str | None) -> None:
+    meter = DlmsMeter(transport=dlms.Transport.WRAPPER)
+    if habit is not None:
+        set_habit(meter, habit)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        for each in (client, client, restarted(line, client)):
+            assert isinstance(value(await each.read(), TOTAL), int)
+        assert client.memory.transport is Transport.WRAPPER
+
+
+@pytest.mark.parametrize(("speed", "longest"), [(None, 0.5), (9600, 10), (1200, 60)])
+async def test_hdlc_behind_a_bridge(speed: int | None, longest: float) -> None:
+    """Nothing is paced that has no speed, and nothing is late at the speed of a slow one."""
+    meter = DlmsMeter()
+    async with MemoryBridge(speed) as line, serving(line, meter):
+        client = client_at(line)
+        await client.read()
+        assert client.memory.transport is Transport.HDLC
+        begun = asyncio.get_running_loop().time()
+        assert isinstance(value(await client.read(), TOTAL), int)
+        assert asyncio.get_running_loop().time() - begun < longest
+        assert meter.count("repetition") == 0
 
 
 @pytest.mark.parametrize("habit", ["drops-association", "hangs-up-on-lists-over-5"])

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from math import inf
 from typing import Final
 from urllib.parse import urlparse
@@ -28,7 +29,6 @@ from .memory import Memory
 from .settings import PUBLIC_CLIENT, DlmsSettings, Transport
 from .wrapper_link import WrapperLink
 
-_WRAPPER_PORT: Final = 4059
 _NETWORK: Final = ("socket", "tcp")
 #: The logical device of management, which is what a meter has if it has one.
 _LOGICAL_DEVICE: Final = 1
@@ -80,6 +80,7 @@ class Connector:
         self._ended = -inf
         self.is_hasty = False
         parity = LineSettings(_SIGN_ON_SPEED, Framing.SEVEN_EVEN, line.dtr, line.rts)
+        self._network_line = replace(line, baudrate=_NETWORK_SPEED)
         self._signer = Iec62056Client(url, parity, SignOn(address=settings.sign_on_address))
 
     @asynccontextmanager
@@ -108,12 +109,12 @@ class Connector:
                     await asyncio.sleep(_SETTLE)
                     yield Line(port, self.counters)
             case Transport.WRAPPER:
-                line = LineSettings(_NETWORK_SPEED, dtr=self._line.dtr, rts=self._line.rts)
-                async with self._port(line) as port:
+                async with self._port(self._network_line) as port:
                     yield Line(port, self.counters)
             case Transport.HDLC:
-                async with self._port(self._line) as port:
-                    yield Line(port, self.counters)
+                line = self._network_line if _is_network(self._url) else self._line
+                async with self._port(line) as port:
+                    yield Line(port, self.counters, self._line.baudrate)
 
     @asynccontextmanager
     async def _port(self, line: LineSettings) -> AsyncGenerator[Port]:
@@ -168,7 +169,8 @@ class Connector:
         """Return what the meter answers to, or might."""
         if not _is_network(self._url):
             return Transport.HDLC if await self._answers_hdlc(client) else Transport.MODE_E
-        if urlparse(self._url).port == _WRAPPER_PORT and await self._answers_wrapper():
+        # Some meters in the network take HDLC for the beginning of a message and answer no more.
+        if await self._answers_wrapper():
             # The meter may hang up now, which would not change that.
             self._memory.transport = Transport.WRAPPER
             return Transport.WRAPPER

@@ -136,7 +136,7 @@ class HdlcLink:
             return
         self._is_connected = False
         self._received.clear()
-        seconds = _FAREWELL_SECONDS + self.line.port.wire_time(_FAREWELL_LENGTH)
+        seconds = _FAREWELL_SECONDS + self.line.wire_time(_FAREWELL_LENGTH)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._say(hdlc.DISC)

@@ -7,7 +7,7 @@ from typing import Final
 from ..client import Counters
 from ..detect import looks_like
 from ..errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
-from ..port import Port, redact
+from ..port import BITS_PER_CHARACTER, Port, redact
 
 #: Bytes kept to say what they look like.
 _HEARD_MAX: Final = 512
@@ -25,9 +25,13 @@ READING_SECONDS: Final = 1800.0
 class Line:
     """A port that is open, and the messages that come through it."""
 
-    def __init__(self, port: Port, counters: Counters) -> None:
-        """Take the open port, and where to count what is received."""
+    def __init__(self, port: Port, counters: Counters, baudrate: int | None = None) -> None:
+        """Take the open port, and where to count what is received.
+
+        The speed is that of the wire behind a bridge, which the port itself does not wait for.
+        """
         self.port = port
+        self._baudrate = port.baudrate if baudrate is None else baudrate
         self.counters = counters
         self.name = redact(port.url)
         #: The newest bytes received, for saying what they look like.
@@ -36,7 +40,9 @@ class Line:
         #: When the first byte was sent, and the last one received.
         self._first_sent: float | None = None
         self._last_received = 0.0
-        self._patience = max(_PATIENCE, port.wire_time(_LONGEST_FRAMES))
+        self._patience = max(_PATIENCE, self.wire_time(_LONGEST_FRAMES))
+        #: When what was sent has left the wire behind a bridge.
+        self._sent = 0.0
         self.renew()
 
     @property
@@ -45,10 +51,15 @@ class Line:
         return self._last_received - (self._first_sent or self._last_received)
 
     async def send(self, data: bytes) -> None:
-        """Send bytes, and return once their last bit is on the wire."""
+        """Send bytes, and return once the port has taken their last bit."""
         if self._first_sent is None:
             self._first_sent = self._loop.time()
+        self._sent = self._loop.time() + self.wire_time(len(data))
         await self.port.write(data)
+
+    def wire_time(self, characters: int) -> float:
+        """Return how many seconds so many characters take on the wire."""
+        return characters * BITS_PER_CHARACTER / self._baudrate
 
     # --- deadlines
 
@@ -63,7 +74,7 @@ class Line:
 
     def deadline(self, seconds: float, most: int) -> float:
         """Return when an answer of at most so many bytes that begins in time must have ended."""
-        return self._loop.time() + seconds + self.port.wire_time(most) + _LATE
+        return self._loop.time() + seconds + self.wire_time(most) + _LATE
 
     async def receive[T](
         self, feed: Callable[[bytes], Sequence[T]], seconds: float, end: float
@@ -79,7 +90,7 @@ class Line:
                 raise self.why_silent()
             if now >= end:
                 return ()
-            silent = now + seconds
+            silent = max(now, self._sent) + seconds
             try:
                 async with asyncio.timeout_at(min(silent, end, last)):
                     data = await self.port.read()

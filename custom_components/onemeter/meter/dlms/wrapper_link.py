@@ -7,8 +7,8 @@ from ..errors import MeterSilentError, TelegramError
 from .line import Line
 from .wrapper import LIMIT, Packet, packet_at
 
-#: Seconds until an answer begins.
-_ANSWER_SECONDS: Final = 5.0
+#: Seconds until an answer begins: meters behind a mobile network take their time.
+_ANSWER_SECONDS: Final = 10.0
 
 
 class WrapperLink:
