@@ -614,6 +614,20 @@ async def test_clock_of_the_meter_goes_on_between_readouts(meter: PolledMeter) -
     assert meter.coordinator.newest.clock is None
 
 
+async def test_live_register_that_is_refused_for_now(live_meter: PolledMeter) -> None:
+    await tell(live_meter, live("250"), RefusedError("other reason"))
+    await live_meter.wait(61)
+    assert len(live_meter.client.watched) == 2
+    assert live_meter.client.is_watched
+    await tell(live_meter, live("300"))
+    assert power(live_meter) == "300"
+    await tell(live_meter, RefusedError("other reason"))
+    await live_meter.wait(61)
+    await tell(live_meter, RefusedError("other reason"))
+    await live_meter.wait(600, step=60)
+    assert len(live_meter.client.watched) == 3, "refused twice: left alone for a day"
+
+
 async def test_live_values_of_another_meter_are_not_published(live_meter: PolledMeter) -> None:
     await tell(live_meter, live("9999", meter=OTHER_METER))
     assert power(live_meter) == "100"

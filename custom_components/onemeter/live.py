@@ -19,7 +19,7 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Seconds without live values after a session that gave none, ...
 _PAUSE: Final = 60
-#: ... and after one that the meter has refused.
+#: ... and after one that the meter has refused, if it has never given any.
 _PAUSE_REFUSED: Final = 86_400
 
 
@@ -41,6 +41,8 @@ class LiveRegisters:
         self._addresses = [] if on_battery else entry.options.get(CONF_LIVE_REGISTERS, [])
         self._interval: float = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
         self._not_before = -inf
+        #: Whether there were live values since the meter has refused any.
+        self._has_worked = False
 
     @property
     def pause(self) -> float:
@@ -58,9 +60,15 @@ class LiveRegisters:
         try:
             async with aclosing(self._client.watch(self._addresses, self._interval)) as readings:
                 async for reading in readings:
-                    heard = True
+                    heard = self._has_worked = True
                     take(reading)
-        except RefusedError:
+        except RefusedError as err:
+            if self._has_worked:
+                # It may be for now only; refused once more, it is for a day.
+                self._has_worked = False
+                _LOGGER.debug("Live values of %s are refused: %s", self._entry.title, err)
+                self._rest(_PAUSE)
+                return False
             _LOGGER.info(
                 "%s does not let single registers be read, so there are no live values",
                 self._entry.title,

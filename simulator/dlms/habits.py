@@ -25,6 +25,9 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
         "longest_list": 127,
         "lists_unknown": False,
     },
+    # Live registers: HDLC is kept up by frames, the association only by what is asked.
+    "forgets-associations": {"association_timeout": 15.0},
+    "hangs-up-after-15-s": {"inactivity_timeout": 15.0},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
     "slow-answers": {"faults.slow_answers": 2},

@@ -138,6 +138,8 @@ class DlmsMeter:
     breaks_on_hdlc: bool = False
     #: Seconds that it takes before each answer.
     reaction_time: float = 0.0
+    #: Seconds without a message after which it forgets the association; 0 is never.
+    association_timeout: float = 0.0
     #: Seconds without a frame after which it is disconnected.
     inactivity_timeout: float = 60.0
 

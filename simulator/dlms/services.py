@@ -1,5 +1,6 @@
 """What a client may ask for in an association: GET and ACTION, in blocks where they are long."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -101,6 +102,7 @@ class Services:
         self.prove = prove
         #: Whether the meter has forgotten the association.
         self.is_dropped = False
+        self._asked_at = asyncio.get_running_loop().time()
         self._rest = b""
         self._block = 0
 
@@ -120,7 +122,7 @@ class Services:
     def _answer(self, request: axdr.Reader) -> bytes:
         tag, kind, invoke = request.number(), request.number(), request.number()
         if tag == GET_REQUEST:
-            self.is_dropped |= self.meter.faults.happens("dropped_associations")
+            self.is_dropped |= self._is_late() or self.meter.faults.happens("dropped_associations")
             if self.is_dropped or self.meter.faults.happens("exceptions"):
                 raise not_allowed()
         if self.prove is not None and (tag, kind) != (ACTION_REQUEST, _NORMAL):
@@ -150,6 +152,12 @@ class Services:
                 return self._act(invoke, request)
             case _:
                 raise not_supported()
+
+    def _is_late(self) -> bool:
+        """Whether nothing was asked for so long that the association is forgotten."""
+        now = asyncio.get_running_loop().time()
+        before, self._asked_at = self._asked_at, now
+        return 0 < self.meter.association_timeout < now - before
 
     def _judge_list(self, request: bytes) -> int:
         """Return how many attributes of a list are answered, unless it makes trouble."""

@@ -1,6 +1,7 @@
 """Meters that do things otherwise: the first reading, the second one, and one after a restart."""
 
 import asyncio
+from contextlib import aclosing
 import json
 from typing import Any
 
@@ -198,6 +199,54 @@ async def test_hdlc_behind_a_bridge(speed: int | None, longest: float) -> None:
         assert isinstance(value(await client.read(), TOTAL), int)
         assert asyncio.get_running_loop().time() - begun < longest
         assert meter.count("repetition") == 0
+
+
+async def watched(client: DlmsClient, interval: float, count: int) -> list[float]:
+    """Return when live values came, in seconds from the first one on."""
+    loop, times = asyncio.get_running_loop(), list[float]()
+    async with aclosing(client.watch([f"{TOTAL}*255"], interval)) as readings:
+        async for reading in readings:
+            assert [register.address for register in reading.registers] == [f"{TOTAL}*255"]
+            times.append(loop.time())
+            if len(times) == count:
+                break
+    return [time - times[0] for time in times]
+
+
+@pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
+async def test_a_live_session_is_opened_again_at_once(transport: dlms.Transport) -> None:
+    meter = with_habit("forgets-associations", transport=transport)
+    async with plugged_in(meter) as line:
+        client = client_at(line, transport=Transport(transport.value))
+        await client.read()
+        times = await watched(client, 30, 5)
+    assert times == pytest.approx([0, 30, 60, 90, 120], abs=4)
+
+
+@pytest.mark.parametrize("habit", ["forgets-associations", "hangs-up-after-15-s"])
+async def test_a_live_session_is_kept_in_the_wrapper(habit: str) -> None:
+    meter = with_habit(habit, transport=dlms.Transport.WRAPPER)
+    async with plugged_in(meter) as line:
+        client = client_at(line, transport=Transport.WRAPPER)
+        await client.read()
+        before = meter.count("association")
+        times = await watched(client, 100, 4)
+        assert meter.count("association") == before + 1
+    assert times == pytest.approx([0, 100, 200, 300], abs=1)
+
+
+@pytest.mark.parametrize("echo", [False, True])
+async def test_client_and_meter_have_the_same_address(echo: bool) -> None:
+    """A meter's RR is the same as the one that it answers, and no echo."""
+    meter = DlmsMeter(address_sizes=(1,))
+    async with plugged_in(meter) as line:
+        line.echo = echo
+        client = client_at(line)
+        before = await client.read()
+        times = await watched(client, 50, 4)
+        assert meter.count("repetition") == 0
+    assert before.registers
+    assert times == pytest.approx([0, 50, 100, 150], abs=1)
 
 
 @pytest.mark.parametrize("habit", ["drops-association", "hangs-up-on-lists-over-5"])
