@@ -28,6 +28,12 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
     # Live registers: HDLC is kept up by frames, the association only by what is asked.
     "forgets-associations": {"association_timeout": 15.0},
     "hangs-up-after-15-s": {"inactivity_timeout": 15.0},
+    # Addresses, keys and counters.
+    "address-16": {"logical_device": 16, "address_sizes": (1,)},
+    "address-17": {"logical_device": 17, "address_sizes": (1,)},
+    "global-key-for-proof": {"dedicated_before_proof": False},
+    "counter-elsewhere": {"tells_counter": False, "counter_instance": 3},
+    "hides-counter": {"tells_counter": False, "public_client": None},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
     "slow-answers": {"faults.slow_answers": 2},

@@ -172,6 +172,11 @@ class DlmsMeter:
     tells_title: bool = True
     #: Answer by general-ciphering, whatever the request came in.
     answers_generally: bool = False
+    #: Whether a dedicated key may protect the client's answer to the challenge already.
+    dedicated_before_proof: bool = True
+    #: Whether it says which counter it would accept, and the instance of its object for that.
+    tells_counter: bool = True
+    counter_instance: int = 0
     #: The highest counter that a client has used.
     client_counter: int = 0
     #: The counter of its own next message.

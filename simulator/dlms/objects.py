@@ -26,12 +26,13 @@ LOAD_PROFILE: Final = "1-0:99.1.0*255"
 CURRENT_ASSOCIATION: Final = "0-0:40.0.0*255"
 LOGICAL_DEVICE_NAME: Final = "0-0:42.0.0*255"
 SECURITY: Final = "0-0:43.0.0*255"
-INVOCATION_COUNTER: Final = "0-0:43.1.0*255"
+#: Of each client, in the order of value group E.
+INVOCATION_COUNTERS: Final = tuple(f"0-0:43.1.{client}*255" for client in range(8))
 SERIAL: Final = "0-0:96.1.0*255"
 
 #: What anybody may read.
 PUBLIC: Final = frozenset(
-    {CLOCK, LOGICAL_DEVICE_NAME, INVOCATION_COUNTER, CURRENT_ASSOCIATION, "0-0:41.0.0*255"}
+    {CLOCK, LOGICAL_DEVICE_NAME, *INVOCATION_COUNTERS, CURRENT_ASSOCIATION, "0-0:41.0.0*255"}
 )
 
 #: How an attribute may be accessed.
@@ -149,7 +150,9 @@ def _identities(meter: DlmsMeter) -> Iterable[CosemObject]:
     yield data("0-0:96.7.21*255", always(axdr.u16(2)))
     if meter.profile.with_status:
         yield data(STATUS, always(axdr.u8(0)))
-    yield data(INVOCATION_COUNTER, lambda _: axdr.u32(meter.client_counter))
+    yield data(
+        INVOCATION_COUNTERS[meter.counter_instance], lambda _: axdr.u32(meter.client_counter)
+    )
     yield _object(
         SAP_ASSIGNMENT,
         "0-0:41.0.0*255",

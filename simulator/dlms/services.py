@@ -64,7 +64,7 @@ def deciphering_error() -> RefusedError:
     return RefusedError(1, 5)
 
 
-def counter_error(expected: int) -> RefusedError:
+def counter_error(expected: int | None) -> RefusedError:
     """Return the exception of an invocation counter that was used before."""
     return RefusedError(1, 6, expected)
 

@@ -117,6 +117,8 @@ class Session:
             raise not_supported()
         dedicated = tag in _DEDICATED or tag == _GENERAL_DED
         keys = current.dedicated if dedicated else meter.keys
+        if dedicated and current.services.prove is not None and not meter.dedicated_before_proof:
+            keys = None
         if keys is None:
             raise DecipheringError("no key")
         reader = axdr.Reader(apdu[1:])

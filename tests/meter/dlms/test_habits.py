@@ -10,12 +10,16 @@ import pytest
 from custom_components.onemeter.meter import Obis, Reading
 from custom_components.onemeter.meter.dlms.client import DlmsClient
 from custom_components.onemeter.meter.dlms.settings import Transport
-from custom_components.onemeter.meter.errors import RefusedError
+from custom_components.onemeter.meter.errors import (
+    CounterNeededError,
+    InvocationCounterError,
+    RefusedError,
+)
 from simulator import dlms
-from simulator.dlms import ALWAYS, HABITS, DlmsMeter, Faults, set_habit
+from simulator.dlms import ALWAYS, AUTHENTICATED, ENCRYPTED, HABITS, DlmsMeter, Faults, set_habit
 from simulator.memory import MemoryBridge, MemoryLine
 
-from .meters import ciphered, client_at, gmac_client, plugged_in, serving, value
+from .meters import MemoryCounter, ciphered, client_at, gmac_client, plugged_in, serving, value
 
 TOTAL = "1-0:1.8.0"
 #: Those that show in the first reading only; in later ones they are begun anew.
@@ -55,7 +59,10 @@ async def usual() -> list[Obis]:
 async def test_every_register_is_read(habit: str, transport: dlms.Transport) -> None:
     expected = await usual()
     meter = with_habit(habit, transport=transport)
-    settings: dict[str, Any] = {"transport": Transport(transport.value)}
+    settings: dict[str, Any] = {
+        "transport": Transport(transport.value),
+        "logical_device": meter.logical_device,
+    }
     async with plugged_in(meter) as line:
         client = client_at(line, **settings)
         first = await codes(client)
@@ -247,6 +254,59 @@ async def test_client_and_meter_have_the_same_address(echo: bool) -> None:
         assert meter.count("repetition") == 0
     assert before.registers
     assert times == pytest.approx([0, 50, 100, 150], abs=1)
+
+
+@pytest.mark.parametrize("habit", ["address-16", "address-17"])
+async def test_usual_addresses_of_one_byte_are_found_out(habit: str) -> None:
+    meter = with_habit(habit)
+    async with plugged_in(meter) as line:
+        client = client_at(line, logical_device=None, address_length=None)
+        for each in (client, client, restarted(line, client, logical_device=None)):
+            assert isinstance(value(await each.read(), TOTAL), int)
+
+
+async def test_the_proof_is_under_the_global_key() -> None:
+    meter = ciphered(policy=AUTHENTICATED | ENCRYPTED)
+    set_habit(meter, "global-key-for-proof")
+    async with plugged_in(meter) as line:
+        client = gmac_client(line, dedicated_key=True)
+        for _ in range(2):
+            assert isinstance(value(await client.read(), TOTAL), int)
+    assert {entry.key for entry in meter.received_counters} == {"global", "dedicated", "proof"}
+
+
+async def test_other_counter_objects_are_tried() -> None:
+    meter = ciphered(client_counter=5000)
+    set_habit(meter, "counter-elsewhere")
+    async with plugged_in(meter) as line:
+        for _ in range(2):
+            assert isinstance(value(await gmac_client(line).read(), TOTAL), int)
+    assert meter.count("stale counter") == 0
+
+
+async def test_a_counter_that_nobody_tells_is_asked_for() -> None:
+    meter = ciphered(client_counter=5000)
+    set_habit(meter, "hides-counter")
+    async with plugged_in(meter) as line:
+        client = gmac_client(line)
+        for _ in range(2):
+            with pytest.raises(CounterNeededError, match="invocation counter"):
+                await client.read()
+        # What its owner enters.
+        client = gmac_client(line, MemoryCounter(6000))
+        for _ in range(2):
+            assert isinstance(value(await client.read(), TOTAL), int)
+
+
+async def test_a_counter_that_another_program_has_raised_is_asked_for_again() -> None:
+    meter = ciphered(tells_counter=False)
+    async with plugged_in(meter) as line:
+        client = gmac_client(line)
+        await client.read()
+        meter.client_counter += 5000
+        with pytest.raises(InvocationCounterError, match="does not take"):
+            await client.read()
+        assert isinstance(value(await client.read(), TOTAL), int)
 
 
 @pytest.mark.parametrize("habit", ["drops-association", "hangs-up-on-lists-over-5"])

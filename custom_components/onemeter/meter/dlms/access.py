@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
 from ..errors import (
+    AccessError,
     AssociationError,
     CounterNeededError,
     InvocationCounterError,
@@ -50,8 +51,9 @@ _BUSY_SECONDS: Final = 2.5
 #: Seconds until a farewell is answered, and bytes of both.
 _FAREWELL_SECONDS: Final = 3.0
 _FAREWELL_LENGTH: Final = 200
-#: With the client's instance as value group E.
+#: With the client's instance as value group E, and the instances that meters have.
 _COUNTER: Final = Obis(0, 0, 43, 1, 0, 255)
+_COUNTERS: Final = range(8)
 
 
 class Access:
@@ -157,6 +159,7 @@ class Access:
 
     async def _associated(self, link: Link) -> Session:
         """Associate, once more with the invocation counter that the meter proposes."""
+        hint: int | None = None
         for has_hint in (False, True):
             session = self._new_session(link, self._settings)
             try:
@@ -167,7 +170,8 @@ class Access:
                 if err.service != COUNTER_ERROR:
                     message = f"the meter refuses the association: {err.details['reason']}"
                     raise AssociationError(message, **err.details) from err
-                if has_hint or not self._take_hint(err.counter):
+                hint = err.counter
+                if has_hint or not self._take_hint(hint):
                     break
             except ServiceError as err:
                 if err.is_about_ciphering:
@@ -178,7 +182,7 @@ class Access:
                 raise self._password_rejected() from err
             else:
                 return session
-        raise self._counter_rejected()
+        raise self._counter_rejected(is_known=hint is not None or self._at_least > 0)
 
     def _new_session(self, link: Link, settings: DlmsSettings) -> Session:
         association = Association(settings, self._numbers, self._authenticity)
@@ -238,7 +242,6 @@ class Access:
             protection=None,
             dedicated_key=False,
         )
-        obis = _COUNTER._replace(e=self._settings.counter_instance)
 
         async def associated(link: Link) -> Session:
             session = self._new_session(link, settings)
@@ -248,7 +251,7 @@ class Access:
         try:
             async with AsyncExitStack() as stack:
                 session = await self._enter(stack, PUBLIC_CLIENT, associated)
-                found = await session.get(descriptor(ObjectClass.DATA, obis, VALUE))
+                found = await self._counters(session)
                 await self._release(session)
         except MeterConnectionError:
             raise
@@ -258,8 +261,22 @@ class Access:
         finally:
             if self._memory.transport is Transport.WRAPPER:
                 await asyncio.sleep(_NETWORK_PAUSE)
-        if isinstance(found, int) and 0 <= found < _NUMBER_MAX:
-            self._at_least = max(self._at_least, found + 1)
+        self._at_least = max([self._at_least, *found])
+
+    async def _counters(self, session: Session) -> list[int]:
+        """Return the counters that would be accepted by this client's object, or else by others."""
+        own = self._settings.counter_instance
+        found: list[int] = []
+        for instances in ([own], [other for other in _COUNTERS if other != own]):
+            for instance in instances:
+                obis = _COUNTER._replace(e=instance)
+                with suppress(AccessError, ExceptionError):
+                    last = await session.get(descriptor(ObjectClass.DATA, obis, VALUE))
+                    if isinstance(last, int) and 0 <= last < _NUMBER_MAX:
+                        found.append(last + 1)
+            if found:
+                break
+        return found
 
     def _take_hint(self, counter: int | None) -> bool:
         """Take the counter that a meter would accept; whether it makes a difference."""
@@ -278,6 +295,11 @@ class Access:
         message = f"the meter at {self._port} cannot decipher what it is sent"
         return WrongKeysError(message, port=self._port)
 
-    def _counter_rejected(self) -> InvocationCounterError:
+    def _counter_rejected(self, *, is_known: bool = True) -> InvocationCounterError:
+        # Another program may have gone on with it, so the meter is asked for its own again.
+        self._knows_counter = False
         message = f"the meter at {self._port} does not take the invocation counter"
-        return InvocationCounterError(message, port=self._port)
+        if is_known:
+            return InvocationCounterError(message, port=self._port)
+        message += ", and does not tell which it would take"
+        return CounterNeededError(message, port=self._port)

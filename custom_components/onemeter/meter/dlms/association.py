@@ -211,7 +211,8 @@ class Association:
         invoke_id = next(self._invoke_ids)
         proof = octet_string(self._proof(challenge))
         request = xdlms.action_request(invoke_id, _REPLY_TO_HLS, proof)
-        answer = yield from self._ask(request, invoke_id)
+        # Dedicated keys are for what comes after the authentication.
+        answer = yield from self._ask(request, invoke_id, use_dedicated=False)
         result, returned = xdlms.parse_action_result(answer)
         if result:
             raise self._not_taken(access_text(result))
@@ -331,11 +332,15 @@ class Association:
                 break
         raise TelegramError("a long answer that does not end")
 
-    def _ask(self, request: bytes, invoke_id: int) -> Operation[bytes]:
+    def _ask(
+        self, request: bytes, invoke_id: int, *, use_dedicated: bool = True
+    ) -> Operation[bytes]:
         """Return the answer to a question, deciphered; raise what comes in its place."""
         cipher = self._cipher
         wanted = _ANSWERS[request[0]]
-        answer = yield request if cipher is None else cipher.seal(request)
+        if cipher is not None:
+            request = cipher.seal(request, use_dedicated=use_dedicated)
+        answer = yield request
         for _ in range(_ASIDES_MAX):
             if answer[:1] == b"\xe0":
                 answer = yield from assemble(answer)
