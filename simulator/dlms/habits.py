@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .meter import DlmsMeter, ListTrouble
+from .profile import Empty
 
 #: Of each habit what is set of the meter, that of its faults and of its load profile by a dot.
 HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -34,6 +35,10 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
     "global-key-for-proof": {"dedicated_before_proof": False},
     "counter-elsewhere": {"tells_counter": False, "counter_instance": 3},
     "hides-counter": {"tells_counter": False, "public_client": None},
+    # More than anybody wants, and less.
+    "many-registers": {"harmonics": 600},
+    "refuses-empty-periods": {"profile.empty": Empty.REFUSED},
+    "null-for-empty-periods": {"profile.empty": Empty.NULL},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
     "slow-answers": {"faults.slow_answers": 2},

@@ -188,6 +188,8 @@ class DlmsMeter:
     counter_file: Path | None = None
 
     # --- what it can do
+    #: Registers that hardly anybody needs, before all others in the list of its objects.
+    harmonics: int = 0
     max_pdu: int = 1024
     conformance: int = _CONFORMANCE
     #: What it does with a list of attributes that is longer than the longest that it answers, or,

@@ -39,6 +39,7 @@ PUBLIC: Final = frozenset(
 _NO_ACCESS: Final = 0
 _READ_ONLY: Final = 1
 _CRYSTAL: Final = 1
+_PERCENT: Final = 56
 #: How a profile's rows are sorted.
 _FIRST_IN_FIRST_OUT: Final = 1
 _LAST_IN_FIRST_OUT: Final = 2
@@ -135,7 +136,13 @@ def number(value: int, size: int, *, signed: bool) -> bytes:
 
 def objects(meter: DlmsMeter) -> dict[str, CosemObject]:
     """Return all objects but the association, by their codes."""
-    found = [*_identities(meter), _clock(meter), *_registers(meter), _load_profile(meter)]
+    found = [
+        *_identities(meter),
+        _clock(meter),
+        *_harmonics(meter),
+        *_registers(meter),
+        _load_profile(meter),
+    ]
     return {entry.code: entry for entry in found}
 
 
@@ -176,6 +183,14 @@ def _identities(meter: DlmsMeter) -> Iterable[CosemObject]:
             5: lambda _: axdr.octets(meter.title),
         },
     )
+
+
+def _harmonics(meter: DlmsMeter) -> Iterable[CosemObject]:
+    percent = always(scaler_unit(-1, _PERCENT))
+    for place in range(meter.harmonics):
+        phase, order = divmod(place, 120)
+        code = f"1-0:{20 * phase + 31}.7.{order + 1}*255"
+        yield _object(REGISTER, code, {2: always(axdr.u16(order)), 3: percent})
 
 
 def _clock(meter: DlmsMeter) -> CosemObject:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from simulator.household import SECONDS_PER_DAY
@@ -28,6 +29,14 @@ class NoAccessError(ValueError):
     """A selection that makes no sense, or none that the meter obeys."""
 
 
+class Empty(StrEnum):
+    """How a meter answers where no row is selected."""
+
+    ARRAY = "array"
+    NULL = "null"
+    REFUSED = "refused"
+
+
 @dataclass(kw_only=True)
 class Profile:
     """A load profile: its columns, how far it goes back, and its quirks.
@@ -48,6 +57,8 @@ class Profile:
     #: Whether the meter obeys a selection by range, and by entry.
     by_range: bool = True
     by_entry: bool = True
+    #: What it answers where no row is selected, in place of none.
+    empty: Empty = Empty.ARRAY
 
     @property
     def columns(self) -> list[tuple[int, str]]:
@@ -96,6 +107,10 @@ class Profile:
             ends, columns = self._by_entry(now, selection[1:])
         else:
             raise NoAccessError(f"selector {selection[0]}")
+        if not ends and self.empty is Empty.REFUSED:
+            raise NoAccessError("no rows")
+        if not ends and self.empty is Empty.NULL:
+            return axdr.NULL
         return axdr.array(self._rows(registers, style, ends, columns))
 
     def _by_range(self, now: int, style: ClockStyle, data: bytes) -> tuple[list[int], list[int]]:

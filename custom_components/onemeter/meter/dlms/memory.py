@@ -8,7 +8,6 @@ from ..obis import Obis
 from ..reading import Identity
 from .cosem import CosemObject, ScalerUnit
 from .settings import Transport
-from .wanted import needed
 
 #: Questions that are asked at once at first.
 LIST_SIZE: Final = 64
@@ -22,7 +21,7 @@ class Memory:
     #: Its HDLC address, as on the wire.
     address: bytes | None = None
     meter: Identity | None = None
-    #: What it has by its own list; None where it has not given that yet.
+    #: What is needed of its own list of objects; None where it has not given that yet.
     objects: tuple[CosemObject, ...] | None = None
     #: Scalers and units of its registers; None where it does not tell.
     scalers: dict[Obis, ScalerUnit | None] = field(default_factory=dict)
@@ -63,7 +62,7 @@ class Memory:
             "meter_id": meter.meter_id,
             "manufacturer": meter.manufacturer,
             "device_id": meter.device_id,
-            "objects": [_line(entry) for entry in needed(self.objects or ())],
+            "objects": [_line(entry) for entry in self.objects or ()],
             "list_size": self.list_size,
         }
 

@@ -49,6 +49,9 @@ _MARGIN: Final = timedelta(hours=1)
 #: Columns of a profile, and rows among which one that tells its time is looked for.
 _COLUMNS_MAX: Final = 100
 _LOOKED_AT: Final = 1000
+#: Answers without rows: null instead of an array, and an empty one.
+_NULL: Final = b"\0\0"
+_NO_ROWS: Final = b"\0\x01\0"
 _BY_RANGE: Final = b"\x01\x01"
 _BY_ENTRY: Final = b"\x01\x02"
 #: Of a clock's status: daylight saving, and that nothing is told.
@@ -206,11 +209,21 @@ class ProfileReader:
                     raise
                 refusal = err
                 continue
+            if content[:2] == _NULL:
+                return _NO_ROWS
             if content[:1] == b"\0":
                 return content
             result = parse_result(content)
             refusal = access_error(result) if isinstance(result, AccessResult) else None
+        if await self._count(obis) == 0:
+            return _NO_ROWS
         raise refusal or AccessError("the meter does not give its load profile away")
+
+    async def _count(self, obis: Obis) -> int | None:
+        """Return how many rows there are; None where the meter does not tell."""
+        in_use = _of(obis, _IN_USE)
+        count = (await self._session.get_all([in_use])).get(in_use)
+        return count if isinstance(count, int) and not isinstance(count, AccessResult) else None
 
     async def _by_entry(self, obis: Obis, layout: Layout, start: datetime) -> bytes | None:
         """Select the newest rows by their number; None where the meter tells too little."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
+import logging
 from typing import Final
 
 from ..errors import AccessError, TelegramError
@@ -28,8 +29,19 @@ from .identity import identity_of
 from .memory import Memory
 from .results import access_error
 from .session import Session
-from .wanted import CLOCK, LOGICAL_DEVICE_NAME, METER_ID, usual_objects, wanted
+from .wanted import (
+    CLOCK,
+    LOGICAL_DEVICE_NAME,
+    METER_ID,
+    MOST,
+    needed,
+    readable,
+    usual_objects,
+    wanted,
+)
 from .xdlms import AccessResult, descriptor, parse_result
+
+_LOGGER = logging.getLogger(__name__)
 
 _OBJECT_LIST: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
 _CLOCK_TIME: Final = descriptor(ObjectClass.CLOCK, CLOCK, VALUE)
@@ -60,11 +72,21 @@ class Reader:
         self._has_no_list = False
 
     async def discover(self) -> Sequence[CosemObject]:
-        """Return what the meter has, asked once, or else what meters usually have."""
-        if self._memory.objects is None and not self._has_no_list:
-            self._memory.objects = await self._object_list()
-            self._has_no_list = self._memory.objects is None
-        return self._memory.objects or usual_objects()
+        """Return what the meter has, or else what meters usually have.
+
+        The meter is asked once, and all that it has is returned only then: what is needed is kept.
+        """
+        memory = self._memory
+        if memory.objects is None and not self._has_no_list:
+            listed = await self._object_list()
+            if listed is not None:
+                memory.objects = needed(listed)
+                left_out = sum(1 for _ in readable(listed)) - MOST
+                if left_out > 0:
+                    _LOGGER.warning("%d of the meter's registers are left out", left_out)
+                return listed
+            self._has_no_list = True
+        return memory.objects or usual_objects()
 
     async def read(self, addresses: Sequence[str] | None = None) -> Reading:
         """Read the registers of these addresses, or all that make a reading.

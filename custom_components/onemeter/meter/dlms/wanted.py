@@ -1,6 +1,7 @@
 """Which of a meter's objects make a reading, and which codes there usually are."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from ..obis import Obis
@@ -18,8 +19,15 @@ _CURRENT: Final = 255
 #: Data objects by value groups C and D: ids, firmware, status words, tariff, errors.
 _ABSTRACT: Final = frozenset({(42, 0), (96, 1), (96, 5), (96, 7), (96, 14), (97, 97), (0, 2)})
 _ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
-#: More registers are not read: nobody has so many current values.
-_MOST: Final = 400
+#: More registers are not read, since that would take too long; ...
+MOST: Final = 400
+#: ... but the most useful ones, by value group D and whether there is an E (tariff, harmonic): totals
+#: and momentary values, totals of tariffs, all others without E, maxima of tariffs, the rest.
+_RANKS: Final = {(8, False): 1, (7, False): 1, (8, True): 2, (6, True): 4}
+_WITHOUT_E: Final = 3
+_LEAST: Final = 5
+#: Value group A of what is electricity; other media have few registers.
+_OF_ELECTRICITY: Final = 1
 
 #: What meters usually have, for those that do not tell: energies with tariffs, powers, voltages,
 #: currents, power factor, frequency, maximum demands.
@@ -32,18 +40,38 @@ _USUAL: Final = (
 
 
 def wanted(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
-    """Return the objects of a reading: registers with current values, and some data."""
-    return tuple(_wanted(objects))[:_MOST]
+    """Return the objects of a reading: registers with current values, and some data.
+
+    Where there are too many of them, the most useful ones.
+    """
+    found = tuple(readable(objects))
+    if len(found) <= MOST:
+        return found
+    by_rank: list[list[int]] = [[] for _ in range(_LEAST + 1)]
+    for place, entry in enumerate(found):
+        by_rank[_rank(entry)].append(place)
+    places = sorted(islice(chain.from_iterable(by_rank), MOST))
+    return tuple(found[place] for place in places)
+
+
+def _rank(entry: CosemObject) -> int:
+    if entry.class_id == ObjectClass.DATA:
+        return 0
+    obis = entry.obis
+    if obis.a != _OF_ELECTRICITY:
+        return 1
+    return _RANKS.get((obis.d, obis.e > 0), _LEAST if obis.e else _WITHOUT_E)
 
 
 def needed(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
     """Return the objects of a reading, the clock, and the profiles."""
     clocks = [entry for entry in objects if entry.obis == CLOCK]
     profiles = [entry for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
-    return (*wanted(objects), *clocks, *profiles[:_MOST])
+    return (*wanted(objects), *clocks, *profiles[:MOST])
 
 
-def _wanted(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
+def readable(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
+    """Yield all objects that could be part of a reading."""
     for entry in objects:
         obis = entry.obis
         if obis.f != _CURRENT:
