@@ -13,7 +13,9 @@ import pytest
 from custom_components.onemeter.const import (
     CONF_AUTHENTICATION,
     CONF_AUTHENTICATION_KEY,
+    CONF_CLIENT,
     CONF_ENCRYPTION_KEY,
+    CONF_FIRST_COUNTER,
     CONF_TRANSPORT,
     DOMAIN,
 )
@@ -25,7 +27,7 @@ from homeassistant.const import CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ConfigEntryAuthFailed
-from simulator.dlms import DlmsMeter, Layout, Mechanism, PushMeter, Transport, serve
+from simulator.dlms import DlmsMeter, Layout, Mechanism, PushMeter, Transport, serve, set_habit
 from simulator.line import Line
 from simulator.pty import PtyLine
 from simulator.speak import push
@@ -131,6 +133,42 @@ async def test_encrypted_meter_in_the_network(
 
         await hass.config_entries.async_remove(entry.entry_id)
         assert hass_storage[f"{DOMAIN}.invocation_counters"]["data"]["marks"] == {"": {}}
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize("habit", ["hangs-up-on-lists-over-5", "breaks-on-hdlc"])
+async def test_habits_are_found_out_once(hass: HomeAssistant, habit: str) -> None:
+    meter, line = DlmsMeter(transport=Transport.WRAPPER), TcpLine()
+    set_habit(meter, habit)
+    address = {**address_form(), CONF_CLIENT: 1}
+    async with answering(line, meter):
+        entry = await at_the_port.add_meter(
+            hass, port_form(line), ASKED, address, {CONF_AUTHENTICATION: "none"}
+        )
+        assert float(state(hass, TOTAL)) > 0
+        await entry.runtime_data.async_read_now()
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done()
+        assert float(state(hass, TOTAL)) > 0
+        assert meter.count("list trouble") <= 1
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_counter_that_the_meter_hides_is_entered(hass: HomeAssistant) -> None:
+    meter, line = encrypted(client_counter=5000), TcpLine()
+    set_habit(meter, "hides-counter")
+    async with answering(line, meter):
+        result = await look(hass, port_form(line), ASKED, address_form("wrapper"), keys_form())
+        assert result["step_id"] == "dlms_counter"
+        assert result["errors"] == {"base": "counter_needed"}
+        flow = hass.config_entries.flow
+        result = await flow.async_configure(result["flow_id"], {CONF_FIRST_COUNTER: 6000})
+        while result["type"] is FlowResultType.SHOW_PROGRESS:
+            await asyncio.sleep(0.02)
+            result = await flow.async_configure(result["flow_id"])
+        assert result["step_id"] == "confirm"
+    assert meter.received_counters[-1].counter >= 6000
 
 
 @pytest.mark.usefixtures("socket_enabled")
