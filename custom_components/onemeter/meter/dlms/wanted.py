@@ -21,9 +21,9 @@ _ABSTRACT: Final = frozenset({(42, 0), (96, 1), (96, 5), (96, 7), (96, 14), (97,
 _ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
 #: More registers are not read, since that would take too long, ...
 MOST: Final = 400
-#: ... but the most useful ones, by value group D and whether there is an E (tariff, harmonic): first
-#: totals and momentary values, then totals of tariffs, all others without E, maxima of tariffs, and
-#: the rest.
+#: ... but the most useful ones, by value group D and whether there is an E (tariff, harmonic):
+#: first totals and momentary values, then totals of tariffs, all others without E, maxima of
+#: tariffs, and the rest.
 _RANKS: Final = {(8, False): 1, (7, False): 1, (8, True): 2, (6, True): 4}
 _WITHOUT_E: Final = 3
 _LEAST: Final = 5
