@@ -370,6 +370,24 @@ async def test_a_period_without_rows_is_empty(habit: str | None, by_entry: bool,
             assert len(await client.read_profile(hour - timedelta(hours=1), hour, BERLIN)) == 4
 
 
+@pytest.mark.parametrize("habit", ["hangs-up-on-lists-over-5", "many-registers"])
+async def test_all_objects_are_looked_at(habit: str) -> None:
+    meter = with_habit(habit)
+    async with plugged_in(meter) as line:
+        found = await client_at(line).objects()
+    assert set(meter.objects) <= {str(entry.obis) for entry in found}
+
+
+async def test_guessed_objects_in_lists_that_get_no_answer() -> None:
+    meter = with_habit("ignores-lists-with-unknown-objects", tells_objects=False)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        found = [await codes(client), await codes(client), await codes(restarted(line, client))]
+    assert Obis.parse(TOTAL) in found[0]
+    assert found[0] == found[1] == found[2]
+    assert meter.count("list trouble") == 1
+
+
 @pytest.mark.parametrize("habit", ["drops-association", "hangs-up-on-lists-over-5"])
 async def test_ciphered(habit: str) -> None:
     meter = ciphered(max_information=1024)

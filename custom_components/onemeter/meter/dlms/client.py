@@ -178,6 +178,8 @@ class DlmsClient(PolledClient):
         """
 
         async def read(session: Session) -> Sequence[ObjectValue]:
+            # Only a list that was just read has them all.
+            self._memory.objects = None
             inverted = self.settings.invert_deviation
             return await read_objects(
                 session, self._reader(session), self._memory, invert_deviation=inverted
