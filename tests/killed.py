@@ -63,6 +63,7 @@ async def _count(
     hass = HomeAssistant(str(folder))
     frame.async_setup(hass)
     hass.config_entries = ConfigEntries(hass, {})
+    await hass.config_entries.async_initialize()
     dr.async_setup(hass)
     await dr.async_load(hass, load_empty=True)
     await er.async_load(hass, load_empty=True)
