@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 import json
 from pathlib import Path
 import re
@@ -130,8 +131,8 @@ def test_commands_in_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
             assert (ROOT / script).stat().st_mode & 0o111, line
             if script in PARSERS:
                 # Whoever parses wrongly ends with a SystemExit.
-                options = PARSERS[script]().parse_args(arguments)
-                if hasattr(file := getattr(options, "file", None), "close"):
+                file = getattr(PARSERS[script]().parse_args(arguments), "file", None)
+                if isinstance(file, BufferedReader):
                     file.close()
 
 
@@ -167,6 +168,14 @@ def test_messages_are_those_of_the_ui() -> None:
         parts = re.split(r"\s*…\s*", message)
         pattern = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
         assert any(map(pattern.fullmatch, shown)), message
+
+
+@pytest.mark.parametrize("name", ["dlms.md", "blink.md", "options.md"])
+def test_labels_are_those_of_the_ui(name: str) -> None:
+    cells = set(_ROW.findall((ROOT / "docs" / name).read_text())) - {"Option", "The form says"}
+    labels = {cell.strip("*") for cell in cells if not cell.startswith(("|", "!"))}
+    assert len(labels) > 3
+    assert labels - set(texts(ENGLISH)) == set()
 
 
 def test_readme_leads_to_every_page() -> None:
