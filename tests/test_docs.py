@@ -158,16 +158,30 @@ def test_actions(page: Path) -> None:
     assert set(named) <= actions.keys()
 
 
-def test_messages_are_those_of_the_ui() -> None:
+def quoted_messages() -> list[re.Pattern[str]]:
+    """Return the messages in the tables about them; three dots stand for any text."""
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
-    quoted, _, _ = page.partition("## Wrong values without a message")
-    messages = set(_ROW.findall(quoted)) - {"Message", "Title"}
-    assert len(messages) > 40
+    page, _, _ = page.partition("## Wrong values without a message")
+    cells = set(_ROW.findall(page)) - {"Message", "Title"}
+    messages = [re.split(r"\s*…\s*", text) for cell in cells for text in cell.split("<br>")]
+    return [re.compile(".*".join(map(re.escape, parts)), re.DOTALL) for parts in messages]
+
+
+def test_messages_are_those_of_the_ui() -> None:
     shown = list(texts(ENGLISH))
-    for message in messages:
-        parts = re.split(r"\s*…\s*", message)
-        pattern = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
-        assert any(map(pattern.fullmatch, shown)), message
+    for pattern in quoted_messages():
+        assert any(map(pattern.fullmatch, shown)), pattern.pattern
+
+
+def test_no_message_is_left_out() -> None:
+    """Apart from those of forms that say themselves what to enter."""
+    exceptions = {key: value["message"] for key, value in ENGLISH["exceptions"].items()}
+    of_forms = ENGLISH["config"]["error"]
+    errors = {key: text for key, text in of_forms.items() if key in exceptions}
+    titles = {key: value["title"] for key, value in ENGLISH["issues"].items()}
+    patterns = quoted_messages()
+    for key, text in (*exceptions.items(), *errors.items(), *titles.items()):
+        assert any(pattern.fullmatch(text) for pattern in patterns), key
 
 
 @pytest.mark.parametrize("name", ["dlms.md", "blink.md", "options.md"])
