@@ -92,6 +92,17 @@ def test_links(page: Path) -> None:
         assert not anchor or anchor in anchors(path), target
 
 
+@pytest.mark.parametrize("name", ["config.yml", "problem.yml", "idea.yml"])
+def test_links_of_issue_forms(name: str) -> None:
+    """They lead to files of this repository on GitHub, or to anchors of its README."""
+    text = (ROOT / ".github" / "ISSUE_TEMPLATE" / name).read_text()
+    for path in re.findall(r"github\.com/onemeter/ha-onemeter([^\s)]*)", text):
+        file, _, anchor = path.removeprefix("/blob/main/").partition("#")
+        page = ROOT / (file or "README.md")
+        assert page.is_file(), path
+        assert not anchor or anchor in anchors(page), path
+
+
 @each_page
 def test_paths(page: Path) -> None:
     named = {code for code in codes(page) if _PATH.fullmatch(code)} - BUILT
