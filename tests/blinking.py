@@ -11,7 +11,7 @@ from custom_components.onemeter.const import (
     DOMAIN,
     SOURCE_ENTITY,
 )
-from custom_components.onemeter.counting import BlinkCoordinator
+from custom_components.onemeter.coordinator.blink import BlinkCoordinator
 from custom_components.onemeter.meter import Protocol
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant

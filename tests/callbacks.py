@@ -27,7 +27,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.onemeter import sensor
 from custom_components.onemeter.const import DOMAIN, MODE_POLLED
-from custom_components.onemeter.coordinator import OneMeterCoordinator
+from custom_components.onemeter.coordinator.base import OneMeterCoordinator
 from custom_components.onemeter.meter import Identity, Obis, Protocol, Reading, Register
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
 from custom_components.onemeter.totals import Totals
@@ -197,7 +197,8 @@ async def measure_large_readout() -> dict[str, Callbacks]:
         client.usual = reading
         with (
             patch(
-                "custom_components.onemeter.connection.create_polled_client", return_value=client
+                "custom_components.onemeter.access.clients.create_polled_client",
+                return_value=client,
             ),
             timed() as found[f"{len(reading.registers)} registers: set-up"],
         ):
@@ -219,7 +220,8 @@ async def measure_new_codes() -> dict[str, Callbacks]:
         entry.add_to_hass(hass)
         with (
             patch(
-                "custom_components.onemeter.connection.create_pushed_client", return_value=client
+                "custom_components.onemeter.access.clients.create_pushed_client",
+                return_value=client,
             ),
             timed() as found["380 new codes in each telegram"],
         ):

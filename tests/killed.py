@@ -12,8 +12,8 @@ from typing import Any
 
 from pytest_socket import socket_allow_hosts
 
-from custom_components.onemeter.counting import BlinkCoordinator
-from custom_components.onemeter.invocation_counter import StoredCounter
+from custom_components.onemeter.access.invocation_counter import StoredCounter
+from custom_components.onemeter.coordinator.blink import BlinkCoordinator
 from custom_components.onemeter.meter import Obis
 from homeassistant.config_entries import ConfigEntries, ConfigEntry
 from homeassistant.core import HomeAssistant

@@ -12,6 +12,7 @@ from freezegun.api import FrozenDateTimeFactory
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN, MODE_POLLED
+from custom_components.onemeter.coordinator.polled import PolledCoordinator
 from custom_components.onemeter.meter import (
     Interval,
     LineSettings,
@@ -19,7 +20,6 @@ from custom_components.onemeter.meter import (
     Protocol,
     Reading,
 )
-from custom_components.onemeter.polling import PolledCoordinator
 from homeassistant.const import CONF_MODE, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
@@ -147,7 +147,7 @@ class PolledMeter(PushedMeter):
     @contextmanager
     def patched(self) -> Generator[None]:
         with patch(
-            "custom_components.onemeter.connection.create_polled_client",
+            "custom_components.onemeter.access.clients.create_polled_client",
             return_value=self.client,
         ):
             yield

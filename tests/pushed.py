@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.coordinator import OneMeterCoordinator
+from custom_components.onemeter.coordinator.base import OneMeterCoordinator
 from custom_components.onemeter.meter import (
     Identity,
     LineSettings,
@@ -140,7 +140,7 @@ class PushedMeter:
     def patched(self) -> Generator[None]:
         """Let whatever makes a client get the scripted one."""
         with patch(
-            "custom_components.onemeter.connection.create_pushed_client",
+            "custom_components.onemeter.access.clients.create_pushed_client",
             return_value=self.client,
         ):
             yield

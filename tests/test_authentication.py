@@ -5,11 +5,11 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.authentication import KeptAuthenticity, async_authenticity
+from custom_components.onemeter.access.authentication import KeptAuthenticity, async_authenticity
+from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.coordinator import HandedOver, async_hand_over
+from custom_components.onemeter.coordinator.base import HandedOver, async_hand_over
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
-from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter.errors import NotAuthenticatedError
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant

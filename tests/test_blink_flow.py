@@ -17,15 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onemeter import async_setup_entry, async_unload_entry
-from custom_components.onemeter.blink_forms import (
-    CONF_CONSTANT,
-    CONF_LINE,
-    CONF_UNIT,
-    blink_schema,
-    to_blink_data,
-    to_blink_form,
-)
-from custom_components.onemeter.connection import expected_meter
+from custom_components.onemeter.access.clients import expected_meter
 from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_DTR,
@@ -39,7 +31,15 @@ from custom_components.onemeter.const import (
     CONF_WH_PER_IMPULSE,
     DOMAIN,
 )
-from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE
+from custom_components.onemeter.flow.blink_schemas import (
+    CONF_CONSTANT,
+    CONF_LINE,
+    CONF_UNIT,
+    blink_schema,
+    to_blink_data,
+    to_blink_form,
+)
+from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
 from custom_components.onemeter.meter.blink.settings import Source
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import (
@@ -60,7 +60,7 @@ from simulator.sml.meter import SmlMeter
 
 from .test_config_flow import FLOW, PORT, assert_said, sent, start
 
-PROBING = "custom_components.onemeter.impulse_probing"
+PROBING = "custom_components.onemeter.flow.impulse_probe"
 EVENT = "esphome.flash"
 ENTITY = "sensor.flashes"
 MAC = "E50102030405"

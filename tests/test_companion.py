@@ -6,7 +6,6 @@ from fractions import Fraction
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.companion import Cause, Drift, find_drift, told_constant
 from custom_components.onemeter.const import (
     CONF_IMPULSES,
     CONF_IMPULSES_PER_KWH,
@@ -15,6 +14,7 @@ from custom_components.onemeter.const import (
     SOURCE_ENTITY,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onemeter.impulses.cross_check import Cause, Drift, find_drift, told_constant
 from custom_components.onemeter.meter import Obis, Reading, Register
 from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant

@@ -16,7 +16,7 @@ import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
-from custom_components.onemeter.connection import expected_meter
+from custom_components.onemeter.access.clients import expected_meter
 from custom_components.onemeter.const import (
     CONF_ACKNOWLEDGEMENT,
     CONF_BATTERY,
@@ -35,7 +35,8 @@ from custom_components.onemeter.const import (
     CONF_TABLE,
     DOMAIN,
 )
-from custom_components.onemeter.forms import (
+from custom_components.onemeter.flow.options_impulses import CONF_FLASHES
+from custom_components.onemeter.flow.schemas import (
     CONF_FIXED_SPEED,
     IEC62056_SCHEMA,
     MULTIPLIER_SCHEMA,
@@ -45,7 +46,6 @@ from custom_components.onemeter.forms import (
     SECTION_LINE,
     UNCHANGED,
 )
-from custom_components.onemeter.impulse_options import CONF_FLASHES
 from custom_components.onemeter.meter import (
     Framing,
     Identity,
@@ -94,8 +94,8 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 
 FLOW = "custom_components.onemeter.config_flow"
-PROBING = "custom_components.onemeter.probing"
-CONNECTION = "custom_components.onemeter.connection"
+PROBING = "custom_components.onemeter.flow.probe"
+CONNECTION = "custom_components.onemeter.access.clients"
 PORT = "/dev/ttyUSB0"
 OTHER_PORT = "socket://meter.local:3333"
 FORM = {CONF_PORT: PORT, CONF_PROTOCOL: "sml", SECTION_LINE: {}}

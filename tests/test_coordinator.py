@@ -11,8 +11,8 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.onemeter import port_watch
-from custom_components.onemeter.connection import line_settings
+from custom_components.onemeter.access import port_watch
+from custom_components.onemeter.access.clients import line_settings
 from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_DTR,

@@ -362,7 +362,7 @@ async def test_machine_sleeps(meter: BlinkingMeter) -> None:
     await meter.show(1010)
     # The clock of the day goes on, that of the event loop does not.
     with patch(
-        "custom_components.onemeter.impulse_sources.monotonic_ns", return_value=monotonic_ns()
+        "custom_components.onemeter.impulses.sources.monotonic_ns", return_value=monotonic_ns()
     ):
         meter.freezer.tick(timedelta(hours=5))
         await meter.show(4010, after=0)

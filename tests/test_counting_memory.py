@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.impulses import IMPULSES_TODAY
+from custom_components.onemeter.impulses.totals import IMPULSES_TODAY
 from custom_components.onemeter.totals.last_rows import LastRow
 from homeassistant.components.recorder import Recorder
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, STATE_UNAVAILABLE

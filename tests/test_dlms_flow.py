@@ -11,6 +11,7 @@ import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.onemeter.access.invocation_counter import StoredCounter
 from custom_components.onemeter.const import (
     CONF_ADDRESS_LENGTH,
     CONF_AUTHENTICATION,
@@ -30,9 +31,12 @@ from custom_components.onemeter.const import (
     CONF_TRANSPORT,
     DOMAIN,
 )
-from custom_components.onemeter.dlms_forms import KEYS_SCHEMA, POLLED_SCHEMA, PUSHED_KEYS_SCHEMA
-from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE, UNCHANGED
-from custom_components.onemeter.invocation_counter import StoredCounter
+from custom_components.onemeter.flow.dlms_schemas import (
+    KEYS_SCHEMA,
+    POLLED_SCHEMA,
+    PUSHED_KEYS_SCHEMA,
+)
+from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE, UNCHANGED
 from custom_components.onemeter.meter import (
     Framing,
     Identity,
@@ -105,7 +109,7 @@ AK = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
 BOTH = {CONF_ENCRYPTION_KEY: EK, CONF_AUTHENTICATION_KEY: AK}
 GMAC = {CONF_AUTHENTICATION: "gmac", **BOTH}
 LLS = {CONF_AUTHENTICATION: "lls", CONF_PASSWORD: "s3cret"}
-COUNTER = "custom_components.onemeter.invocation_counter"
+COUNTER = "custom_components.onemeter.access.invocation_counter"
 #: One that the user has given, and one that was made up.
 TITLE = "4d4d4d0102030405"
 OWN = bytes.fromhex("4f4e4d0102030405")

@@ -10,8 +10,8 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.cadence import PATIENCE, Cadence
-from custom_components.onemeter.coordinator import HandedOver, async_hand_over
+from custom_components.onemeter.coordinator.base import HandedOver, async_hand_over
+from custom_components.onemeter.coordinator.silence import PATIENCE, Cadence
 from custom_components.onemeter.meter import (
     Identity,
     Key,
@@ -273,7 +273,7 @@ async def test_start_does_not_wait_for_a_slow_meter(
             return timeout(0)
         return timeout(delay)
 
-    with patch("custom_components.onemeter.following.asyncio.timeout", see):
+    with patch("custom_components.onemeter.coordinator.pushed.asyncio.timeout", see):
         assert not await meter.set_up()
     assert waited == [seconds]
     assert meter.state() is ConfigEntryState.SETUP_RETRY
@@ -285,7 +285,9 @@ async def test_key_that_does_not_fit_is_asked_for(
     hass: HomeAssistant, meter: PushedMeter, error: MeterError, situation: str
 ) -> None:
     meter.client.diagnosis = error
-    with patch("custom_components.onemeter.following.asyncio.timeout", lambda _: timeout(0)):
+    with patch(
+        "custom_components.onemeter.coordinator.pushed.asyncio.timeout", lambda _: timeout(0)
+    ):
         assert not await meter.set_up()
     assert meter.state() is ConfigEntryState.SETUP_ERROR
     assert meter.entry.error_reason_translation_key == situation

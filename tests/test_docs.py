@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from custom_components.onemeter.flow.confirmation import _NAMELESS
 from custom_components.onemeter.meter import flag
 from custom_components.onemeter.meter.arguments import parser as onemeter_parser
-from custom_components.onemeter.summary import _NAMELESS
 from demo.__main__ import _parser as demo_parser
 from homeassistant.util import slugify
 from homeassistant.util.yaml import parse_yaml

@@ -12,9 +12,9 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.onemeter.cadence import PATIENCE
+from custom_components.onemeter.access.port_watch import async_wait_for_change
+from custom_components.onemeter.coordinator.silence import PATIENCE
 from custom_components.onemeter.meter import Protocol
-from custom_components.onemeter.port_watch import async_wait_for_change
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -29,7 +29,7 @@ from .at_the_port import rows_of_this_hour, state, until
 METER = SmlMeter(household=Household())
 TOTAL = "sensor.dmo_energy_import"
 POWER = "sensor.dmo_power"
-PORT_WATCH = "custom_components.onemeter.port_watch"
+PORT_WATCH = "custom_components.onemeter.access.port_watch"
 
 pytestmark = pytest.mark.real_time("a port of the kernel")
 

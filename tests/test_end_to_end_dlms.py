@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from custom_components.onemeter.access.invocation_counter import client_title
 from custom_components.onemeter.const import (
     CONF_AUTHENTICATION,
     CONF_AUTHENTICATION_KEY,
@@ -20,8 +21,7 @@ from custom_components.onemeter.const import (
     DOMAIN,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
-from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE
-from custom_components.onemeter.invocation_counter import client_title
+from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntryState
 from homeassistant.const import CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant

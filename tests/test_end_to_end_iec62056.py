@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
+from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_LIVE_REGISTERS,
@@ -28,9 +29,8 @@ from custom_components.onemeter.const import (
     MODE_POLLED,
     MODE_PUSHED,
 )
-from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE
-from custom_components.onemeter.issues import Issue
-from custom_components.onemeter.schedule import next_due
+from custom_components.onemeter.coordinator.schedule import next_due
+from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import get_last_short_term_statistics
 from homeassistant.components.recorder.tasks import StatisticsTask

@@ -12,7 +12,7 @@ from unittest.mock import Mock, patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onemeter import port_watch
+from custom_components.onemeter.access import port_watch
 from custom_components.onemeter.const import DOMAIN, GENERATED
 from custom_components.onemeter.meter import Reading
 from homeassistant.config_entries import ConfigEntry, ConfigEntryDisabler, ConfigEntryState

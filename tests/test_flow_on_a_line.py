@@ -20,7 +20,7 @@ from custom_components.onemeter.const import (
     MODE_POLLED,
     MODE_PUSHED,
 )
-from custom_components.onemeter.forms import SECTION_EXPERT, SECTION_LINE
+from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
 from custom_components.onemeter.meter import LineSettings
 from custom_components.onemeter.meter.port import Port
 from homeassistant.config_entries import (
@@ -126,13 +126,13 @@ async def test_silence_then_the_wrong_speed_then_the_meter(
     hass: HomeAssistant, tmp_path: Path
 ) -> None:
     async with PtyLine(tmp_path / "head", 9600) as line:
-        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 0.1):
+        with patch("custom_components.onemeter.flow.probe.LISTEN_SECONDS", 0.1):
             result = await submit(hass, await start(hass), form(line))
         assert result["errors"] == {"base": "meter_silent"}
         assert not line.listened_to
 
         async with speaking(line):
-            with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 2):
+            with patch("custom_components.onemeter.flow.probe.LISTEN_SECONDS", 2):
                 result = await submit(hass, result, form(line, **{CONF_BAUDRATE: "115200"}))
             assert result["errors"] == {"base": "unknown_data_noise"}
             entry = await confirm(hass, await submit(hass, result, form(line)))
@@ -149,7 +149,7 @@ async def test_noise(hass: HomeAssistant, tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         noise = asyncio.create_task(crackle())
-        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 2):
+        with patch("custom_components.onemeter.flow.probe.LISTEN_SECONDS", 2):
             result = await submit(hass, await start(hass), form(line))
         noise.cancel()
         assert result["errors"] == {"base": "unknown_data_noise"}
@@ -305,7 +305,7 @@ async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path) -> No
 
 async def test_meter_of_another_protocol(hass: HomeAssistant, tmp_path: Path) -> None:
     async with PtyLine(tmp_path / "head", 9600) as line, speaking(line):
-        with patch("custom_components.onemeter.probing.LISTEN_SECONDS", 2):
+        with patch("custom_components.onemeter.flow.probe.LISTEN_SECONDS", 2):
             result = await submit_iec(hass, await start(hass), iec_form(line))
         assert result["errors"] == {"base": "unknown_data_like"}
         assert (result["description_placeholders"] or {})["looks_like"] == "SML"

@@ -5,7 +5,6 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.blink_forms import CONF_CONSTANT, CONF_LINE, CONF_UNIT
 from custom_components.onemeter.const import (
     CONF_EDGES,
     CONF_IMPULSES,
@@ -14,8 +13,9 @@ from custom_components.onemeter.const import (
     CONF_WH_PER_IMPULSE,
     DOMAIN,
 )
-from custom_components.onemeter.forms import SECTION_EXPERT
-from custom_components.onemeter.impulse_options import CONF_FLASHES
+from custom_components.onemeter.flow.blink_schemas import CONF_CONSTANT, CONF_LINE, CONF_UNIT
+from custom_components.onemeter.flow.options_impulses import CONF_FLASHES
+from custom_components.onemeter.flow.schemas import SECTION_EXPERT
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_ENTITY_ID, CONF_EVENT, CONF_MAC, CONF_PORT
 from homeassistant.core import HomeAssistant

@@ -11,8 +11,8 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
+from custom_components.onemeter.access.invocation_counter import StoredCounter, client_title
 from custom_components.onemeter.const import CONF_ENCRYPTION_KEY, CONF_SYSTEM_TITLE, DOMAIN
-from custom_components.onemeter.invocation_counter import StoredCounter, client_title
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers.storage import Store
 

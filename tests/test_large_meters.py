@@ -11,8 +11,8 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.entity import OneMeterEntity
-from custom_components.onemeter.known_codes import CODES_MAX
 from custom_components.onemeter.meter import Obis, Register
+from custom_components.onemeter.registers.known_codes import CODES_MAX
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from custom_components.onemeter.meaning import completed, interpret
 from custom_components.onemeter.meter import Key, Obis, Register, Value
-from custom_components.onemeter.quantities import (
+from custom_components.onemeter.registers.lookup import completed, interpret
+from custom_components.onemeter.registers.quantities import (
     ANGLE,
     APPARENT_ENERGY,
     APPARENT_POWER,
@@ -35,7 +35,7 @@ from custom_components.onemeter.quantities import (
     WATER,
     Quantity,
 )
-from custom_components.onemeter.registers import Line
+from custom_components.onemeter.registers.table import Line
 from homeassistant.components.sensor import SensorStateClass
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from custom_components.onemeter.coordinator.pin_lock import PinLock
 from custom_components.onemeter.meter import Key, Register
-from custom_components.onemeter.pin_lock import PinLock
 from custom_components.onemeter.totals import Moment
 
 from .published import register

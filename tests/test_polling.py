@@ -11,13 +11,13 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
+from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.const import (
     CONF_LIVE_REGISTERS,
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
 )
-from custom_components.onemeter.coordinator import HandedOver, async_hand_over
-from custom_components.onemeter.issues import Issue
+from custom_components.onemeter.coordinator.base import HandedOver, async_hand_over
 from custom_components.onemeter.meter import Identity, MeterError, Obis, Reading, Register
 from custom_components.onemeter.meter.errors import (
     ChecksumError,
@@ -132,7 +132,7 @@ async def test_clock_that_is_set_back_does_not_keep_the_meter_waiting(meter: Pol
     meter.make_entry(options={CONF_POLL_INTERVAL: 900})
     await meter.start()
     # As a clock that goes slower than the steady time, since the tests have one clock only.
-    with patch("custom_components.onemeter.polling.dt_util") as clock:
+    with patch("custom_components.onemeter.coordinator.polled.dt_util") as clock:
         clock.utcnow.side_effect = lambda: dt_util.utcnow() - timedelta(hours=2)
         await meter.wait(1800, step=10)
         assert meter.client.reads == 2

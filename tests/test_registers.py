@@ -2,9 +2,9 @@
 
 import pytest
 
-from custom_components.onemeter import quantities
-from custom_components.onemeter.quantities import BY_UNIT, LOCAL_TIME, TIME, Quantity
-from custom_components.onemeter.registers import (
+from custom_components.onemeter.registers import quantities
+from custom_components.onemeter.registers.quantities import BY_UNIT, LOCAL_TIME, TIME, Quantity
+from custom_components.onemeter.registers.table import (
     DESCRIPTIVE,
     GERMAN,
     HEAT_METER,

@@ -7,9 +7,9 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onemeter.cadence import PATIENCE
+from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.const import CONF_MAX_POWER, DOMAIN
-from custom_components.onemeter.issues import Issue
+from custom_components.onemeter.coordinator.silence import PATIENCE
 from custom_components.onemeter.meter import Protocol
 from custom_components.onemeter.meter.errors import PortLostError
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN

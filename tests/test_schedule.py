@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.const import CONF_POLL_INTERVAL
+from custom_components.onemeter.coordinator.schedule import next_due
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.schedule import next_due
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 

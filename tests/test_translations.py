@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from custom_components.onemeter.companion import Cause
-from custom_components.onemeter.issues import Issue
+from custom_components.onemeter.access.issues import Issue
+from custom_components.onemeter.impulses.cross_check import Cause
 from custom_components.onemeter.meter import MeterError
-from custom_components.onemeter.registers import ERROR_REGISTER, UNKNOWN
+from custom_components.onemeter.registers.table import ERROR_REGISTER, UNKNOWN
 from custom_components.onemeter.sensor import DERIVED
 from homeassistant.util.yaml import parse_yaml
 

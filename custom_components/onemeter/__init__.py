@@ -9,15 +9,18 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from .authentication import async_forget_authenticity
-from .connection import is_polled
+from .access.authentication import async_forget_authenticity
+from .access.clients import is_polled
+from .access.discovery_cache import async_forget_findings
+from .access.invocation_counter import StoredCounter
+from .access.issues import SECOND_SOURCE_ISSUES, Issue, async_clear_issue
+from .access.port_watch import LONGEST_WAIT_BUSY, LONGEST_WAIT_UNWATCHED, async_wait_for_change
 from .const import CONF_BATTERY, CONF_ENCRYPTION_KEY, DOMAIN
-from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
-from .counting import BlinkCoordinator
-from .findings import async_forget_findings
-from .following import PushedCoordinator
-from .invocation_counter import StoredCounter
-from .issues import SECOND_SOURCE_ISSUES, Issue, async_clear_issue
+from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
+from .coordinator.blink import BlinkCoordinator
+from .coordinator.polled import PolledCoordinator
+from .coordinator.pushed import PushedCoordinator
+from .coordinator.schedule import poll_interval
 from .meter import Protocol
 from .meter.errors import (
     MeterConnectionError,
@@ -25,9 +28,6 @@ from .meter.errors import (
     PortNotFoundError,
     PortPermissionError,
 )
-from .polling import PolledCoordinator
-from .port_watch import LONGEST_WAIT_BUSY, LONGEST_WAIT_UNWATCHED, async_wait_for_change
-from .schedule import poll_interval
 from .services import async_setup_services
 from .totals import async_forget
 

@@ -8,12 +8,12 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import OneMeterConfigEntry, OneMeterCoordinator
+from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .entity import OneMeterEntity
-from .meaning import interpret, may_be
 from .meter import Key, Value
-from .registers import ERROR_REGISTER
-from .states import wording
+from .registers.lookup import interpret, may_be
+from .registers.sensor_values import wording
+from .registers.table import ERROR_REGISTER
 
 #: Readings come in at the meter's pace; nothing is asked from here.
 PARALLEL_UPDATES = 0

@@ -6,9 +6,9 @@ from homeassistant.components.button import ButtonEntity
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import OneMeterConfigEntry
+from .coordinator.base import OneMeterConfigEntry
+from .coordinator.polled import PolledCoordinator
 from .entity import OneMeterEntity
-from .polling import PolledCoordinator
 
 #: The coordinator itself sees to it that a meter is read once at a time.
 PARALLEL_UPDATES = 0

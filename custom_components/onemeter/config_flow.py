@@ -25,8 +25,8 @@ from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, ca
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.util import dt as dt_util
 
-from .blink_flow import BlinkSteps
-from .connection import expected_meter, is_meter_of, is_polled, others_at
+from .access.clients import expected_meter, is_meter_of, is_polled, others_at
+from .access.error_texts import as_meter_error, text_key, with_details
 from .const import (
     CONF_ACKNOWLEDGEMENT,
     CONF_MULTIPLIER,
@@ -37,10 +37,15 @@ from .const import (
     HASS_SOURCES,
     MODE_PUSHED,
 )
-from .coordinator import HandedOver, async_hand_over
-from .dlms_flow import DlmsSteps
-from .dlms_forms import POLLED_ONLY
-from .forms import (
+from .coordinator.base import HandedOver, async_hand_over
+from .flow.blink import BlinkSteps
+from .flow.confirmation import NOTHING, found, found_impulses, title, transformer_ratio
+from .flow.dlms import DlmsSteps
+from .flow.dlms_schemas import POLLED_ONLY
+from .flow.impulse_probe import ImpulseProbe
+from .flow.options import OneMeterOptionsFlow
+from .flow.probe import Probe
+from .flow.schemas import (
     IEC62056_SCHEMA,
     MULTIPLIER_SCHEMA,
     PASSWORD_SCHEMA,
@@ -51,15 +56,10 @@ from .forms import (
     to_iec62056_data,
     to_iec62056_form,
 )
-from .impulse_probing import ImpulseProbe
 from .meter import MeterError, Protocol, Reading
 from .meter.errors import PortBusyError
 from .meter.iec62056.settings import is_acknowledgement, is_address, is_password
 from .meter.port import redact
-from .options_flow import OneMeterOptionsFlow
-from .probing import Probe
-from .situations import as_meter_error, text_key, with_details
-from .summary import NOTHING, found, found_impulses, title, transformer_ratio
 
 #: Seconds for which the dialog shows the same at least. The frontend begins to look for changes
 #: when it has drawn the dialog; what has changed by then it never notices.

@@ -10,7 +10,7 @@ from homeassistant.const import CONF_ADDRESS, CONF_PASSWORD, CONF_PORT, CONF_PRO
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 
-from .connection import is_polled
+from .access.clients import is_polled
 from .const import (
     CONF_AUTHENTICATION_KEY,
     CONF_ENCRYPTION_KEY,
@@ -21,9 +21,9 @@ from .const import (
     MODE_PUSHED,
     SOURCE_MQTT,
 )
-from .coordinator import OneMeterConfigEntry
-from .counting import BlinkCoordinator
-from .meaning import interpret
+from .coordinator.base import OneMeterConfigEntry
+from .coordinator.blink import BlinkCoordinator
+from .coordinator.polled import PolledCoordinator
 from .meter import Protocol, Reading, Register, Value
 from .meter.blink.counter import ImpulseCounter
 from .meter.dlms.cipher import protection_of, suite_of
@@ -33,8 +33,8 @@ from .meter.errors import UnknownListError
 from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
-from .polling import PolledCoordinator
-from .states import clock_difference
+from .registers.lookup import interpret
+from .registers.sensor_values import clock_difference
 
 #: Entry data that nobody else may know.
 _SECRETS = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, CONF_SYSTEM_TITLE)

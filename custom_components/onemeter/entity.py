@@ -7,7 +7,7 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
-from .coordinator import OneMeterCoordinator
+from .coordinator.base import OneMeterCoordinator
 from .meter.flag import manufacturer_name
 
 

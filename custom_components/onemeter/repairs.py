@@ -14,10 +14,10 @@ from homeassistant.helpers import (
     issue_registry as ir,
 )
 
-from .authentication import async_authenticity
+from .access.authentication import async_authenticity
+from .access.issues import Issue
 from .const import CONF_MAX_POWER, DOMAIN
-from .coordinator import OneMeterConfigEntry
-from .issues import Issue
+from .coordinator.base import OneMeterConfigEntry
 from .totals import async_start_over
 
 type Data = Mapping[str, Any]

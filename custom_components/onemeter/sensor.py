@@ -26,15 +26,14 @@ from .const import (
     DIRECTION_AUTO,
     DOMAIN,
 )
-from .coordinator import MeterData, OneMeterConfigEntry, OneMeterCoordinator
-from .counting import BlinkCoordinator
-from .derived_power import DerivedPower
+from .coordinator.base import MeterData, OneMeterConfigEntry, OneMeterCoordinator
+from .coordinator.blink import BlinkCoordinator
 from .entity import OneMeterEntity
-from .meaning import interpret, is_unlinked
 from .meter import Key
-from .quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
-from .registers import Line
-from .states import (
+from .registers.derived_power import DerivedPower
+from .registers.lookup import interpret, is_unlinked
+from .registers.quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
+from .registers.sensor_values import (
     PowerFromEnergy,
     Reckoning,
     State,
@@ -47,6 +46,7 @@ from .states import (
     time_of_measurement,
     wording,
 )
+from .registers.table import Line
 
 #: Readings come in at the meter's pace; nothing is asked from here.
 PARALLEL_UPDATES = 0

@@ -7,7 +7,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .coordinator import OneMeterConfigEntry
+from .coordinator.base import OneMeterConfigEntry
 
 
 @callback

@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
-from custom_components.onemeter.meaning import interpret
 from custom_components.onemeter.meter import Key, Obis, Register, Value
-from custom_components.onemeter.registers import (
+from custom_components.onemeter.registers.lookup import interpret
+from custom_components.onemeter.registers.table import (
     DESCRIPTIVE,
     GERMAN,
     HEAT_METER,

@@ -10,8 +10,8 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
+from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.const import CONF_MULTIPLIER, DOMAIN
-from custom_components.onemeter.issues import Issue
 from custom_components.onemeter.meter import Obis
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from homeassistant.util import dt as dt_util
 
-from ..meaning import is_number
 from ..meter import Key, Register
+from ..registers.lookup import is_number
 from .last_rows import LastRow, reconciled
 from .limits import Rule, fits, needed_per_hour, rule_of
 from .mark import OVERLOAD, STEP_DURATION, Mark, Seen, Suspect, leads

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 from homeassistant.components.sensor import SensorStateClass
 
-from ..meaning import ELECTRICITY, counted, device_type, is_number, shares_of_power
 from ..meter import Key, Register
-from ..quantities import APPARENT_POWER, POWER, REACTIVE_POWER
+from ..registers.lookup import ELECTRICITY, counted, device_type, is_number, shares_of_power
+from ..registers.quantities import APPARENT_POWER, POWER, REACTIVE_POWER
 
 #: Some meters refresh a register only every 5 minutes or once an hour, ...
 _REFRESHED_WITHIN: Final = timedelta(minutes=75)

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Context, Decimal
 from typing import Any, Final, Self
 
-from ..meaning import ELECTRICITY, is_number
 from ..meter import Key, Obis, Register
-from ..quantities import (
+from ..registers.lookup import ELECTRICITY, is_number
+from ..registers.quantities import (
     APPARENT_ENERGY,
     COUNT,
     ENERGY,

@@ -12,6 +12,7 @@ from homeassistant.core import CoreState, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 
+from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..const import (
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -19,9 +20,8 @@ from ..const import (
     DEFAULT_MULTIPLIER,
     DOMAIN,
 )
-from ..issues import Issue, async_clear_issue, async_raise_issue
-from ..meaning import ELECTRICITY
 from ..meter import Key, Obis, Register
+from ..registers.lookup import ELECTRICITY
 from .guard import Proof, TotalsGuard
 from .last_rows import LastRow, async_last_rows
 from .limits import Rule, limit_power, look_up, rule_of

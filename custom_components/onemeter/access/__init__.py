@@ -1,0 +1,1 @@
+"""Access to meters and to what is known of them, and how their errors are shown."""

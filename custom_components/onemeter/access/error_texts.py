@@ -1,0 +1,99 @@
+"""Errors in the user's words: which text tells the situation that an error means."""
+
+from typing import Final
+
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.helpers.update_coordinator import UpdateFailed
+
+from ..const import DOMAIN
+from ..meter import MeterError
+from ..meter.detect import INVERTED, NOISE
+from ..meter.errors import (
+    UNKNOWN,
+    AssociationError,
+    ChecksumError,
+    CounterNeededError,
+    KeyNeededError,
+    MeterAuthenticationError,
+    MeterConnectionError,
+    PortBusyError,
+    RefusedError,
+    UnknownDataError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+    WrongKeysError,
+)
+from ..meter.port import redact
+
+#: What another password or key can mend, or a number that belongs to it.
+_CREDENTIALS: Final = (
+    CounterNeededError,
+    KeyNeededError,
+    MeterAuthenticationError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+    WrongKeysError,
+)
+CREDENTIALS: Final = frozenset(kind.situation for kind in _CREDENTIALS)
+
+#: What Home Assistant shows of an error; the latter asks for another password or key.
+#: How the text for what is no protocol is called.
+_GUESSES = {NOISE: "noise", INVERTED: "inverted"}
+
+type Failure = UpdateFailed | ConfigEntryAuthFailed
+
+
+def is_about_credentials(error: MeterError) -> bool:
+    """Tell whether another password or key can mend what an error tells."""
+    return isinstance(error, _CREDENTIALS)
+
+
+def text_key(error: MeterError) -> str:
+    """Return the key of the texts for an error: its situation, and what else is known of it."""
+    match error:
+        case PortBusyError(details={"by": by}) if by != UNKNOWN:
+            return f"{error.situation}_by"
+        case ChecksumError() | UnknownDataError() if "usual" in error.details:
+            return "no_telegram_at_speed"
+        case UnknownDataError(details={"looks_like": guess}) if guess != UNKNOWN:
+            return f"{error.situation}_{_GUESSES.get(guess, 'like')}"
+    return error.situation
+
+
+def with_details(error: MeterError, url: str) -> MeterError:
+    """Return an error at a port with all that the texts may speak of."""
+    if isinstance(error, AssociationError | RefusedError):
+        error.details.setdefault("reason", UNKNOWN)
+    error.details.setdefault("port", redact(url))
+    return error
+
+
+def as_meter_error(error: Exception, url: str) -> MeterError:
+    """Return what an error at a port means, whoever has raised it."""
+    match error:
+        case MeterError():
+            return with_details(error, url)
+        case ConfigEntryNotReady():
+            # A port of another integration that is not there yet.
+            reason = str(error)
+            return MeterConnectionError(reason, port=redact(url), reason=reason)
+    return MeterError("unexpected", reason=type(error).__name__)
+
+
+def update_failed(error: MeterError) -> Failure:
+    """Return what Home Assistant shows of an error."""
+    kind = ConfigEntryAuthFailed if is_about_credentials(error) else UpdateFailed
+    return kind(
+        translation_domain=DOMAIN,
+        translation_key=text_key(error),
+        translation_placeholders=error.details,
+    )
+
+
+def slow_readout(url: str) -> UpdateFailed:
+    """Return what is shown of a readout that cannot be waited for now."""
+    return UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key="slow_readout",
+        translation_placeholders={"port": redact(url)},
+    )

@@ -1,0 +1,74 @@
+"""What the user is asked to see to, as issues in Home Assistant's repairs."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from ..const import DOMAIN
+
+
+class Issue(StrEnum):
+    """A situation that only the user can end; texts are found by its value."""
+
+    #: Totals have jumped: a replaced or reset meter. Ends with the user's consent.
+    TOTALS_JUMPED = "totals_jumped"
+    #: Another meter than the entry's is in front of the probe.
+    OTHER_METER = "other_meter"
+    #: The meter waits for its PIN.
+    METER_LOCKED = "meter_locked"
+    #: More passes the meter than *Maximum power* allows. Ends with a higher one.
+    OVERLOAD = "overload"
+    #: What is to be remembered cannot be written.
+    NOT_WRITTEN = "not_written"
+    #: Counters under right tags have fallen: a replaced or reset meter. Ends with consent.
+    COUNTER_FELL = "counter_fell"
+    #: The flashes of the meter and its registers tell different energies.
+    IMPULSE_DRIFT = "impulse_drift"
+    #: The registers of the meter count, but no impulse is seen.
+    NO_IMPULSES = "no_impulses"
+    #: What sees the impulses of a meter whose registers are read is not there.
+    IMPULSES_LOST = "impulses_lost"
+
+
+#: What can be said of the impulses of a meter whose registers are read.
+SECOND_SOURCE_ISSUES = (Issue.IMPULSE_DRIFT, Issue.NO_IMPULSES, Issue.IMPULSES_LOST)
+
+_FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER, Issue.OVERLOAD, Issue.COUNTER_FELL}
+
+
+@callback
+def async_raise_issue(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    issue: Issue,
+    placeholders: Mapping[str, str] | None = None,
+    text: str | None = None,
+    **data: str,
+) -> None:
+    """Tell the user, once, by one of an issue's texts where it has several.
+
+    Ids of meters may be in data, which never leaves Home Assistant.
+    """
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _issue_id(issue, entry.entry_id),
+        data={"entry_id": entry.entry_id, "issue": issue.value, **data},
+        is_fixable=issue in _FIXABLE,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=issue if text is None else f"{issue}_{text}",
+        translation_placeholders={"title": entry.title, **(placeholders or {})},
+    )
+
+
+@callback
+def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue) -> None:
+    """Take back what was told, if it was."""
+    ir.async_delete_issue(hass, DOMAIN, _issue_id(issue, entry.entry_id))
+
+
+def _issue_id(issue: Issue, entry_id: str) -> str:
+    return f"{issue}_{entry_id}"

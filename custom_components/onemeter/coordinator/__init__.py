@@ -1,0 +1,1 @@
+"""Coordinators: how a meter is read, and what is published when."""

@@ -1,0 +1,1 @@
+"""The dialogs in which a meter is set up, changed, and its options are chosen."""

@@ -1,0 +1,70 @@
+"""Looking for a while whether a meter's flashes are seen, before anything is set up."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+
+from ..const import MODE_PUSHED
+from ..impulses.sources import SourceUnavailableError, make_impulse_client
+from ..impulses.totals import make_counter
+from ..meter import Reading
+from ..meter.errors import UNKNOWN, UnknownDataError
+
+#: Seconds for which flashes are counted, ...
+COUNT_SECONDS = 15
+#: ... and after which so many are enough.
+ENOUGH_SECONDS = 5
+_ENOUGH: Final = 3
+
+
+class ImpulseProbe:
+    """Counts the impulses that come from a source. That none comes is no error."""
+
+    #: Nobody asks a light.
+    mode: Final = MODE_PUSHED
+    findings: Final[Mapping[str, Any]] = {}
+    duration: Final = None
+
+    def __init__(self, hass: HomeAssistant, data: Mapping[str, Any]) -> None:
+        """Take the data of an entry."""
+        self._client = make_impulse_client(hass, data, make_counter(data, {}))
+
+    @property
+    def longest(self) -> float:
+        """Seconds for which impulses are counted at the most."""
+        return COUNT_SECONDS
+
+    @property
+    def impulses(self) -> int:
+        """How many impulses have come so far."""
+        return self._client.counter.impulses
+
+    @property
+    def rejected(self) -> int:
+        """How many came too soon after the one before."""
+        return self._client.counter.rejected
+
+    async def async_read(self) -> Reading:
+        """Open the source and count; it is closed again in any case. Return what is known then.
+
+        Raises MeterError for a port that cannot be read, and for telegrams in place of flashes;
+        ConfigEntryNotReady for a port of an integration that is not there yet.
+        """
+        client = self._client
+        loop = asyncio.get_running_loop()
+        enough = loop.time() + ENOUGH_SECONDS
+        with suppress(TimeoutError, SourceUnavailableError):
+            async with (
+                asyncio.timeout(COUNT_SECONDS),
+                aclosing(client.listen()) as readings,
+            ):
+                async for _ in readings:
+                    if self.impulses >= _ENOUGH and loop.time() >= enough:
+                        break
+        match client.diagnose():
+            case UnknownDataError(details={"looks_like": guess}) as error if guess != UNKNOWN:
+                raise error
+        return client.reading()

@@ -1,0 +1,208 @@
+"""Options flow: what may be changed at any time, without listening to the meter again."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import probatio
+
+from homeassistant.components.sensor import SensorDeviceClass
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
+from homeassistant.const import CONF_PROTOCOL, UnitOfPower, UnitOfTime
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    TextSelector,
+)
+
+from ..access.clients import is_polled
+from ..const import (
+    CONF_BATTERY,
+    CONF_DIRECTION,
+    CONF_LIVE_REGISTERS,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    CONF_POLL_INTERVAL,
+    CONF_PUBLISH_INTERVAL,
+    CONF_READING,
+    DEFAULT_LIVE_INTERVAL,
+    DEFAULT_MAX_POWER,
+    DEFAULT_PUBLISH_INTERVAL,
+    DIRECTION_AUTO,
+    DIRECTION_OFF,
+)
+from ..coordinator.blink import BlinkCoordinator
+from ..coordinator.schedule import shortest_poll_interval, usual_poll_interval
+from ..meter import Protocol
+from ..meter.dlms.settings import is_code
+from ..meter.iec62056.settings import is_register
+from ..registers.lookup import is_number
+from ..registers.quantities import BY_UNIT
+from .blink_schemas import entered_reading
+from .options_impulses import ImpulseOptions
+from .schemas import MULTIPLIER_SCHEMA, FormError, exact_multiplier, select, whole_number
+
+_LONGEST_POLL_INTERVAL: Final = 86_400
+#: Group F of what is counting still.
+_CURRENT_PERIOD: Final = 255
+#: What may be worth being read every other second.
+_LIVELY: Final = frozenset(
+    {
+        SensorDeviceClass.APPARENT_POWER,
+        SensorDeviceClass.CURRENT,
+        SensorDeviceClass.ENERGY,
+        SensorDeviceClass.POWER,
+        SensorDeviceClass.REACTIVE_ENERGY,
+        SensorDeviceClass.REACTIVE_POWER,
+        SensorDeviceClass.VOLTAGE,
+    }
+)
+
+type Fields = dict[probatio.Marker, Any]
+
+
+class OneMeterOptionsFlow(ImpulseOptions):
+    """Asks for the options that the entry's meter has."""
+
+    _options: dict[str, Any]
+    _off: Decimal
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options of a meter that speaks by itself, or go on to those of another."""
+        if is_polled(self.config_entry.data):
+            return await self.async_step_polled()
+        if self.config_entry.data[CONF_PROTOCOL] == Protocol.BLINK:
+            return await self.async_step_blink()
+        fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
+        if self.config_entry.data[CONF_PROTOCOL] == Protocol.SML:
+            fields |= _direction()
+        return await self._async_ask("init", fields, user_input)
+
+    async def async_step_polled(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options of a meter that is asked."""
+        fields = _poll_interval(self.config_entry.data)
+        if not self.config_entry.data.get(CONF_BATTERY):
+            fields |= _live_registers(self._lively_registers())
+            fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
+        return await self._async_ask("polled", fields | _max_power(), user_input)
+
+    async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options of a meter that blinks, and for what its display shows."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                reading = entered_reading(user_input)
+                if reading is not None:
+                    self._off = await self._async_calibrate(reading)
+            except FormError as error:
+                errors = error.errors
+            else:
+                self._options = {k: v for k, v in user_input.items() if k != CONF_READING}
+                if reading is None:
+                    return self.async_create_entry(data=self._options)
+                return await self.async_step_calibrated()
+        fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power() | _reading()
+        return self.async_show_form(
+            step_id="blink",
+            data_schema=self.add_suggested_values_to_schema(
+                probatio.Schema(fields), user_input or self.config_entry.options
+            ),
+            errors=errors,
+        )
+
+    async def async_step_calibrated(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell by how much the total was off."""
+        if user_input is not None:
+            return self.async_create_entry(data=self._options)
+        return self.async_show_form(
+            step_id="calibrated", description_placeholders={"off": f"{self._off:+f}"}
+        )
+
+    async def _async_calibrate(self, reading: Decimal) -> Decimal:
+        """Set the total to what the display shows (kWh); return by how much it was off."""
+        entry = self.config_entry
+        if entry.state is ConfigEntryState.LOADED and isinstance(
+            coordinator := entry.runtime_data, BlinkCoordinator
+        ):
+            return await coordinator.async_calibrate(reading)
+        raise FormError(CONF_READING, "meter_unavailable")
+
+    async def _async_ask(
+        self, step_id: str, fields: Fields, user_input: dict[str, Any] | None
+    ) -> ConfigFlowResult:
+        """Show the form of a step, or take what was entered."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            multiplier = exact_multiplier(user_input[CONF_MULTIPLIER])
+            is_dlms = self.config_entry.data[CONF_PROTOCOL] == Protocol.DLMS
+            is_known = is_code if is_dlms else is_register
+            if not all(map(is_known, user_input.get(CONF_LIVE_REGISTERS, ()))):
+                errors[CONF_LIVE_REGISTERS] = "invalid_register"
+            elif multiplier is None:
+                errors[CONF_MULTIPLIER] = "too_many_decimals"
+            else:
+                return await self._async_go_on({**user_input, CONF_MULTIPLIER: multiplier})
+        schema = probatio.Schema(fields | MULTIPLIER_SCHEMA.schema | self._flashes())
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or self._current()),
+            errors=errors,
+        )
+
+    def _current(self) -> dict[str, Any]:
+        """Return the options as the form shows them."""
+        options = dict(self.config_entry.options)
+        if CONF_MULTIPLIER in options:
+            options[CONF_MULTIPLIER] = float(options[CONF_MULTIPLIER])
+        return options
+
+    def _lively_registers(self) -> dict[str, str]:
+        """Return the addresses that are offered to be live, with what they hold now."""
+        if self.config_entry.state is not ConfigEntryState.LOADED:
+            return {}
+        return {
+            register.address: f"{register.address} ({register.value} {register.unit})"
+            for key, register in self.config_entry.runtime_data.newest.registers.items()
+            if register.address is not None
+            and (isinstance(key, str) or key.f == _CURRENT_PERIOD)
+            and is_number(register.value)
+            and (quantity := BY_UNIT.get(register.unit)) is not None
+            and quantity.device_class in _LIVELY
+        }
+
+
+def _publish_interval(usual: int) -> Fields:
+    key = probatio.Required(CONF_PUBLISH_INTERVAL, default=usual)
+    return {key: whole_number(1, 900, UnitOfTime.SECONDS)}
+
+
+def _poll_interval(data: Mapping[str, Any]) -> Fields:
+    key = probatio.Required(CONF_POLL_INTERVAL, default=usual_poll_interval(data))
+    shortest = shortest_poll_interval(data)
+    return {key: whole_number(shortest, _LONGEST_POLL_INTERVAL, UnitOfTime.SECONDS)}
+
+
+def _live_registers(offered: Mapping[str, str]) -> Fields:
+    options = [SelectOptionDict(value=address, label=text) for address, text in offered.items()]
+    return {
+        probatio.Required(CONF_LIVE_REGISTERS, default=list): SelectSelector(
+            SelectSelectorConfig(options=options, multiple=True, custom_value=True)
+        )
+    }
+
+
+def _max_power() -> Fields:
+    key = probatio.Required(CONF_MAX_POWER, default=DEFAULT_MAX_POWER)
+    return {key: whole_number(1, 1_000_000_000, UnitOfPower.WATT)}
+
+
+def _reading() -> Fields:
+    return {probatio.Optional(CONF_READING): TextSelector()}
+
+
+def _direction() -> Fields:
+    key = probatio.Required(CONF_DIRECTION, default=DIRECTION_AUTO)
+    return {key: select(CONF_DIRECTION, [DIRECTION_AUTO, DIRECTION_OFF])}

@@ -1,0 +1,98 @@
+"""The steps of the options flow for the flashes of a meter whose registers are read."""
+
+from collections.abc import Mapping
+from typing import Any, Final, override
+
+import probatio
+
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.const import CONF_PORT
+from homeassistant.helpers.selector import SerialPortSelector
+
+from ..access.clients import others_at
+from ..const import CONF_IMPULSES, CONF_SOURCE, SOURCE_ENTITY, SOURCE_EVENT, SOURCE_MQTT
+from ..coordinator.base import OneMeterConfigEntry
+from ..impulses.cross_check import told_constant
+from .blink_schemas import CONF_CONSTANT, blink_schema, to_blink_data, to_blink_form
+from .impulse_source import SourceSteps, source_steps
+from .picture import async_serve_picture
+from .schemas import FormError, select
+
+#: The field that asks what sees the flashes, and its option for nothing.
+CONF_FLASHES: Final = "flashes"
+_NOTHING: Final = "none"
+#: The forms for what sees them, by the source in the options; the port's is for all others.
+_FORMS: Final = {
+    SOURCE_ENTITY: "blink_entity",
+    SOURCE_EVENT: "blink_event",
+    SOURCE_MQTT: "blink_mqtt",
+}
+_PORT_FORM: Final = "blink_port"
+
+
+class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
+    """Asks what sees the flashes of a meter whose registers are read, if anything does."""
+
+    config_entry: OneMeterConfigEntry
+
+    #: What was entered so far, ready to be kept.
+    _entered: dict[str, Any]
+
+    def _flashes(self) -> dict[probatio.Marker, Any]:
+        """Return the field that asks what sees the flashes."""
+        options = [_NOTHING, *source_steps(self.hass, with_port=True)]
+        source = self.config_entry.options.get(CONF_IMPULSES, {}).get(CONF_SOURCE)
+        form = _NOTHING if source is None else _FORMS.get(source, _PORT_FORM)
+        return {probatio.Required(CONF_FLASHES, default=form): select(CONF_FLASHES, options)}
+
+    async def _async_go_on(self, entered: Mapping[str, Any]) -> ConfigFlowResult:
+        """Keep what was entered, or ask for more about the flashes first."""
+        self._entered = {key: value for key, value in entered.items() if key != CONF_FLASHES}
+        if (step_id := entered[CONF_FLASHES]) != _NOTHING:
+            return await self._async_ask_source(step_id, None)
+        return self.async_create_entry(data=self._entered)
+
+    @override
+    async def _async_ask_source(
+        self, step_id: str, user_input: dict[str, Any] | None
+    ) -> ConfigFlowResult:
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                source = {
+                    CONF_PORT: user_input.get(CONF_PORT),
+                    **to_blink_data(self.hass, step_id, user_input),
+                }
+                self._refuse_taken(source[CONF_PORT])
+            except FormError as error:
+                errors = error.errors
+            else:
+                return self.async_create_entry(data={**self._entered, CONF_IMPULSES: source})
+        schema = blink_schema(step_id, with_reading=False)
+        if step_id == _PORT_FORM:
+            port = {probatio.Required(CONF_PORT): SerialPortSelector()}
+            schema = probatio.Schema(port | schema.schema)
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or self._known()),
+            errors=errors,
+            description_placeholders={"picture": await async_serve_picture(self.hass)},
+        )
+
+    def _refuse_taken(self, port: str) -> None:
+        """Raise FormError for a source that another entry has, or for the port of the meter."""
+        is_own = port == self.config_entry.data[CONF_PORT]
+        if is_own or others_at(self.hass, port, besides=self.config_entry.entry_id):
+            raise FormError("base", "source_taken")
+
+    def _known(self) -> dict[str, Any]:
+        """Return what the forms begin with: the constant may be known from the meter itself."""
+        kept = self.config_entry.options.get(CONF_IMPULSES, {})
+        form = to_blink_form(kept)
+        if form:
+            return {**form, CONF_PORT: kept[CONF_PORT]}
+        if self.config_entry.state is ConfigEntryState.LOADED:
+            registers = self.config_entry.runtime_data.newest.registers
+            if (constant := told_constant(registers)) is not None:
+                return {CONF_CONSTANT: constant}
+        return {}

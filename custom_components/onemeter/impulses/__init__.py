@@ -1,0 +1,1 @@
+"""Impulses: where they come from, and what they add up to."""

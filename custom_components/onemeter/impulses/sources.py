@@ -1,0 +1,281 @@
+"""Impulses that Home Assistant itself knows of: of an entity, as events, by MQTT."""
+
+from abc import abstractmethod
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Final, override
+
+from homeassistant.const import (
+    CONF_PORT,
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    State,
+    callback,
+)
+from homeassistant.helpers.event import async_track_state_change_event
+
+from .. import const
+from ..access.clients import line_settings
+from ..const import CONF_EXPORT, CONF_SOURCE
+from ..meter import PUSHED_LINE, LineSettings, MeterError, Protocol
+from ..meter.blink.client import BlinkClient, ImpulseClient
+from ..meter.blink.counter import ImpulseCounter
+from ..meter.blink.s10 import TOPIC, Flash, S10Flashes, normal_mac
+from ..meter.blink.settings import INTERVAL, BlinkSettings, Source
+from ..meter.errors import MeterConnectionError, MeterSilentError, TelegramError
+from ..totals.moment import Moment
+
+if TYPE_CHECKING:
+    from homeassistant.components import mqtt
+
+_EVENT: Final = "event"
+#: Nothing is late by much that comes as an event; several at once were held back somewhere.
+_LATE: Final = 60 * 10**9
+#: Seconds after a subscription in which messages may come that were delivered before it.
+_REDELIVERY: Final = 60
+#: No device counts so far.
+_END: Final = 10**18
+
+
+class SourceUnavailableError(MeterConnectionError):
+    """What the impulses come from is not there."""
+
+    situation = "source_unavailable"
+
+
+class HassImpulses(ImpulseClient):
+    """Counts what Home Assistant tells."""
+
+    def __init__(
+        self, hass: HomeAssistant, name: str, counter: ImpulseCounter, settings: BlinkSettings
+    ) -> None:
+        """Take what the source is called, and what counts and how."""
+        super().__init__(name, LineSettings(0), counter, settings)
+        self._hass = hass
+        self._lost: asyncio.Future[None] = hass.loop.create_future()
+
+    @override
+    @asynccontextmanager
+    async def _source(self) -> AsyncGenerator[Coroutine[Any, Any, None]]:
+        self._lost = self._hass.loop.create_future()
+        stop = await self._async_subscribe()
+        try:
+            yield self._async_wait()
+        finally:
+            stop()
+            self._lost.cancel()
+
+    @abstractmethod
+    async def _async_subscribe(self) -> CALLBACK_TYPE:
+        """Begin to listen; return what ends it. Raises SourceUnavailableError."""
+
+    async def _async_wait(self) -> None:
+        await self._lost
+
+    @callback
+    def _async_lose(self) -> None:
+        if not self._lost.done():
+            self._lost.set_exception(self._unavailable())
+
+    def _unavailable(self) -> SourceUnavailableError:
+        return SourceUnavailableError(f"{self.url} is not available", port=self.url)
+
+    @callback
+    def _async_flash(self) -> None:
+        self.counters.received += 1
+        self._take(1, monotonic_ns(), _LATE)
+
+    @override
+    def diagnose(self) -> MeterError:
+        return MeterSilentError(f"no impulse has come from {self.url}", port=self.url)
+
+
+class EntityImpulses(HassImpulses):
+    """Counts what an entity shows: a light that goes on, an event, or a number of impulses."""
+
+    def __init__(
+        self, hass: HomeAssistant, name: str, counter: ImpulseCounter, settings: BlinkSettings
+    ) -> None:
+        """Take the entity's id, and what counts and how."""
+        super().__init__(hass, name, counter, settings)
+        #: When the entity showed a number last, also by the time of the event loop.
+        self._shown: tuple[Moment, int] | None = None
+
+    @override
+    async def _async_subscribe(self) -> CALLBACK_TYPE:
+        state = self._hass.states.get(self.url)
+        if state is None or _is_untold(state):
+            raise self._unavailable()
+        self._async_see(None, state)
+        return async_track_state_change_event(self._hass, self.url, self._async_changed)
+
+    @callback
+    def _async_changed(self, event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if state is None or _is_untold(state):
+            self._async_lose()
+        else:
+            self._async_see(event.data["old_state"], state)
+
+    @callback
+    def _async_see(self, before: State | None, state: State) -> None:
+        """Take a state, after another or as the first one."""
+        match state.domain:
+            case "binary_sensor":
+                if before is not None and (before.state, state.state) == (STATE_OFF, STATE_ON):
+                    self._async_flash()
+            case "event":
+                if before is not None and before.state not in {state.state, STATE_UNAVAILABLE}:
+                    self._async_flash()
+            case _:
+                if (total := impulses_shown(state)) is not None:
+                    self.counters.received += 1
+                    self._take_total(total, self._now_after_sleep())
+
+    def _now_after_sleep(self) -> int:
+        """Return the time (ns), and let the counter know what time it has not seen passing."""
+        moment, now = Moment.now(), monotonic_ns()
+        if self._shown is not None:
+            earlier, earlier_now = self._shown
+            elapsed = earlier.until(moment) // timedelta(microseconds=1) * 1000
+            self.counter.allow(max(elapsed - (now - earlier_now), 0))
+        self._shown = moment, now
+        return now
+
+
+class EventImpulses(HassImpulses):
+    """Counts events of a type on Home Assistant's bus."""
+
+    @override
+    async def _async_subscribe(self) -> CALLBACK_TYPE:
+        @callback
+        def flash(_: Event) -> None:
+            self._async_flash()
+
+        return self._hass.bus.async_listen(self.url, flash)
+
+
+class MqttImpulses(HassImpulses):
+    """Counts what the maker's own sender publishes by MQTT, one message for each flash."""
+
+    def __init__(
+        self, hass: HomeAssistant, mac: str, counter: ImpulseCounter, settings: BlinkSettings
+    ) -> None:
+        """Take the sender's address, and what counts and how."""
+        super().__init__(hass, TOPIC, counter, settings)
+        self._mac = normal_mac(mac)
+        self._flashes = S10Flashes()
+        #: The time stamp of the last flash counted before the subscription, by the sender's clock,
+        #: and the time of the event loop until which older ones count as delivered again.
+        self._counted_until: int | None = None
+        self._redelivered_until = 0.0
+
+    @override
+    async def _async_subscribe(self) -> CALLBACK_TYPE:
+        self._counted_until = self.counter.source_clock
+        self._redelivered_until = self._hass.loop.time() + _REDELIVERY
+        # Not everybody has it.
+        from homeassistant.components import mqtt  # noqa: PLC0415
+
+        if not await mqtt.async_wait_for_mqtt_client(self._hass) or not mqtt.is_connected(
+            self._hass
+        ):
+            raise self._unavailable()
+
+        @callback
+        def see(is_connected: bool) -> None:  # noqa: FBT001 - as it is called
+            if not is_connected:
+                self._async_lose()
+
+        unsubscribe = await mqtt.async_subscribe(self._hass, TOPIC, self._async_received)
+        stop = mqtt.async_subscribe_connection_status(self._hass, see)
+
+        @callback
+        def end() -> None:
+            stop()
+            unsubscribe()
+
+        return end
+
+    @callback
+    def _async_received(self, message: mqtt.ReceiveMessage) -> None:
+        try:
+            flashes = self._flashes.new(message.payload)
+        except TelegramError:
+            self.counters.damaged += 1
+            return
+        for flash in flashes:
+            if flash.mac != self._mac:
+                continue
+            if message.retain or self._was_counted(flash):
+                self.counters.other += 1
+                continue
+            self._async_flash()
+            if flash.ts is not None:
+                self.counter.source_clock = flash.ts
+
+    def _was_counted(self, flash: Flash) -> bool:
+        """Return whether a flash is from before the subscription and was counted then.
+
+        Later, an older time stamp only means that the sender's clock was set.
+        """
+        return (
+            flash.ts is not None
+            and self._counted_until is not None
+            and flash.ts <= self._counted_until
+            and self._hass.loop.time() < self._redelivered_until
+        )
+
+
+def make_impulse_client(
+    hass: HomeAssistant,
+    data: Mapping[str, Any],
+    counter: ImpulseCounter,
+    interval: float = INTERVAL,
+) -> ImpulseClient:
+    """Make the client that counts what comes from the source that these data hold.
+
+    It tells at once that the source is there, and what has come every so many seconds at the most.
+    """
+    source = data[CONF_SOURCE]
+    settings = BlinkSettings(
+        is_export=data.get(CONF_EXPORT, False), interval=interval, is_told_at_once=True
+    )
+    match source:
+        case const.SOURCE_ENTITY:
+            return EntityImpulses(hass, data[CONF_PORT], counter, settings)
+        case const.SOURCE_EVENT:
+            return EventImpulses(hass, data[CONF_PORT], counter, settings)
+        case const.SOURCE_MQTT:
+            return MqttImpulses(hass, data[CONF_PORT].rpartition("/")[2], counter, settings)
+    line = line_settings(data, PUSHED_LINE[Protocol.BLINK])
+    return BlinkClient(data[CONF_PORT], line, counter, replace(settings, source=Source(source)))
+
+
+def impulses_shown(state: State) -> int | None:
+    """Return the whole impulses that a numeric state shows; None where it shows no such number."""
+    try:
+        number = Decimal(state.state)
+    except InvalidOperation:
+        return None
+    return int(number) if number.is_finite() and 0 <= number < _END else None
+
+
+def _is_untold(state: State) -> bool:
+    """Tell whether an entity shows nothing; an event that never happened shows that."""
+    return state.state == STATE_UNAVAILABLE or (
+        state.state == STATE_UNKNOWN and state.domain != _EVENT
+    )
