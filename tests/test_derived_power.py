@@ -7,7 +7,7 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.registers.derived_power import DerivedPower
+from custom_components.onemeter.states.derived_power import DerivedPower
 from custom_components.onemeter.totals import Moment, Total
 
 START = datetime(2026, 11, 23, tzinfo=UTC)

@@ -12,8 +12,8 @@ from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .entity import OneMeterEntity
 from .meter import Key, Value
 from .registers.lookup import interpret, may_be
-from .registers.sensor_values import wording
 from .registers.table import ERROR_REGISTER
+from .states.values import wording
 
 #: Readings come in at the meter's pace; nothing is asked from here.
 PARALLEL_UPDATES = 0

@@ -34,7 +34,7 @@ from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
 from .registers.lookup import interpret
-from .registers.sensor_values import clock_difference
+from .states.values import clock_difference
 
 #: Entry data that nobody else may know.
 _SECRETS = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, CONF_SYSTEM_TITLE)

@@ -30,10 +30,11 @@ from .coordinator.base import MeterData, OneMeterConfigEntry, OneMeterCoordinato
 from .coordinator.blink import BlinkCoordinator
 from .entity import OneMeterEntity
 from .meter import Key
-from .registers.derived_power import DerivedPower
 from .registers.lookup import interpret, is_unlinked
 from .registers.quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
-from .registers.sensor_values import (
+from .registers.table import Line
+from .states.derived_power import DerivedPower
+from .states.values import (
     PowerFromEnergy,
     Reckoning,
     State,
@@ -46,7 +47,6 @@ from .registers.sensor_values import (
     time_of_measurement,
     wording,
 )
-from .registers.table import Line
 
 #: Readings come in at the meter's pace; nothing is asked from here.
 PARALLEL_UPDATES = 0

@@ -40,11 +40,11 @@ from ..const import (
     SOURCE_EVENT,
     SOURCE_MQTT,
 )
+from ..impulses.meter_reading import exact_reading
 from ..impulses.sources import impulses_shown
 from ..impulses.totals import constant_of
 from ..meter.blink.s10 import TOPIC, normal_mac
 from ..meter.blink.settings import Source
-from ..services import exact_reading
 from .schemas import SECTION_EXPERT, USUAL, FormError, name_of, select
 
 #: The form's fields for the impulse constant.

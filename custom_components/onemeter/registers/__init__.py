@@ -1,1 +1,1 @@
-"""What registers mean to Home Assistant, and the states of their sensors."""
+"""What registers mean to Home Assistant."""

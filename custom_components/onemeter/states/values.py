@@ -9,10 +9,10 @@ from homeassistant.util import dt as dt_util
 
 from ..coordinator.base import MeterData
 from ..meter import Key, Obis, Register, Value
+from ..registers.lookup import ELECTRICITY, is_number, moment
+from ..registers.quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
 from ..totals import Total
 from .derived_power import DerivedPower
-from .lookup import ELECTRICITY, is_number, moment
-from .quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
 
 type State = Decimal | int | str | datetime | None
 

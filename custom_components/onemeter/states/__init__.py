@@ -1,0 +1,1 @@
+"""From registers to the states of sensors."""
