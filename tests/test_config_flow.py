@@ -1274,9 +1274,9 @@ async def test_frontend_fetches_each_change_once_and_the_end_too(
 
 
 async def test_readout_of_the_flow_is_handed_over(hass: HomeAssistant, iec_line: Line) -> None:
-    with patch(f"{FLOW}.async_hand_over") as hand_over:
+    with patch(f"{FLOW}.async_hand_over") as open_mode_e:
         await confirm(hass, await submit_iec(hass, await start(hass)))
-    [(_, unique_id, read)] = [call.args for call in hand_over.call_args_list]
+    [(_, unique_id, read)] = [call.args for call in open_mode_e.call_args_list]
     assert unique_id == "ISK12345678"
     assert read.reading is iec_line.answers
 
@@ -1438,10 +1438,10 @@ async def test_reconfigured_meter_begins_with_what_was_read(
 ) -> None:
     entry = await add_iec_entry(hass, GENERATED_ID)
     iec_line.answers = readout(meter=NAMELESS)
-    with patch(f"{FLOW}.async_hand_over") as hand_over:
+    with patch(f"{FLOW}.async_hand_over") as open_mode_e:
         result = await submit_iec(hass, await entry.start_reconfigure_flow(hass))
     assert result["reason"] == "reconfigure_successful"
-    _, unique_id, read = hand_over.call_args.args
+    _, unique_id, read = open_mode_e.call_args.args
     assert (unique_id, read.reading) == (GENERATED_ID, iec_line.answers)
 
 

@@ -785,7 +785,7 @@ async def test_reconfigure_keeps_the_title_and_what_is_not_shown(hass: HomeAssis
 
 async def test_reconfigured_meter_pushes_from_now_on(hass: HomeAssistant, line: DlmsLine) -> None:
     entry = await add_entry(hass, **GMAC, system_title=TITLE)
-    with patch(f"{FLOW}.async_hand_over") as hand_over:
+    with patch(f"{FLOW}.async_hand_over") as open_mode_e:
         result = await choose(
             hass,
             await entry.start_reconfigure_flow(hass),
@@ -794,7 +794,7 @@ async def test_reconfigured_meter_pushes_from_now_on(hass: HomeAssistant, line: 
         )
     assert result["reason"] == "reconfigure_successful"
     assert entry.data == {**PUSHED, CONF_ENCRYPTION_KEY: EK}
-    _, unique_id, read = hand_over.call_args.args
+    _, unique_id, read = open_mode_e.call_args.args
     assert (unique_id, read.reading, read.findings) == (entry.unique_id, line.says, {})
 
 

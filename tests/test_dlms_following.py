@@ -10,8 +10,8 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.coordinator.base import HandedOver, async_hand_over
-from custom_components.onemeter.coordinator.silence import PATIENCE, Cadence
+from custom_components.onemeter.coordinator.base import FirstReading, async_hand_over
+from custom_components.onemeter.coordinator.silence import PATIENCE, SilenceMonitor
 from custom_components.onemeter.meter import (
     Identity,
     Key,
@@ -151,7 +151,7 @@ async def test_slow_meter_is_not_taken_for_silent(meter: PushedMeter) -> None:
     ],
 )
 def test_silence_follows_from_the_cadence(gaps: list[float], silence: float) -> None:
-    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
     for moment in accumulate(gaps, initial=0.0):
         cadence.add(POWER, moment)
     assert cadence.silence == silence
@@ -159,7 +159,7 @@ def test_silence_follows_from_the_cadence(gaps: list[float], silence: float) -> 
 
 @pytest.mark.parametrize(("lists", "pause"), [(1, 60), (4, 60), (5, 900)])
 def test_lists_in_a_row_are_no_cadence(lists: int, pause: float) -> None:
-    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
     for burst in range(1, 6):
         for number in range(lists):
             cadence.add({**TIME, Obis(1, 0, 21, 7, number): POWER_REGISTER}, burst * pause + number)
@@ -167,7 +167,7 @@ def test_lists_in_a_row_are_no_cadence(lists: int, pause: float) -> None:
 
 
 def test_silence_is_that_of_the_lists_that_have_not_stopped() -> None:
-    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
     for second in range(0, 600, 10):
         cadence.add(POWER, second)
         if second % 60 == 0:
@@ -180,7 +180,7 @@ def test_silence_is_that_of_the_lists_that_have_not_stopped() -> None:
 
 
 def test_gap_in_which_the_port_was_lost_is_none_of_the_meter() -> None:
-    cadence = Cadence(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
     for second in range(0, 100, 10):
         cadence.add(POWER, second)
     cadence.restart(95)
@@ -191,7 +191,7 @@ def test_gap_in_which_the_port_was_lost_is_none_of_the_meter() -> None:
 
 @pytest.mark.parametrize("protocol", [Protocol.SML, Protocol.IEC62056])
 def test_silence_of_other_protocols_is_always_the_same(protocol: Protocol) -> None:
-    cadence = Cadence(PATIENCE[protocol])
+    cadence = SilenceMonitor(PATIENCE[protocol])
     for moment in (0.01, 1, 29, 1000):
         assert cadence.silence == 30
         cadence.add(POWER, moment)
@@ -245,7 +245,7 @@ async def test_power_becomes_unknown_between_two_telegrams(meter: PushedMeter) -
 async def test_what_the_flow_has_heard_is_there_at_once(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:
-    read = HandedOver(power("42"), dt_util.utcnow(), None, {})
+    read = FirstReading(power("42"), dt_util.utcnow(), None, {})
     async_hand_over(hass, str(METER.unique_id), read)
     assert await meter.set_up()
     assert meter.value("power_import") == "42"
@@ -255,7 +255,7 @@ async def test_what_the_flow_has_heard_long_ago_is_not(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:
     long_ago = dt_util.utcnow() - timedelta(minutes=10)
-    async_hand_over(hass, str(METER.unique_id), HandedOver(power("42"), long_ago, None, {}))
+    async_hand_over(hass, str(METER.unique_id), FirstReading(power("42"), long_ago, None, {}))
     await meter.start(power("43"))
     assert meter.value("power_import") == "43"
 

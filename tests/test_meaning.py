@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from custom_components.onemeter.meter import Key, Obis, Register, Value
-from custom_components.onemeter.registers.lookup import completed, interpret
+from custom_components.onemeter.registers.lookup import describe_register, with_implied_unit
 from custom_components.onemeter.registers.quantities import (
     ANGLE,
     APPARENT_ENERGY,
@@ -45,12 +45,12 @@ def meaning(
     obis = Obis.parse(code)
     registers: dict[Key, Register] = {obis: Register(obis, value, unit)}
     registers |= {Obis.parse(other): Register(Obis.parse(other), None) for other in others}
-    return interpret(obis, registers)
+    return describe_register(obis, registers)
 
 
 def name_of(key: Key, *registers: tuple[Key, Value, str | None]) -> tuple[str, Quantity | None]:
     """Return the name and the quantity of one of these registers."""
-    line, scope = interpret(
+    line, scope = describe_register(
         key,
         {
             key: Register(key, value, unit)
@@ -310,7 +310,7 @@ def test_address_without_code(
 
 
 def test_heat_meter_of_the_last_year() -> None:
-    line, scope = interpret(
+    line, scope = describe_register(
         "6.8*01", {"6.8*01": Register(None, Decimal("28.086"), "MWh", address="6.8*01")}
     )
     assert (line.key, scope, line.enabled) == ("heat_energy", " (6.8*01)", False)
@@ -412,14 +412,14 @@ def test_time() -> None:
 def test_time_that_a_text_names(time: datetime, quantity: Quantity) -> None:
     key = Obis(1, 0, 0, 1, 2)
     register = Register(key, "2611010000", address="0.1.2", time=time)
-    assert interpret(key, {key: register})[0].quantity == quantity
+    assert describe_register(key, {key: register})[0].quantity == quantity
 
 
 def test_register_of_a_past_period_has_its_code_in_its_name() -> None:
     past, present = (Obis(1, 0, 96, 5, 0, period) for period in (1, 255))
     registers: dict[Key, Register] = {past: Register(past, "01"), present: Register(present, "02")}
-    assert interpret(past, registers)[1] == " (1-0:96.5.0*1)"
-    assert interpret(present, registers)[1] == ""
+    assert describe_register(past, registers)[1] == " (1-0:96.5.0*1)"
+    assert describe_register(present, registers)[1] == ""
     assert meaning("1-0:0.1.2*12", "19-04-01,00:00")[1] == " (1-0:0.1.2*12)"
 
 
@@ -469,7 +469,7 @@ def test_register_of_a_past_period_has_its_code_in_its_name() -> None:
 def test_unit_that_the_meter_does_not_write(code: str, unit: str | None) -> None:
     obis = Obis.parse(code)
     number = Register(obis, Decimal("1.32"), address="x")
-    assert completed(obis, number) == Register(obis, Decimal("1.32"), unit, address="x")
+    assert with_implied_unit(obis, number) == Register(obis, Decimal("1.32"), unit, address="x")
 
 
 @pytest.mark.parametrize(
@@ -488,12 +488,12 @@ def test_unit_that_the_meter_does_not_write(code: str, unit: str | None) -> None
 )
 def test_nothing_is_added_to_what_is_complete_or_not_sure(register: Register) -> None:
     assert register.obis is not None
-    assert completed(register.obis, register) is register
+    assert with_implied_unit(register.obis, register) is register
 
 
 def test_nothing_is_added_to_an_address_without_code() -> None:
     register = Register(None, Decimal(1), address="6.8.1")
-    assert completed("6.8.1", register) is register
+    assert with_implied_unit("6.8.1", register) is register
 
 
 @pytest.mark.parametrize(
@@ -507,6 +507,6 @@ def test_nothing_is_added_to_an_address_without_code() -> None:
 )
 def test_digits_of_a_counter_are_a_number(code: str, address: str) -> None:
     obis = Obis.parse(code)
-    register = completed(obis, Register(obis, "00012", address=address))
+    register = with_implied_unit(obis, Register(obis, "00012", address=address))
     assert register == Register(obis, 12, address=address)
-    assert interpret(obis, {obis: register})[0].quantity is COUNT
+    assert describe_register(obis, {obis: register})[0].quantity is COUNT

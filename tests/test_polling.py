@@ -17,7 +17,7 @@ from custom_components.onemeter.const import (
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
 )
-from custom_components.onemeter.coordinator.base import HandedOver, async_hand_over
+from custom_components.onemeter.coordinator.base import FirstReading, async_hand_over
 from custom_components.onemeter.meter import Identity, MeterError, Obis, Reading, Register
 from custom_components.onemeter.meter.errors import (
     ChecksumError,
@@ -457,9 +457,9 @@ async def test_battery_meter_at_a_port_that_is_not_there_is_waited_for_as_usual(
     assert meter.client.reads >= 2
 
 
-def hand_over(hass: HomeAssistant, duration: float | None = None, **findings: Any) -> None:
+def open_mode_e(hass: HomeAssistant, duration: float | None = None, **findings: Any) -> None:
     """Do what a flow does with what it has just read."""
-    read = HandedOver(energy("5000"), dt_util.utcnow(), duration, findings)
+    read = FirstReading(energy("5000"), dt_util.utcnow(), duration, findings)
     async_hand_over(hass, str(METER.unique_id), read)
 
 
@@ -468,7 +468,7 @@ async def test_what_a_flow_has_read_is_not_read_again(
     hass: HomeAssistant, meter: PolledMeter, *, on_battery: bool
 ) -> None:
     meter.make_entry(battery=on_battery)
-    hand_over(hass, found="out")
+    open_mode_e(hass, found="out")
     await meter.wait(30)
     await meter.start()
     assert meter.value() == "5.000"
@@ -484,7 +484,7 @@ async def test_what_a_flow_has_read_is_not_read_again(
 async def test_slow_meter_that_a_flow_has_read_is_not_given_up_too_early(
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
-    hand_over(hass)
+    open_mode_e(hass)
     await meter.start()
     meter.client.takes = 400
     await meter.wait(450, step=10)
@@ -497,7 +497,7 @@ async def test_readout_after_that_of_a_flow_ends_at_the_round_time(
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
     meter.make_entry(options={CONF_POLL_INTERVAL: 900})
-    hand_over(hass, duration=60)
+    open_mode_e(hass, duration=60)
     await meter.start()
     await meter.wait(900, step=5)
     assert times(meter) == ["12:13:55"]
@@ -506,7 +506,7 @@ async def test_readout_after_that_of_a_flow_ends_at_the_round_time(
 async def test_what_a_flow_has_read_long_ago_is_read_again(
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
-    hand_over(hass)
+    open_mode_e(hass)
     await meter.wait(90, step=90)
     await meter.start()
     assert meter.client.reads == 1
@@ -703,7 +703,7 @@ async def test_what_a_flow_has_read_does_not_replace_the_readout_before_a_sessio
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
     meter.make_entry(options={CONF_LIVE_REGISTERS: ["16.7.0"]})
-    hand_over(hass)
+    open_mode_e(hass)
     await meter.start()
     assert meter.client.reads == 1
     assert meter.client.is_watched

@@ -11,9 +11,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .entity import OneMeterEntity
 from .meter import Key, Value
-from .registers.lookup import interpret, may_be
+from .registers.lookup import describe_register, may_be
 from .registers.table import ERROR_REGISTER
-from .states.values import wording
+from .states.values import raw_state
 
 #: Readings come in at the meter's pace; nothing is asked from here.
 PARALLEL_UPDATES = 0
@@ -35,7 +35,7 @@ async def async_setup_entry(
         registers = coordinator.data.registers
         new = [key for key in registers if key not in known and may_be(ERROR_REGISTER, key)]
         known.update(new)
-        scopes = {key: interpret(key, registers) for key in new}
+        scopes = {key: describe_register(key, registers) for key in new}
         sensors = [
             OneMeterErrorSensor(coordinator, key, scope)
             for key, (line, scope) in scopes.items()
@@ -88,7 +88,7 @@ class OneMeterErrorSensor(OneMeterEntity, BinarySensorEntity):
     def _news(self) -> _Shown:
         data = self.coordinator.data
         register = data.registers.get(self._key)
-        word = wording(self._key, data)
+        word = raw_state(self._key, data)
         return _Shown(
             self.available,
             None if register is None else _is_error(register.value),

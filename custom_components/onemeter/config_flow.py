@@ -37,7 +37,7 @@ from .const import (
     HASS_SOURCES,
     MODE_PUSHED,
 )
-from .coordinator.base import HandedOver, async_hand_over
+from .coordinator.base import FirstReading, async_hand_over
 from .flow.blink import BlinkSteps
 from .flow.confirmation import NOTHING, found, found_impulses, title, transformer_ratio
 from .flow.dlms import DlmsSteps
@@ -145,11 +145,11 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
             return self._async_ask(self._form_step, PORT_SCHEMA, self._form)
         self._form = user_input
         self._choice = ""
-        self._complain({})
+        self._set_errors({})
         port = await self._async_stable(user_input.get(CONF_PORT, ""))
         self._port_data = to_data(user_input, port)
         if wrong := self._wrong_port_data():
-            self._complain(wrong)
+            self._set_errors(wrong)
             return await self._async_ask_port(None)
         return await self._async_ask_details()
 
@@ -307,7 +307,7 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
             await self._async_explain(as_meter_error(error, self._data[CONF_PORT]))
         except MeterError as error:
             await self._async_explain(error)
-            step_id = self._step_to_mend(error)
+            step_id = self._step_for_error(error)
         else:
             step_id = self._following()
         return self.async_show_progress_done(next_step_id=step_id or self._form_step)
@@ -330,7 +330,7 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
             by = await _async_users(self.hass, self._data[CONF_PORT])
             error.details["by"] = by or error.details["by"]
         error = with_details(error, self._data[CONF_PORT])
-        self._complain({"base": text_key(error)}, error.details)
+        self._set_errors({"base": text_key(error)}, error.details)
 
     async def _async_look(self) -> Reading:
         """Wait for a reading; when reconfiguring, in place of the entry."""
@@ -367,7 +367,7 @@ class OneMeterConfigFlow(BlinkSteps, DlmsSteps, domain=DOMAIN):
         """Let the entry begin with what was read for it, where the next may take long."""
         if is_polled(self._data) or self._data[CONF_PROTOCOL] == Protocol.DLMS:
             probe = self._probe
-            read = HandedOver(reading, self._taken, probe.duration, probe.findings)
+            read = FirstReading(reading, self._taken, probe.duration, probe.findings)
             async_hand_over(self.hass, unique_id, read)
 
     async def async_step_confirm(

@@ -33,7 +33,7 @@ from .meter.errors import UnknownListError
 from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
-from .registers.lookup import interpret
+from .registers.lookup import describe_register
 from .states.values import clock_difference
 
 #: Entry data that nobody else may know.
@@ -80,10 +80,10 @@ async def async_get_config_entry_diagnostics(
         diagnostics["unknown_lists"] = list(map(asdict, coordinator.client.unknown_lists))
     if isinstance(coordinator, BlinkCoordinator):
         diagnostics["impulses"] = _impulses(coordinator.client.counter)
-    if (companion := coordinator.companion) is not None:
+    if (cross_check := coordinator.cross_check) is not None:
         diagnostics["second_source"] = {
-            "situation": companion.situation,
-            **_impulses(companion.counter),
+            "situation": cross_check.situation,
+            **_impulses(cross_check.counter),
         }
     return diagnostics | {
         "available": coordinator.last_update_success,
@@ -177,7 +177,7 @@ def _is_private(register: Register) -> bool:
     key = register.obis or register.address
     if key is None:
         return True
-    line, _ = interpret(key, {key: register})
+    line, _ = describe_register(key, {key: register})
     return line.key in _PRIVATE and register.unit is None
 
 

@@ -30,7 +30,7 @@ from .coordinator.base import MeterData, OneMeterConfigEntry, OneMeterCoordinato
 from .coordinator.blink import BlinkCoordinator
 from .entity import OneMeterEntity
 from .meter import Key
-from .registers.lookup import interpret, is_unlinked
+from .registers.lookup import describe_register, is_unlinked
 from .registers.quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
 from .registers.table import Line
 from .states.derived_power import DerivedPower
@@ -42,10 +42,10 @@ from .states.values import (
     local_time,
     measurement,
     point_in_time,
+    raw_state,
     signed_power,
     tan_phi,
     time_of_measurement,
-    wording,
 )
 
 #: Readings come in at the meter's pace; nothing is asked from here.
@@ -210,11 +210,11 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
 
 def _describe(key: Key, data: MeterData) -> OneMeterSensorDescription:
     """Return the sensor of a register."""
-    line, scope = interpret(key, data.registers)
+    line, scope = describe_register(key, data.registers)
     value_fn: ValueFn
     attributes_fn = _no_attributes
     if line.quantity is None:
-        value_fn = partial(wording, key)
+        value_fn = partial(raw_state, key)
     elif line.quantity == TIME:
         value_fn = partial(point_in_time, key)
     elif line.quantity == LOCAL_TIME:

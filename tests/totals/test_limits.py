@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from custom_components.onemeter.meter import Key, Obis, Register, Value
-from custom_components.onemeter.registers.lookup import interpret
+from custom_components.onemeter.registers.lookup import describe_register
 from custom_components.onemeter.registers.table import (
     DESCRIPTIVE,
     GERMAN,
@@ -50,7 +50,7 @@ def registers_of(key: Key, unit: str | None) -> dict[Key, Register]:
 def test_every_register_that_is_shown_as_a_total_has_a_rule(unit: str | None) -> None:
     for key in known_keys():
         registers = registers_of(key, unit)
-        quantity = interpret(key, registers)[0].quantity
+        quantity = describe_register(key, registers)[0].quantity
         is_total = quantity is not None and quantity.state_class in TOTALS
         assert (rule_of(key, registers, MAX_POWER) is not None) is is_total, (key, unit)
 
@@ -64,7 +64,7 @@ def test_every_total_from_the_m_bus_has_a_rule(unit: str | None) -> None:
             **registers_of(key, unit),
             Obis(0, 2, 24, 1, 0): Register(Obis(0, 2, 24, 1, 0), told),
         }
-        quantity = interpret(key, registers)[0].quantity
+        quantity = describe_register(key, registers)[0].quantity
         is_total = quantity is not None and quantity.state_class in TOTALS
         assert (rule_of(key, registers, MAX_POWER) is not None) is is_total, (key, device_type)
 

@@ -42,7 +42,7 @@ _CONDITIONS: Final = (
 )
 
 
-class Findings:
+class DiscoveryCache:
     """Keeps what an entry's client has found out."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: PolledClient) -> None:

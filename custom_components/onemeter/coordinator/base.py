@@ -24,12 +24,12 @@ from ..access.clients import expected_meter, is_meter_of, writes_units
 from ..access.error_texts import Failure, as_meter_error, update_failed
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..const import CONF_IMPULSES, DOMAIN
-from ..impulses.cross_check import Companion
+from ..impulses.cross_check import ImpulseCrossCheck
 from ..meter import Identity, Key, Obis, PolledClient, PushedClient, Reading, Register
 from ..meter.errors import OtherMeterError
 from ..meter.port import redact
 from ..registers.known_codes import KnownCodes
-from ..registers.lookup import completed, is_measurement
+from ..registers.lookup import is_measurement, with_implied_unit
 from ..totals import Moment, Proof, Totals
 from .tasks import LOOK_SECONDS, async_end, is_wanted
 
@@ -48,12 +48,12 @@ _FIRMWARE = (0, 2, 0)
 _FIRMWARE_MAX = 64
 
 #: What flows have just read, by the unique id of the entry that each has set up.
-_HANDED_OVER: HassKey[dict[str, HandedOver]] = HassKey(f"{DOMAIN}_handed_over")
+_HANDED_OVER: HassKey[dict[str, FirstReading]] = HassKey(f"{DOMAIN}_handed_over")
 
 type OneMeterConfigEntry = ConfigEntry[OneMeterCoordinator]
 
 
-class HandedOver(NamedTuple):
+class FirstReading(NamedTuple):
     """What a flow has just read."""
 
     reading: Reading
@@ -65,7 +65,7 @@ class HandedOver(NamedTuple):
 
 
 @callback
-def async_hand_over(hass: HomeAssistant, unique_id: str, read: HandedOver) -> None:
+def async_hand_over(hass: HomeAssistant, unique_id: str, read: FirstReading) -> None:
     """Spare a meter that was just read the reading with which setting it up begins.
 
     That may take minutes, during which the user's dialog stays open, and some of a battery.
@@ -148,9 +148,9 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._expected = expected_meter(entry)
         self._writes_units = writes_units(entry.data)
 
-        self.companion: Companion | None = None
+        self.cross_check: ImpulseCrossCheck | None = None
         if CONF_IMPULSES in entry.options:
-            self.companion = Companion(hass, entry, self._async_see_power)
+            self.cross_check = ImpulseCrossCheck(hass, entry, self._async_see_power)
 
         #: The tasks that end with the entry.
         self._followers: list[asyncio.Task[None]] = []
@@ -232,8 +232,8 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             raise
         finally:
             watching.cancel()
-        if self.companion is not None:
-            self._async_begin(self.companion.async_follow(), "impulses")
+        if self.cross_check is not None:
+            self._async_begin(self.cross_check.async_follow(), "impulses")
 
     @callback
     def _async_begin(self, job: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -270,7 +270,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Add to the data of a reading what still holds of earlier ones."""
 
     @callback
-    def _async_handed_over(self) -> HandedOver | None:
+    def _async_handed_over(self) -> FirstReading | None:
         """Return what a flow has just read for this entry; once."""
         handed_over = self.hass.data.get(_HANDED_OVER, {})
         found = handed_over.pop(str(self.config_entry.unique_id), None)
@@ -294,7 +294,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             await asyncio.sleep(0)
             for key in keys:
                 if not self._writes_units:
-                    registers[key] = completed(key, registers[key])
+                    registers[key] = with_implied_unit(key, registers[key])
                 self.totals.async_look_up(key, registers)
                 is_measurement(key, registers)
         await asyncio.sleep(0)
@@ -310,20 +310,20 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             return False
         if not self._is_own(reading.meter):
             if reading.meter.unique_id is not None:
-                self._async_meet(reading.meter.unique_id)
+                self._async_on_foreign_meter(reading.meter.unique_id)
             return False
         now = self._accepted_at = monotonic()
         registers = self._codes.async_select(reading.current())
         if not self._writes_units:
-            registers = {key: completed(key, item) for key, item in registers.items()}
+            registers = {key: with_implied_unit(key, item) for key, item in registers.items()}
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
         withheld = self.totals.async_review(registers, proof)
         data = MeterData(reading.meter, registers, Moment.now(), reading.time, withheld)
         self._newest = self._complete(reading, data, partial=partial)
         if not partial:
             self.readings.append(reading)
-        if self.companion is not None:
-            self.companion.async_compare(data.registers)
+        if self.cross_check is not None:
+            self.cross_check.async_compare(data.registers)
         self._async_offer(now)
         return True
 
@@ -332,10 +332,10 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         Without, the register stays what the meter sends, and unknown where it sends none.
         """
-        if self.companion is None or not self.companion.registers:
+        if self.cross_check is None or not self.cross_check.registers:
             return data
         registers = dict(data.registers)
-        for key, register in self.companion.registers.items():
+        for key, register in self.cross_check.registers.items():
             if register.value is not None or key not in registers:
                 registers[key] = register
         return replace(data, registers=registers)
@@ -466,7 +466,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         _LOGGER.info("The %s can be read again", self.name)
 
     @callback
-    def _async_meet(self, other: str) -> None:
+    def _async_on_foreign_meter(self, other: str) -> None:
         """Notice that another meter speaks at the port."""
         self._other_meter = other
 

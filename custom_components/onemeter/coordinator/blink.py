@@ -12,7 +12,7 @@ from homeassistant.helpers.event import async_track_time_change
 
 from ..const import DOMAIN
 from ..impulses.sources import make_impulse_client
-from ..impulses.totals import IMPULSES_TODAY, ImpulseTotals, Tally, make_counter
+from ..impulses.totals import IMPULSES_TODAY, ImpulseStatistics, ImpulseTotals, make_counter
 from ..meter import Identity, Key, Reading
 from ..meter.blink.client import ImpulseClient
 from .base import MeterData, OneMeterConfigEntry
@@ -28,7 +28,7 @@ class BlinkCoordinator(PushedCoordinator):
     def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
         """Make what counts; nothing is opened yet."""
         counter = make_counter(entry.data, entry.options)
-        self._tally = Tally(counter)
+        self._tally = ImpulseStatistics(counter)
         super().__init__(hass, entry, make_impulse_client(hass, entry.data, counter))
 
     @override

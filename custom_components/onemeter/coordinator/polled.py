@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from ..access.authentication import async_judge
 from ..access.clients import make_polled_client
-from ..access.discovery_cache import Findings
+from ..access.discovery_cache import DiscoveryCache
 from ..access.error_texts import Failure, as_meter_error, is_about_credentials, slow_readout
 from ..access.port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
 from ..const import CONF_BATTERY
@@ -71,7 +71,7 @@ class PolledCoordinator(OneMeterCoordinator):
         self._on_battery: bool = entry.data.get(CONF_BATTERY, False)
         self._pauses = _PAUSES_ON_BATTERY if self._on_battery else _PAUSES
         self._live = LiveRegisters(hass, entry, self.client)
-        self._findings = Findings(hass, entry, self.client)
+        self._findings = DiscoveryCache(hass, entry, self.client)
         #: Live registers that no readout has told again yet: it may never do so.
         self._watched: Mapping[Key, Register] = {}
         self._attempt_failed: MeterError | None = None
@@ -233,15 +233,17 @@ class PolledCoordinator(OneMeterCoordinator):
             if (left := (self._next_due(started, expected) - now).total_seconds()) <= 0:
                 return
             if pause := self._live.pause:
-                await self._async_rest(min(left, pause), asyncio.sleep(left))
-            elif await self._async_rest(left, self._live.async_watch(self._async_take_live)):
+                await self._async_wait_interruptible(min(left, pause), asyncio.sleep(left))
+            elif await self._async_wait_interruptible(
+                left, self._live.async_watch(self._async_take_live)
+            ):
                 return
 
     async def _async_rest_until_retry(self, error: MeterError, wait: float) -> float:
         """Wait before a meter that could not be read is tried again; return the next wait."""
         if is_about_credentials(error):
             # Meters that are given wrong ones lock themselves; new ones set the entry up anew.
-            await self._async_rest(None, asyncio.Event().wait())
+            await self._async_wait_interruptible(None, asyncio.Event().wait())
             return SHORTEST_WAIT
         url = self.client.url
         closed = isinstance(error, MeterConnectionError)
@@ -253,11 +255,15 @@ class PolledCoordinator(OneMeterCoordinator):
             seconds = (self._next_due(now) - now).total_seconds()
         else:
             seconds = min(max(wait, _SHORTEST_RETRY), self.interval.total_seconds())
-        if await self._async_rest(None, async_wait_for_change(self.hass, url, seconds)):
+        if await self._async_wait_interruptible(
+            None, async_wait_for_change(self.hass, url, seconds)
+        ):
             return SHORTEST_WAIT
         return min(2 * wait, LONGEST_WAIT)
 
-    async def _async_rest[T](self, seconds: float | None, meanwhile: Awaitable[T]) -> T | None:
+    async def _async_wait_interruptible[T](
+        self, seconds: float | None, meanwhile: Awaitable[T]
+    ) -> T | None:
         """Do something meanwhile, for so long at most, and not once a readout is asked for."""
         try:
             async with asyncio.timeout(seconds) as self._rest:

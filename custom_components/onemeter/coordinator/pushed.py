@@ -25,7 +25,7 @@ from ..meter.errors import MeterConnectionError
 from ..totals import Moment, Proof
 from .base import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .pin_lock import PinLock
-from .silence import PATIENCE, Cadence
+from .silence import PATIENCE, SilenceMonitor
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class PushedCoordinator(OneMeterCoordinator):
         super().__init__(hass, entry, client or _make_client(hass, entry), interval)
         self._protocol = Protocol(entry.data[CONF_PROTOCOL])
         self._patience = PATIENCE[self._protocol]
-        self._cadence = Cadence(self._patience)
+        self._cadence = SilenceMonitor(self._patience)
         self._backoff = Backoff(hass)
         #: Whether the port was lost, and has not been there for long since.
         self._is_flapping = False
@@ -232,8 +232,8 @@ class PushedCoordinator(OneMeterCoordinator):
 
     @callback
     @override
-    def _async_meet(self, other: str) -> None:
-        super()._async_meet(other)
+    def _async_on_foreign_meter(self, other: str) -> None:
+        super()._async_on_foreign_meter(other)
         if (
             self._failure is None
             and self._first.done()

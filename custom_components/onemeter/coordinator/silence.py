@@ -17,7 +17,7 @@ _MISSED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long meters of a protocol are waited for, in seconds."""
 
     #: For the first telegram while Home Assistant starts, which waits for it, ...
@@ -37,15 +37,15 @@ class Patience:
 
 PATIENCE: Final = {
     # Meters push every one to five seconds.
-    Protocol.SML: Patience(8, 8, 30, 30, 30, 30),
+    Protocol.SML: Timeouts(8, 8, 30, 30, 30, 30),
     # A telegram without checksum is heard twice before it is believed, and those with one come
     # every ten seconds from some meters.
-    Protocol.IEC62056: Patience(20, 20, 30, 30, 30, 30),
+    Protocol.IEC62056: Timeouts(20, 20, 30, 30, 30, 30),
     # Power every other second from some meters, and all they know once a minute or every quarter of
     # an hour from others; totals are told hourly by many.
-    Protocol.DLMS: Patience(20, 75, 30, 300, 3600, 3 * 3600),
+    Protocol.DLMS: Timeouts(20, 75, 30, 300, 3600, 3 * 3600),
     # Darkness means that nothing is consumed.
-    Protocol.BLINK: Patience(8, 8, inf, inf, inf, inf),
+    Protocol.BLINK: Timeouts(8, 8, inf, inf, inf, inf),
 }
 
 
@@ -62,14 +62,14 @@ class _Rhythm:
         return _MISSED * max(self.gaps, default=0)
 
 
-class Cadence:
+class SilenceMonitor:
     """Learns from a meter's telegrams when there is something wrong, and what is out of date.
 
     Meters send different lists of registers at different intervals. The one that comes most often
     says whether the meter is silent, unless it has stopped while others went on.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Timeouts) -> None:
         """Know nothing yet of the meter, but of its protocol."""
         self._patience = patience
         self._rhythms: dict[Key, _Rhythm] = {}

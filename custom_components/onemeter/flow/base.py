@@ -28,7 +28,7 @@ class Steps(ConfigFlow):
     def _async_begin(self, details: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin to look for the meter, with this besides the port in the entry's data."""
 
-    def _complain(self, errors: dict[str, str], details: Mapping[str, str] | None = None) -> None:
+    def _set_errors(self, errors: dict[str, str], details: Mapping[str, str] | None = None) -> None:
         """Say at the next form what is wrong."""
         self._errors = errors
         self._placeholders = dict(details or {})

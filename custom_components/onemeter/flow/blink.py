@@ -41,11 +41,11 @@ class BlinkSteps(SourceSteps, Steps):
     ) -> ConfigFlowResult:
         if user_input is not None:
             self._blink_form = user_input
-            self._complain({})
+            self._set_errors({})
             try:
                 data = to_blink_data(self.hass, step_id, user_input)
             except FormError as error:
-                self._complain(error.errors)
+                self._set_errors(error.errors)
             else:
                 return self._async_count(data)
         self._placeholders["picture"] = await async_serve_picture(self.hass)

@@ -45,7 +45,7 @@ from ..impulses.sources import impulses_shown
 from ..impulses.totals import constant_of
 from ..meter.blink.s10 import TOPIC, normal_mac
 from ..meter.blink.settings import Source
-from .schemas import SECTION_EXPERT, USUAL, FormError, name_of, select
+from .schemas import DEFAULT, SECTION_EXPERT, FormError, name_of, select
 
 #: The form's fields for the impulse constant.
 CONF_CONSTANT: Final = "constant"
@@ -93,7 +93,9 @@ _REST: Final[_Fields] = {
     probatio.Required(SECTION_EXPERT): section(
         probatio.Schema(
             {
-                probatio.Required(CONF_EDGES, default=USUAL): select(CONF_EDGES, [USUAL, *_EDGES]),
+                probatio.Required(CONF_EDGES, default=DEFAULT): select(
+                    CONF_EDGES, [DEFAULT, *_EDGES]
+                ),
             }
         ),
         {"collapsed": True},

@@ -14,7 +14,7 @@ from ..const import CONF_IMPULSES_PER_KWH, CONF_READING, CONF_WH_PER_IMPULSE, DO
 from ..meter import Identity, Obis, Protocol, Reading
 from ..meter.flag import manufacturer_name
 from ..meter.port import redact
-from ..registers.lookup import completed, is_number
+from ..registers.lookup import is_number, with_implied_unit
 from .impulse_probe import ImpulseProbe
 from .schemas import HIGHEST_MULTIPLIER, MULTIPLIER_STEP
 
@@ -94,7 +94,7 @@ def _amount(reading: Reading, codes: tuple[str, ...], *, as_told: bool) -> str:
         for told in reading.registers:
             if told.obis is None or told.obis.short != code:
                 continue
-            register = told if as_told else completed(told.obis, told)
+            register = told if as_told else with_implied_unit(told.obis, told)
             value = register.value if register.signed_value is None else register.signed_value
             if is_number(value):
                 if register.unit == "Wh":

@@ -35,13 +35,13 @@ from .dlms_schemas import (
     KEYS_SCHEMA,
     POLLED_SCHEMA,
     PUSHED_KEYS_SCHEMA,
-    hidden,
-    revealed,
+    mask_secrets,
     to_keys_data,
     to_keys_form,
     to_polled_data,
     to_polled_form,
     to_pushed_keys_data,
+    unmask_secrets,
 )
 from .schemas import FormError
 
@@ -104,11 +104,11 @@ class DlmsSteps(Steps):
         self._choice = step_id
         if user_input is not None:
             self._polled_form = user_input
-            self._complain({})
+            self._set_errors({})
             try:
                 self._polled_data = to_polled_data(user_input)
             except FormError as error:
-                self._complain(error.errors)
+                self._set_errors(error.errors)
             else:
                 return await self.async_step_dlms_keys()
         form = self._polled_form or to_polled_form(self._details)
@@ -132,13 +132,13 @@ class DlmsSteps(Steps):
     ) -> ConfigFlowResult:
         """Ask for an invocation counter that was certainly not used yet."""
         if user_input is not None:
-            self._complain({})
+            self._set_errors({})
             is_reauth = self.source == SOURCE_REAUTH
             data = self._get_reauth_entry().data if is_reauth else self._tried
             try:
                 await StoredCounter(self.hass, data).async_begin(user_input[CONF_FIRST_COUNTER])
             except OSError:
-                self._complain({"base": "not_stored"})
+                self._set_errors({"base": "not_stored"})
             else:
                 if is_reauth:
                     return self.async_update_reload_and_abort(self._get_reauth_entry(), data=data)
@@ -155,7 +155,7 @@ class DlmsSteps(Steps):
         if self._keys_form is None:
             self._details = entry.data
             if (situation := self._situation()) in CREDENTIALS:
-                self._complain({"base": situation}, {"port": redact(entry.data[CONF_PORT])})
+                self._set_errors({"base": situation}, {"port": redact(entry.data[CONF_PORT])})
         polled = is_polled(entry.data)
         protection = entry.data.get(CONF_PROTECTION)
         keys = self._entered_keys(
@@ -183,7 +183,7 @@ class DlmsSteps(Steps):
             return situation
         return entry.error_reason_translation_key
 
-    def _step_to_mend(self, error: MeterError) -> str | None:
+    def _step_for_error(self, error: MeterError) -> str | None:
         """Return the step whose form can mend what a meter finds fault with; None for the port's.
 
         Only after the menu.
@@ -207,15 +207,18 @@ class DlmsSteps(Steps):
             self._keys_form = before
             return None
         authentication = before[CONF_AUTHENTICATION]
-        self._keys_form = {CONF_AUTHENTICATION: authentication, **revealed(user_input, before)}
-        self._complain({})
+        self._keys_form = {
+            CONF_AUTHENTICATION: authentication,
+            **unmask_secrets(user_input, before),
+        }
+        self._set_errors({})
         try:
             return to_data(self._keys_form)
         except FormError as error:
-            self._complain(error.errors, error.details)
+            self._set_errors(error.errors, error.details)
             return None
 
     @callback
     def _async_ask_keys(self, step_id: str, schema: probatio.Schema) -> ConfigFlowResult:
         form = self._keys_form or {}
-        return self._async_ask(step_id, schema, hidden(form, but=self._errors))
+        return self._async_ask(step_id, schema, mask_secrets(form, but=self._errors))

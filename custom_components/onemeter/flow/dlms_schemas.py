@@ -39,9 +39,9 @@ from ..meter.dlms.settings import (
 from ..meter.errors import KeyFormatError
 from ..meter.iec62056.settings import is_address
 from .schemas import (
+    DEFAULT,
     SECTION_EXPERT,
     UNCHANGED,
-    USUAL,
     FormError,
     hidden_text,
     name_of,
@@ -90,8 +90,8 @@ POLLED_ONLY: Final = frozenset(
 
 POLLED_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_TRANSPORT, default=USUAL): select(
-            CONF_TRANSPORT, [USUAL, *_TRANSPORTS]
+        probatio.Required(CONF_TRANSPORT, default=DEFAULT): select(
+            CONF_TRANSPORT, [DEFAULT, *_TRANSPORTS]
         ),
         probatio.Optional(CONF_CLIENT): whole_number(1, _HIGHEST_ADDRESS),
         probatio.Required(SECTION_EXPERT): section(
@@ -99,15 +99,15 @@ POLLED_SCHEMA = probatio.Schema(
                 {
                     probatio.Optional(CONF_LOGICAL_DEVICE): whole_number(0, _HIGHEST_ADDRESS),
                     probatio.Optional(CONF_PHYSICAL_DEVICE): whole_number(0, _HIGHEST_HDLC_ADDRESS),
-                    probatio.Required(CONF_ADDRESS_LENGTH, default=USUAL): select(
-                        CONF_ADDRESS_LENGTH, [USUAL, *_LENGTHS]
+                    probatio.Required(CONF_ADDRESS_LENGTH, default=DEFAULT): select(
+                        CONF_ADDRESS_LENGTH, [DEFAULT, *_LENGTHS]
                     ),
                     probatio.Optional(CONF_ADDRESS): probatio.All(TextSelector(), probatio.Strip),
-                    probatio.Required(CONF_PROTECTION, default=USUAL): select(
-                        CONF_PROTECTION, [USUAL, *_PROTECTIONS]
+                    probatio.Required(CONF_PROTECTION, default=DEFAULT): select(
+                        CONF_PROTECTION, [DEFAULT, *_PROTECTIONS]
                     ),
-                    probatio.Required(CONF_SUITE, default=USUAL): select(
-                        CONF_SUITE, [USUAL, *_SUITES]
+                    probatio.Required(CONF_SUITE, default=DEFAULT): select(
+                        CONF_SUITE, [DEFAULT, *_SUITES]
                     ),
                     probatio.Required(CONF_DEDICATED_KEY, default=False): BooleanSelector(),
                     probatio.Optional(CONF_SYSTEM_TITLE): probatio.All(
@@ -134,9 +134,9 @@ PUSHED_KEYS_SCHEMA = probatio.Schema(
 
 KEYS_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_AUTHENTICATION, default=USUAL): select(
+        probatio.Required(CONF_AUTHENTICATION, default=DEFAULT): select(
             CONF_AUTHENTICATION,
-            [USUAL, *(authentication.value for authentication in Authentication)],
+            [DEFAULT, *(authentication.value for authentication in Authentication)],
         ),
         probatio.Optional(probatio.Secret(CONF_PASSWORD)): hidden_text(),
         **PUSHED_KEYS_SCHEMA.schema,
@@ -196,18 +196,18 @@ def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
 def to_keys_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of either form of keys that lead to this entry data."""
     return {
-        CONF_AUTHENTICATION: data.get(CONF_AUTHENTICATION, USUAL),
+        CONF_AUTHENTICATION: data.get(CONF_AUTHENTICATION, DEFAULT),
         **{key: data.get(key, "") for key in _SECRETS},
     }
 
 
-def hidden(form: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
+def mask_secrets(form: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
     """Return a form of keys as the browser may see it, some fields of it emptied."""
     secrets = {key: UNCHANGED if form.get(key) and key not in but else "" for key in _SECRETS}
     return {**form, **secrets}
 
 
-def revealed(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+def unmask_secrets(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """Return a form of keys with what has stayed in it as it was, and not shown."""
     return {key: before[key] if value == UNCHANGED else value for key, value in form.items()}
 
@@ -243,7 +243,7 @@ def to_keys_data(form: Mapping[str, Any], protection: str | None) -> dict[str, A
         has_password=bool(password), has_both_keys=all(key in data for key in _KEYS)
     )
     chosen = form[CONF_AUTHENTICATION]
-    authentication = usual if chosen == USUAL else Authentication(chosen)
+    authentication = usual if chosen == DEFAULT else Authentication(chosen)
     if {authentication, usual} != {Authentication.NONE}:
         data[CONF_AUTHENTICATION] = authentication.value
     if authentication not in _WITHOUT_PASSWORD:

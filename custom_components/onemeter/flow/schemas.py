@@ -49,7 +49,7 @@ from ..meter.iec62056.settings import SignOn
 #: The forms' sections of expert settings, and the option for what is usual.
 SECTION_LINE = "line"
 SECTION_EXPERT = "expert"
-USUAL = "default"
+DEFAULT = "default"
 #: The form's opposite of CONF_SWITCH_SPEED.
 CONF_FIXED_SPEED = "fixed_speed"
 
@@ -125,7 +125,7 @@ PORT_SCHEMA = probatio.Schema(
         probatio.Required(SECTION_LINE): section(
             probatio.Schema(
                 {
-                    probatio.Required(key, default=USUAL): select(key, [USUAL, *choices])
+                    probatio.Required(key, default=DEFAULT): select(key, [DEFAULT, *choices])
                     for key, choices in _LINE_CHOICES.items()
                 }
             ),
@@ -142,11 +142,11 @@ IEC62056_SCHEMA = probatio.Schema(
             probatio.Schema(
                 {
                     probatio.Optional(probatio.Secret(CONF_PASSWORD)): hidden_text(),
-                    probatio.Required(CONF_TABLE, default=USUAL): select(
-                        CONF_TABLE, [USUAL, *_TABLES]
+                    probatio.Required(CONF_TABLE, default=DEFAULT): select(
+                        CONF_TABLE, [DEFAULT, *_TABLES]
                     ),
-                    probatio.Required(CONF_ACKNOWLEDGEMENT, default=USUAL): select(
-                        CONF_ACKNOWLEDGEMENT, [USUAL, *_ACKNOWLEDGEMENTS], custom_value=True
+                    probatio.Required(CONF_ACKNOWLEDGEMENT, default=DEFAULT): select(
+                        CONF_ACKNOWLEDGEMENT, [DEFAULT, *_ACKNOWLEDGEMENTS], custom_value=True
                     ),
                     probatio.Required(CONF_FIXED_SPEED, default=False): BooleanSelector(),
                     probatio.Required(CONF_SWITCH_DELAY, default=0.0): NumberSelector(
@@ -207,7 +207,7 @@ def to_data(form: Mapping[str, Any], port: str) -> dict[str, Any]:
     line = {
         key: choices[name]
         for key, choices in _LINE_CHOICES.items()
-        if (name := form[SECTION_LINE][key]) != USUAL
+        if (name := form[SECTION_LINE][key]) != DEFAULT
     }
     return {CONF_PORT: port, CONF_PROTOCOL: form[CONF_PROTOCOL], **line}
 
@@ -248,16 +248,18 @@ def to_iec62056_data(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict
 
 def _acknowledgement(entered: str) -> str:
     """Return what the entry keeps of an acknowledgement, also of "ACK 2 5 6"."""
-    if entered == USUAL:
+    if entered == DEFAULT:
         return ""
     typed = "".join(entered.upper().removeprefix("ACK").split())
     return _ACKNOWLEDGEMENTS.get(entered, typed)
 
 
 def _acknowledgement_name(kept: str) -> str:
-    return next((name for name, value in _ACKNOWLEDGEMENTS.items() if value == kept), kept or USUAL)
+    return next(
+        (name for name, value in _ACKNOWLEDGEMENTS.items() if value == kept), kept or DEFAULT
+    )
 
 
 def name_of(choices: Mapping[str, int | str], kept: object) -> str:
     """Return the option for what an entry keeps of a setting."""
-    return next((name for name, value in choices.items() if value == kept), USUAL)
+    return next((name for name, value in choices.items() if value == kept), DEFAULT)

@@ -100,7 +100,7 @@ def told_constant(registers: Mapping[Key, Register]) -> str | None:
     return None
 
 
-class Companion:
+class ImpulseCrossCheck:
     """Counts the flashes of a meter for as long as its entry lives."""
 
     def __init__(

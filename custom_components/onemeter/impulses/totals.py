@@ -62,7 +62,7 @@ def make_counter(data: Mapping[str, Any], options: Mapping[str, Any]) -> Impulse
     )
 
 
-class Tally:
+class ImpulseStatistics:
     """What a counter alone does not know: the day, and the time of the last impulse."""
 
     def __init__(self, counter: ImpulseCounter) -> None:
@@ -136,7 +136,7 @@ class ImpulseTotals(Totals):
 
     _counts_states = True
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, tally: Tally) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, tally: ImpulseStatistics) -> None:
         """Take what counts."""
         super().__init__(hass, entry, lambda *_: None)
         self._tally = tally

@@ -7,7 +7,7 @@ from typing import Self
 from weakref import WeakValueDictionary
 
 
-class Turns:
+class PortLock:
     """Who uses a port, and who waits for it: ``async with turns_at(url)``."""
 
     def __init__(self) -> None:
@@ -54,13 +54,13 @@ class Turns:
         self._lock.release()
 
 
-_TURNS: WeakValueDictionary[str, Turns] = WeakValueDictionary()
+_TURNS: WeakValueDictionary[str, PortLock] = WeakValueDictionary()
 
 
-def turns_at(url: str) -> Turns:
+def turns_at(url: str) -> PortLock:
     """Return the turns of all clients of one port in this process."""
     # A local port has several names, which may mean another one once it was replugged.
     name = url if "://" in url else os.path.realpath(url)
     # A new one must be held on to until it is in use.
-    turns = _TURNS.get(name) or Turns()
+    turns = _TURNS.get(name) or PortLock()
     return _TURNS.setdefault(name, turns)

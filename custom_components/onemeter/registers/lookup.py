@@ -90,7 +90,7 @@ def shares_of_power(key: Key) -> int | None:
     return 1 if scope.startswith(_CONDUCTORS[1:]) else 2
 
 
-def completed(key: Key, register: Register) -> Register:
+def with_implied_unit(key: Key, register: Register) -> Register:
     """Return a register with what its code tells of it and the meter does not write.
 
     That is the unit of a number, in protocols that write registers as text, and that the digits
@@ -107,7 +107,7 @@ def completed(key: Key, register: Register) -> Register:
     return register
 
 
-def interpret(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
+def describe_register(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
     """Return what a register means to Home Assistant, and the scope that follows its name.
 
     A name that the table does not know, or whose unit is none of the line's quantity, is taken for
@@ -143,7 +143,7 @@ def is_unlinked(key: Key, registers: Mapping[Key, Register]) -> bool:
     if not isinstance(key, Obis) or key.a != _ABSTRACT or registers[key].unit is not None:
         return False
     is_total = MBUS.get((key.c, key.d, key.e), UNKNOWN) is None
-    return is_total and interpret(key, registers)[0].key == UNKNOWN.key
+    return is_total and describe_register(key, registers)[0].key == UNKNOWN.key
 
 
 def is_measurement(key: Key, registers: Mapping[Key, Register]) -> bool:

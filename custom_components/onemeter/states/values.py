@@ -50,7 +50,7 @@ class Reckoning:
     signed: bool
 
 
-def wording(key: Key, data: MeterData, _: Reckoning | None = None) -> Decimal | int | str | None:
+def raw_state(key: Key, data: MeterData, _: Reckoning | None = None) -> Decimal | int | str | None:
     """Return a register as the meter words it, octets as hexadecimal digits."""
     match data.registers[key].value if key in data.registers else None:
         case bool() as value:

@@ -68,7 +68,7 @@ async def test_modes(mode: Mode, start: int, speed: int) -> None:
 async def test_mode_e_hands_the_port_over_at_the_speed_that_was_agreed_on() -> None:
     simulated = meter(mode=Mode.E, start_baudrate=1200)
     async with plugged_in(simulated) as line:
-        async with client_at(line, 1200).hand_over() as port:
+        async with client_at(line, 1200).open_mode_e() as port:
             assert port.baudrate == 9600
             await port.write(b"\x7e\xa0\x07")
             await until(lambda: simulated.count("hdlc") > 0)

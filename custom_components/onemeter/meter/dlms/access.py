@@ -145,14 +145,14 @@ class Access:
 
     async def _release(self, session: Session) -> None:
         """Take leave, unless the meter takes no notice: then the connection just ends."""
-        if not self._memory.takes_leave:
+        if not self._memory.answers_release:
             return
         seconds = _FAREWELL_SECONDS + session.link.line.wire_time(_FAREWELL_LENGTH)
         try:
             async with asyncio.timeout(seconds):
                 await session.run(session.association.release())
         except TimeoutError, MeterSilentError:
-            self._memory.takes_leave = False
+            self._memory.answers_release = False
         except MeterError:
             # It may have hung up already.
             return

@@ -11,7 +11,7 @@ from ..errors import MeterError, MeterSilentError
 from ..line import LineSettings
 from ..port import redact
 from ..reading import Interval, Reading
-from ..turns import Turns, turns_at
+from ..turns import PortLock, turns_at
 from .access import Access
 from .authenticity import Authenticity
 from .connection import Connector
@@ -144,7 +144,7 @@ class DlmsClient(PolledClient):
                 # Another meter may be there by now, which only a whole reading tells.
                 raise self._ended() from err
 
-    async def _rest(self, session: Session, turns: Turns, due: float) -> None:
+    async def _rest(self, session: Session, turns: PortLock, due: float) -> None:
         """Keep the meter waiting until it is time, or until somebody else waits for the port."""
         loop = asyncio.get_running_loop()
         while not turns.are_wanted and (rest := due - loop.time()) > 0:

@@ -107,7 +107,7 @@ class Connector:
     async def _open(self, transport: Transport) -> AsyncGenerator[Line]:
         match transport:
             case Transport.MODE_E:
-                async with self._signer.hand_over() as port:
+                async with self._signer.open_mode_e() as port:
                     await asyncio.sleep(_SETTLE)
                     yield Line(port, self.counters)
             case Transport.WRAPPER:

@@ -37,7 +37,7 @@ class Memory:
     list_failed: bool = False
     #: It connects (SNRM) with parameters, and answers when it is taken leave of (RLRQ).
     takes_parameters: bool = True
-    takes_leave: bool = True
+    answers_release: bool = True
     #: It has refused the password, which is never tried again.
     password_rejected: bool = False
 

@@ -112,7 +112,7 @@ class Iec62056Client(PolledClient):
         return [row for row in profile.intervals if start < row.end <= end]
 
     @asynccontextmanager
-    async def hand_over(self) -> AsyncGenerator[Port]:
+    async def open_mode_e(self) -> AsyncGenerator[Port]:
         """Sign on and let the meter go on with HDLC (mode E, Annex E).
 
         Yields the port at the speed that was agreed on. Raises what read() raises. Whoever calls

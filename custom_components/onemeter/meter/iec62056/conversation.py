@@ -24,8 +24,8 @@ from .memory import OTHER_SPEED, Memory
 from .parity import ParityTally, with_parity, without_parity
 from .settings import SignOn
 from .sign_on import (
-    Greeting,
     Option,
+    SignOnResponse,
     agreed_speed,
     is_acknowledged,
     leave,
@@ -114,7 +114,7 @@ class Conversation:
         self._may_fall_back = False
         self._fell_back = False
 
-    async def greet(self) -> Greeting:
+    async def greet(self) -> SignOnResponse:
         """Sign on, at each speed at which the meter may answer, and out of each mode.
 
         Raises MeterSilentError, FixedSpeedError, UnknownDataError.
@@ -123,13 +123,15 @@ class Conversation:
         speeds = self._sign_on_speeds()
         for number, kind in zip(range(len(speeds)), cycle(CheckKind), strict=False):
             answer = await sign_on(self.link, self._settings, speed := speeds[number])
-            if isinstance(answer, Greeting):
+            if isinstance(answer, SignOnResponse):
                 memory.sign_on_speed = speed
                 memory.identification = answer.identification
                 return answer
             self._has_other_parity |= has_other_parity(answer.raw)
             if answer.is_readout and memory.identification is not None:
-                return Greeting(memory.identification, answer.raw, has_more=True, is_readout=True)
+                return SignOnResponse(
+                    memory.identification, answer.raw, has_more=True, is_readout=True
+                )
             if answer.is_readout:
                 await self._pass_over_readout(answer.raw)
             if answer.raw and is_text(answer.raw, _SAMPLE_SHARE):
@@ -151,7 +153,7 @@ class Conversation:
             return [first, first, first, *others]
         return [first, first, *others, first]
 
-    async def select(self, greeting: Greeting, option: Option) -> bytes:
+    async def select(self, greeting: SignOnResponse, option: Option) -> bytes:
         """Ask a meter that has answered for something; return how its answer begins.
 
         Raises NoReadoutError where none comes, WrongSpeedError where it is no text.
@@ -212,7 +214,7 @@ class Conversation:
         text = without_parity(data).strip()
         return data if len(text) >= _EARLY and is_text(data, _SAMPLE_SHARE) else b""
 
-    async def check_who_began(self, greeting: Greeting) -> None:
+    async def check_who_began(self, greeting: SignOnResponse) -> None:
         """Raise MeterPushesError where a meter goes on without being asked.
 
         Some meters send their readout at once although they propose a speed.

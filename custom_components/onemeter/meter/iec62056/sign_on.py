@@ -51,7 +51,7 @@ class Option(Enum):
 
 
 @dataclass(slots=True)
-class Greeting:
+class SignOnResponse:
     """A meter's identification."""
 
     identification: Identification
@@ -77,7 +77,7 @@ def request(settings: SignOn) -> bytes:
     return f"/{settings.table or '?'}{settings.address}!\r\n".encode("ascii")
 
 
-async def sign_on(link: Link, settings: SignOn, baudrate: int) -> Greeting | NoGreeting:
+async def sign_on(link: Link, settings: SignOn, baudrate: int) -> SignOnResponse | NoGreeting:
     """Ask the meter who it is."""
     await link.set_speed(baudrate)
     await link.drain(_SILENCE_BEFORE, _DRAIN_SECONDS)
@@ -89,7 +89,7 @@ async def sign_on(link: Link, settings: SignOn, baudrate: int) -> Greeting | NoG
     return await _receive_identification(link)
 
 
-async def _receive_identification(link: Link) -> Greeting | NoGreeting:
+async def _receive_identification(link: Link) -> SignOnResponse | NoGreeting:
     received = bytearray()
     try:
         async with asyncio.timeout(_IDENTIFICATION_SECONDS):
@@ -115,7 +115,7 @@ async def _receive_identification(link: Link) -> Greeting | NoGreeting:
     if has_parity_errors(received[line.start() : line.end()]):
         return NoGreeting(bytes(received))
     has_more = bool(without_parity(received)[line.end() :].strip())
-    return Greeting(Identification.parse(line[0]), bytes(received[line.start() :]), has_more)
+    return SignOnResponse(Identification.parse(line[0]), bytes(received[line.start() :]), has_more)
 
 
 def agreed_speed(link: Link, found: Identification, settings: SignOn, option: Option) -> int:
