@@ -10,7 +10,7 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 
 #: Where the impulse constant is printed on a meter.
-_FILE: Final = Path(__file__).parent / "pictures" / "impulse_constant.svg"
+_FILE: Final = Path(__file__).parents[1] / "pictures" / "impulse_constant.svg"
 _URL: Final = f"/{DOMAIN}_static/{_FILE.name}"
 _IS_SERVED: HassKey[bool] = HassKey(f"{DOMAIN}_picture")
 
