@@ -14,6 +14,7 @@ RLRE: Final = 0x63
 LN: Final = 1
 SN: Final = 2
 LN_CIPHERED: Final = 3
+SN_CIPHERED: Final = 4
 
 #: Results, and what a meter says to them.
 ACCEPTED: Final = 0
@@ -29,7 +30,7 @@ _NAME: Final = bytes.fromhex("6085740508")
 _CONTEXT: Final = b"\x01"
 _MECHANISM: Final = b"\x02"
 
-#: What a meter of logical names may do, by the places of the bits (clause 9.4.6.1).
+#: What a meter may do, by the places of the bits (clause 9.4.6.1).
 CONFORMANCE: Final = {
     "general-protection": 1,
     "general-block-transfer": 2,
@@ -39,6 +40,7 @@ CONFORMANCE: Final = {
     "block-transfer-with-action": 13,
     "multiple-references": 14,
     "data-notification": 16,
+    "parameterized-access": 18,
     "get": 19,
     "set": 20,
     "selective-access": 21,
@@ -46,8 +48,9 @@ CONFORMANCE: Final = {
 }
 _BITS: Final = 24
 _DLMS_VERSION: Final = 6
-#: Of logical names.
+#: Of logical names, and the object of the association by short ones.
 _VAA_NAME: Final = b"\x00\x07"
+_VAA_SHORT_NAME: Final = b"\xfa\x00"
 _SMALLEST_PDU: Final = 12
 
 _VERSION_TOO_LOW: Final = 1
@@ -146,10 +149,11 @@ def can(bits: int, name: str) -> bool:
     return bool(bits & conformance(name))
 
 
-def initiate_response(agreed: int, max_pdu: int) -> bytes:
+def initiate_response(agreed: int, max_pdu: int, *, short_names: bool = False) -> bytes:
     """Encode what was agreed on."""
+    name = _VAA_SHORT_NAME if short_names else _VAA_NAME
     bits = b"\x5f\x1f\x04\x00" + agreed.to_bytes(_BITS // 8)
-    return b"\x08\x00" + bytes([_DLMS_VERSION]) + bits + max_pdu.to_bytes(2) + _VAA_NAME
+    return b"\x08\x00" + bytes([_DLMS_VERSION]) + bits + max_pdu.to_bytes(2) + name
 
 
 def response(

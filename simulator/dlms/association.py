@@ -5,7 +5,7 @@ import hmac
 import secrets
 from typing import Final
 
-from . import acse, axdr
+from . import acse, axdr, short_names
 from .ciphering import DecipheringError, Keys, Mechanism, gmac, peek, proof
 from .meter import DlmsMeter, WrongKey
 from .objects import CURRENT_ASSOCIATION, PUBLIC, CosemObject, association
@@ -18,6 +18,11 @@ GLO_INITIATE_RESPONSE: Final = 0x28
 _TITLE: Final = 8
 _CHALLENGE: Final = 16
 _PUBLIC_CONFORMANCE: Final = acse.conformance("block-transfer-with-get", "get")
+#: The same by short names, and what all other clients may do.
+_PUBLIC_SHORT: Final = acse.conformance("block-transfer-with-get", "read")
+_SHORT: Final = acse.conformance(
+    "block-transfer-with-get", "multiple-references", "read", "parameterized-access"
+)
 #: A confirmed-service-error of the initiate request: application reference, deciphering error.
 _DECIPHERING_ERROR: Final = bytes.fromhex("0e010006")
 _WITH_TITLES: Final = (Mechanism.GMAC, Mechanism.SHA256)
@@ -53,7 +58,7 @@ class _Candidate:
         self.client = client
         self.request = request
         self.public = client == meter.public_client
-        self.ciphered = request.context == acse.LN_CIPHERED
+        self.ciphered = request.context in (acse.LN_CIPHERED, acse.SN_CIPHERED)
         self.mechanism: Mechanism | None = None
         if self.public:
             self.mechanism = Mechanism.NONE
@@ -74,7 +79,7 @@ class _Candidate:
             return _reject(meter, request.context, objection), None
         try:
             initiate, control = self._initiate()
-            agreed = initiate.agree(_PUBLIC_CONFORMANCE if self.public else meter.conformance)
+            agreed = initiate.agree(self._conformance())
         except acse.InitiateError as error:
             return _reject(meter, request.context, acse.NO_REASON, error.apdu), None
         except DecipheringError:
@@ -85,14 +90,19 @@ class _Candidate:
             return _reject(meter, request.context, acse.NO_REASON), None
         return self._acceptance(agreed, control), self._association(initiate, agreed)
 
+    def _conformance(self) -> int:
+        if self.meter.short_names:
+            return _PUBLIC_SHORT if self.public else _SHORT
+        return _PUBLIC_CONFORMANCE if self.public else self.meter.conformance
+
     def _objection(self) -> int | None:
         """Return what speaks against an association."""
         meter, request = self.meter, self.request
         contexts = set()
         if not meter.policy or self.public:
-            contexts.add(acse.LN)
+            contexts.add(acse.SN if meter.short_names else acse.LN)
         if meter.keys is not None and not self.public:
-            contexts.add(acse.LN_CIPHERED)
+            contexts.add(acse.SN_CIPHERED if meter.short_names else acse.LN_CIPHERED)
         objection = None
         if self.mechanism is None:
             objection = acse.NO_REASON
@@ -136,7 +146,7 @@ class _Candidate:
 
     def _acceptance(self, agreed: int, control: int) -> bytes:
         meter, context = self.meter, self.meter.answered_context
-        information = acse.initiate_response(agreed, meter.max_pdu)
+        information = acse.initiate_response(agreed, meter.max_pdu, short_names=meter.short_names)
         if meter.keys is not None and self.ciphered and control | meter.policy:
             sealed = seal(meter, information, meter.keys, control)
             information = bytes([GLO_INITIATE_RESPONSE]) + sealed
@@ -165,7 +175,8 @@ class _Candidate:
         dedicated = None
         if initiate.dedicated_key:
             dedicated = Keys(initiate.dedicated_key, meter.authentication_key)
-        services = Services(
+        kind = short_names.ShortNameServices if meter.short_names else Services
+        services = kind(
             meter,
             self._visible(agreed, max_pdu),
             conformance=agreed,
@@ -187,6 +198,10 @@ class _Candidate:
             for code, entry in meter.objects.items()
             if not self.public or code in PUBLIC
         }
+        listed = visible.values if meter.tells_objects else tuple
+        if meter.short_names:
+            visible[CURRENT_ASSOCIATION] = short_names.association(meter.base_names, listed)
+            return visible
         context = axdr.structure(
             axdr.bit_string(f"{agreed:024b}"),
             axdr.u16(max_pdu),
@@ -197,7 +212,7 @@ class _Candidate:
         )
         visible[CURRENT_ASSOCIATION] = association(
             CURRENT_ASSOCIATION,
-            visible.values if meter.tells_objects else tuple,
+            listed,
             partners=(self.client, meter.logical_device),
             names=(acse.context_name(request.context), acse.mechanism_name(request.mechanism)),
             context=context,

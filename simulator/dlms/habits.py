@@ -39,6 +39,8 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
     "many-registers": {"harmonics": 600},
     "refuses-empty-periods": {"profile.empty": Empty.REFUSED},
     "null-for-empty-periods": {"profile.empty": Empty.NULL},
+    # Names.
+    "short-names": {"short_names": True},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
     "slow-answers": {"faults.slow_answers": 2},

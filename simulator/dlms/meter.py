@@ -16,7 +16,7 @@ from . import hdlc
 from .acse import conformance
 from .ciphering import KEY_SIZES, Keys, Mechanism
 from .faults import Faults
-from .objects import CosemObject, objects
+from .objects import CosemObject, base_names, objects
 from .profile import Profile
 from .registers import Registers
 from .times import ClockStyle
@@ -188,6 +188,8 @@ class DlmsMeter:
     counter_file: Path | None = None
 
     # --- what it can do
+    #: Whether it knows its objects by short names instead of logical ones.
+    short_names: bool = False
     #: Registers that hardly anybody needs, before all others in the list of its objects.
     harmonics: int = 0
     max_pdu: int = 1024
@@ -248,6 +250,11 @@ class DlmsMeter:
     def objects(self) -> dict[str, CosemObject]:
         """All objects but the associations, by their codes; a test may add some."""
         return objects(self)
+
+    @cached_property
+    def base_names(self) -> dict[str, int]:
+        """The short names of all objects, by their codes."""
+        return base_names(self.objects.values())
 
     def next_counter(self) -> int:
         """Return the counter for one more message of its own."""

@@ -50,6 +50,12 @@ _SUMMER_TIME: Final = 60
 _SUMMER_BEGINS: Final = bytes.fromhex("ffff03fe0702000000ffc400")
 _SUMMER_ENDS: Final = bytes.fromhex("ffff0afe0703000000ff8880")
 
+#: Short names: of the current association, and the first one of all others. An attribute's name is
+#: a step after that of the one before it.
+_ASSOCIATION_NAME: Final = 0xFA00
+_FIRST_NAME: Final = 0x0100
+NAME_STEP: Final = 8
+
 type Attributes = Mapping[int, Callable[[int], bytes]]
 
 
@@ -144,6 +150,15 @@ def objects(meter: DlmsMeter) -> dict[str, CosemObject]:
         _load_profile(meter),
     ]
     return {entry.code: entry for entry in found}
+
+
+def base_names(objects: Iterable[CosemObject]) -> dict[str, int]:
+    """Give each object its short name, by codes."""
+    names, name = {CURRENT_ASSOCIATION: _ASSOCIATION_NAME}, _FIRST_NAME
+    for entry in objects:
+        names[entry.code] = name
+        name += NAME_STEP * max(entry.attributes)
+    return names
 
 
 def _identities(meter: DlmsMeter) -> Iterable[CosemObject]:

@@ -122,9 +122,7 @@ class Services:
     def _answer(self, request: axdr.Reader) -> bytes:
         tag, kind, invoke = request.number(), request.number(), request.number()
         if tag == GET_REQUEST:
-            self.is_dropped |= self._is_late() or self.meter.faults.happens("dropped_associations")
-            if self.is_dropped or self.meter.faults.happens("exceptions"):
-                raise not_allowed()
+            self.refuse_reading()
         if self.prove is not None and (tag, kind) != (ACTION_REQUEST, _NORMAL):
             raise not_allowed()
         if self.meter.faults.happens("other_answers"):
@@ -139,7 +137,10 @@ class Services:
             case 0xC0, 3:
                 if not acse.can(self.conformance, "multiple-references"):
                     raise not_supported()
-                count = self._judge_list(request.data)
+                count = request.data[3]
+                names = (request.data[at + 2 : at + 8] for at in range(4, len(request.data), 10))
+                unknown = any(written(name) not in self.visible for name in names)
+                count = self.judge_list(count, unknown=unknown)
                 request.length()
                 found = [self._get(request, is_listed=True) for _ in range(count)]
                 self.meter.note("get list", " ".join(name for name, _ in found))
@@ -153,19 +154,26 @@ class Services:
             case _:
                 raise not_supported()
 
+    def refuse_reading(self) -> None:
+        """Raise an exception where the association is forgotten, or where one is to happen."""
+        self.is_dropped |= self._is_late() or self.meter.faults.happens("dropped_associations")
+        if self.is_dropped or self.meter.faults.happens("exceptions"):
+            raise not_allowed()
+
     def _is_late(self) -> bool:
         """Whether nothing was asked for so long that the association is forgotten."""
         now = asyncio.get_running_loop().time()
         before, self._asked_at = self._asked_at, now
         return 0 < self.meter.association_timeout < now - before
 
-    def _judge_list(self, request: bytes) -> int:
-        """Return how many attributes of a list are answered, unless it makes trouble."""
-        meter, count = self.meter, request[3]
-        names = (written(request[at + 2 : at + 8]) for at in range(4, len(request), 10))
+    def judge_list(self, count: int, *, unknown: bool) -> int:
+        """Return how many attributes of a list are answered, unless it makes trouble.
+
+        Some make it where an object is unknown.
+        """
+        meter = self.meter
         too_many = count > meter.longest_list
-        unknown = not meter.lists_unknown and any(name not in self.visible for name in names)
-        if meter.list_trouble is None or not (too_many or unknown):
+        if meter.list_trouble is None or not (too_many or (unknown and not meter.lists_unknown)):
             return count
         if not meter.faults.happens("list_troubles"):
             return count
@@ -191,6 +199,12 @@ class Services:
             request.number()
             request.value()
             selection = request.data[start : request.at]
+        return self.result(class_id, code, attribute, selection, is_listed=is_listed)
+
+    def result(
+        self, class_id: int, code: str, attribute: int, selection: bytes | None, *, is_listed: bool
+    ) -> tuple[str, bytes]:
+        """Return the name of an attribute, and what it is answered by."""
         name = f"{code} {attribute}"
         faults = self.meter.faults
         if code == CURRENT_ASSOCIATION and attribute == _OBJECT_LIST:

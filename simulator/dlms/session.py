@@ -18,9 +18,9 @@ from .services import RefusedError, SilentError, deciphering_error, not_allowed,
 _GENERAL_GLO: Final = 0xDB
 _GENERAL_DED: Final = 0xDC
 _GENERAL: Final = (_GENERAL_GLO, _GENERAL_DED)
-#: Tags of enciphered requests, with those of their answers; dedicated keys are 8 further.
-_GLOBAL: Final = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
-_DEDICATED: Final = {request + 8: answer + 8 for request, answer in _GLOBAL.items()}
+#: Tags of enciphered requests with those of their answers, by the global key and by dedicated ones.
+_GLOBAL: Final = {0x25: 0x2C, 0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
+_DEDICATED: Final = {0x45: 0x4C, 0xD0: 0xD4, 0xD1: 0xD5, 0xD3: 0xD7}
 _ANSWERS: Final = _GLOBAL | _DEDICATED
 
 
@@ -79,7 +79,9 @@ class Session:
             if inside[:1] == bytes([GLO_INITIATE_REQUEST]) and current and meter.keys:
                 sealed = axdr.Reader(inside[1:]).sized()
                 control, _ = unseal(meter, sealed, meter.keys, current.client_title)
-                response = acse.initiate_response(current.services.conformance, meter.max_pdu)
+                response = acse.initiate_response(
+                    current.services.conformance, meter.max_pdu, short_names=meter.short_names
+                )
                 information = bytes([GLO_INITIATE_RESPONSE])
                 information += seal(meter, response, meter.keys, control)
         except (ValueError, IndexError) as error:

@@ -17,7 +17,7 @@ from custom_components.onemeter.meter import Reading
 from custom_components.onemeter.meter.dlms import assembly, axdr
 from custom_components.onemeter.meter.dlms.assembly import Assembler
 from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
-from custom_components.onemeter.meter.dlms.registers import _objects_in
+from custom_components.onemeter.meter.dlms.object_list import objects_in
 from custom_components.onemeter.meter.dlms.xdlms import parse_results
 from custom_components.onemeter.meter.errors import TelegramError
 from simulator.dlms import DlmsMeter, Framing, Layout, Profile, PushMeter
@@ -213,9 +213,9 @@ def object_list(count: int) -> bytes:
 
 
 def test_object_lists_have_an_end() -> None:
-    assert len(asyncio.run(_objects_in(object_list(4000)))) == 4000
+    assert len(asyncio.run(objects_in(object_list(4000)))) == 4000
     with pytest.raises(TelegramError):
-        asyncio.run(_objects_in(object_list(4001)))
+        asyncio.run(objects_in(object_list(4001)))
 
 
 _IS_COUNTED: ContextVar[bool] = ContextVar("_IS_COUNTED", default=False)

@@ -28,7 +28,14 @@ from .connection import Connector, Link
 from .cosem import VALUE, ObjectClass
 from .counters import InvocationCounter
 from .memory import Memory
-from .results import COUNTER_ERROR, DECIPHERING_ERROR, ExceptionError, ServiceError
+from .object_list import list_objects
+from .results import (
+    COUNTER_ERROR,
+    DECIPHERING_ERROR,
+    ContextError,
+    ExceptionError,
+    ServiceError,
+)
 from .session import Session
 from .settings import (
     PUBLIC_CLIENT,
@@ -161,9 +168,8 @@ class Access:
         """Associate, once more with the invocation counter that the meter proposes."""
         hint: int | None = None
         for has_hint in (False, True):
-            session = self._new_session(link, self._settings)
             try:
-                await session.run(session.association.associate())
+                return await self._associate(link, self._settings, self._memory)
             except ExceptionError as err:
                 if err.service == DECIPHERING_ERROR:
                     raise await self._which_key(link) from err
@@ -180,13 +186,36 @@ class Access:
             except MeterAuthenticationError as err:
                 self._memory.password_rejected = True
                 raise self._password_rejected() from err
-            else:
-                return session
         raise self._counter_rejected(is_known=hint is not None or self._at_least > 0)
 
-    def _new_session(self, link: Link, settings: DlmsSettings) -> Session:
-        association = Association(settings, self._numbers, self._authenticity)
-        return Session(link, association, self._memory, self._supply)
+    async def _associate(self, link: Link, settings: DlmsSettings, memory: Memory) -> Session:
+        """Associate by the kind of names that the meter is known to use, or else by the other."""
+        is_short = memory.has_short_names
+        session = self._new_session(link, settings, memory, is_short=is_short)
+        try:
+            await session.run(session.association.associate())
+        except (ContextError, ServiceError) as err:
+            if not err.is_about_context:
+                raise
+            refusal = err
+        else:
+            return session
+        session = self._new_session(link, settings, memory, is_short=not is_short)
+        try:
+            await session.run(session.association.associate())
+        except (ContextError, ServiceError, MeterSilentError) as err:
+            if isinstance(err, ServiceError) and not err.is_about_context:
+                raise
+            raise refusal from None
+        memory.has_short_names = not is_short
+        return session
+
+    def _new_session(
+        self, link: Link, settings: DlmsSettings, memory: Memory, *, is_short: bool
+    ) -> Session:
+        names = memory.base_names if is_short else None
+        association = Association(settings, self._numbers, self._authenticity, names)
+        return Session(link, association, memory, self._supply)
 
     async def _which_key(self, link: Link) -> MeterError:
         """Find out which key is wrong, with a message that only the encryption key has to do with.
@@ -196,7 +225,8 @@ class Access:
         if protection_of(self._settings) is not Protection.BOTH:
             return self._wrong_keys()
         settings = replace(self._settings, protection=Protection.ENCRYPTED)
-        session = self._new_session(link, settings)
+        memory = self._memory
+        session = self._new_session(link, settings, memory, is_short=memory.has_short_names)
         try:
             await session.run(session.association.associate())
         except ExceptionError, MeterSilentError:
@@ -243,14 +273,17 @@ class Access:
             dedicated_key=False,
         )
 
+        # What the public client sees is not what this one does.
+        memory = Memory(has_short_names=self._memory.has_short_names)
+
         async def associated(link: Link) -> Session:
-            session = self._new_session(link, settings)
-            await session.run(session.association.associate())
-            return session
+            return await self._associate(link, settings, memory)
 
         try:
             async with AsyncExitStack() as stack:
                 session = await self._enter(stack, PUBLIC_CLIENT, associated)
+                if memory.has_short_names:
+                    await list_objects(session, memory)
                 found = await self._counters(session)
                 await self._release(session)
         except MeterConnectionError:

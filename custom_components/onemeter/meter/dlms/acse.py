@@ -19,7 +19,8 @@ RLRE: Final = 0x63
 LOGICAL_NAMES: Final = 1
 LOGICAL_NAMES_CIPHERED: Final = 3
 #: By short names, in the clear and ciphered.
-SHORT_NAMES: Final = frozenset({2, 4})
+SHORT_NAMES: Final = 2
+SHORT_NAMES_CIPHERED: Final = 4
 
 _CONTEXT_NAME: Final = bytes.fromhex("60857405080100")[:-1]
 _MECHANISM_NAME: Final = bytes.fromhex("60857405080200")[:-1]

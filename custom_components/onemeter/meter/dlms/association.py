@@ -5,7 +5,7 @@ it. An empty message asks for another answer, without anything being sent before
 is the operation's result.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from itertools import cycle
 from secrets import token_bytes
 from typing import Final
@@ -17,13 +17,13 @@ from ..errors import (
     WrongAuthenticationKeyError,
     WrongKeysError,
 )
-from ..obis import Obis
-from . import hls, xdlms
+from . import hls, short_names, xdlms
 from .acse import (
     LOGICAL_NAMES,
     LOGICAL_NAMES_CIPHERED,
     RLRE,
     SHORT_NAMES,
+    SHORT_NAMES_CIPHERED,
     AssociationResponse,
     Mechanism,
     association_request,
@@ -34,9 +34,11 @@ from .authenticity import Authenticity
 from .axdr import Data, octet_string
 from .blocktransfer import assemble
 from .cipher import Cipher, Numbers, no_title, protection_of, suite_of
+from .cosem import CURRENT_ASSOCIATION, ObjectClass
 from .results import (
     AUTHENTICATION_FAILURE,
     CONTEXT_NOT_SUPPORTED,
+    ContextError,
     access_error,
     access_text,
     diagnostic_text,
@@ -58,17 +60,10 @@ MECHANISMS: Final = {
 }
 #: Mechanisms that go by the system titles of both sides.
 _WITH_TITLE: Final = frozenset({Mechanism.GMAC, Mechanism.SHA256})
-CURRENT_ASSOCIATION: Final = Obis(0, 0, 40, 0, 0, 255)
-_ASSOCIATION_CLASS: Final = 15
-_REPLY_TO_HLS: Final = xdlms.descriptor(_ASSOCIATION_CLASS, CURRENT_ASSOCIATION, 1)
+_REPLY_TO_HLS: Final = xdlms.descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, 1)
 _CHALLENGE_LENGTH: Final = 16
 #: Messages that may come before the answer, and have nothing to do with it.
 _ASIDES_MAX: Final = 32
-#: Bytes of the longest answer, which is a load profile of years; and its blocks.
-_ANSWER_MAX: Final = 1 << 22
-_BLOCKS_MAX: Final = 0xFFFF
-#: Blocks without content that an answer may have.
-_EMPTY_MAX: Final = 32
 #: Numbers of questions; 0 would do as well, but some meters begin with 1.
 _INVOKE_IDS: Final = range(1, 16)
 #: The most invocation counters that are used up between two answers.
@@ -83,10 +78,12 @@ class Association:
         settings: DlmsSettings,
         numbers: Numbers | None = None,
         authenticity: Authenticity | None = None,
+        base_names: Mapping[bytes, int] | None = None,
     ) -> None:
         """Take how the meter wants to be spoken to, and invocation counters where it is ciphered.
 
-        What is known of the meter's authenticity goes on from there.
+        What is known of the meter's authenticity goes on from there. With base names, by the
+        descriptors of objects, the meter is asked by short names; they may be learned later.
 
         Raises ValueError where a key, a password or a system title is missing.
         """
@@ -110,7 +107,9 @@ class Association:
             raise ValueError("this authentication needs a password")
         self._challenge = token_bytes(_CHALLENGE_LENGTH)
         self._invoke_ids = cycle(_INVOKE_IDS)
-        self.conformance = xdlms.PROPOSED
+        self._base_names = base_names
+        self._proposed = xdlms.PROPOSED if base_names is None else xdlms.PROPOSED_SHORT
+        self.conformance = self._proposed
         #: The longest message that the meter takes; 0 is no limit.
         self.max_pdu = 0
         #: The meter has taken the initiate request, so it could decipher that.
@@ -122,6 +121,11 @@ class Association:
     def uses_numbers(self) -> bool:
         """Whether invocation counters are used up."""
         return self._cipher is not None or self._mechanism is Mechanism.GMAC
+
+    @property
+    def has_short_names(self) -> bool:
+        """Whether the meter is asked by short names instead of logical ones."""
+        return self._base_names is not None
 
     @property
     def is_ciphered(self) -> bool:
@@ -153,7 +157,8 @@ class Association:
         """Take leave; whatever the meter answers."""
         information = b""
         if self._cipher is not None:
-            information = self._cipher.seal(xdlms.initiate_request(), use_dedicated=False)
+            initiate = xdlms.initiate_request(proposed=self._proposed)
+            information = self._cipher.seal(initiate, use_dedicated=False)
         answer = yield release_request(information)
         for _ in range(_ASIDES_MAX):
             if answer[:1] not in _ASIDES or answer[0] == RLRE:
@@ -161,10 +166,10 @@ class Association:
             answer = yield b""
 
     def _association_request(self) -> bytes:
-        initiate = xdlms.initiate_request(self._dedicated_key)
-        context = LOGICAL_NAMES
+        initiate = xdlms.initiate_request(self._dedicated_key, self._proposed)
+        contexts = _SHORT if self.has_short_names else _LOGICAL
+        context = contexts[self.is_ciphered]
         if self._cipher is not None:
-            context = LOGICAL_NAMES_CIPHERED
             initiate = self._cipher.seal(initiate, use_dedicated=False)
         secret = self._challenge
         if self._mechanism is Mechanism.LLS:
@@ -194,10 +199,12 @@ class Association:
             reason = diagnostic_text(
                 response.result, response.diagnostic, is_of_provider=response.is_of_provider
             )
-            raise AssociationError(f"the meter refuses the association: {reason}", reason=reason)
-        if response.context in SHORT_NAMES:
-            reason = "the meter knows its objects by short names only, which are not supported here"
-            raise AssociationError(reason, reason=reason)
+            kind = ContextError if is_told else AssociationError
+            raise kind(f"the meter refuses the association: {reason}", reason=reason)
+        if response.context is not None and (response.context in _SHORT) != self.has_short_names:
+            others = "logical" if self.has_short_names else "short"
+            reason = f"the meter answers by {others} names, by which it was not asked"
+            raise ContextError(reason, reason=reason)
         if not information:
             return
         if information[0] not in {xdlms.INITIATE_RESPONSE, xdlms.CONFIRMED_SERVICE_ERROR}:
@@ -208,12 +215,19 @@ class Association:
 
     def _prove(self, challenge: bytes) -> Operation[None]:
         """Answer the meter's challenge, and judge how it answers ours."""
-        invoke_id = next(self._invoke_ids)
         proof = octet_string(self._proof(challenge))
-        request = xdlms.action_request(invoke_id, _REPLY_TO_HLS, proof)
+        returned: Data | AccessResult
         # Dedicated keys are for what comes after the authentication.
-        answer = yield from self._ask(request, invoke_id, use_dedicated=False)
-        result, returned = xdlms.parse_action_result(answer)
+        if self.has_short_names:
+            request = short_names.reply_to_hls(proof)
+            answer = yield from self._ask(request, None, use_dedicated=False)
+            [returned] = xdlms.parse_results(answer[1:], 1)
+            result = returned if isinstance(returned, AccessResult) else 0
+        else:
+            invoke_id = next(self._invoke_ids)
+            request = xdlms.action_request(invoke_id, _REPLY_TO_HLS, proof)
+            answer = yield from self._ask(request, invoke_id, use_dedicated=False)
+            result, returned = xdlms.parse_action_result(answer)
         if result:
             raise self._not_taken(access_text(result))
         if not self._is_proven(returned, challenge):
@@ -234,7 +248,7 @@ class Association:
             own_challenge=self._challenge,
         )
 
-    def _is_proven(self, proof: Data, challenge: bytes) -> bool:
+    def _is_proven(self, proof: Data | AccessResult, challenge: bytes) -> bool:
         settings = self._settings
         if self._mechanism is Mechanism.MANUFACTURER:
             # How the meter proves itself is its manufacturer's secret.
@@ -280,6 +294,12 @@ class Association:
         self, attribute: bytes, selection: bytes = xdlms.NO_SELECTION
     ) -> Operation[bytes]:
         """Read one attribute, for parse_result(): decoding a long one takes its time."""
+        if self._base_names is not None:
+            access = short_names.access(self._base_names, attribute, selection)
+            if access is None:
+                return _UNDEFINED
+            # The only one of a list.
+            return (yield from short_names.read(self._ask_by_short_names, [access]))[1:]
         invoke_id = next(self._invoke_ids)
         request = xdlms.get_request(invoke_id, attribute, selection)
         answer = yield from self._ask(request, invoke_id)
@@ -290,6 +310,8 @@ class Association:
 
     def get_list(self, attributes: Sequence[bytes]) -> Operation[list[Data | AccessResult]]:
         """Read several attributes at once. Raises AccessError if refused as a whole."""
+        if self._base_names is not None:
+            return (yield from self._read_list(self._base_names, attributes))
         invoke_id = next(self._invoke_ids)
         request = xdlms.get_list_request(invoke_id, attributes)
         answer = yield from self._ask(request, invoke_id)
@@ -303,39 +325,47 @@ class Association:
             raise access_error(content)
         return xdlms.parse_results(content, len(attributes))
 
+    def _read_list(
+        self, base_names: Mapping[bytes, int], attributes: Sequence[bytes]
+    ) -> Operation[list[Data | AccessResult]]:
+        accesses = [short_names.access(base_names, attribute) for attribute in attributes]
+        listed = [access for access in accesses if access is not None]
+        results: list[Data | AccessResult] = []
+        if listed:
+            content = yield from short_names.read(self._ask_by_short_names, listed)
+            results = xdlms.parse_results(content, len(listed))
+        found = iter(results)
+        undefined = xdlms.parse_result(_UNDEFINED)
+        return [undefined if access is None else next(found) for access in accesses]
+
+    def _ask_by_short_names(self, request: bytes) -> Operation[bytes]:
+        return self._ask(request, None)
+
     def _blocks(self, answer: bytes, invoke_id: int) -> Operation[bytes | AccessResult]:
         """Return the content of an answer that comes in blocks."""
-        contents: list[bytes] = []
-        number: int | None = None
-        size = empty = 0
-        for _ in range(_BLOCKS_MAX):
+        whole = xdlms.LongAnswer()
+        while True:
             block = xdlms.parse_block(answer)
             if isinstance(block.content, AccessResult):
                 return block.content
-            # They are counted from 1, by some meters from 0.
-            if number is not None and block.number != number + 1:
-                raise TelegramError("a block of a long answer is missing")
-            number = block.number
-            contents.append(block.content)
-            if block.is_last:
-                return b"".join(contents)
-            size += len(block.content)
-            empty += not block.content
-            if size > _ANSWER_MAX or empty > _EMPTY_MAX:
-                break
-            request = xdlms.get_next_request(invoke_id, number)
+            content = whole.add(block.number, block.content, is_last=block.is_last)
+            if content is not None:
+                return content
+            request = xdlms.get_next_request(invoke_id, block.number)
             answer = yield from self._ask(request, invoke_id)
             if answer[1] == xdlms.NORMAL:
                 result = xdlms.parse_result(answer[3:])
                 return result if isinstance(result, AccessResult) else AccessResult(15)
             if answer[1] != xdlms.NEXT:
-                break
-        raise TelegramError("a long answer that does not end")
+                raise xdlms.endless()
 
     def _ask(
-        self, request: bytes, invoke_id: int, *, use_dedicated: bool = True
+        self, request: bytes, invoke_id: int | None, *, use_dedicated: bool = True
     ) -> Operation[bytes]:
-        """Return the answer to a question, deciphered; raise what comes in its place."""
+        """Return the answer to a question, deciphered; raise what comes in its place.
+
+        By short names there are no invoke ids.
+        """
         cipher = self._cipher
         wanted = _ANSWERS[request[0]]
         if cipher is not None:
@@ -349,7 +379,7 @@ class Association:
                 plain = cipher.open(answer)
                 is_plain, answer = plain is answer, plain
             tag = answer[0] if answer else None
-            if tag == wanted and len(answer) > 3 and (answer[2] ^ invoke_id) & 0xF == 0:
+            if tag == wanted and len(answer) > 3 and _is_of(answer, invoke_id):
                 if is_plain and cipher is not None:
                     raise TelegramError("the meter answers in the clear")
                 return answer
@@ -360,8 +390,19 @@ class Association:
         raise TelegramError("no answer among all that comes")
 
 
+def _is_of(answer: bytes, invoke_id: int | None) -> bool:
+    """Whether an answer has the number of a question."""
+    return invoke_id is None or (answer[2] ^ invoke_id) & 0xF == 0
+
+
+#: Application contexts: in the clear, and ciphered.
+_LOGICAL: Final = (LOGICAL_NAMES, LOGICAL_NAMES_CIPHERED)
+_SHORT: Final = (SHORT_NAMES, SHORT_NAMES_CIPHERED)
+#: In place of the result of what the meter does not list: object undefined.
+_UNDEFINED: Final = b"\x01\x04"
 #: The answer to each question.
 _ANSWERS: Final = {
+    xdlms.READ_REQUEST: xdlms.READ_RESPONSE,
     xdlms.GET_REQUEST: xdlms.GET_RESPONSE,
     xdlms.ACTION_REQUEST: xdlms.ACTION_RESPONSE,
 }

@@ -16,15 +16,17 @@ from .settings import DlmsSettings, Protection
 from .xdlms import GENERAL_CIPHERING, GENERAL_DED, GENERAL_GLO
 
 #: Tags of messages ciphered with the global key, and with the dedicated one, by the plain ones.
-_GLOBAL: Final = {0x01: 0x21, 0xC0: 0xC8, 0xC3: 0xCB}
-_DEDICATED: Final = {0xC0: 0xD0, 0xC3: 0xD3}
+_GLOBAL: Final = {0x01: 0x21, 0x05: 0x25, 0xC0: 0xC8, 0xC3: 0xCB}
+_DEDICATED: Final = {0x05: 0x45, 0xC0: 0xD0, 0xC3: 0xD3}
 #: Of what meters answer: whether the key is the dedicated one.
 _CIPHERED: Final = {
     0x28: False,
+    0x2C: False,
     0x2E: False,
     0xCC: False,
     0xCF: False,
     0xCA: False,
+    0x4C: True,
     0xD4: True,
     0xD7: True,
     0xD2: True,
@@ -32,7 +34,7 @@ _CIPHERED: Final = {
 #: With the system title before it.
 _GENERAL: Final = {GENERAL_GLO: False, GENERAL_DED: True, GENERAL_CIPHERING: False}
 #: What can be in a ciphered answer.
-_PLAIN: Final = frozenset({0x08, 0x0E, 0x0F, 0xC2, 0xC4, 0xC7, 0xD8})
+_PLAIN: Final = frozenset({0x08, 0x0C, 0x0E, 0x0F, 0xC2, 0xC4, 0xC7, 0xD8})
 _CONTROL: Final = {
     Protection.NONE: 0,
     Protection.AUTHENTICATED: AUTHENTICATED,

@@ -15,6 +15,7 @@ from .axdr import Data
 from .times import LENGTH as TIME_LENGTH, decode_date_time
 
 OBIS_LENGTH: Final = 6
+CURRENT_ASSOCIATION: Final = Obis(0, 0, 40, 0, 0, 255)
 #: A scaler beyond it is damaged.
 _SCALER_MAX: Final = 32
 
@@ -28,6 +29,7 @@ class ObjectClass(IntEnum):
     DEMAND_REGISTER = 5
     PROFILE_GENERIC = 7
     CLOCK = 8
+    ASSOCIATION_BY_SHORT_NAMES = 12
     ASSOCIATION = 15
     SECURITY_SETUP = 64
 
@@ -45,7 +47,7 @@ SCALER_UNIT: Final = {
 }
 CAPTURE_TIME: Final = {ObjectClass.EXTENDED_REGISTER: 5, ObjectClass.DEMAND_REGISTER: 6}
 #: More objects than any meter has.
-_OBJECTS_MAX: Final = 4000
+OBJECTS_MAX: Final = 4000
 #: What an attribute may not be accessed for.
 _NO_ACCESS: Final = 0
 
@@ -86,7 +88,7 @@ def accessible_objects(elements: Iterable[Data]) -> Iterator[CosemObject | None]
     for number, element in enumerate(elements):
         match element:
             case (int(class_id), int(version), bytes(name), *rights) if (
-                len(name) == OBIS_LENGTH and number < _OBJECTS_MAX
+                len(name) == OBIS_LENGTH and number < OBJECTS_MAX
             ):
                 is_readable = _may_read(rights)
                 yield CosemObject(class_id, version, Obis.from_bytes(name)) if is_readable else None

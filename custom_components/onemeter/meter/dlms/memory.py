@@ -23,6 +23,10 @@ class Memory:
     meter: Identity | None = None
     #: What is needed of its own list of objects; None where it has not given that yet.
     objects: tuple[CosemObject, ...] | None = None
+    #: It knows its objects by short names, and the base names of those that it lists, by class and
+    #: code as in a descriptor; empty while it has not listed them.
+    has_short_names: bool = False
+    base_names: dict[bytes, int] = field(default_factory=dict)
     #: Scalers and units of its registers; None where it does not tell.
     scalers: dict[Obis, ScalerUnit | None] = field(default_factory=dict)
     #: Attributes, by their descriptors: those that it refuses for good, those that it has refused
@@ -46,6 +50,7 @@ class Memory:
         self.objects = None
         self.meter = None
         self.scalers.clear()
+        self.base_names.clear()
         for attributes in (self.refused, self.refused_alone, self.exceptions):
             attributes.clear()
         self.list_size, self.longest_list, self.list_failed = LIST_SIZE, 0, False
@@ -53,7 +58,8 @@ class Memory:
     def as_json(self) -> dict[str, Any]:
         """Return what is worth keeping beyond the process, of JSON's types only.
 
-        Scalers are not: a meter that was given new ones would be read wrongly for good.
+        Scalers and base names are not: a meter that was given new ones would be read wrongly for
+        good.
         """
         meter = self.meter or Identity()
         return {
@@ -64,6 +70,7 @@ class Memory:
             "device_id": meter.device_id,
             "objects": [_line(entry) for entry in self.objects or ()],
             "list_size": self.list_size,
+            "short_names": self.has_short_names,
         }
 
     def recall(self, content: Mapping[str, Any]) -> None:
@@ -73,9 +80,11 @@ class Memory:
         """
         transport, address = content["transport"], content["address"]
         meter_id, manufacturer = content["meter_id"], content["manufacturer"]
-        list_size = content["list_size"]
+        list_size, has_short_names = content["list_size"], content.get("short_names", False)
         if list_size not in range(1, LIST_SIZE + 1):
             raise ValueError("no size of a list")
+        if not isinstance(has_short_names, bool):
+            raise TypeError("neither short names nor logical ones")
         kept = Memory(
             transport=None if transport is None else Transport(transport),
             address=None if address is None else bytes.fromhex(address),
@@ -84,6 +93,7 @@ class Memory:
         )
         self.forget_objects()
         self.transport, self.address = kept.transport, kept.address
+        self.has_short_names = has_short_names
         self.meter, self.objects = kept.meter, kept.objects
         self.list_size = self.longest_list = list_size
 

@@ -23,7 +23,13 @@ from .session import Session
 from .xdlms import AccessResult, descriptor
 
 #: Classes whose second attribute is too long to be looked at, or no value.
-_NOT_READ: Final = frozenset({ObjectClass.PROFILE_GENERIC, ObjectClass.ASSOCIATION})
+_NOT_READ: Final = frozenset(
+    {
+        ObjectClass.PROFILE_GENERIC,
+        ObjectClass.ASSOCIATION_BY_SHORT_NAMES,
+        ObjectClass.ASSOCIATION,
+    }
+)
 
 #: Of a register whose number means nothing by itself.
 _NO_SCALER: Final = "the meter does not tell its scaler"

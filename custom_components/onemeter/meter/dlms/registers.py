@@ -6,11 +6,10 @@ from datetime import datetime
 import logging
 from typing import Final
 
-from ..errors import AccessError, TelegramError
+from ..errors import AccessError
 from ..interleaving import find_in_turns
 from ..reading import Reading, Register, Value
-from .association import CURRENT_ASSOCIATION
-from .axdr import Data, decode_elements
+from .axdr import Data
 from .cosem import (
     CAPTURE_TIME,
     LAST_AVERAGE,
@@ -19,7 +18,6 @@ from .cosem import (
     CosemObject,
     ObjectClass,
     ScalerUnit,
-    accessible_objects,
     parse_scaler_unit,
     plain_value,
     register_value,
@@ -27,6 +25,7 @@ from .cosem import (
 )
 from .identity import identity_of
 from .memory import Memory
+from .object_list import list_objects
 from .results import access_error
 from .session import Session
 from .wanted import (
@@ -39,11 +38,10 @@ from .wanted import (
     usual_objects,
     wanted,
 )
-from .xdlms import AccessResult, descriptor, parse_result
+from .xdlms import AccessResult, descriptor
 
 _LOGGER = logging.getLogger(__name__)
 
-_OBJECT_LIST: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
 _CLOCK_TIME: Final = descriptor(ObjectClass.CLOCK, CLOCK, VALUE)
 _ID: Final = descriptor(ObjectClass.DATA, METER_ID, VALUE)
 _NAME: Final = descriptor(ObjectClass.DATA, LOGICAL_DEVICE_NAME, VALUE)
@@ -77,14 +75,17 @@ class Reader:
         The meter is asked once, and all that it has is returned only then: what is needed is kept.
         """
         memory = self._memory
-        if memory.objects is None and not self._has_no_list:
-            listed = await self._object_list()
+        knows_names = not memory.has_short_names or bool(memory.base_names)
+        if not (knows_names and memory.objects) and not self._has_no_list:
+            listed = await list_objects(self._session, memory)
             if listed is not None:
                 memory.objects = needed(listed)
                 left_out = sum(1 for _ in readable(listed)) - MOST
                 if left_out > 0:
                     _LOGGER.warning("%d of the meter's registers are left out", left_out)
                 return listed
+            if memory.has_short_names:
+                raise AccessError("the meter does not list its objects: it has no other names")
             self._has_no_list = True
         return memory.objects or usual_objects()
 
@@ -204,24 +205,8 @@ class Reader:
         time = self._moment(data)
         return time if time is not None and time.year in _YEARS else None
 
-    async def _object_list(self) -> tuple[CosemObject, ...] | None:
-        """Return the objects that the meter lists; None where it does not."""
-        try:
-            content = await self._session.get_encoded(_OBJECT_LIST)
-            return None if content is None else await _objects_in(content) or None
-        except AccessError, TelegramError:
-            return None
-
 
 _REFUSED: Final = AccessResult(4)
-
-
-async def _objects_in(content: bytes) -> tuple[CosemObject, ...]:
-    if content[:1] != b"\0":
-        result = parse_result(content)
-        raise access_error(result if isinstance(result, AccessResult) else 250)
-    found = accessible_objects(decode_elements(content, 1))
-    return tuple(await find_in_turns(step for entry in found for step in (entry, None)))
 
 
 def _told(result: Data | AccessResult) -> Value:

@@ -52,8 +52,7 @@ _USER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     0: "no diagnostic",
     _NO_REASON: "no reason given",
     CONTEXT_NOT_SUPPORTED: (
-        "application context not supported: messages are wanted ciphered, or in the clear, or the"
-        " meter knows its objects by short names only, which are not supported here"
+        "application context not supported: messages are wanted ciphered, or in the clear"
     ),
     3: "calling application title not recognised: the client's system title is unknown",
     4: "calling application invocation identifier not recognised",
@@ -143,6 +142,8 @@ _SERVICE_ERRORS: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
 #: An application reference that is a deciphering error, and a service error about the PDU's size.
 _SERVICE_DECIPHERING_ERROR: Final = (0, 6)
 _SERVICE_PDU_SIZE: Final = (3, 1)
+#: Those about the application context, or about services of which the meter has none.
+_SERVICE_CONTEXT: Final = frozenset({(0, 4), (6, 2)})
 
 
 class ExceptionError(RefusedError):
@@ -169,6 +170,12 @@ class ExceptionError(RefusedError):
         return self.service == PDU_TOO_LONG
 
 
+class ContextError(AssociationError):
+    """The meter refuses the application context, or answers in another one."""
+
+    is_about_context = True
+
+
 class ServiceError(AssociationError):
     """The meter answers with a confirmed-service-error."""
 
@@ -181,6 +188,8 @@ class ServiceError(AssociationError):
         self.is_about_ciphering = (kind, value) == _SERVICE_DECIPHERING_ERROR
         #: A shorter message would do.
         self.is_about_length = (kind, value) == _SERVICE_PDU_SIZE
+        #: The meter may know its objects by other names.
+        self.is_about_context = (kind, value) in _SERVICE_CONTEXT
 
 
 def access_text(result: int) -> str:

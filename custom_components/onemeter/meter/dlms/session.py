@@ -12,10 +12,10 @@ from ..errors import (
     PortLostError,
     TelegramError,
 )
-from .association import CURRENT_ASSOCIATION, Association, Operation
+from .association import Association, Operation
 from .axdr import Data
 from .connection import Link
-from .cosem import ObjectClass
+from .cosem import CURRENT_ASSOCIATION, ObjectClass
 from .memory import Memory
 from .results import LASTING, ExceptionError, ServiceError
 from .wrapper_link import WrapperLink

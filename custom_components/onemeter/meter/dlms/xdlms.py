@@ -12,7 +12,9 @@ from .axdr import VALUES_MAX, Data, decode, decode_length, encode_length
 from .results import COUNTER_ERROR, ExceptionError, ServiceError
 
 INITIATE_REQUEST: Final = 0x01
+READ_REQUEST: Final = 0x05
 INITIATE_RESPONSE: Final = 0x08
+READ_RESPONSE: Final = 0x0C
 CONFIRMED_SERVICE_ERROR: Final = 0x0E
 DATA_NOTIFICATION: Final = 0x0F
 EVENT_NOTIFICATION: Final = 0xC2
@@ -47,6 +49,11 @@ PDU_MAX: Final = 0xFFFF
 _CONFIRMED: Final = 0xC0
 #: Of an attribute, all of it.
 NO_SELECTION: Final = b"\x00"
+#: Bytes of the longest answer, which is a load profile of years; and its blocks.
+_ANSWER_MAX: Final = 1 << 22
+_BLOCKS_MAX: Final = 0xFFFF
+#: Blocks without content that an answer may have.
+_EMPTY_MAX: Final = 32
 
 
 class Conformance(IntFlag):
@@ -54,20 +61,29 @@ class Conformance(IntFlag):
 
     GENERAL_PROTECTION = 1 << 22
     GENERAL_BLOCK_TRANSFER = 1 << 21
+    READ = 1 << 20
+    #: Or with read.
     BLOCK_TRANSFER_WITH_GET = 1 << 12
     MULTIPLE_REFERENCES = 1 << 9
+    PARAMETERIZED_ACCESS = 1 << 5
     GET = 1 << 4
     SELECTIVE_ACCESS = 1 << 2
     ACTION = 1 << 0
 
 
-#: What we make use of.
+#: What we make use of, by logical names and by short ones.
 PROPOSED: Final = (
     Conformance.BLOCK_TRANSFER_WITH_GET
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.GET
     | Conformance.SELECTIVE_ACCESS
     | Conformance.ACTION
+)
+PROPOSED_SHORT: Final = (
+    Conformance.READ
+    | Conformance.BLOCK_TRANSFER_WITH_GET
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.PARAMETERIZED_ACCESS
 )
 
 
@@ -86,10 +102,10 @@ class AccessResult(int):
     __slots__ = ()
 
 
-def initiate_request(dedicated_key: bytes = b"") -> bytes:
+def initiate_request(dedicated_key: bytes = b"", proposed: Conformance = PROPOSED) -> bytes:
     """Write an initiate request that proposes all that we make use of."""
     key = b"\x01" + encode_length(len(dedicated_key)) + dedicated_key if dedicated_key else b"\0"
-    conformance = _CONFORMANCE_TAG + PROPOSED.to_bytes(3)
+    conformance = _CONFORMANCE_TAG + proposed.to_bytes(3)
     return b"\x01" + key + b"\0\0" + bytes([_VERSION]) + conformance + PDU_MAX.to_bytes(2)
 
 
@@ -154,6 +170,40 @@ class Block:
     is_last: bool
     #: Part of the encoded answer, or why there is none.
     content: bytes | AccessResult
+
+
+class LongAnswer:
+    """The blocks of a long answer, as they come."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._contents: list[bytes] = []
+        self._number: int | None = None
+        self._size = self._empty = 0
+
+    def add(self, number: int, content: bytes, *, is_last: bool) -> bytes | None:
+        """Take the next block; return the whole content with the last one.
+
+        Raises TelegramError where one is missing, and where it does not end.
+        """
+        # They are counted from 1, by some meters from 0.
+        if self._number is not None and number != self._number + 1:
+            raise TelegramError("a block of a long answer is missing")
+        self._number = number
+        self._contents.append(content)
+        if is_last:
+            return b"".join(self._contents)
+        self._size += len(content)
+        self._empty += not content
+        too_many = self._empty > _EMPTY_MAX or len(self._contents) >= _BLOCKS_MAX
+        if too_many or self._size > _ANSWER_MAX:
+            raise endless()
+        return None
+
+
+def endless() -> TelegramError:
+    """Return the error of a long answer without an end."""
+    return TelegramError("a long answer that does not end")
 
 
 def parse_block(apdu: bytes) -> Block:

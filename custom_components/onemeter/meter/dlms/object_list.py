@@ -1,0 +1,52 @@
+"""The objects that a meter lists (IEC 62056-6-2, classes 15 and 12)."""
+
+from ..errors import AccessError, TelegramError
+from ..interleaving import find_in_turns
+from .axdr import decode_elements
+from .cosem import CURRENT_ASSOCIATION, VALUE, CosemObject, ObjectClass, accessible_objects
+from .memory import Memory
+from .results import access_error
+from .session import Session
+from .short_names import named_objects
+from .xdlms import AccessResult, descriptor, parse_result
+
+_OBJECT_LIST = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
+
+
+async def list_objects(session: Session, memory: Memory) -> tuple[CosemObject, ...] | None:
+    """Return the objects that the meter lists; None where it does not.
+
+    Where they have short names, these are learned.
+    """
+    try:
+        content = await session.get_encoded(_OBJECT_LIST)
+        if content is None:
+            return None
+        if session.association.has_short_names:
+            return await _learn_names(content, memory)
+        return await objects_in(content) or None
+    except AccessError, TelegramError:
+        return None
+
+
+async def objects_in(content: bytes) -> tuple[CosemObject, ...]:
+    """Return the objects in a list as it was answered. Raises AccessError, TelegramError."""
+    _check(content)
+    found = accessible_objects(decode_elements(content, 1))
+    return tuple(await find_in_turns(step for entry in found for step in (entry, None)))
+
+
+async def _learn_names(content: bytes, memory: Memory) -> tuple[CosemObject, ...] | None:
+    _check(content)
+    found = named_objects(decode_elements(content, 1))
+    named = await find_in_turns(step for entry in found for step in (entry, None))
+    memory.base_names.clear()
+    for base, entry in named:
+        memory.base_names[descriptor(entry.class_id, entry.obis, VALUE)[:-1]] = base
+    return tuple(entry for _, entry in named) or None
+
+
+def _check(content: bytes) -> None:
+    if content[:1] != b"\0":
+        result = parse_result(content)
+        raise access_error(result if isinstance(result, AccessResult) else 250)
