@@ -1,6 +1,6 @@
 """Meters that know their objects by short names: read like those that know them by logical ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
@@ -54,16 +54,16 @@ def restarted(line: MemoryLine, client: DlmsClient, **settings: Any) -> DlmsClie
     return other
 
 
-async def by_logical_names[T](read: Callable[[DlmsClient], T], **options: Any) -> T:
+async def by_logical_names[T](read: Callable[[DlmsClient], Awaitable[T]], **options: Any) -> T:
     async with plugged_in(DlmsMeter(clock=lambda: TIME, max_information=1024, **options)) as line:
-        return await read(client_at(line))  # type: ignore[misc, no-any-return]
+        return await read(client_at(line))
 
 
 @pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
 async def test_the_same_reading(transport: dlms.Transport) -> None:
     expected = await by_logical_names(DlmsClient.read)
     meter = short_named(transport=transport)
-    settings = {"transport": Transport(transport.value)}
+    settings: dict[str, Any] = {"transport": Transport(transport.value)}
     async with plugged_in(meter) as line:
         client = client_at(line, **settings)
         assert await client.read() == expected
