@@ -232,13 +232,25 @@ def test_what_has_no_name_is_not_asked_for() -> None:
     assert done.value.value == [AccessResult(4)]
 
 
-def test_blocks_of_an_answer() -> None:
+@pytest.mark.parametrize("head", ["0100", "00", ""])
+def test_blocks_of_an_answer(head: str) -> None:
+    """Not all meters repeat in them that it is one value."""
+    content = bytes.fromhex(head + "0904" + "01020304")
     operation = Association(DlmsSettings(), base_names=BASE_NAMES).get(ATTRIBUTE)
     assert next(operation).hex() == "0501020108"
-    assert operation.send(bytes.fromhex("0c0102000001040100 0600")).hex() == "0501050001"
+    blocks = [content[:3], content[3:]]
+    first = b"\x0c\1\2\0\0\1" + bytes([len(blocks[0])]) + blocks[0]
+    assert operation.send(first).hex() == "0501050001"
     with pytest.raises(StopIteration) as done:
-        operation.send(bytes.fromhex("0c010201000203007b01"))
-    assert done.value.value == 0x007B01
+        operation.send(b"\x0c\1\2\1\0\2" + bytes([len(blocks[1])]) + blocks[1])
+    assert done.value.value == b"\1\2\3\4"
+
+
+def test_a_list_with_something_behind_it() -> None:
+    operation = Association(DlmsSettings(), base_names=BASE_NAMES).get_list([ATTRIBUTE, NAME])
+    next(operation)
+    with pytest.raises(TelegramError, match="behind"):
+        operation.send(bytes.fromhex("0c02" + "00060000007b" + "0103" + "00"))
 
 
 def test_a_block_that_is_missing() -> None:

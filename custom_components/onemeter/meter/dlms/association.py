@@ -333,7 +333,7 @@ class Association:
         results: list[Data | AccessResult] = []
         if listed:
             content = yield from short_names.read(self._ask_by_short_names, listed)
-            results = xdlms.parse_results(content, len(listed))
+            results = xdlms.parse_results(content, len(listed), is_exact=True)
         found = iter(results)
         undefined = xdlms.parse_result(_UNDEFINED)
         return [undefined if access is None else next(found) for access in accesses]

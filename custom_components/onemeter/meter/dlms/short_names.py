@@ -26,7 +26,9 @@ _NAME_MAX: Final = 0xFFFF
 _VARIABLE: Final = 2
 _PARAMETERIZED: Final = 4
 _BLOCK: Final = 5
-#: An answer of one block.
+#: Answers of one value, of one refusal, and of one block.
+_ONE_VALUE: Final = b"\x01\x00"
+_ONE_REFUSAL: Final = b"\x01\x01"
 _ONE_BLOCK: Final = b"\x01\x02"
 
 type _Operation[T] = Generator[bytes, bytes, T]
@@ -62,7 +64,7 @@ def read(ask: Callable[[bytes], _Operation[bytes]], accesses: Sequence[bytes]) -
         number, is_last, block = _parse_block(answer)
         content = whole.add(number, block, is_last=is_last)
         if content is not None:
-            return content
+            return content if len(accesses) > 1 else _as_list(content)
         answer = yield from ask(_request([bytes([_BLOCK]) + number.to_bytes(2)]))
     return answer[1:]
 
@@ -85,6 +87,17 @@ def named_objects(elements: Iterable[Data]) -> Iterator[tuple[int, CosemObject]]
 
 def _request(accesses: Sequence[bytes]) -> bytes:
     return bytes([READ_REQUEST]) + encode_length(len(accesses)) + b"".join(accesses)
+
+
+def _as_list(content: bytes) -> bytes:
+    """Return the one result that came in blocks as in a list.
+
+    Some meters leave its number away, or also that it is data, as by logical names. What is long
+    is neither null nor an empty array.
+    """
+    if content[:2] in {_ONE_VALUE, _ONE_REFUSAL} and len(content) > len(_ONE_VALUE):
+        return content
+    return (_ONE_VALUE[:1] if content[:1] == b"\0" else _ONE_VALUE) + content
 
 
 def _parse_block(answer: bytes) -> tuple[int, bool, bytes]:

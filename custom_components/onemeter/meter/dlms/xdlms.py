@@ -232,10 +232,13 @@ def parse_result(content: bytes) -> Data | AccessResult:
     return AccessResult(content[1])
 
 
-def parse_results(content: bytes, count: int) -> list[Data | AccessResult]:
+def parse_results(
+    content: bytes, count: int, *, is_exact: bool = False
+) -> list[Data | AccessResult]:
     """Read what a get-response of several attributes holds behind its invoke id, or its blocks.
 
-    Raises TelegramError, also where it is not about as many as were asked for.
+    Raises TelegramError, also where it is not about as many as were asked for, and, if that is
+    wanted, where something follows.
     """
     try:
         found, position = decode_length(content, 0)
@@ -256,6 +259,8 @@ def parse_results(content: bytes, count: int) -> list[Data | AccessResult]:
                 raise TelegramError("an answer that is neither a value nor a refusal")
     except IndexError:
         raise TelegramError("an answer that ends too early") from None
+    if is_exact and position != len(content):
+        raise TelegramError("an answer with something behind it")
     return results
 
 
