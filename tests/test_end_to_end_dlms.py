@@ -136,7 +136,7 @@ async def test_encrypted_meter_in_the_network(
 
 
 @pytest.mark.usefixtures("socket_enabled")
-@pytest.mark.parametrize("habit", ["hangs-up-on-lists-over-5", "breaks-on-hdlc"])
+@pytest.mark.parametrize("habit", ["hangs-up-on-lists-over-5", "breaks-on-hdlc", "short-names"])
 async def test_habits_are_found_out_once(hass: HomeAssistant, habit: str) -> None:
     meter, line = DlmsMeter(transport=Transport.WRAPPER), TcpLine()
     set_habit(meter, habit)
