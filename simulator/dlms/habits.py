@@ -41,6 +41,7 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
     "null-for-empty-periods": {"profile.empty": Empty.NULL},
     # Names.
     "short-names": {"short_names": True},
+    "short-names-without-selection": {"short_names": True, "parameterized_access": False},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
     "slow-answers": {"faults.slow_answers": 2},

@@ -190,6 +190,8 @@ class DlmsMeter:
     # --- what it can do
     #: Whether it knows its objects by short names instead of logical ones.
     short_names: bool = False
+    #: Whether it lets rows of a profile be chosen by short names.
+    parameterized_access: bool = True
     #: Registers that hardly anybody needs, before all others in the list of its objects.
     harmonics: int = 0
     max_pdu: int = 1024

@@ -16,6 +16,8 @@ ACTION_REQUEST: Final = 0xC3
 GET_RESPONSE: Final = 0xC4
 ACTION_RESPONSE: Final = 0xC7
 EXCEPTION: Final = 0xD8
+SERVICE_ERROR: Final = 0x0E
+_READ: Final = 5
 DATA_NOTIFICATION: Final = 0x0F
 
 _NORMAL: Final = 1
@@ -47,6 +49,15 @@ class RefusedError(Exception):
         self.apdu = bytes([EXCEPTION, state, service])
         if counter is not None:
             self.apdu += counter.to_bytes(4)
+
+
+class ReadError(RefusedError):
+    """A confirmed-service-error, which stands for an answer by short names."""
+
+    def __init__(self, kind: int, value: int) -> None:
+        """Take class and value of the error."""
+        super().__init__(kind, value)
+        self.apdu = bytes([SERVICE_ERROR, _READ, kind, value])
 
 
 def not_allowed() -> RefusedError:

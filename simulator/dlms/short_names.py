@@ -1,7 +1,7 @@
 """Objects by short names: READ in place of GET, and the list of them (Green Book, 9.3.14)."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, override
 
 from . import acse, axdr
 from .obis import logical_name
@@ -10,6 +10,7 @@ from .services import (
     BLOCK_NUMBER_INVALID,
     OBJECT_UNDEFINED,
     READ_WRITE_DENIED,
+    ReadError,
     RefusedError,
     Services,
     not_allowed,
@@ -25,6 +26,9 @@ _ASSOCIATION_CLASS: Final = 12
 _VARIABLE: Final = 2
 _PARAMETERIZED: Final = 4
 _BLOCK: Final = 5
+#: Service errors: there is no DLMS context, and the service is unsupported.
+_NO_CONTEXT: Final = (2, 1)
+_UNSUPPORTED: Final = (3, 2)
 _DATA_BLOCK: Final = b"\x01\x02"
 #: What a block takes besides its data: tag, kind, number, length.
 _BLOCK_HEAD: Final = 10
@@ -55,10 +59,21 @@ def association(
 class ShortNameServices(Services):
     """The services of one association by short names."""
 
+    @override
+    def refuse_reading(self) -> None:
+        # Exception-responses are younger than short names.
+        try:
+            super().refuse_reading()
+        except RefusedError as refusal:
+            raise ReadError(*_NO_CONTEXT) from refusal
+
+    @override
     def _answer(self, request: axdr.Reader) -> bytes:
         if request.number() != READ_REQUEST:
             raise not_supported()
         self.refuse_reading()
+        if not self.meter.parameterized_access and _PARAMETERIZED in request.data[2:3]:
+            raise ReadError(*_UNSUPPORTED)
         count = request.length()
         if count > 1 and not acse.can(self.conformance, "multiple-references"):
             raise not_supported()

@@ -13,6 +13,7 @@ from custom_components.onemeter.meter.dlms import short_names, xdlms
 from custom_components.onemeter.meter.dlms.association import Association, Operation
 from custom_components.onemeter.meter.dlms.axdr import Data
 from custom_components.onemeter.meter.dlms.client import DlmsClient
+from custom_components.onemeter.meter.dlms.results import ServiceError
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
     DlmsSettings,
@@ -92,6 +93,28 @@ async def test_the_same_profile(profile: dict[str, Any]) -> None:
         assert len(found) == 24
         assert found == expected == await read(client)
         assert await read(restarted(line, client)) == expected
+
+
+async def test_the_whole_profile_where_no_rows_can_be_chosen() -> None:
+    meter = short_named(profile=Profile(days=2))
+    set_habit(meter, "short-names-without-selection")
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        for _ in range(2):
+            assert len(await client.read_profile(START, START + timedelta(hours=6))) == 24
+    assert meter.count("exception") == 4
+
+
+@pytest.mark.parametrize("habit", ["drops-association", "one-exception", "passing-result"])
+async def test_what_passes_is_not_remembered(habit: str) -> None:
+    expected = await by_logical_names(DlmsClient.read)
+    meter = short_named()
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        for _ in range(3):
+            assert await client.read() == expected
+            set_habit(meter, habit)
+            assert isinstance(value(await client.read(), TOTAL), int)
 
 
 async def test_the_same_objects() -> None:
@@ -251,6 +274,13 @@ def test_a_list_with_something_behind_it() -> None:
     next(operation)
     with pytest.raises(TelegramError, match="behind"):
         operation.send(bytes.fromhex("0c02" + "00060000007b" + "0103" + "00"))
+
+
+def test_a_service_error_is_about_reading() -> None:
+    operation = Association(DlmsSettings(), base_names=BASE_NAMES).get(ATTRIBUTE)
+    next(operation)
+    with pytest.raises(ServiceError, match="refuses: definition: object undefined"):
+        operation.send(bytes.fromhex("0e050401"))
 
 
 def test_a_block_that_is_missing() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Final
 
-from ..errors import AccessError, RefusedError, TelegramError
+from ..errors import AccessError, MeterError, RefusedError, TelegramError
 from ..iec62056.times import standard_offset
 from ..interleaving import find_in_turns
 from ..obis import Obis
@@ -30,7 +30,7 @@ from .cosem import (
 )
 from .memory import Memory
 from .registers import Reader
-from .results import ExceptionError, access_error
+from .results import ExceptionError, ServiceError, access_error
 from .session import Session
 from .times import encode_date_time
 from .wanted import CLOCK, LOAD_PROFILE
@@ -199,12 +199,12 @@ class ProfileReader:
             NO_SELECTION,
         ]
         buffer = _of(obis, VALUE)
-        refusal: RefusedError | None = None
+        refusal: MeterError | None = None
         for selection in filter(None, selections):
             operation = self._session.association.get_encoded(buffer, selection)
             try:
                 content = await self._session.ask(operation)
-            except ExceptionError as err:
+            except (ExceptionError, ServiceError) as err:
                 if err.is_about_ciphering:
                     raise
                 refusal = err

@@ -179,11 +179,12 @@ class ContextError(AssociationError):
 class ServiceError(AssociationError):
     """The meter answers with a confirmed-service-error."""
 
-    def __init__(self, kind: int, value: int) -> None:
-        """Take class and value of the error."""
+    def __init__(self, kind: int, value: int, *, is_of_association: bool = True) -> None:
+        """Take class and value of the error, and whether it is about the initiate request."""
         name, values = _SERVICE_ERRORS.get(kind, (f"class {kind}", {}))
         text = f"{name}: {values.get(value, f'value {value}')}"
-        super().__init__(f"the meter refuses the association: {text}", reason=text)
+        refused = " the association" if is_of_association else ""
+        super().__init__(f"the meter refuses{refused}: {text}", reason=text)
         #: The keys are at fault, so that nothing else would do either.
         self.is_about_ciphering = (kind, value) == _SERVICE_DECIPHERING_ERROR
         #: A shorter message would do.

@@ -41,6 +41,8 @@ _CONFORMANCE_TAG: Final = b"\x5f\x1f\x04\x00"
 _INITIATE_RESPONSE: Final = re.compile(
     rb"\x08(?:\x00|\x01.).\x5f\x1f?\x04\x00(.{3})(.{2})", re.DOTALL
 )
+#: What an error is about, in a confirmed-service-error.
+_INITIATE_ERROR: Final = 1
 #: Values in one of several attributes that are asked for at once, however much came before it.
 _IN_LIST_MIN: Final = 8
 #: No limit of our own.
@@ -133,7 +135,7 @@ def parse_service_error(apdu: bytes) -> ServiceError:
     """Read a confirmed-service-error."""
     if len(apdu) < 4:
         raise TelegramError("half a service error")
-    return ServiceError(apdu[2], apdu[3])
+    return ServiceError(apdu[2], apdu[3], is_of_association=apdu[1] == _INITIATE_ERROR)
 
 
 def descriptor(class_id: int, obis: Obis, attribute: int) -> bytes:
