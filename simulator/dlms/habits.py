@@ -42,6 +42,7 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
     # Names.
     "short-names": {"short_names": True},
     "short-names-without-selection": {"short_names": True, "parameterized_access": False},
+    "short-names-in-another-connection": {"short_names": True, "takes_second_request": False},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
     "slow-answers": {"faults.slow_answers": 2},

@@ -187,6 +187,9 @@ class DlmsMeter:
     received_counters: list[ReceivedCounter] = field(default_factory=list)
     counter_file: Path | None = None
 
+    #: Whether it answers another request for an association in the same connection.
+    takes_second_request: bool = True
+
     # --- what it can do
     #: Whether it knows its objects by short names instead of logical ones.
     short_names: bool = False

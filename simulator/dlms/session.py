@@ -41,6 +41,7 @@ class Session:
         self.meter = meter
         self.client = client
         self._association: Association | None = None
+        self._was_asked = False
 
     @property
     def midway(self) -> bool:
@@ -55,7 +56,10 @@ class Session:
             return None
         try:
             match apdu[0]:
+                case acse.AARQ if self._was_asked and not meter.takes_second_request:
+                    return None
                 case acse.AARQ:
+                    self._was_asked = True
                     self._association = None
                     answer, self._association = associate(meter, self.client, apdu)
                     return answer

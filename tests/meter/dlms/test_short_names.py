@@ -212,14 +212,36 @@ async def test_a_list_that_is_refused_is_asked_for_again() -> None:
         assert isinstance(value(await client.read(), TOTAL), int)
 
 
-async def test_neither_kind_of_names() -> None:
+@pytest.mark.parametrize("takes_second_request", [False, True])
+async def test_neither_kind_of_names(takes_second_request: bool) -> None:
     """What it says of the first kind is told, which is that it refuses both."""
-    async with plugged_in(ciphered(policy=ENCRYPTED, public_client=None)) as line:
+    meter = ciphered(
+        policy=ENCRYPTED, public_client=None, takes_second_request=takes_second_request
+    )
+    async with plugged_in(meter) as line:
         client = client_at(line)
         for _ in range(2):
             with pytest.raises(AssociationError, match="messages are wanted ciphered"):
                 await client.read()
         assert client.memory.has_short_names is False
+        assert meter.count("rejected") == 4
+
+
+async def test_one_request_in_each_connection() -> None:
+    expected = await by_logical_names(DlmsClient.read)
+    meter = short_named()
+    set_habit(meter, "short-names-in-another-connection")
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        assert [await client.read(), await client.read()] == [expected] * 2
+        assert await restarted(line, client).read() == expected
+    assert meter.count("rejected") == 1
+
+
+async def test_the_counter_of_a_meter_that_takes_one_request() -> None:
+    meter = ciphered(short_names=True, takes_second_request=False)
+    async with plugged_in(meter) as line:
+        assert isinstance(value(await gmac_client(line).read(), TOTAL), int)
 
 
 # --- messages

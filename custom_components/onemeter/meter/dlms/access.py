@@ -16,6 +16,7 @@ from ..errors import (
     MeterError,
     MeterSilentError,
     NotAuthenticatedError,
+    PortLostError,
     WrongAuthenticationKeyError,
     WrongKeysError,
 )
@@ -36,7 +37,7 @@ from .results import (
     ExceptionError,
     ServiceError,
 )
-from .session import Session
+from .session import Session, SessionEndedError
 from .settings import (
     PUBLIC_CLIENT,
     Authentication,
@@ -189,7 +190,10 @@ class Access:
         raise self._counter_rejected(is_known=hint is not None or self._at_least > 0)
 
     async def _associate(self, link: Link, settings: DlmsSettings, memory: Memory) -> Session:
-        """Associate by the kind of names that the meter is known to use, or else by the other."""
+        """Associate by the kind of names that the meter is known to use, or else by the other.
+
+        Raises SessionEndedError where that needs another connection.
+        """
         is_short = memory.has_short_names
         session = self._new_session(link, settings, memory, is_short=is_short)
         try:
@@ -203,10 +207,16 @@ class Access:
         session = self._new_session(link, settings, memory, is_short=not is_short)
         try:
             await session.run(session.association.associate())
-        except (ContextError, ServiceError, MeterSilentError) as err:
-            if isinstance(err, ServiceError) and not err.is_about_context:
+        except (ContextError, ServiceError) as err:
+            if not err.is_about_context:
                 raise
             raise refusal from None
+        except MeterSilentError, PortLostError:
+            # It may take one request in each connection: short names are tried first in the next.
+            memory.has_short_names = not is_short
+            if is_short:
+                raise refusal from None
+            raise SessionEndedError(refusal) from None
         memory.has_short_names = not is_short
         return session
 
@@ -288,7 +298,7 @@ class Access:
                 await self._release(session)
         except MeterConnectionError:
             raise
-        except MeterError:
+        except MeterError, SessionEndedError:
             # Who lets no public client in may let this one in.
             return
         finally:
