@@ -202,6 +202,22 @@ async def test_another_meter(uses_short_names: bool) -> None:
     assert second == expected
 
 
+async def test_another_meter_where_none_says_who_it_is() -> None:
+    meters = [short_named(), short_named(harmonics=3)]
+    for meter in meters:
+        for code in ("0-0:42.0.0*255", "0-0:96.1.0*255"):
+            del meter.objects[code]
+    first, second = meters
+    async with plugged_in(first) as line:
+        client = client_at(line)
+        expected = value(await client.read(), TOTAL)
+    async with plugged_in(second) as line:
+        client._access._connector._url = line.url
+        reading = await client.read()
+    assert reading.meter.meter_id is None
+    assert value(reading, TOTAL) == expected
+
+
 async def test_a_list_that_is_refused_is_asked_for_again() -> None:
     meter = short_named()
     set_habit(meter, "object-list-later")

@@ -75,8 +75,8 @@ class Reader:
         The meter is asked once, and all that it has is returned only then: what is needed is kept.
         """
         memory = self._memory
-        knows_names = not memory.has_short_names or bool(memory.base_names)
-        if not (knows_names and memory.objects) and not self._has_no_list:
+        is_known = memory.objects is not None and self._knows_names()
+        if not is_known and not self._has_no_list:
             listed = await list_objects(self._session, memory)
             if listed is not None:
                 memory.objects = needed(listed)
@@ -88,6 +88,15 @@ class Reader:
                 raise AccessError("the meter does not list its objects: it has no other names")
             self._has_no_list = True
         return memory.objects or usual_objects()
+
+    def _knows_names(self) -> bool:
+        """Whether base names that were learned are this meter's, if it has such."""
+        memory = self._memory
+        if not memory.has_short_names:
+            return True
+        # Without an id it may be another meter each time.
+        has_id = memory.meter is not None and memory.meter.meter_id is not None
+        return bool(memory.base_names) and has_id
 
     async def read(self, addresses: Sequence[str] | None = None) -> Reading:
         """Read the registers of these addresses, or all that make a reading.
