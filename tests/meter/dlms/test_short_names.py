@@ -60,11 +60,11 @@ async def by_logical_names[T](read: Callable[[DlmsClient], Awaitable[T]], **opti
         return await read(client_at(line))
 
 
-@pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
+@pytest.mark.parametrize("transport", dlms.Transport)
 async def test_the_same_reading(transport: dlms.Transport) -> None:
     expected = await by_logical_names(DlmsClient.read)
     meter = short_named(transport=transport)
-    settings: dict[str, Any] = {"transport": Transport(transport.value)}
+    settings: dict[str, Any] = {"transport": Transport[transport.name]}
     async with plugged_in(meter) as line:
         client = client_at(line, **settings)
         assert await client.read() == expected
@@ -230,7 +230,7 @@ async def test_a_list_that_is_refused_is_asked_for_again() -> None:
 
 @pytest.mark.parametrize("takes_second_request", [False, True])
 async def test_neither_kind_of_names(takes_second_request: bool) -> None:
-    """What it says of the first kind is told, which is that it refuses both."""
+    """The error has the reason for which the usual kind was refused."""
     meter = ciphered(
         policy=ENCRYPTED, public_client=None, takes_second_request=takes_second_request
     )
