@@ -73,6 +73,12 @@ def test_no_identification_in_a_stream(text: bytes) -> None:
     assert IDENTIFICATION_LINE.search(text) is None
 
 
+def test_an_identification_without_text_in_a_stream() -> None:
+    line = IDENTIFICATION_LINE.search(b"\x00/TST5\r\n\r\n")
+    assert line is not None
+    assert line[0] == b"/TST5\r"
+
+
 def test_an_identification_cut_off_by_another() -> None:
     line = IDENTIFICATION_LINE.search(b"/TST5/TST5/DEMO\r\n")
     assert line is not None

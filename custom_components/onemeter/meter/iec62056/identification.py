@@ -29,7 +29,7 @@ _LINE: Final = re.compile(r"/([A-Za-z]{3})([^\r\n()])((?:\\[^\r\n()])*)([^\r\n]*
 #: that is within a value, the parenthesis that ends the value has no other one before it.
 IDENTIFICATION_LINE: Final = re.compile(
     rb"/(?!kWh|kva)[A-Za-z]{3}(?=[^\r\n]{1,81}[\r\n])[^\r\n()/!]"
-    rb"(?:[^\r\n()/!]|/(?![A-Za-z]{3}\d)|\([^\r\n()/!]*+\))++[\r\n]"
+    rb"(?:[^\r\n()/!]|/(?![A-Za-z]{3}\d)|\([^\r\n()/!]*+\))*+[\r\n]"
 )
 #: What may become such a line when more bytes come.
 IDENTIFICATION_START: Final = re.compile(
