@@ -267,6 +267,14 @@ def load_dlms(row: dict[str, str]) -> tuple[bytes, Keys]:
     return Path(FOLDER, row["file"]).read_bytes(), Keys(encryption, authentication)
 
 
+def expected_of(row: dict[str, str]) -> dict[str, Any]:
+    assert FOLDER is not None
+    capture = Path(FOLDER, row["file"])
+    path = (capture.parent / "expected" / capture.name).with_suffix(".json")
+    expected: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return expected
+
+
 def read_dlms(
     data: bytes, keys: Keys, chunk: int | None = None
 ) -> tuple[list[Reading], DlmsDecoder]:
@@ -310,10 +318,7 @@ def test_dlms(row: dict[str, str], chunk: int | None) -> None:
     readings, decoder = read_dlms(data, keys, chunk)
     match row["expect"]:
         case "ok":
-            assert FOLDER is not None
-            capture = Path(FOLDER, row["file"])
-            path = (capture.parent / "expected" / capture.name).with_suffix(".json")
-            expected = json.loads(path.read_text("utf-8"))
+            expected = expected_of(row)
             assert (decoder.damaged > 0) == (expected["damaged"] > 0)
             assert len(readings) == len(expected["readings"])
             for reading, wanted in zip(readings, expected["readings"], strict=True):
@@ -327,6 +332,10 @@ def test_dlms(row: dict[str, str], chunk: int | None) -> None:
             told = "wrong_encryption_key"
         case "p1":  # plain text, which is no DLMS: neither a reading nor a wish for keys
             assert not any(key_counts(decoder).values())
+            pieces = map(bytes, itertools.batched(data, chunk or len(data), strict=False))
+            texts, _ = read_iec62056(pieces)
+            for reading, wanted in zip(texts, expected_of(row)["readings"], strict=True):
+                check(reading, wanted, signed=False)
             told = ""
         case _:
             assert (decoder.damaged > 0) == (row["expect"] == "damaged")
