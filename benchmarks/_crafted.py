@@ -32,7 +32,7 @@ def _block(lines: bytes) -> bytes:
 
 
 def iec62056(size: int = _SIZE) -> Streams:
-    """Return streams of so many bytes that cost a decoder of readouts most."""
+    """Return byte streams of this size that are the most expensive for the readout decoder."""
     values = min(size // 30, 2000)
     codes = [f"1.8.{number % 64}*{number // 64:02}" for number in range(values)]
     ends = b"!" * size
@@ -67,7 +67,7 @@ def iec62056(size: int = _SIZE) -> Streams:
 
 
 def sml_entries(count: int, first: int = 0) -> bytes:
-    """Return a telegram of so many registers, whose codes are counted from a number on."""
+    """Return a telegram with this number of registers and consecutive codes."""
     return sml.encode_telegram(
         _SERVER_ID,
         [
@@ -103,7 +103,7 @@ def wrapped(content: bytes) -> bytes:
 
 
 def dlms_compact(size: int) -> bytes:
-    """Return a notification of one compact array of so many bytes."""
+    """Return a notification with one compact array of this size in bytes."""
     return (
         _NOTIFICATION
         + b"\x13"
@@ -115,7 +115,7 @@ def dlms_compact(size: int) -> bytes:
 
 
 def dlms_values(count: int) -> bytes:
-    """Return a notification of a structure of so many codes and values."""
+    """Return a notification with one structure of this number of codes and values."""
     elements = b"".join(
         b"\x09\x06\x01\x00" + number.to_bytes(2) + b"\x00\xff\x06" + number.to_bytes(4)
         for number in range(count)
@@ -146,7 +146,7 @@ def dlms_streams() -> Streams:
 
 
 def s10(devices: int) -> str:
-    """Return an S10 message of so many devices."""
+    """Return an S10 message with this number of devices."""
     flashes = [{"mac": f"{number:012X}", "ts": _NOON * 1000 + number} for number in range(devices)]
     return json.dumps({"dev_list": flashes})
 
@@ -161,7 +161,7 @@ def crafted() -> dict[Protocol, Streams]:
 
 
 def mutated(count: int) -> dict[Protocol, bytes]:
-    """Return streams of so many telegrams in all that are damaged in various places."""
+    """Return streams with this number of telegrams in total, damaged at various places."""
     random = Random("mutated")
     return {
         protocol: b"".join(random_telegrams)

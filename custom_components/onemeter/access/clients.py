@@ -85,7 +85,7 @@ def is_meter_of(entry: ConfigEntry, meter: Identity) -> bool:
     expected = expected_meter(entry)
     if entry.data.get(CONF_PROTOCOL) != Protocol.DLMS:
         return meter.unique_id == expected
-    # What is pushed and what is asked for may hold different ids of one meter.
+    # A meter may report different ids in pushed telegrams and when it is polled.
     return meter.is_known_as(expected)
 
 

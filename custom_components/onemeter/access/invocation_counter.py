@@ -28,9 +28,9 @@ _RANDOM_BYTES: Final = 5
 #: Stands for all of them: a number that one of them has used is not used again with the next one,
 #: since meters may go by the number alone.
 _OWN: Final = ""
-#: Numbers that are left out with a title that the user has given: at the start of Home Assistant,
-#: and for each second since the marks were written. If they are those of an old backup, so many
-#: may have been used since then. A poll each second uses less.
+#: Numbers that are skipped with a title that the user has given: at each start of Home Assistant,
+#: and for each second since the stored marks were written. A restored backup holds old marks, and
+#: these numbers may have been used since. Polling once per second uses fewer.
 _PER_START: Final = 1 << 16
 _PER_SECOND: Final = 16
 
