@@ -87,22 +87,20 @@ async def async_setup_entry(
         signed=entry.options.get(CONF_DIRECTION, DIRECTION_AUTO) == DIRECTION_AUTO,
     )
     if not reckoning.signed:
-        # It has no value any more. Home Assistant remembers how the user has set it up.
-        entities = er.async_get(hass)
-        unique_id = f"{entry.unique_id}-{_SIGNED_POWER}"
-        if entity_id := entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
-            entities.async_remove(entity_id)
+        _async_remove_signed_power(hass, entry)
     max_power = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
     derived = (*DERIVED, _derived_power(DerivedPower(max_power, reckoning.multiplier)))
     known: set[Key] = set()
 
+    def is_new(key: Key, data: MeterData) -> bool:
+        return key not in known and not is_unlinked(key, data.registers)
+
+    def can_be_derived(description: OneMeterSensorDescription, data: MeterData) -> bool:
+        return description.key not in known and description.value_fn(data, reckoning) is not None
+
     async def add_new_sensors(data: MeterData) -> None:
         """Add what was not there before, a few sensors at a time."""
-        new = [
-            key
-            for key in data.registers
-            if key not in known and not is_unlinked(key, data.registers)
-        ]
+        new = [key for key in data.registers if is_new(key, data)]
         known.update(new)
         for some in batched(new, _ADDED_AT_ONCE, strict=False):
             async_add_entities(
@@ -110,21 +108,31 @@ async def async_setup_entry(
             )
             await asyncio.sleep(0)
         for description in derived:
-            if description.key not in known and description.value_fn(data, reckoning) is not None:
+            if can_be_derived(description, data):
                 known.add(description.key)
                 async_add_entities([OneMeterSensor(coordinator, description, reckoning)])
 
     @callback
     def look_for_new_sensors() -> None:
-        entry.async_create_task(
-            hass,
-            add_new_sensors(coordinator.data),
-            f"{DOMAIN} new sensors",
-            eager_start=False,
-        )
+        data = coordinator.data
+        if any(is_new(key, data) for key in data.registers) or any(
+            can_be_derived(description, data) for description in derived
+        ):
+            entry.async_create_task(
+                hass, add_new_sensors(data), f"{DOMAIN} new sensors", eager_start=False
+            )
 
     entry.async_on_unload(coordinator.async_add_listener(look_for_new_sensors))
     await add_new_sensors(coordinator.data)
+
+
+@callback
+def _async_remove_signed_power(hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
+    """Remove a sensor that has no value any more; Home Assistant remembers its settings."""
+    entities = er.async_get(hass)
+    unique_id = f"{entry.unique_id}-{_SIGNED_POWER}"
+    if entity_id := entities.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
+        entities.async_remove(entity_id)
 
 
 class _Shown(NamedTuple):
