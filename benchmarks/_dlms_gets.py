@@ -14,16 +14,16 @@ from gurux_dlms.objects import GXDLMSRegister
 from meter import PolledClient, Protocol
 from meter.client import Counters
 from meter.clients import create_polled_client
+from meter.dlms.apdu.xdlms import descriptor, get_request
 from meter.dlms.association import Association, Operation
-from meter.dlms.cipher import Numbers
 from meter.dlms.connection import Link
-from meter.dlms.hdlc import LLC_COMMAND, POLL, Frame, client_address, server_address
-from meter.dlms.hdlc_link import HdlcLink
-from meter.dlms.line import Line
+from meter.dlms.link.hdlc import LLC_COMMAND, POLL, Frame, client_address, server_address
+from meter.dlms.link.hdlc_link import HdlcLink
+from meter.dlms.link.line import Line
+from meter.dlms.link.wrapper import Packet
+from meter.dlms.link.wrapper_link import WrapperLink
+from meter.dlms.security.protection import Numbers
 from meter.dlms.settings import Authentication, DlmsSettings, Keys, Transport as OurTransport
-from meter.dlms.wrapper import Packet
-from meter.dlms.wrapper_link import WrapperLink
-from meter.dlms.xdlms import descriptor, get_request
 from meter.line import LineSettings
 from meter.obis import Obis
 from meter.port import Port

@@ -25,7 +25,7 @@ from meter import Obis, Protocol, Reading, Register
 from meter.blink.s10 import S10Flashes
 from meter.clients import create_pushed_client
 from meter.detect import looks_like
-from meter.dlms.decoder import DlmsDecoder
+from meter.dlms.push.decoder import DlmsDecoder
 from meter.dlms.settings import Keys
 from meter.errors import MeterError
 from meter.iec62056 import Iec62056Decoder

@@ -13,7 +13,7 @@ import time
 from typing import Final
 
 from meter import Protocol
-from meter.dlms.decoder import DlmsDecoder
+from meter.dlms.push.decoder import DlmsDecoder
 from meter.dlms.settings import Keys as OurKeys
 
 from benchmarks._dlms_foreign import check_foreign_clients
@@ -36,7 +36,7 @@ _PUSH_TARGETS: Final[Mapping[str, Mapping[str, float]]] = {
 }
 _TRIPS_TARGET: Final = 0.2
 _IMPORTS: Final = {
-    "ours": "meter.dlms.decoder, meter.dlms.client",
+    "ours": "meter.dlms.push.decoder, meter.dlms.client",
     "gurux": "gurux_dlms, gurux_dlms.secure",
     "dlms-cosem": "dlms_cosem.client, dlms_cosem.io",
 }

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.__main__ import _profile_as_json
-from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
+from custom_components.onemeter.meter.cli.commands import _profile_as_json
+from custom_components.onemeter.meter.cli.json_lines import as_json
+from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.iec62056 import (
@@ -31,7 +32,6 @@ from custom_components.onemeter.meter.iec62056 import (
 )
 from custom_components.onemeter.meter.iec62056.block import BlockCheck
 from custom_components.onemeter.meter.iec62056.programming import FrameKind, FrameReader
-from custom_components.onemeter.meter.json_lines import as_json
 from custom_components.onemeter.meter.sml import SmlDecoder, decode_body
 from tests.meter.iec62056.damage import RANDOM, SINGLE, at_most, is_protected, judge
 

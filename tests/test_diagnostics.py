@@ -13,7 +13,7 @@ from custom_components.onemeter.const import CONF_MAX_POWER, CONF_POLL_INTERVAL,
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from custom_components.onemeter.meter import Identity, LineSettings, Obis, Reading, Register
 from custom_components.onemeter.meter.checksum import crc16_arc, sum_of, xor_of
-from custom_components.onemeter.meter.dlms.push_client import DlmsPushClient
+from custom_components.onemeter.meter.dlms.push.client import DlmsPushClient
 from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import (
     PortLostError,

@@ -50,9 +50,9 @@ from custom_components.onemeter.meter import (
     Register,
 )
 from custom_components.onemeter.meter.detect import NOISE
-from custom_components.onemeter.meter.dlms.authenticity import Authenticity
-from custom_components.onemeter.meter.dlms.counters import InvocationCounter
-from custom_components.onemeter.meter.dlms.identity import identity_of
+from custom_components.onemeter.meter.dlms.push.identity import identity_of
+from custom_components.onemeter.meter.dlms.security.authenticity import Authenticity
+from custom_components.onemeter.meter.dlms.security.counters import InvocationCounter
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
     DlmsSettings,

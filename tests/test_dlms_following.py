@@ -21,7 +21,7 @@ from custom_components.onemeter.meter import (
     Reading,
     Register,
 )
-from custom_components.onemeter.meter.dlms.identity import identity_of
+from custom_components.onemeter.meter.dlms.push.identity import identity_of
 from custom_components.onemeter.meter.errors import (
     AddressError,
     AssociationError,

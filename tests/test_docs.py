@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.onemeter.flow.confirmation import _NAMELESS
 from custom_components.onemeter.meter import flag
-from custom_components.onemeter.meter.arguments import parser as onemeter_parser
+from custom_components.onemeter.meter.cli.arguments import parser as onemeter_parser
 from demo.__main__ import _parser as demo_parser
 from homeassistant.util import slugify
 from homeassistant.util.yaml import parse_yaml

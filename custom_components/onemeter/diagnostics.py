@@ -26,9 +26,9 @@ from .coordinator.blink import BlinkCoordinator
 from .coordinator.polled import PolledCoordinator
 from .meter import Protocol, Reading, Register, Value
 from .meter.blink.counter import ImpulseCounter
-from .meter.dlms.cipher import protection_of, suite_of
 from .meter.dlms.client import DlmsClient
-from .meter.dlms.push_client import DlmsPushClient
+from .meter.dlms.push.client import DlmsPushClient
+from .meter.dlms.security.protection import protection_of, suite_of
 from .meter.errors import UnknownListError
 from .meter.iec62056.masking import mask_readout
 from .meter.port import redact

@@ -26,10 +26,10 @@ from custom_components.onemeter.meter import (
     Reading,
     Register,
 )
-from custom_components.onemeter.meter.__main__ import main
+from custom_components.onemeter.meter.cli.commands import main
+from custom_components.onemeter.meter.cli.json_lines import as_json
+from custom_components.onemeter.meter.cli.listen import _listen, listen
 from custom_components.onemeter.meter.errors import MeterSilentError, PortLostError
-from custom_components.onemeter.meter.json_lines import as_json
-from custom_components.onemeter.meter.listen import _listen, listen
 from simulator.blink import Light, steady
 from simulator.clock import SimulatedClockLoop
 from simulator.iec62056 import serve

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from custom_components.onemeter.meter.json_lines import (
+from custom_components.onemeter.meter.cli.json_lines import (
     as_json,
     channels_as_json,
     event_as_json,

@@ -16,7 +16,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import CONF_AUTHENTICATION_KEY, CONF_ENCRYPTION_KEY, DOMAIN
-from ..meter.dlms.authenticity import Authenticity, Event
+from ..meter.dlms.security.authenticity import Authenticity, Event
 from .issues import Issue, async_clear_issue, async_raise_issue
 
 _VERSION: Final = 1

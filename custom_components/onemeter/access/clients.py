@@ -45,11 +45,11 @@ from ..meter import (
     PushedClient,
 )
 from ..meter.clients import create_polled_client, create_pushed_client
-from ..meter.dlms import (  # noqa: F401  imported now: clients are created in the event loop
-    client,
-    push_client,
-)
-from ..meter.dlms.authenticity import Authenticity
+
+# Imported now, since clients are created in the event loop.
+from ..meter.dlms import client as _client  # noqa: F401
+from ..meter.dlms.push import client as _push_client  # noqa: F401
+from ..meter.dlms.security.authenticity import Authenticity
 from ..meter.dlms.settings import (
     PUBLIC_CLIENT,
     TRUSTED_CLIENT,

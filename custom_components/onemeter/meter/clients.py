@@ -15,8 +15,8 @@ from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
 from .sml.client import SmlClient
 
 if TYPE_CHECKING:
-    from .dlms.authenticity import Authenticity
-    from .dlms.counters import InvocationCounter
+    from .dlms.security.authenticity import Authenticity
+    from .dlms.security.counters import InvocationCounter
     from .dlms.settings import DlmsSettings, Keys
 
 
@@ -43,7 +43,7 @@ def create_pushed_client(
         case Protocol.BLINK, BlinkSettings() | None if counter is not None:
             return BlinkClient(url, line, counter, settings or BlinkSettings())
         case Protocol.DLMS, _:
-            from .dlms.push_client import DlmsPushClient
+            from .dlms.push.client import DlmsPushClient
             from .dlms.settings import Keys
 
             if settings is None or isinstance(settings, Keys):

@@ -8,7 +8,7 @@ from typing import Any
 
 from custom_components.onemeter.meter import LineSettings, Obis, Reading
 from custom_components.onemeter.meter.dlms.client import DlmsClient
-from custom_components.onemeter.meter.dlms.counters import InvocationCounter
+from custom_components.onemeter.meter.dlms.security.counters import InvocationCounter
 from custom_components.onemeter.meter.dlms.settings import Authentication, DlmsSettings, Keys
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
 from simulator.line import Line

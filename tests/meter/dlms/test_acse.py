@@ -5,7 +5,7 @@ from contextlib import suppress
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.dlms.acse import (
+from custom_components.onemeter.meter.dlms.apdu.acse import (
     Mechanism,
     association_request,
     parse_association_response,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from custom_components.onemeter.meter.arguments import dlms_of, parser
+from custom_components.onemeter.meter.cli.arguments import dlms_of, parser
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
     DlmsSettings,

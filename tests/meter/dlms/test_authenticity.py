@@ -5,12 +5,20 @@ from dataclasses import replace
 import pytest
 
 from custom_components.onemeter.meter import LineSettings
-from custom_components.onemeter.meter.dlms.authenticity import NO_TITLE, Authenticity, Event
-from custom_components.onemeter.meter.dlms.cipher import Cipher, Numbers
 from custom_components.onemeter.meter.dlms.client import DlmsClient
-from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
-from custom_components.onemeter.meter.dlms.push_client import DlmsPushClient
-from custom_components.onemeter.meter.dlms.security import AUTHENTICATED, ENCRYPTED, sealed
+from custom_components.onemeter.meter.dlms.push.client import DlmsPushClient
+from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
+from custom_components.onemeter.meter.dlms.security.authenticity import (
+    NO_TITLE,
+    Authenticity,
+    Event,
+)
+from custom_components.onemeter.meter.dlms.security.ciphering import (
+    AUTHENTICATED,
+    ENCRYPTED,
+    sealed,
+)
+from custom_components.onemeter.meter.dlms.security.protection import Cipher, Numbers
 from custom_components.onemeter.meter.dlms.settings import Authentication, DlmsSettings
 from custom_components.onemeter.meter.errors import (
     NotAuthenticatedError,

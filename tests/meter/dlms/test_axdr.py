@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.dlms import axdr
+from custom_components.onemeter.meter.dlms.apdu import axdr
 from custom_components.onemeter.meter.errors import TelegramError
 
 INTEGERS = {

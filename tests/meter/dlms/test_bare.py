@@ -6,10 +6,10 @@ import pytest
 
 from custom_components.onemeter.meter import Reading
 from custom_components.onemeter.meter.checksum import crc16_arc
-from custom_components.onemeter.meter.dlms.axdr import encode_length
-from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
-from custom_components.onemeter.meter.dlms.hdlc import Frame
-from custom_components.onemeter.meter.dlms.security import sealed
+from custom_components.onemeter.meter.dlms.apdu.axdr import encode_length
+from custom_components.onemeter.meter.dlms.link.hdlc import Frame
+from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
+from custom_components.onemeter.meter.dlms.security.ciphering import sealed
 from custom_components.onemeter.meter.dlms.settings import Keys
 
 KEYS = Keys(bytes(range(16)), bytes(range(16, 32)))

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter import Obis
-from custom_components.onemeter.meter.dlms.axdr import BitString, Data, Enumerated
+from custom_components.onemeter.meter.dlms.apdu.axdr import BitString, Data, Enumerated
 from custom_components.onemeter.meter.dlms.cosem import (
     CosemObject,
     ScalerUnit,
@@ -17,7 +17,7 @@ from custom_components.onemeter.meter.dlms.cosem import (
     register_value,
     time_of,
 )
-from custom_components.onemeter.meter.dlms.wanted import usual_objects, wanted
+from custom_components.onemeter.meter.dlms.object_selection import usual_objects, wanted
 from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.units import scaled
 

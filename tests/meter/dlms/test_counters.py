@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from custom_components.onemeter.meter.dlms.cipher import Numbers
-from custom_components.onemeter.meter.dlms.counters import FileCounter
+from custom_components.onemeter.meter.dlms.security.counters import FileCounter
+from custom_components.onemeter.meter.dlms.security.protection import Numbers
 from custom_components.onemeter.meter.errors import CounterNeededError, InvocationCounterError
 from simulator.dlms import DlmsMeter
 from tests.waiting import until

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from custom_components.onemeter.meter import Reading, Value
-from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
+from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.dlms.settings import Keys
 from simulator.dlms import Envelope, Framing, Layout, PushMeter, TimeForm
 

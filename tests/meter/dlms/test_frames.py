@@ -9,8 +9,8 @@ import pytest
 
 from custom_components.onemeter.meter import Reading
 from custom_components.onemeter.meter.detect import looks_like
-from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
-from custom_components.onemeter.meter.dlms.push_client import DlmsPushClient
+from custom_components.onemeter.meter.dlms.push.client import DlmsPushClient
+from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import ChecksumError, MeterError
 from custom_components.onemeter.meter.line import Framing as LineFraming, LineSettings

@@ -12,8 +12,8 @@ import pytest
 from custom_components.onemeter.meter import Obis, Reading
 from custom_components.onemeter.meter.dlms.client import DlmsClient
 from custom_components.onemeter.meter.dlms.cosem import CosemObject
+from custom_components.onemeter.meter.dlms.object_selection import readable
 from custom_components.onemeter.meter.dlms.settings import Transport
-from custom_components.onemeter.meter.dlms.wanted import readable
 from custom_components.onemeter.meter.errors import (
     CounterNeededError,
     InvocationCounterError,

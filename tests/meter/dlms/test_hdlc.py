@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.dlms.hdlc import (
+from custom_components.onemeter.meter.dlms.link.hdlc import (
     LIMIT,
     SNRM,
     UI,

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from custom_components.onemeter.meter.dlms.acse import Mechanism
-from custom_components.onemeter.meter.dlms.hls import digest, gmac, is_gmac
+from custom_components.onemeter.meter.dlms.apdu.acse import Mechanism
+from custom_components.onemeter.meter.dlms.security.hls import digest, gmac, is_gmac
 from custom_components.onemeter.meter.dlms.settings import Keys
 
 KEYS = Keys(

@@ -3,9 +3,9 @@
 import pytest
 
 from custom_components.onemeter.meter import Identity, Value
-from custom_components.onemeter.meter.dlms import axdr
-from custom_components.onemeter.meter.dlms.identity import identity_of
-from custom_components.onemeter.meter.dlms.notification import decode_notification
+from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.push.identity import identity_of
+from custom_components.onemeter.meter.dlms.push.notification import decode_notification
 from custom_components.onemeter.meter.obis import Obis
 
 DIN = bytes.fromhex("0a01454d480000c31401")

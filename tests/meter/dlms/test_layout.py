@@ -7,10 +7,10 @@ import struct
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.dlms import axdr
-from custom_components.onemeter.meter.dlms.layout import NotificationReader
-from custom_components.onemeter.meter.dlms.notification import decode_notification
-from custom_components.onemeter.meter.dlms.times import encode_date_time
+from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu.times import encode_date_time
+from custom_components.onemeter.meter.dlms.push.layout import NotificationReader
+from custom_components.onemeter.meter.dlms.push.notification import decode_notification
 from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.units import scaled
 

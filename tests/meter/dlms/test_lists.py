@@ -10,13 +10,13 @@ import re
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.dlms import axdr
-from custom_components.onemeter.meter.dlms.lists import POSITIONAL_LISTS, PositionalList
-from custom_components.onemeter.meter.dlms.notification import decode_notification
-from custom_components.onemeter.meter.dlms.positional import candidates
-from custom_components.onemeter.meter.dlms.shapes import elements_of
-from custom_components.onemeter.meter.dlms.times import encode_date_time
-from custom_components.onemeter.meter.dlms.values import Body
+from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu.times import encode_date_time
+from custom_components.onemeter.meter.dlms.push.lists import POSITIONAL_LISTS, PositionalList
+from custom_components.onemeter.meter.dlms.push.notification import decode_notification
+from custom_components.onemeter.meter.dlms.push.positional import candidates
+from custom_components.onemeter.meter.dlms.push.shapes import elements_of
+from custom_components.onemeter.meter.dlms.push.values import Body
 from custom_components.onemeter.meter.obis import Obis
 
 TIME = datetime(2026, 11, 30, 6, 30, 5, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.dlms.security import (
+from custom_components.onemeter.meter.dlms.security.ciphering import (
     AUTHENTICATED,
     ENCRYPTED,
     Opened,

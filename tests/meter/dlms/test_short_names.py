@@ -9,18 +9,19 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter import Obis
-from custom_components.onemeter.meter.dlms import short_names, xdlms
+from custom_components.onemeter.meter.dlms import short_names
+from custom_components.onemeter.meter.dlms.apdu import xdlms
+from custom_components.onemeter.meter.dlms.apdu.axdr import Data
+from custom_components.onemeter.meter.dlms.apdu.results import ServiceError
+from custom_components.onemeter.meter.dlms.apdu.xdlms import AccessResult
 from custom_components.onemeter.meter.dlms.association import Association, Operation
-from custom_components.onemeter.meter.dlms.axdr import Data
 from custom_components.onemeter.meter.dlms.client import DlmsClient
-from custom_components.onemeter.meter.dlms.results import ServiceError
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
     DlmsSettings,
     Protection,
     Transport,
 )
-from custom_components.onemeter.meter.dlms.xdlms import AccessResult
 from custom_components.onemeter.meter.errors import (
     AccessError,
     AssociationError,

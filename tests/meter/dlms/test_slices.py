@@ -14,11 +14,12 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.dlms import assembly, axdr
-from custom_components.onemeter.meter.dlms.assembly import Assembler
-from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
+from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu.xdlms import parse_results
+from custom_components.onemeter.meter.dlms.link import assembly
+from custom_components.onemeter.meter.dlms.link.assembly import Assembler
 from custom_components.onemeter.meter.dlms.object_list import objects_in
-from custom_components.onemeter.meter.dlms.xdlms import parse_results
+from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.errors import TelegramError
 from simulator.dlms import DlmsMeter, Framing, Layout, Profile, PushMeter
 

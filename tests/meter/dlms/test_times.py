@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.dlms.times import decode_date_time, encode_date_time
+from custom_components.onemeter.meter.dlms.apdu.times import decode_date_time, encode_date_time
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import pytest
 
-from custom_components.onemeter.meter.dlms import axdr
-from custom_components.onemeter.meter.dlms.decoder import DlmsDecoder
-from custom_components.onemeter.meter.dlms.push_client import DlmsPushClient
+from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu.times import encode_date_time
+from custom_components.onemeter.meter.dlms.push.client import DlmsPushClient
+from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
+from custom_components.onemeter.meter.dlms.push.unknown import UnknownList
 from custom_components.onemeter.meter.dlms.settings import Keys
-from custom_components.onemeter.meter.dlms.times import encode_date_time
-from custom_components.onemeter.meter.dlms.unknown import UnknownList
 from custom_components.onemeter.meter.errors import (
     ChecksumError,
     MeterError,

@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.dlms.wrapper import Packet, packet_at
+from custom_components.onemeter.meter.dlms.link.wrapper import Packet, packet_at
 from custom_components.onemeter.meter.errors import TelegramError
 
 

@@ -6,11 +6,11 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter import Obis
-from custom_components.onemeter.meter.dlms import xdlms
+from custom_components.onemeter.meter.dlms.apdu import xdlms
+from custom_components.onemeter.meter.dlms.apdu.results import ExceptionError, ServiceError
+from custom_components.onemeter.meter.dlms.apdu.xdlms import AccessResult, Conformance
 from custom_components.onemeter.meter.dlms.association import Association, Operation
-from custom_components.onemeter.meter.dlms.results import ExceptionError, ServiceError
 from custom_components.onemeter.meter.dlms.settings import DlmsSettings
-from custom_components.onemeter.meter.dlms.xdlms import AccessResult, Conformance
 from custom_components.onemeter.meter.errors import (
     AccessError,
     AssociationError,

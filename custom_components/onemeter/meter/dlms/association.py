@@ -17,8 +17,9 @@ from ..errors import (
     WrongAuthenticationKeyError,
     WrongKeysError,
 )
-from . import hls, short_names, xdlms
-from .acse import (
+from . import short_names
+from .apdu import xdlms
+from .apdu.acse import (
     LOGICAL_NAMES,
     LOGICAL_NAMES_CIPHERED,
     RLRE,
@@ -30,12 +31,9 @@ from .acse import (
     parse_association_response,
     release_request,
 )
-from .authenticity import Authenticity
-from .axdr import Data, octet_string
-from .blocktransfer import assemble
-from .cipher import Cipher, Numbers, no_title, protection_of, suite_of
-from .cosem import CURRENT_ASSOCIATION, ObjectClass
-from .results import (
+from .apdu.axdr import Data, octet_string
+from .apdu.block_transfer import assemble
+from .apdu.results import (
     AUTHENTICATION_FAILURE,
     CONTEXT_NOT_SUPPORTED,
     ContextError,
@@ -43,9 +41,13 @@ from .results import (
     access_text,
     diagnostic_text,
 )
-from .security import TITLE_LENGTH
+from .apdu.xdlms import AccessResult, Initiate
+from .cosem import CURRENT_ASSOCIATION, ObjectClass
+from .security import hls
+from .security.authenticity import Authenticity
+from .security.ciphering import TITLE_LENGTH
+from .security.protection import Cipher, Numbers, no_title, protection_of, suite_of
 from .settings import Authentication, DlmsSettings, Protection
-from .xdlms import AccessResult, Initiate
 
 type Operation[T] = Generator[bytes, bytes, T]
 

@@ -10,16 +10,16 @@ from ..client import PolledClient
 from ..errors import MeterError, MeterSilentError
 from ..line import LineSettings
 from ..port import redact
+from ..port_lock import PortLock, turns_at
 from ..reading import Interval, Reading
-from ..turns import PortLock, turns_at
-from .access import Access
-from .authenticity import Authenticity
+from .association_manager import Access
 from .connection import Connector
-from .counters import InvocationCounter
 from .memory import Memory
 from .objects import ObjectValue, read_objects
 from .profile import ProfileReader
 from .registers import Reader
+from .security.authenticity import Authenticity
+from .security.counters import InvocationCounter
 from .session import Session, SessionEndedError
 from .settings import DlmsSettings
 

@@ -22,12 +22,12 @@ from ..iec62056.settings import SignOn
 from ..line import Framing, LineSettings
 from ..port import Port
 from .association import Association
-from .hdlc import server_address
-from .hdlc_link import ANSWER_SECONDS, PROBE_SECONDS, Connected, HdlcLink, address_error
-from .line import Line
+from .link.hdlc import server_address
+from .link.hdlc_link import ANSWER_SECONDS, PROBE_SECONDS, Connected, HdlcLink, address_error
+from .link.line import Line
+from .link.wrapper_link import WrapperLink
 from .memory import Memory
 from .settings import PUBLIC_CLIENT, DlmsSettings, Transport
-from .wrapper_link import WrapperLink
 
 _NETWORK: Final = ("socket", "tcp")
 #: The logical device of management, which is what a meter has if it has one.

@@ -11,8 +11,8 @@ from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Value
 from ..units import UNITS, scaled
-from .axdr import Data
-from .times import LENGTH as TIME_LENGTH, decode_date_time
+from .apdu.axdr import Data
+from .apdu.times import LENGTH as TIME_LENGTH, decode_date_time
 
 OBIS_LENGTH: Final = 6
 CURRENT_ASSOCIATION: Final = Obis(0, 0, 40, 0, 0, 255)

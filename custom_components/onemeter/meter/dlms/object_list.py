@@ -2,13 +2,13 @@
 
 from ..errors import AccessError, TelegramError
 from ..interleaving import find_in_turns
-from .axdr import decode_elements
+from .apdu.axdr import decode_elements
+from .apdu.results import access_error
+from .apdu.xdlms import AccessResult, descriptor, parse_result
 from .cosem import CURRENT_ASSOCIATION, VALUE, CosemObject, ObjectClass, accessible_objects
 from .memory import Memory
-from .results import access_error
 from .session import Session
 from .short_names import named_objects
-from .xdlms import AccessResult, descriptor, parse_result
 
 _OBJECT_LIST = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from ..obis import Obis
-from .axdr import Data
+from .apdu.axdr import Data
+from .apdu.results import access_text
+from .apdu.xdlms import AccessResult, descriptor
 from .cosem import (
     SCALER_UNIT,
     VALUE,
@@ -18,9 +20,7 @@ from .cosem import (
 )
 from .memory import Memory
 from .registers import Reader
-from .results import access_text
 from .session import Session
-from .xdlms import AccessResult, descriptor
 
 #: Classes whose second attribute is too long to be looked at, or no value.
 _NOT_READ: Final = frozenset(

@@ -11,8 +11,11 @@ from ..iec62056.times import standard_offset
 from ..interleaving import find_in_turns
 from ..obis import Obis
 from ..reading import Interval, Register
-from . import axdr
-from .axdr import Data, Delta
+from .apdu import axdr
+from .apdu.axdr import Data, Delta
+from .apdu.results import ExceptionError, ServiceError, access_error
+from .apdu.times import encode_date_time
+from .apdu.xdlms import NO_SELECTION, AccessResult, descriptor, parse_result
 from .cosem import (
     CAPTURE_OBJECTS,
     CAPTURE_PERIOD,
@@ -29,12 +32,9 @@ from .cosem import (
     time_of,
 )
 from .memory import Memory
+from .object_selection import CLOCK, LOAD_PROFILE
 from .registers import Reader
-from .results import ExceptionError, ServiceError, access_error
 from .session import Session
-from .times import encode_date_time
-from .wanted import CLOCK, LOAD_PROFILE
-from .xdlms import NO_SELECTION, AccessResult, descriptor, parse_result
 
 _SORT_METHOD: Final = 5
 _IN_USE: Final = 7

@@ -9,7 +9,9 @@ from typing import Final
 from ..errors import AccessError
 from ..interleaving import find_in_turns
 from ..reading import Reading, Register, Value
-from .axdr import Data
+from .apdu.axdr import Data
+from .apdu.results import access_error
+from .apdu.xdlms import AccessResult, descriptor
 from .cosem import (
     CAPTURE_TIME,
     LAST_AVERAGE,
@@ -23,12 +25,9 @@ from .cosem import (
     register_value,
     time_of,
 )
-from .identity import identity_of
 from .memory import Memory
 from .object_list import list_objects
-from .results import access_error
-from .session import Session
-from .wanted import (
+from .object_selection import (
     CLOCK,
     LOGICAL_DEVICE_NAME,
     METER_ID,
@@ -38,7 +37,8 @@ from .wanted import (
     usual_objects,
     wanted,
 )
-from .xdlms import AccessResult, descriptor
+from .push.identity import identity_of
+from .session import Session
 
 _LOGGER = logging.getLogger(__name__)
 

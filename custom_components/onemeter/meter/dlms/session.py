@@ -12,14 +12,14 @@ from ..errors import (
     PortLostError,
     TelegramError,
 )
+from .apdu.axdr import Data
+from .apdu.results import LASTING, ExceptionError, ServiceError
+from .apdu.xdlms import AccessResult, Conformance, descriptor, parse_result
 from .association import Association, Operation
-from .axdr import Data
 from .connection import Link
 from .cosem import CURRENT_ASSOCIATION, ObjectClass
+from .link.wrapper_link import WrapperLink
 from .memory import Memory
-from .results import LASTING, ExceptionError, ServiceError
-from .wrapper_link import WrapperLink
-from .xdlms import AccessResult, Conformance, descriptor, parse_result
 
 #: Bytes of a question in a list, and what is around all of them, ciphered.
 _QUESTION: Final = 10

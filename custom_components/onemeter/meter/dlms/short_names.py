@@ -9,10 +9,10 @@ from typing import Final
 
 from ..errors import TelegramError
 from ..obis import Obis
-from . import xdlms
-from .axdr import Data, decode_length, encode_length
+from .apdu import xdlms
+from .apdu.axdr import Data, decode_length, encode_length
+from .apdu.xdlms import NO_SELECTION, READ_REQUEST, descriptor
 from .cosem import CURRENT_ASSOCIATION, OBIS_LENGTH, OBJECTS_MAX, CosemObject, ObjectClass
-from .xdlms import NO_SELECTION, READ_REQUEST, descriptor
 
 #: The object of the current association: in any meter, by either kind of names.
 _ASSOCIATION: Final = 0xFA00

@@ -20,8 +20,8 @@ from ..errors import (
 from ..interleaving import find_in_turns
 from ..line import LineSettings
 from ..port import Port, redact
+from ..port_lock import turns_at
 from ..reading import Identity, Interval, Reading
-from ..turns import turns_at
 from .conversation import Conversation, WrongSpeedError, is_text
 from .decoder import Iec62056Decoder
 from .framing import LIMIT

@@ -1,0 +1,1 @@
+"""The command line: decode, read, listen, and what a meter holds."""

@@ -1,0 +1,1 @@
+"""Messages of DLMS, and the data in them, as bytes and as objects."""

@@ -1,0 +1,1 @@
+"""What carries messages: HDLC, the wrapper, M-Bus, or nothing at all."""

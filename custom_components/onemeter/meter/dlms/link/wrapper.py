@@ -1,0 +1,46 @@
+"""The wrapper that carries DLMS over TCP and UDP (IEC 62056-47, 3.3.3)."""
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from ...errors import TelegramError
+
+_VERSION: Final = b"\x00\x01"
+_HEADER: Final = Struct(">4H")
+HEADER_LENGTH: Final = 8
+#: The longest message that is read; the length field would allow no more either.
+LIMIT: Final = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One message between its ports."""
+
+    #: The wrapper ports: the address of the client (SAP), and the logical device of the meter.
+    source: int
+    destination: int
+    content: bytes
+
+    def to_bytes(self) -> bytes:
+        """Return the message behind its header."""
+        header = b"".join(
+            number.to_bytes(2) for number in (self.source, self.destination, len(self.content))
+        )
+        return _VERSION + header + self.content
+
+
+def packet_at(data: bytes | bytearray, start: int) -> tuple[Packet, int] | None:
+    """Read the message whose header begins at a place; return it, and where it ends.
+
+    Returns None if more bytes are needed. Raises TelegramError where it is no header.
+    """
+    if not _VERSION.startswith(bytes(data[start : start + 2])):
+        raise TelegramError("not a wrapper header")
+    if len(data) < start + HEADER_LENGTH:
+        return None
+    _, source, destination, length = _HEADER.unpack_from(data, start)
+    end = start + HEADER_LENGTH + length
+    if len(data) < end:
+        return None
+    return Packet(source, destination, bytes(data[start + HEADER_LENGTH : end])), end

@@ -1,0 +1,77 @@
+"""Messages over TCP, each behind the header of the wrapper (IEC 62056-47)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ...errors import MeterSilentError, TelegramError
+from .line import Line
+from .wrapper import LIMIT, Packet, packet_at
+
+#: Seconds until an answer begins: meters behind a mobile network take their time.
+_ANSWER_SECONDS: Final = 10.0
+
+
+class WrapperLink:
+    """Asks a logical device over the wrapper."""
+
+    def __init__(self, line: Line, client: int, logical_device: int) -> None:
+        """Take the line, and who asks whom."""
+        self.line = line
+        self._ports = client.to_bytes(2) + logical_device.to_bytes(2)
+        self._client = client
+        self._server = logical_device
+        self._buffer = bytearray()
+        self._received: list[bytes] = []
+        self._was_heard = False
+        self.seconds = _ANSWER_SECONDS
+
+    async def request(self, apdu: bytes) -> bytes:
+        """Send a message and return the answer; an empty one just waits for another answer.
+
+        Raises MeterSilentError, UnknownDataError, PortLostError.
+        """
+        if apdu:
+            # What has come before is no answer to this.
+            self._received.clear()
+            header = b"\0\x01" + self._ports + len(apdu).to_bytes(2)
+            await self.line.send(header + apdu)
+        # Packets for others do not make this wait any longer.
+        end = self.line.deadline(self.seconds, LIMIT)
+        while not self._received:
+            found = await self.line.receive(self._feed, self.seconds, end)
+            if not found:
+                if self._was_heard:
+                    port = self.line.name
+                    raise MeterSilentError(f"nothing more comes from {port}", port=port)
+                raise self.line.why_silent()
+            self._received += [packet.content for packet in found if self._is_ours(packet)]
+            self._was_heard = self._was_heard or bool(self._received)
+        return self._received.pop(0)
+
+    async def disconnect(self) -> None:
+        """Nothing is to be done: the connection ends with the port."""
+
+    def _is_ours(self, packet: Packet) -> bool:
+        # Some meters send the header back as it came.
+        return {packet.source, packet.destination} == {self._server, self._client}
+
+    def _feed(self, data: bytes) -> Sequence[Packet]:
+        """Find packets; what is none is passed over."""
+        buffer = self._buffer
+        buffer += data
+        packets: list[Packet] = []
+        position = 0
+        while position < len(buffer):
+            try:
+                found = packet_at(buffer, position)
+            except TelegramError:
+                position = buffer.find(b"\0", position + 1)
+                if position < 0:
+                    position = len(buffer)
+                continue
+            if found is None:
+                break
+            packet, position = found
+            packets.append(packet)
+        del buffer[:position]
+        return packets

@@ -1,0 +1,1 @@
+"""Pushed lists: from notifications to readings."""

@@ -1,0 +1,116 @@
+"""The client for DLMS meters that push."""
+
+from typing import Final, override
+
+from ...detect import NOISE
+from ...errors import (
+    UNKNOWN,
+    KeyNeededError,
+    MeterError,
+    NotAuthenticatedError,
+    UnknownListError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+)
+from ...line import Framing, LineSettings
+from ...port import redact
+from ...stream import StreamClient
+from ..security.authenticity import Authenticity
+from ..settings import Keys
+from .decoder import DlmsDecoder
+from .unknown import UnknownList
+
+#: How the ports of meters that push are opened: wired M-Bus and HAN, optical ports, P1 ports.
+_USUAL: Final = ", ".join(
+    str(line)
+    for line in (
+        LineSettings(2400, Framing.EIGHT_EVEN),
+        LineSettings(2400),
+        LineSettings(9600),
+        LineSettings(115_200),
+    )
+)
+
+
+class DlmsPushClient(StreamClient):
+    """Reads a meter that pushes notifications, in any frames, encrypted or not."""
+
+    def __init__(
+        self,
+        url: str,
+        line: LineSettings,
+        keys: Keys,
+        authenticity: Authenticity | None = None,
+    ) -> None:
+        """Take the port's URL or path, how to open it, the keys, and what has come before.
+
+        Nothing is opened yet.
+        """
+        self._dlms = DlmsDecoder(keys, authenticity or Authenticity())
+        self._keys_before = (0, 0, 0, 0)
+        self._other_before = 0
+        super().__init__(url, line, self._dlms, "DLMS")
+
+    @override
+    def diagnose(self) -> MeterError:
+        """Say why no reading came: above all what is wrong with the keys.
+
+        Telegrams that do not fit the keys are in order otherwise, so other damage says less.
+        """
+        port = redact(self.url)
+        needed, encryption, authentication, foreign = (
+            now - before for now, before in zip(self._key_counts(), self._keys_before, strict=True)
+        )
+        if authentication > encryption:
+            message = f"telegrams from {port} decrypt, but the authentication key is wrong"
+            return WrongAuthenticationKeyError(message, port=port)
+        if encryption:
+            message = f"telegrams from {port} do not decrypt: the encryption key is wrong"
+            return WrongEncryptionKeyError(message, port=port)
+        if needed:
+            return KeyNeededError(f"telegrams from {port} are encrypted", port=port)
+        if foreign:
+            message = f"telegrams from {port} are not authenticated as the meter's used to be"
+            return NotAuthenticatedError(message, port=port)
+        if unknown := self._dlms.unknown_lists(self._other_before):
+            shape = unknown[-1].summary
+            message = f"telegrams from {port} are in order, but this list is not known: {shape}"
+            return UnknownListError(message, port=port, shape=shape)
+        error = super().diagnose()
+        # A bridge without control of its port has one speed.
+        has_speed = not self.url.startswith("socket:")
+        is_vague = error.details.get("looks_like") in {NOISE, UNKNOWN}
+        if has_speed and is_vague and not self.counters.good:
+            error.details |= {"line": str(self.line), "usual": _USUAL}
+        return error
+
+    @property
+    def unknown_lists(self) -> list[UnknownList]:
+        """What may be told of lists that have come and are not known."""
+        return self._dlms.unknown_lists()
+
+    @override
+    def _start_over(self) -> None:
+        super()._start_over()
+        self._other_before = self._dlms.other
+        self._keys_before = self._key_counts()
+
+    @override
+    def _count(self) -> None:
+        super()._count()
+        counters = self.counters
+        (
+            counters.needs_key,
+            counters.wrong_encryption_key,
+            counters.wrong_authentication_key,
+            counters.not_authenticated,
+        ) = self._key_counts()
+
+    def _key_counts(self) -> tuple[int, int, int, int]:
+        decoder = self._dlms
+        return (
+            decoder.needs_key,
+            decoder.wrong_encryption_key,
+            decoder.wrong_authentication_key,
+            decoder.not_authenticated,
+        )

@@ -1,0 +1,245 @@
+"""Notifications that come again with other numbers in them, which most do."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+import struct
+from typing import Any, Final
+
+from ...errors import TelegramError
+from ...reading import Reading, Register
+from ...units import scaled
+from ..apdu import axdr
+from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
+from .lists import VOLTAGE_MAX
+from .notification import decode_notification
+
+#: How ``struct`` calls the integers that measure; smaller ones are scalers and states.
+_LETTERS: Final = {0x05: "i", 0x06: "I", 0x10: "h", 0x12: "H", 0x14: "q", 0x15: "Q"}
+_TIME: Final = f"{TIME_LENGTH}s"
+#: Where the long invoke id stands, and the date-time or its tag.
+_INVOKE_ID: Final = 1
+_DATE: Final = 5
+#: Bytes of a date-time before its deviation, and with it.
+_BEFORE_DEVIATION: Final = 9
+_WITH_DEVIATION: Final = 11
+#: Structures with as many elements name objects; those of values have less.
+_DESCRIPTOR: Final = 4
+#: Layouts that are remembered: a meter sends one to three.
+_LAYOUTS_MAX: Final = 8
+_DEPTH_MAX: Final = 4
+
+#: Numbers that are put into a notification to see what becomes of them begin with one of these: all
+#: are too large for volts, and none is.
+_LARGE: Final = 10_001
+_SMALL: Final = 501
+
+#: Where a number or a date-time stands, and how ``struct`` calls it.
+type _Leaf = tuple[int, str]
+#: The register that a number is the value of, and its scaler.
+type _Links = dict[_Leaf, tuple[int, int]]
+
+
+@dataclass(slots=True)
+class _Layout:
+    """A notification that has come: what stays in it, and the numbers that were in it last.
+
+    The same bytes around numbers of the same types make the same registers of them.
+    """
+
+    unpack: Callable[[bytes], tuple[bytes | int, ...]]
+    constants: tuple[bytes | int, ...]
+    numbers: tuple[bytes | int, ...]
+    #: Which of the numbers are those of a register: their index, that of the register, the scaler.
+    places: Sequence[tuple[int, int, int]]
+    registers: list[Register]
+    reading: Reading
+    #: Where the date-time of the notification begins, and that of the list if it counts instead.
+    date: int | None
+    clock: int | None
+    #: Where the date-times of the list begin.
+    times: Sequence[int] = ()
+    #: Which of the numbers have a scaler that follows from their size.
+    judged: Sequence[int] = ()
+
+    def read_again(self, apdu: bytes, raw: bytes) -> Reading | None:
+        """Read a notification of this layout; None if it has another one."""
+        fields = self.unpack(apdu)
+        if fields[::2] != self.constants:
+            return None
+        time = None
+        start = self.date if self.date is not None else self.clock
+        if start is not None:
+            time = decode_date_time(apdu[start : start + TIME_LENGTH])
+            if time is None:
+                return None
+        for start in self.times:
+            if decode_date_time(apdu[start : start + TIME_LENGTH]) is None:
+                return None
+        numbers: tuple[Any, ...] = fields[1::2]
+        before, registers = self.numbers, self.registers
+        if self.judged and _are_large(self.judged, numbers) != _are_large(self.judged, before):
+            return None
+        for place, index, scaler in self.places:
+            number = numbers[place]
+            if number != before[place]:
+                register = registers[index]
+                registers[index] = Register(register.obis, scaled(number, scaler), register.unit)
+        self.numbers = numbers
+        return Reading(self.reading.meter, time, tuple(registers), raw)
+
+
+class NotificationReader:
+    """Reads the notifications of one meter, and remembers their layouts."""
+
+    def __init__(self) -> None:
+        """Begin without anything remembered."""
+        self._layouts: dict[tuple[int, bytes], _Layout] = {}
+        #: The last notification whose layout was not known.
+        self._unknown: tuple[bytes, Reading, bytes] | None = None
+
+    def read(self, apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
+        """Do what decode_notification() does."""
+        layout = self._layouts.get((len(apdu), title))
+        if layout is not None and (again := layout.read_again(apdu, raw)) is not None:
+            return again
+        reading = decode_notification(apdu, raw, title)
+        self._unknown = None if reading is None else (apdu, reading, title)
+        return reading
+
+    def learn_in_slices(self) -> Iterator[None]:
+        """Remember the layout of the last notification if it is new; each step is a slice."""
+        if self._unknown is None:
+            return
+        apdu, reading, title = self._unknown
+        self._unknown = None
+        layout = yield from _learn(apdu, reading, title)
+        if layout is not None:
+            key = len(apdu), title
+            self._layouts.pop(key, None)
+            if len(self._layouts) >= _LAYOUTS_MAX:
+                del self._layouts[next(iter(self._layouts))]
+            self._layouts[key] = layout
+
+
+def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None, _Layout | None]:
+    """Find out which number is which register; None where that cannot be told.
+
+    Each step is a slice.
+    """
+    is_tagged = apdu[_DATE] == axdr.OCTET_STRING
+    date = _DATE + is_tagged + 1
+    body = date + apdu[date - 1]
+    yield
+    try:
+        leaves = list(_leaves(apdu, body, 0)[0])
+        yield
+        large = _linked(apdu, reading, title, leaves, _LARGE)
+        yield
+        small = _linked(apdu, reading, title, leaves, _SMALL)
+    except TelegramError, IndexError:
+        return None
+    if large is None or small is None or large.keys() != small.keys():
+        return None
+    yield
+    values = {register.value for register in reading.registers}
+    times = [
+        (start, letter)
+        for start, letter in leaves
+        if letter == _TIME and apdu[start : start + TIME_LENGTH] not in values
+    ]
+    clock = None
+    if body == date and reading.time is not None:
+        shown = (start for start, _ in times if decode_date_time(apdu[start:][:TIME_LENGTH]))
+        clock = next(shown, None)
+    variables: list[tuple[int, str, tuple[int, int] | None]] = [(_INVOKE_ID, "4s", None)]
+    if body > date:
+        variables.append((date, f"{_BEFORE_DEVIATION}s", None))
+        variables.append((date + _WITH_DEVIATION, "1s", None))
+    variables += [(*leaf, None) for leaf in times]
+    variables += [(start, letter, place) for (start, letter), place in small.items()]
+    layout = _layout(apdu, sorted(variables, key=lambda variable: variable[0]), reading)
+    judged = {index for leaf, (index, _) in small.items() if large[leaf] != small[leaf]}
+    layout.judged = [place for place, index, _ in layout.places if index in judged]
+    if judged and _are_large(layout.judged, layout.numbers):
+        scalers = dict(large.values())
+        layout.places = [(place, index, scalers[index]) for place, index, _ in layout.places]
+    layout.date = date if body > date else None
+    layout.clock = clock
+    layout.times = [start for start, _ in times if start != clock]
+    return layout if layout.read_again(apdu, reading.raw) == reading else None
+
+
+def _are_large(places: Sequence[int], numbers: Sequence[Any]) -> bool:
+    """Tell whether volts are so many that they must be parts of volts."""
+    return any(numbers[place] > VOLTAGE_MAX for place in places)
+
+
+def _layout(
+    apdu: bytes, variables: Sequence[tuple[int, str, tuple[int, int] | None]], reading: Reading
+) -> _Layout:
+    parts = [">"]
+    end = 0
+    for start, letter, _ in variables:
+        parts.append(f"{start - end}s{letter}")
+        end = start + struct.calcsize(">" + letter)
+    parts.append(f"{len(apdu) - end}s")
+    unpack = struct.Struct("".join(parts)).unpack
+    fields = unpack(apdu)
+    places = [(number, *place) for number, (_, _, place) in enumerate(variables) if place]
+    registers = list(reading.registers)
+    return _Layout(unpack, fields[::2], fields[1::2], places, registers, reading, None, None)
+
+
+def _leaves(data: bytes, position: int, depth: int) -> tuple[list[_Leaf], int]:
+    """Find the numbers and date-times in a value; return where it ends, too."""
+    tag = data[position]
+    if tag not in {axdr.ARRAY, axdr.STRUCTURE} or depth > _DEPTH_MAX:
+        _, end = axdr.decode(data, position)
+        if (letter := _LETTERS.get(tag)) is not None:
+            return [(position + 1, letter)], end
+        start = end - TIME_LENGTH
+        is_time = tag == axdr.OCTET_STRING and start == position + 2
+        return ([(start, _TIME)] if is_time and decode_date_time(data[start:end]) else []), end
+    count, position = axdr.decode_length(data, position + 1)
+    is_descriptor = depth > 1 and tag == axdr.STRUCTURE and count >= _DESCRIPTOR
+    leaves: list[_Leaf] = []
+    for _ in range(count):
+        found, position = _leaves(data, position, depth + 1)
+        leaves += found
+    return ([] if is_descriptor else leaves), position
+
+
+def _linked(
+    apdu: bytes, reading: Reading, title: bytes, leaves: Sequence[_Leaf], first: int
+) -> _Links | None:
+    """Find the register and the scaler of each number: by reading others that tell themselves.
+
+    Numbers that are none of a register, and ids, are left out, so that they stay what they are.
+    """
+    probe = bytearray(apdu)
+    markers: dict[int, _Leaf] = {}
+    for leaf in leaves:
+        start, letter = leaf
+        if letter != _TIME:
+            # Odd, so that no scaler adds to its digits.
+            marker = first + 2 * len(markers)
+            struct.pack_into(">" + letter, probe, start, marker)
+            markers[marker] = leaf
+    told = decode_notification(bytes(probe), reading.raw, title)
+    if told is None or len(told.registers) != len(reading.registers):
+        return None
+    linked: _Links = {}
+    for index, (before, after) in enumerate(zip(reading.registers, told.registers, strict=True)):
+        if (before.obis, before.unit) != (after.obis, after.unit):
+            return None
+        if before.value == after.value or str(after.value) == told.meter.meter_id:
+            continue
+        if not isinstance(after.value, (int, Decimal)):
+            return None
+        _, digits, exponent = Decimal(after.value).normalize().as_tuple()
+        marker = int("".join(map(str, digits)))
+        if marker not in markers or not isinstance(exponent, int):
+            return None
+        linked[markers[marker]] = (index, exponent)
+    return linked

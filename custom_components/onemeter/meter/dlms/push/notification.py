@@ -1,0 +1,110 @@
+"""Notifications: what meters push without being asked (IEC 62056-5-3, 6.3.10)."""
+
+from typing import Final
+
+from ...errors import TelegramError
+from ...reading import Identity, Reading
+from ..apdu.axdr import OCTET_STRING, Data, decode
+from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
+from ..apdu.xdlms import DATA_NOTIFICATION
+from .identity import identity_of
+from .pairs import is_entry, read_pairs
+from .positional import read_positional
+from .push_list import objects_of, read_push_list, read_untagged
+from .unknown import UnknownList, describe
+from .values import Body, Found
+
+#: Tag, invoke id and priority.
+_HEADER_LENGTH: Final = 5
+#: Values in a notification; the longest that meters are known to send have 160.
+_VALUES_MAX: Final = 400
+#: A year in which a clock was set.
+_YEARS: Final = range(2000, 2100)
+
+
+def decode_notification(apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
+    """Make the reading of a data notification; None where there are no values that are known.
+
+    ``title`` is the system title of its sender, where it is known. Raises TelegramError where it is
+    not well-formed to its last byte.
+    """
+    try:
+        body = _open(apdu, title)
+        found = _find(body)
+    except IndexError:
+        raise TelegramError("a notification ends too early") from None
+    if found is None or not found.registers:
+        return None
+    time = body.time or found.clock
+    return Reading(_identity(found, title), time, tuple(found.registers), raw)
+
+
+def describe_unknown(apdu: bytes, title: bytes = b"") -> UnknownList | None:
+    """Return what may be told of a notification without a reading; None where its list is known."""
+    try:
+        body = _open(apdu, title)
+        return describe(body, _values(body)) if _find(body) is None else None
+    except IndexError, TelegramError:
+        return None
+
+
+def is_plausible(apdu: bytes) -> bool:
+    """Tell whether deciphering gave a notification, not the garbage that a wrong key makes.
+
+    It must be well-formed to its last byte, and have a date, or the code of a register.
+    """
+    try:
+        body = _open(apdu, b"")
+        if body.time is not None and body.time.year in _YEARS:
+            _values(body)
+            return True
+        return _find(body) is not None
+    except IndexError, TelegramError:
+        return False
+
+
+def _open(apdu: bytes, title: bytes) -> Body:
+    """Read what is before the body: the date-time is standard, left out, or tagged."""
+    if apdu[0] != DATA_NOTIFICATION:
+        raise TelegramError("not a notification")
+    start = _HEADER_LENGTH
+    is_tagged = apdu[start] == OCTET_STRING
+    start += is_tagged
+    length = apdu[start]
+    start += 1
+    if length not in {0, TIME_LENGTH}:
+        raise TelegramError("a notification without its date")
+    time = decode_date_time(apdu[start : start + length])
+    return Body(apdu, start + length, time, is_tagged, title)
+
+
+def _values(body: Body) -> Data:
+    value, end = decode(body.data, body.start, _VALUES_MAX)
+    if end != len(body.data):
+        raise TelegramError("bytes behind a notification")
+    return value
+
+
+def _find(body: Body) -> Found | None:
+    """Find the values in a body; None where it is not known what they are."""
+    try:
+        values = _values(body)
+    except TelegramError:
+        found = read_untagged(body)
+        if found is None:
+            raise
+        return found
+    if not isinstance(values, tuple | list) or not values:
+        return None
+    if isinstance(values[0], list) and (objects := objects_of(values[0])):
+        return read_push_list(body, objects, values)
+    if any(map(is_entry, values)):
+        return read_pairs(values)
+    # Codes and values in turns are told last, since lists without codes may hold one, too.
+    found = read_positional(body, values)
+    return found if found is not None else read_pairs(values)
+
+
+def _identity(found: Found, title: bytes) -> Identity:
+    told = {r.obis: r.value for r in reversed(found.registers) if r.unit is None}
+    return identity_of((found.meter_id, *map(told.get, found.ids)), found.name, title)

@@ -1,0 +1,68 @@
+"""Lists that are in order but not known: what may be told of them, without numbers and ids."""
+
+from dataclasses import dataclass
+import re
+from typing import Final
+
+from ..apdu.axdr import Data
+from .positional import candidates
+from .shapes import is_code, kinds_of, shape_text, text_of
+from .values import Body, obis_of, scaler_unit_of
+
+#: A text that begins with the letters of a manufacturer.
+_MANUFACTURER: Final = re.compile(r"[A-Z]{3}(?=[0-9_])")
+#: Group F of a current value: other octets may be an id.
+_CURRENT: Final = 0xFF
+
+#: What stands for a value: a text, or those of an array or a structure.
+type Masked = str | list[Masked]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownList:
+    """A list whose values nobody knows yet."""
+
+    #: The types of its elements, see shapes.py.
+    shape: str
+    #: Its elements: codes, scalers, units; of texts, which characters are digits.
+    elements: list[Masked]
+    #: The known lists of this shape, where there are several.
+    candidates: list[str]
+
+    @property
+    def summary(self) -> str:
+        """The shape, and what it may be."""
+        return f"{self.shape} ({' / '.join(self.candidates)})" if self.candidates else self.shape
+
+
+def describe(body: Body, values: Data) -> UnknownList:
+    """Return what may be told of a body and its value."""
+    if not isinstance(values, tuple | list):
+        return UnknownList("no list", [_masked(values)], [])
+    kinds = kinds_of(body.data, body.start, values)
+    known = [found.title for found in candidates(body, values)] if values else []
+    return UnknownList(shape_text(kinds), [_masked(value) for value in values], known)
+
+
+def _masked(value: Data) -> Masked:
+    if isinstance(value, bytes | str):
+        return _masked_string(value)
+    if not isinstance(value, tuple | list):
+        return "null" if value is None else "number"
+    if (found := scaler_unit_of(value)) is not None:
+        return f"scaler {found[0]}, unit {found[1]}"
+    match value:
+        # Of a push object list: class, code, attribute.
+        case (int(kind), bytes(code), int(attribute), _, *_) if is_code(code):
+            return f"class {kind}, {obis_of(code)}, attribute {attribute}"
+    return [_masked(element) for element in value]
+
+
+def _masked_string(value: bytes | str) -> str:
+    if isinstance(value, bytes) and is_code(value) and value[-1] == _CURRENT:
+        return str(obis_of(value))
+    if not (text := text_of(value)):
+        return f"{len(value)} octets"
+    begin = found[0] if (found := _MANUFACTURER.match(text)) else ""
+    rest = re.sub(r"[^\W\d_]", "a", text[len(begin) :])
+    return f"text {begin}{re.sub(r'\d', '9', rest)}"

@@ -1,0 +1,1 @@
+"""Keys: encryption, authentication, and the counters that both need."""
