@@ -269,7 +269,12 @@ def measure_passes() -> Iterable[str]:
 def check_home_assistant() -> Iterable[str]:
     """Measure Home Assistant's side in its own environment; return why that failed."""
     subprocess.run([_ROOT / "scripts/setup"], check=True)  # noqa: S603 - our own script
-    command: list[str | Path] = [_ROOT / ".venv/bin/python", "-m", "tests.callbacks", *sys.argv[1:]]
+    command: list[str | Path] = [
+        _ROOT / ".venv/bin/python",
+        "-m",
+        "tests.helpers.callbacks",
+        *sys.argv[1:],
+    ]
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     ended = subprocess.run(command, cwd=_ROOT, env=environment, check=False)  # noqa: S603
     return ["Home Assistant’s side"] if ended.returncode else []

@@ -9,7 +9,7 @@ from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UN
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
-from .published import publish, register
+from .helpers.published import publish, register
 
 ENTITY = "binary_sensor.meter_error"
 

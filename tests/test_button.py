@@ -12,9 +12,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 
-from .polled import PolledMeter
-from .published import register
-from .pushed import PushedMeter, energy, reading
+from .helpers.polled import PolledMeter
+from .helpers.published import register
+from .helpers.pushed import PushedMeter, energy, reading
 
 SILENT = MeterSilentError("nothing comes", port="the port")
 BUTTON = "button.meter_read_now"

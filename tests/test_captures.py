@@ -33,7 +33,7 @@ from custom_components.onemeter.meter.iec62056 import (
 from custom_components.onemeter.meter.iec62056.block import BlockCheck
 from custom_components.onemeter.meter.iec62056.programming import FrameKind, FrameReader
 from custom_components.onemeter.meter.sml import SmlDecoder, decode_body
-from tests.meter.iec62056.damage import RANDOM, SINGLE, at_most, is_protected, judge
+from tests.helpers.damage import RANDOM, SINGLE, at_most, is_protected, judge
 
 FOLDER = os.environ.get("ONEMETER_CAPTURES")
 

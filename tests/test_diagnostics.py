@@ -31,8 +31,8 @@ from homeassistant.util import dt as dt_util
 from simulator.dlms import hdlc
 from simulator.sml import encoder as sml
 
-from .polled import PolledMeter
-from .pushed import GENERATED_ID, PushedMeter, energy, reading
+from .helpers.polled import PolledMeter
+from .helpers.pushed import GENERATED_ID, PushedMeter, energy, reading
 
 ESCAPE = b"\x1b\x1b\x1b\x1b"
 KEY = bytes(range(100, 148))

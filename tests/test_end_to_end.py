@@ -23,8 +23,8 @@ from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-from . import at_the_port
-from .at_the_port import rows_of_this_hour, state, until
+from .helpers import at_the_port
+from .helpers.at_the_port import rows_of_this_hour, state, until
 
 METER = SmlMeter(household=Household())
 TOTAL = "sensor.dmo_energy_import"

@@ -33,9 +33,9 @@ from simulator.pty import PtyLine
 from simulator.speak import push
 from simulator.tcp import TcpLine
 
-from . import at_the_port
-from .at_the_port import state
-from .waiting import until
+from .helpers import at_the_port
+from .helpers.at_the_port import state
+from .helpers.waiting import until
 
 EK = bytes(range(16))
 AK = bytes(range(0xD0, 0xE0))

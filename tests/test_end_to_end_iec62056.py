@@ -68,9 +68,9 @@ from simulator.iec62056 import HABITS, Faults, Iec62056Meter, Mode, Programming,
 from simulator.iec62056.registers import ZONE
 from simulator.pty import PtyLine
 
-from . import at_the_port
-from .at_the_port import rows_of_this_hour, state, until
-from .meter.iec62056.lines import at_a_pty
+from .helpers import at_the_port
+from .helpers.at_the_port import rows_of_this_hour, state, until
+from .helpers.lines import at_a_pty
 
 TOTAL = "sensor.dmo_energy_import"
 POWER = "sensor.dmo_power"
@@ -356,7 +356,7 @@ class Noisy(PtyLine):
 
 async def test_meter_that_speaks_first(hass: HomeAssistant, tmp_path: Path, shown: Shown) -> None:
     meter = simulate(mode=Mode.D, interval=0.5)
-    with patch("tests.meter.iec62056.lines.PtyLine", Noisy):
+    with patch("tests.helpers.lines.PtyLine", Noisy):
         async with at_a_pty(tmp_path, meter) as line:
             assert isinstance(line, Noisy)
             entry = await add_meter(hass, line)

@@ -23,11 +23,11 @@ from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-from .at_the_port import state
-from .meter.rfc2217 import tcp_port
-from .polled import PolledMeter, ScriptedPolledClient
-from .pushed import PushedMeter, ScriptedClient
-from .waiting import until
+from .helpers.at_the_port import state
+from .helpers.polled import PolledMeter, ScriptedPolledClient
+from .helpers.pushed import PushedMeter, ScriptedClient
+from .helpers.rfc2217 import tcp_port
+from .helpers.waiting import until
 
 TOTAL = "sensor.meter_energy_import"
 #: How long anything that is done to an entry may take, in seconds.

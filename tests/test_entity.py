@@ -7,7 +7,7 @@ from custom_components.onemeter.meter import Identity
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .published import METER, publish, register
+from .helpers.published import METER, publish, register
 
 
 async def test_device(hass: HomeAssistant, device_registry: dr.DeviceRegistry) -> None:

@@ -20,8 +20,8 @@ from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import issue_registry as ir
 
-from .published import register
-from .pushed import PORT, PushedMeter, energy, reading
+from .helpers.published import register
+from .helpers.pushed import PORT, PushedMeter, energy, reading
 
 NOT_FOUND = PortNotFoundError("no", port="p")
 

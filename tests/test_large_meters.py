@@ -17,8 +17,8 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .published import register
-from .pushed import PushedMeter, energy, reading
+from .helpers.published import register
+from .helpers.pushed import PushedMeter, energy, reading
 
 TOTAL = register("1-0:1.8.0*255", "5000", "Wh")
 

@@ -24,8 +24,8 @@ from homeassistant.helpers import (
 )
 from homeassistant.setup import async_setup_component
 
-from .published import register
-from .pushed import METER, OTHER_METER, PushedMeter, energy, reading
+from .helpers.published import register
+from .helpers.pushed import METER, OTHER_METER, PushedMeter, energy, reading
 
 LOST = PortLostError("gone", port="p")
 

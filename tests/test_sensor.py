@@ -27,7 +27,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util.dt import utcnow
 
-from .published import PublishedMeter, publish, register
+from .helpers.published import PublishedMeter, publish, register
 
 #: What a German basic meter (FNN) sends once its PIN was entered and it shows all it has.
 MODERN = (

@@ -15,7 +15,7 @@ from custom_components.onemeter.registers.table import ERROR_REGISTER, UNKNOWN
 from custom_components.onemeter.sensor import DERIVED
 from homeassistant.util.yaml import parse_yaml
 
-from .test_registers import LINES
+from .registers.test_table import LINES
 
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "onemeter"
 LANGUAGES = ("en", "de", "pl")

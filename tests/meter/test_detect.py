@@ -5,7 +5,7 @@ import pytest
 
 from custom_components.onemeter.meter.detect import are_flashes, looks_like
 from simulator.uart import Framing, Receiver, resample
-from tests.meter.telegrams import telegram
+from tests.helpers.telegrams import telegram
 
 NOISE = "line noise or wrong speed"
 INVERTED = "an inverted line"

@@ -15,8 +15,8 @@ from simulator.memory import MemoryLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-from .esphome import esphome_device
-from .iec62056.lines import meter as iec62056_meter, plugged_in
+from ..helpers.esphome import esphome_device
+from ..helpers.lines import meter as iec62056_meter, plugged_in
 
 pytestmark = [
     pytest.mark.real_time("the connection is one of the kernel's"),

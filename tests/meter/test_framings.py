@@ -14,7 +14,7 @@ from custom_components.onemeter.meter.port import Port
 from simulator.iec62056 import Iec62056Meter, Mode
 from simulator.memory import MemoryLine
 
-from .iec62056.lines import serving, value
+from ..helpers.lines import serving, value
 
 
 @pytest.mark.parametrize("url", ["/dev/ttyUSB0", "rfc2217://bridge:2000"])

@@ -29,7 +29,7 @@ from custom_components.onemeter.meter.port import Port
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
 
-from .rfc2217 import Rfc2217, tcp_port
+from ..helpers.rfc2217 import Rfc2217, tcp_port
 
 kernels_port = pytest.mark.real_time("the port is one of the kernel's")
 kernels_network = pytest.mark.real_time("the connection is one of the kernel's")

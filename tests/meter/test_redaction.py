@@ -22,8 +22,8 @@ from custom_components.onemeter.meter.redaction import SERIALX_LOGGERS
 from simulator.dlms import DlmsMeter, Mechanism
 from simulator.pty import PtyLine
 
-from .dlms.meters import PASSWORD, at_a_pty, client_at
-from .rfc2217 import Rfc2217, tcp_port
+from ..helpers.dlms_meters import PASSWORD, at_a_pty, client_at
+from ..helpers.rfc2217 import Rfc2217, tcp_port
 
 LINE = LineSettings(baudrate=9600)
 #: Modules of serialx that other systems have, or that are run by hand.

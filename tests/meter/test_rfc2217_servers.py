@@ -26,9 +26,9 @@ from simulator.iec62056 import serve as serve_iec62056
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
-from tests.waiting import until
+from tests.helpers.waiting import until
 
-from .iec62056.lines import meter as iec62056_meter
+from ..helpers.lines import meter as iec62056_meter
 
 pytestmark = [
     pytest.mark.real_time("the servers are processes, in front of ports of the kernel's"),

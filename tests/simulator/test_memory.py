@@ -20,9 +20,9 @@ from simulator.memory import MemoryBridge, MemoryLine
 from simulator.pty import PtyLine
 from simulator.tcp import TcpLine
 from simulator.uart import resample
-from tests.waiting import DEADLINE, until
+from tests.helpers.waiting import DEADLINE, until
 
-from .reader import MemoryReader
+from ..helpers.reader import MemoryReader
 
 on_a_pty = pytest.mark.real_time("a pseudo-terminal is the kernel's")
 on_a_socket = pytest.mark.real_time("a connection is the kernel's")

@@ -9,7 +9,7 @@ from custom_components.onemeter.meter import Obis, Register, Value
 from custom_components.onemeter.totals import Step, Total
 from custom_components.onemeter.totals.total import resolution
 
-from .guarded import IMPORT, NET, POWER, TARIFF, Meter
+from ..helpers.guarded import IMPORT, NET, POWER, TARIFF, Meter
 
 
 def test_first_value_is_the_base_and_rises_as_the_connection_allows() -> None:

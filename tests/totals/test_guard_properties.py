@@ -11,7 +11,7 @@ from hypothesis import example, given, strategies as st
 from custom_components.onemeter.totals import Moment, Proof, Total
 from custom_components.onemeter.totals.total import resolution
 
-from .guarded import IMPORT, MAX_POWER, NET, Meter
+from ..helpers.guarded import IMPORT, MAX_POWER, NET, Meter
 
 RARELY = st.integers(0, 9).map(lambda dice: dice == 0)
 CLOCKS = st.sampled_from([-40 * 86_400, -3600, -10, 10, 3600, 40 * 86_400])

@@ -9,7 +9,7 @@ from custom_components.onemeter.meter import Key, Register
 from custom_components.onemeter.totals import Moment, Step
 from custom_components.onemeter.totals.last_rows import LastRow
 
-from .guarded import IMPORT, NET, START, Meter
+from ..helpers.guarded import IMPORT, NET, START, Meter
 
 MINUTES = timedelta(minutes=1)
 

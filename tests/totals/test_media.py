@@ -9,7 +9,7 @@ from custom_components.onemeter.meter import Key, Obis, Register
 from custom_components.onemeter.totals import Moment
 from homeassistant.util import dt as dt_util
 
-from .guarded import Meter
+from ..helpers.guarded import Meter
 
 MBUS_TOTAL = Obis.parse("0-1:24.2.1")
 MBUS_TYPE = Obis.parse("0-1:24.1.0")

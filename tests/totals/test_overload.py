@@ -7,7 +7,7 @@ import pytest
 from custom_components.onemeter.meter import Obis
 from custom_components.onemeter.totals import Proof
 
-from .guarded import IMPORT, NET, Meter
+from ..helpers.guarded import IMPORT, NET, Meter
 
 
 class Drawing(Meter):

@@ -20,9 +20,9 @@ from homeassistant.components.recorder import Recorder, get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
-from tests.published import register
-from tests.pushed import METER, energy, reading
-from tests.recorded import ENTITY, NOON, RecordedMeter
+from tests.helpers.published import register
+from tests.helpers.pushed import METER, energy, reading
+from tests.helpers.recorded import ENTITY, NOON, RecordedMeter
 
 IMPORT = Obis.parse("1-0:1.8.0")
 

@@ -18,9 +18,9 @@ from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
-from tests.published import register
-from tests.pushed import reading
-from tests.recorded import NOON, RecordedMeter
+from tests.helpers.published import register
+from tests.helpers.pushed import reading
+from tests.helpers.recorded import NOON, RecordedMeter
 
 STEADY = "custom_components.onemeter.totals.moment.steady_ns"
 #: Seconds between two telegrams, so that one comes 10 s after each 5 minutes.

@@ -19,8 +19,8 @@ from homeassistant.core import Event, EventStateChangedData, HomeAssistant, call
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError
-from tests.published import register
-from tests.pushed import PushedMeter, energy, reading
+from tests.helpers.published import register
+from tests.helpers.pushed import PushedMeter, energy, reading
 
 IMPORT = Obis.parse("1-0:1.8.0")
 

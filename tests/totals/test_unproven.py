@@ -9,7 +9,7 @@ import pytest
 from custom_components.onemeter.meter import Key, Obis, Register, Value
 from custom_components.onemeter.totals import Proof
 
-from .guarded import IMPORT, NET, Meter
+from ..helpers.guarded import IMPORT, NET, Meter
 
 EXPORT = Obis.parse("1-0:2.8.0")
 

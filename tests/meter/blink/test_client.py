@@ -30,8 +30,8 @@ from simulator.blink import Light, Troubles, steady
 from simulator.line import Line
 from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
-from tests.meter.telegrams import telegram
-from tests.waiting import until
+from tests.helpers.telegrams import telegram
+from tests.helpers.waiting import until
 
 LINE = PUSHED_LINE[Protocol.BLINK]
 ENERGY = Obis.parse("1-0:1.8.0")

@@ -25,7 +25,7 @@ from custom_components.onemeter.meter.line import LineSettings, ModemLine
 from custom_components.onemeter.meter.modem import watch
 from custom_components.onemeter.meter.port import Port
 from simulator.pty import PtyLine
-from tests.waiting import DEADLINE, until
+from tests.helpers.waiting import DEADLINE, until
 
 in_a_thread = pytest.mark.real_time("modem lines are looked at in a thread")
 

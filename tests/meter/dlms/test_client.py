@@ -24,7 +24,7 @@ from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, ListTrouble, Par
 from simulator.dlms.ciphering import AUTHENTICATED, ENCRYPTED
 from simulator.memory import MemoryBridge
 
-from .meters import (
+from ...helpers.dlms_meters import (
     AUTHENTICATION_KEY,
     MECHANISMS,
     PASSWORD,

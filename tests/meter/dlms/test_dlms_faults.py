@@ -29,7 +29,7 @@ from simulator.dlms import (
     WrongKey,
 )
 
-from .meters import (
+from ...helpers.dlms_meters import (
     AUTHENTICATION_KEY,
     ENCRYPTION_KEY,
     PASSWORD,

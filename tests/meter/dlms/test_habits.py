@@ -32,7 +32,15 @@ from simulator.dlms import (
 )
 from simulator.memory import MemoryBridge, MemoryLine
 
-from .meters import MemoryCounter, ciphered, client_at, gmac_client, plugged_in, serving, value
+from ...helpers.dlms_meters import (
+    MemoryCounter,
+    ciphered,
+    client_at,
+    gmac_client,
+    plugged_in,
+    serving,
+    value,
+)
 
 TOTAL = "1-0:1.8.0"
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -33,7 +33,15 @@ from simulator import dlms
 from simulator.dlms import AUTHENTICATED, ENCRYPTED, DlmsMeter, Profile, set_habit
 from simulator.memory import MemoryLine
 
-from .meters import MECHANISMS, PASSWORD, ciphered, client_at, gmac_client, plugged_in, value
+from ...helpers.dlms_meters import (
+    MECHANISMS,
+    PASSWORD,
+    ciphered,
+    client_at,
+    gmac_client,
+    plugged_in,
+    value,
+)
 
 TOTAL = "1-0:1.8.0"
 #: What a meter's clock shows, in seconds since 1970.

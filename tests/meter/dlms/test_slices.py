@@ -23,7 +23,7 @@ from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.errors import TelegramError
 from simulator.dlms import DlmsMeter, Framing, Layout, Profile, PushMeter
 
-from .meters import client_at, plugged_in
+from ...helpers.dlms_meters import client_at, plugged_in
 
 TIME = 1_795_831_200
 BERLIN = ZoneInfo("Europe/Berlin")

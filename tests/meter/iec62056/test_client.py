@@ -26,7 +26,7 @@ from simulator.memory import MemoryBridge, MemoryLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-from .lines import LINE, client_at, meter, plugged_in, serving, value
+from ...helpers.lines import LINE, client_at, meter, plugged_in, serving, value
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -8,7 +8,7 @@ import pytest
 from simulator.iec62056 import Iec62056Meter, Registers
 from simulator.iec62056.encoder import Checksum, with_even_parity
 from simulator.iec62056.meter import Mode
-from tests.meter.iec62056.damage import (
+from tests.helpers.damage import (
     LENGTH,
     RANDOM,
     SINGLE,

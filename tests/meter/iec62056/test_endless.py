@@ -21,7 +21,7 @@ from simulator.iec62056.encoder import Checksum, answer, command, with_even_pari
 from simulator.line import Line
 from simulator.memory import MemoryLine
 
-from .lines import client_at
+from ...helpers.lines import client_at
 
 #: Seconds in which a client ends that is cancelled.
 CANCELLED = 2

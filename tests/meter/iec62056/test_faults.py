@@ -22,7 +22,7 @@ from custom_components.onemeter.meter.port import Port
 from simulator.iec62056 import ALWAYS, Checksum, Faults, Iec62056Meter, Registers, Rejection
 from simulator.memory import MemoryLine
 
-from .lines import at_a_pty, client_at, meter, plugged_in, value
+from ...helpers.lines import at_a_pty, client_at, meter, plugged_in, value
 
 #: Seconds until the next good reading.
 CYCLE = 10

@@ -15,7 +15,7 @@ from custom_components.onemeter.meter.iec62056.settings import SignOn
 from simulator.iec62056 import HABITS, Iec62056Meter, Mode, Registers
 from simulator.line import Line
 
-from .lines import LINE, client_at, meter, plugged_in, value
+from ...helpers.lines import LINE, client_at, meter, plugged_in, value
 
 #: Seconds until the first reading of a meter of about 250 characters that begins at 300 baud and
 #: goes on at 9600, and until all later ones; the wire and the reaction times take 1.9 s.

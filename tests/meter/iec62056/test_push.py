@@ -15,7 +15,7 @@ from simulator.memory import MemoryLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-from .lines import serving
+from ...helpers.lines import serving
 
 
 def pushing(**options: object) -> Iec62056Meter:

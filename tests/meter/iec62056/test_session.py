@@ -18,7 +18,7 @@ from simulator.iec62056.programming import Command, Session
 from simulator.memory import MemoryLine
 from simulator.uart import Receiver
 
-from .lines import at_a_pty, client_at, meter, plugged_in, serving, value
+from ...helpers.lines import at_a_pty, client_at, meter, plugged_in, serving, value
 
 WATCHED = ["1.8.0", "2.8.0", "32.7.0"]
 TOLD = {"1.8.0": "1234.567*kWh", "2.8.0": "7.5*kWh", "32.7.0": "230.1*V"}

@@ -24,8 +24,8 @@ from simulator.line import Line
 from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from simulator.uart import resample
-from tests.meter.telegrams import damaged, telegram
-from tests.waiting import until
+from tests.helpers.telegrams import damaged, telegram
+from tests.helpers.waiting import until
 
 TOTAL = Obis.parse("1-0:1.8.0")
 

@@ -10,7 +10,7 @@ import pytest
 from simulator.blink import BlinkingMeter, Light, Troubles, steady
 from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Household
 from simulator.memory import MemoryLine
-from tests.simulator.reader import MemoryReader
+from tests.helpers.reader import MemoryReader
 
 EVENING = (INSTALLED_DAY + 1057) * SECONDS_PER_DAY + 18 * 3600
 NOON = EVENING - 6 * 3600

@@ -11,8 +11,8 @@ from simulator.__main__ import main
 from simulator.dlms import hdlc
 from simulator.dlms.command import add_options, first_speed
 from simulator.dlms.hdlc import Deframer, Frame
+from tests.helpers.waiting import DEADLINE
 from tests.simulator.test_command_line import ROOT, listen
-from tests.waiting import DEADLINE
 
 KEY = "000102030405060708090a0b0c0d0e0f"
 

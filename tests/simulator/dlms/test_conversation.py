@@ -16,7 +16,7 @@ from simulator.dlms import (
 )
 from simulator.dlms.ciphering import protect
 from simulator.dlms.hdlc import Deframer, Frame
-from tests.simulator.dlms.probe import TITLE, aarq, at_a_bridge, get, initiate_request, probed
+from tests.helpers.dlms_probe import TITLE, aarq, at_a_bridge, get, initiate_request, probed
 
 TOTAL = "1-0:1.8.0*255"
 NOON = 1_790_000_000

@@ -19,7 +19,7 @@ from simulator.dlms import (
 from simulator.dlms.ciphering import gmac, proof, protect, unprotect
 from simulator.dlms.obis import logical_name
 from simulator.dlms.session import Session
-from tests.simulator.dlms.probe import (
+from tests.helpers.dlms_probe import (
     TITLE,
     aarq,
     answer_challenge,

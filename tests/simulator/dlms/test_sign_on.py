@@ -7,7 +7,7 @@ import pytest
 
 from simulator.dlms import Confirmation, DlmsMeter, Transport, hdlc, serve
 from simulator.dlms.hdlc import Deframer, Frame
-from tests.simulator.iec62056.probe import Probe, probing
+from tests.helpers.iec62056_probe import Probe, probing
 
 NOON = 1_790_000_000
 

@@ -7,7 +7,7 @@ import pytest
 from simulator.dlms import ALWAYS, DlmsMeter, Faults, Parameters, axdr, hdlc
 from simulator.dlms.hdlc import LLC_COMMAND, LLC_RESPONSE, Frame
 from simulator.dlms.station import Station
-from tests.simulator.dlms.probe import aarq, get, get_next
+from tests.helpers.dlms_probe import aarq, get, get_next
 
 CLIENT = b"\x03"
 METER = b"\x03"

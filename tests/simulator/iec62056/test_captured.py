@@ -4,7 +4,7 @@ import pytest
 
 from simulator.iec62056 import Captured, Checksum, Iec62056Meter, Mode
 
-from .probe import framed, probed
+from ...helpers.iec62056_probe import framed, probed
 
 BLOCK = b"\x021.8.0(000123.4*kWh)\r\n0.0.0(471)\r\n!\r\n\x03"
 WHOLE = BLOCK + b"H"

@@ -17,7 +17,7 @@ from simulator.iec62056 import (
     Rejection,
 )
 
-from .probe import Probe, framed, probed
+from ...helpers.iec62056_probe import Probe, framed, probed
 
 NOON = datetime(2026, 7, 15, 10, tzinfo=UTC).timestamp()
 BREAK = b"\x01B0\x03q"

@@ -7,7 +7,7 @@ import pytest
 from simulator.iec62056 import Checksum, Faults, Iec62056Meter, Mode
 from simulator.iec62056.encoder import p1_crc
 
-from .probe import even, probed
+from ...helpers.iec62056_probe import even, probed
 
 
 async def test_readouts_come_at_their_interval() -> None:

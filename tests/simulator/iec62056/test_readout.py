@@ -7,7 +7,7 @@ import pytest
 from simulator.iec62056 import Checksum, Faults, Iec62056Meter, LowerSpeed, Mode, Registers
 from simulator.memory import MemoryBridge
 
-from .probe import Probe, even, probed
+from ...helpers.iec62056_probe import Probe, even, probed
 
 
 def quick(**options: object) -> Iec62056Meter:

@@ -7,7 +7,7 @@ import pytest
 from simulator.iec62056 import Iec62056Meter
 from simulator.iec62056.wakeup import Sleep
 
-from .probe import probed
+from ...helpers.iec62056_probe import probed
 
 CHARACTER = 1 / 30
 

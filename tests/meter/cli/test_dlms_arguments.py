@@ -16,7 +16,7 @@ from custom_components.onemeter.meter.dlms.settings import (
     Transport,
 )
 
-from .meters import AUTHENTICATION_KEY, ENCRYPTION_KEY, SPEED, at_a_pty, ciphered
+from ...helpers.dlms_meters import AUTHENTICATION_KEY, ENCRYPTION_KEY, SPEED, at_a_pty, ciphered
 
 ROOT = Path(__file__).parents[3]
 ASK = ["read", "--protocol", "dlms", "--port", "/dev/null"]

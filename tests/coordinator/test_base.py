@@ -45,8 +45,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.setup import async_setup_component
 
-from .published import register
-from .pushed import GENERATED_ID, OTHER_METER, PORT, PushedMeter, energy, reading
+from ..helpers.published import register
+from ..helpers.pushed import GENERATED_ID, OTHER_METER, PORT, PushedMeter, energy, reading
 
 LOST = PortLostError("gone", port="the port")
 

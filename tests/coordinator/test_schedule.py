@@ -16,9 +16,9 @@ from custom_components.onemeter.meter import Reading
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from .polled import PolledMeter, ScriptedPolledClient
-from .pushed import energy
-from .recorded import NOON, RecordedMeter
+from ..helpers.polled import PolledMeter, ScriptedPolledClient
+from ..helpers.pushed import energy
+from ..helpers.recorded import NOON, RecordedMeter
 
 TWO_HOURS = 7200
 

@@ -39,9 +39,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .polled import PolledMeter
-from .published import register
-from .pushed import METER, OTHER_METER, PushedMeter, reading
+from ..helpers.polled import PolledMeter
+from ..helpers.published import register
+from ..helpers.pushed import METER, OTHER_METER, PushedMeter, reading
 
 NAMELESS = Identity()
 timeout = asyncio.timeout

@@ -41,8 +41,8 @@ from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 from simulator.speak import push
 
-from .at_the_port import until
-from .meter.iec62056.lines import meter as iec_meter
+from ..helpers.at_the_port import until
+from ..helpers.lines import meter as iec_meter
 
 FLOW = "custom_components.onemeter.config_flow"
 METER = SmlMeter(household=Household())

@@ -22,8 +22,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 
-from .published import register
-from .pushed import PORT, PushedMeter, reading
+from ..helpers.published import register
+from ..helpers.pushed import PORT, PushedMeter, reading
 
 LIGHT = "sensor.flashes"
 CONSTANT: dict[str, Any] = {CONF_CONSTANT: "1000", SECTION_EXPERT: {}}

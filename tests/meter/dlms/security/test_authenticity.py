@@ -26,7 +26,7 @@ from custom_components.onemeter.meter.errors import (
 )
 from simulator.dlms import Framing, Layout, PushMeter
 
-from .meters import (
+from ....helpers.dlms_meters import (
     AUTHENTICATION_KEY,
     ENCRYPTION_KEY,
     KEYS,

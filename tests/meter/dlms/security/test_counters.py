@@ -15,9 +15,9 @@ from custom_components.onemeter.meter.dlms.security.counters import FileCounter
 from custom_components.onemeter.meter.dlms.security.protection import Numbers
 from custom_components.onemeter.meter.errors import CounterNeededError, InvocationCounterError
 from simulator.dlms import DlmsMeter
-from tests.waiting import until
+from tests.helpers.waiting import until
 
-from .meters import (
+from ....helpers.dlms_meters import (
     AUTHENTICATION_KEY,
     ENCRYPTION_KEY,
     SPEED,
@@ -29,7 +29,7 @@ from .meters import (
     plugged_in,
 )
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 async def test_file_counter(tmp_path: Path) -> None:

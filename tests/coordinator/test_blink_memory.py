@@ -22,8 +22,8 @@ from homeassistant.core import Event, EventStateChangedData, HomeAssistant, call
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .blinking import BlinkingMeter
-from .recorded import ENTITY, NOON, RecordedBlinkingMeter
+from ..helpers.blinking import BlinkingMeter
+from ..helpers.recorded import ENTITY, NOON, RecordedBlinkingMeter
 
 MINUTE = timedelta(minutes=1)
 

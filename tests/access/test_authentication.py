@@ -17,9 +17,9 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .polled import PolledMeter
-from .pushed import PushedMeter, reading
-from .test_repairs import issues, submit
+from ..helpers.polled import PolledMeter
+from ..helpers.pushed import PushedMeter, reading
+from ..test_repairs import issues, submit
 
 EK = "000102030405060708090a0b0c0d0e0f"
 AK = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"

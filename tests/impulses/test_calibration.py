@@ -9,7 +9,7 @@ import pytest
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
 
-from .recorded import NOON, RecordedBlinkingMeter
+from ..helpers.recorded import NOON, RecordedBlinkingMeter
 
 
 @pytest.fixture

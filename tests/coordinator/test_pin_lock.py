@@ -10,7 +10,7 @@ from custom_components.onemeter.coordinator.pin_lock import PinLock
 from custom_components.onemeter.meter import Key, Register
 from custom_components.onemeter.totals import Moment
 
-from .published import register
+from ..helpers.published import register
 
 START = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), 0)
 LOCKED = (register("1-0:1.8.0*255", 2_324_000, "Wh"), register("1-0:2.8.0*255", 0, "Wh"))

@@ -10,7 +10,7 @@ from typing import Any, override
 from simulator.iec62056 import Iec62056Meter, serve
 from simulator.line import Line
 from simulator.memory import MemoryLine
-from tests.simulator.reader import MemoryReader
+from tests.helpers.reader import MemoryReader
 
 
 def even(data: bytes) -> bytes:

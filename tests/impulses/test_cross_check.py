@@ -20,8 +20,8 @@ from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .published import register
-from .pushed import PushedMeter, energy, reading
+from ..helpers.published import register
+from ..helpers.pushed import PushedMeter, energy, reading
 
 LIGHT = "sensor.flashes"
 

@@ -15,7 +15,7 @@ import pytest
 from simulator.blink import Light, steady
 from simulator.pty import PtyLine
 
-from .killed import count, killed
+from ..helpers.killed import count, killed
 
 _LOGGER = logging.getLogger(__name__)
 

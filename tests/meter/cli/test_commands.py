@@ -39,13 +39,13 @@ from simulator.line import Line
 from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from simulator.sml import encoder as sml
-from tests.meter.iec62056.lines import at_a_pty, meter
-from tests.meter.telegrams import SERVER_ID, damaged, telegram
-from tests.waiting import until
+from tests.helpers.lines import at_a_pty, meter
+from tests.helpers.telegrams import SERVER_ID, damaged, telegram
+from tests.helpers.waiting import until
 
 in_a_process = pytest.mark.real_time("it is a process of its own")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "meter"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "custom_components" / "onemeter")}
 DECODE = ["decode", "--protocol", "sml"]

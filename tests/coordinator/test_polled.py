@@ -38,9 +38,9 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .polled import PolledMeter
-from .published import register
-from .pushed import METER, OTHER_METER, energy, reading
+from ..helpers.polled import PolledMeter
+from ..helpers.published import register
+from ..helpers.pushed import METER, OTHER_METER, energy, reading
 
 SILENT = MeterSilentError("nothing comes", port="p")
 DAMAGED = ChecksumError("damaged", port="p")

@@ -8,7 +8,7 @@ import pytest
 from custom_components.onemeter.const import CONF_CLIENT
 from homeassistant.core import HomeAssistant
 
-from .polled import PolledMeter, ScriptedPolledClient
+from ..helpers.polled import PolledMeter, ScriptedPolledClient
 
 FOUND = {"transport": "hdlc", "objects": [[3, 0, "0100010800ff"]]}
 

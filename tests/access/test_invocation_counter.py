@@ -16,8 +16,8 @@ from custom_components.onemeter.const import CONF_ENCRYPTION_KEY, CONF_SYSTEM_TI
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers.storage import Store
 
-from .killed import killed, reserve
-from .polled import PolledMeter
+from ..helpers.killed import killed, reserve
+from ..helpers.polled import PolledMeter
 
 KEY = "000102030405060708090a0b0c0d0e0f"
 OTHER_KEY = KEY[::-1]

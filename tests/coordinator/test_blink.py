@@ -30,8 +30,8 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.storage import Store
 from homeassistant.util.file import WriteError
 
-from .blinking import SOURCE, BlinkingMeter
-from .pushed import PushedMeter
+from ..helpers.blinking import SOURCE, BlinkingMeter
+from ..helpers.pushed import PushedMeter
 
 ENERGY = "sensor.meter_energy_import"
 
