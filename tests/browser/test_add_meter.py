@@ -207,7 +207,7 @@ async def test_a_meter_that_is_asked(api: Api, page: Page, tmp_path: Path) -> No
         await choose_protocol(page, "IEC 62056-21 (IEC 1107, D0)")
         await page.get_by_role("button", name="Submit").click()
 
-        await expect(page.get_by_text("Battery meter", exact=True).first).to_be_visible()
+        await expect(page.get_by_text("Battery-powered meter", exact=True).first).to_be_visible()
         await expect(page.get_by_text("Device address", exact=True).first).to_be_visible()
         # What only experts need is out of sight.
         await expect(page.get_by_text("Password", exact=True).first).to_be_hidden()
@@ -277,7 +277,7 @@ async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
         await begin_to_add(page, api, line)
         await choose_protocol(page, "DLMS/COSEM")
         await page.get_by_role("button", name="Submit").click()
-        await page.get_by_text("It has to be asked").click()
+        await page.get_by_text("Polled", exact=True).click()
         await expect(page.get_by_text("Client address", exact=True).first).to_be_visible()
         # What only experts need is out of sight.
         await expect(page.get_by_text("Security suite", exact=True).first).to_be_hidden()
@@ -319,7 +319,7 @@ async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
         await entry.get_by_role("button", name="Menu").first.click()
         await page.get_by_text("Reconfigure", exact=True).click()
         await page.get_by_role("button", name="Submit").click()
-        await page.get_by_text("It has to be asked").click()
+        await page.get_by_text("Polled", exact=True).click()
         await page.get_by_role("button", name="Submit").click()
         await expect(page.get_by_role("textbox", name="Encryption key")).not_to_be_empty()
         assert "HLS with GMAC" in await shown(page)
@@ -339,15 +339,15 @@ async def test_a_meter_that_blinks(api: Api, page: Page, tmp_path: Path) -> None
             await expect(plate).to_be_visible()
             assert await plate.evaluate("image => image.decode().then(() => image.naturalWidth)")
             await page.get_by_role("textbox", name="Impulse constant").fill("10.000")
-            await page.get_by_role("textbox", name="Present reading").fill("12345,6")
+            await page.get_by_role("textbox", name="Meter reading").fill("12345,6")
             await page.get_by_role("button", name="Submit").click()
-            await expect(page.get_by_text("This may be thousands or decimals")).to_be_visible()
+            await expect(page.get_by_text("This could mean thousands or decimals")).to_be_visible()
             await page.get_by_role("textbox", name="Impulse constant").fill("10000")
             await page.get_by_role("button", name="Submit").click()
 
-            await expect(page.get_by_text("Flashes seen")).to_be_visible(timeout=30_000)
+            await expect(page.get_by_text("Impulses detected")).to_be_visible(timeout=30_000)
             await expect(page.get_by_text("Impulse constant: 10000 imp/kWh")).to_be_visible()
-            await expect(page.get_by_text("Present reading: 12345.6 kWh")).to_be_visible()
+            await expect(page.get_by_text("Meter reading: 12345.6 kWh")).to_be_visible()
             flashed = light.flashes
             await page.get_by_role("button", name="Submit").click()
             await page.get_by_role("button", name="Skip and finish").click()

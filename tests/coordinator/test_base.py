@@ -247,7 +247,7 @@ async def test_a_peer_that_closes_after_each_telegram_is_logged_once(
     await meter.wait(10)
     assert meter.value() == f"{total / 1000:.3f}"
     [begin] = lines(caplog)
-    assert "went away" in begin
+    assert "was lost" in begin
 
     while not meter.client.is_open:
         await meter.wait(1)
