@@ -40,7 +40,7 @@ from ..const import (
     SOURCE_EVENT,
     SOURCE_MQTT,
 )
-from ..impulses.meter_reading import exact_reading
+from ..impulses.meter_reading import exact_number, exact_reading
 from ..impulses.sources import impulses_shown
 from ..impulses.totals import constant_of
 from ..meter.blink.s10 import TOPIC, normal_mac
@@ -59,9 +59,6 @@ _EDGES: Final = {str(edges): edges for edges in (1, 2)}
 _LIGHTS: Final = (Platform.BINARY_SENSOR, Platform.EVENT)
 _NUMBERS: Final = ("counter", "input_number", Platform.NUMBER, Platform.SENSOR)
 
-_NUMBER: Final = re.compile(r"\d{1,12}(?:[.,]\d{1,12})?", re.ASCII)
-#: What may be thousands in one country, and decimals in another.
-_THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _MAC: Final = re.compile(r"[0-9A-F]{12}(?:[0-9A-F]{4})?", re.ASCII)
 _EVENT: Final = re.compile(r"\S{1,64}")
 #: What happens all the time, and is no flash.
@@ -115,9 +112,6 @@ def to_blink_form(data: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     source, port = data[CONF_SOURCE], data[CONF_PORT]
     unit = next(unit for unit, key in _UNITS.items() if key in data)
-    constant = data[_UNITS[unit]]
-    if _THOUSANDS.fullmatch(constant):
-        constant += "0"
     shown = {
         SOURCE_ENTITY: {CONF_ENTITY_ID: port},
         SOURCE_EVENT: {CONF_EVENT: port},
@@ -125,7 +119,7 @@ def to_blink_form(data: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         **shown.get(source, {CONF_LINE: source}),
-        CONF_CONSTANT: constant,
+        CONF_CONSTANT: data[_UNITS[unit]],
         CONF_UNIT: unit,
         CONF_EXPORT: data.get(CONF_EXPORT, False),
         SECTION_EXPERT: {CONF_EDGES: name_of(_EDGES, data.get(CONF_EDGES))},
@@ -199,12 +193,11 @@ _SOURCE_OF: Final[Mapping[str, Callable[[HomeAssistant, Mapping[str, Any]], dict
 
 
 def _constant(form: Mapping[str, Any]) -> dict[str, str]:
-    text = "".join(form[CONF_CONSTANT].split())
-    if not _NUMBER.fullmatch(text):
-        raise FormError(CONF_CONSTANT, "invalid_constant")
-    if _THOUSANDS.fullmatch(text):
-        raise FormError(CONF_CONSTANT, "ambiguous_constant")
-    data = {_UNITS[form[CONF_UNIT]]: f"{Decimal(text.replace(',', '.')).normalize():f}"}
+    try:
+        number = exact_number(form[CONF_CONSTANT])
+    except ValueError:
+        raise FormError(CONF_CONSTANT, "invalid_constant") from None
+    data = {_UNITS[form[CONF_UNIT]]: f"{number.normalize():f}"}
     try:
         constant_of(data)
     except ValueError:

@@ -1,13 +1,40 @@
-"""Readings that users enter as a meter's display shows them."""
+"""Numbers that users enter as they are printed on a meter, or as its display shows them."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+import re
 from typing import Final
 
 import probatio
 
 #: No display has as many digits, nor as many decimals: the energy of impulses has nine at most.
-_END: Final = 10**12
+_END: Final = Decimal(10**12)
 _DECIMALS: Final = 9
+
+
+#: Groups of thousands, with any separator but the decimal mark.
+_GROUPS: Final = re.compile(r"\d{1,3}(?:[.,']\d{3})+", re.ASCII)
+_PLAIN: Final = re.compile(r"(?=\.?\d)\d{0,21}(?:\.\d{1,21})?", re.ASCII)
+
+
+def exact_number(text: str) -> Decimal:
+    """Return a number of any country, with the digits that were entered.
+
+    The last of two different separators is the decimal mark, and so is one that stands alone:
+    ``12.345,6`` is 12345.6, ``12,345`` is 12.345, and ``1.234.567`` is 1234567. Blanks and
+    apostrophes separate thousands.
+
+    Raises ValueError for what is no such number, or is negative.
+    """
+    digits = "".join(text.split()).replace("’", "'")
+    mark = max(digits.rfind("."), digits.rfind(","))
+    mark_is_decimal = mark >= 0 and digits.count(digits[mark]) == 1
+    whole, decimals = (digits[:mark], digits[mark + 1 :]) if mark_is_decimal else (digits, "")
+    if _GROUPS.fullmatch(whole) and len({*whole} & {*".,'"}) == 1:
+        whole = re.sub(r"[.,']", "", whole)
+    number = f"{whole}.{decimals}" if mark_is_decimal else whole
+    if not _PLAIN.fullmatch(number):
+        raise ValueError(f"not a number: {len(text)} characters")
+    return Decimal(number)
 
 
 def exact_reading(text: str) -> Decimal:
@@ -17,12 +44,12 @@ def exact_reading(text: str) -> Decimal:
     before or nine after the decimal point.
     """
     try:
-        reading = Decimal(text.strip().replace(",", "."))
-    except InvalidOperation:
-        reading = Decimal("NaN")
-    if not reading.is_finite() or not 0 <= reading < _END or _decimals(reading) > _DECIMALS:
+        reading = exact_number(text)
+    except ValueError:
+        reading = _END
+    if reading >= _END or _decimals(reading) > _DECIMALS:
         raise probatio.Invalid(
-            f"not a meter reading in kWh: up to {len(str(_END)) - 1} digits and "
+            f"not a meter reading in kWh: up to {_END.adjusted()} digits and "
             f"{_DECIMALS} decimals are possible"
         )
     return reading
