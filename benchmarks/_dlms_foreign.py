@@ -11,7 +11,7 @@ from benchmarks._dlms_meter import NOW, SUITES, simulated_meter
 from benchmarks._dlms_peers import Found, Task, dlms_cosem_reads, gurux_reads
 from benchmarks._measure import amount
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
-from simulator.dlms.objects import CURRENT_ASSOCIATION
+from simulator.dlms.cosem import CURRENT_ASSOCIATION
 from simulator.tcp import TcpLine
 
 _ROWS: Final = amount(500, quick=5)

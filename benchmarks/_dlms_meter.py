@@ -17,7 +17,7 @@ from simulator.dlms import (
     Transport,
     serve,
 )
-from simulator.dlms.objects import REGISTER, always
+from simulator.dlms.cosem import REGISTER, always
 from simulator.tcp import TcpLine
 
 NOW: Final = 1_790_000_000

@@ -20,8 +20,8 @@ from simulator.household import Energy, Household
 from simulator.iec62056 import Iec62056Meter, Registers, serve
 from simulator.line import Line
 from simulator.pty import PtyLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 _SML_BAUDRATE: Final = 9600
 _DLMS_BAUDRATE: Final = 9600

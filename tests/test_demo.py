@@ -22,8 +22,8 @@ from demo.history import DAYS
 from demo.meters import simulated_meters
 from simulator.household import Household
 from simulator.pty import PtyLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 ROOT = Path(__file__).parents[1]
 GRID = "1DMO0012345678"

@@ -20,8 +20,8 @@ from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from simulator.household import Household
 from simulator.pty import PtyLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 from .helpers import at_the_port
 from .helpers.at_the_port import rows_of_this_hour, state, until

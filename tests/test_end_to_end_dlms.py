@@ -30,7 +30,7 @@ from homeassistant.exceptions import ConfigEntryAuthFailed
 from simulator.dlms import DlmsMeter, Layout, Mechanism, PushMeter, Transport, serve, set_habit
 from simulator.line import Line
 from simulator.pty import PtyLine
-from simulator.speak import push
+from simulator.push import push
 from simulator.tcp import TcpLine
 
 from .helpers import at_the_port

@@ -63,7 +63,8 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from simulator.household import Energy, Household, Phases
+from simulator.days import Phases
+from simulator.household import Energy, Household
 from simulator.iec62056 import HABITS, Faults, Iec62056Meter, Mode, Programming, Registers
 from simulator.iec62056.registers import ZONE
 from simulator.pty import PtyLine

@@ -1,4 +1,4 @@
-"""A meter without a readable port, whose light flashes all the same."""
+"""Meters of which only the LED is read."""
 
 from .light import Light, Troubles
 from .meter import BlinkingMeter, steady

@@ -1,4 +1,4 @@
-"""The options of a blinking meter on the simulator's command line."""
+"""The command of a meter of which only the LED is read."""
 
 import argparse
 import asyncio
@@ -9,80 +9,90 @@ import time
 from typing import Final
 
 from simulator import arguments
+from simulator.command import Command, add_baud, add_household, baud
 from simulator.household import Household
 from simulator.line import Line
 
 from .light import Light, Troubles
 from .meter import BlinkingMeter, steady
 
-#: Seconds from one look at who listens to the next, and from somebody's opening of the port until
-#: nothing that comes is thrown away any more.
-_LOOK: Final = 0.02
-_SETTLE: Final = 1.0
+#: Seconds from one check whether a program has the port open to the next.
+_POLL_SECONDS: Final = 0.02
+#: Seconds in which a program that has opened the port may still discard what it receives.
+_SETTLE_SECONDS: Final = 1.0
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a meter."""
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_baud(parser)
+    _add_meter(parser)
+    _add_troubles(parser)
+
+
+def _add_meter(parser: argparse.ArgumentParser) -> None:
     meter = parser.add_argument_group("meter")
     meter.add_argument(
         "--impulses-per-kwh",
         type=_constant,
         default=Fraction(1000),
         metavar="N",
-        help="its impulse constant (default: 1000)",
+        help="impulse constant (default: 1000)",
     )
-    meter.add_argument("--seed", type=int, default=0, help="another household")
-    meter.add_argument("--no-solar", action="store_true", help="a household without panels")
-    meter.add_argument("--export", action="store_true", help="flash for what is fed in")
+    add_household(meter)
+    meter.add_argument("--export", action="store_true", help="flash for exported energy")
     meter.add_argument(
-        "--rate", type=_rate, metavar="HZ", help="flash so often instead, without a household"
+        "--rate",
+        type=_rate,
+        metavar="HZ",
+        help="flash at a constant rate instead of measuring a household",
     )
     meter.add_argument(
         "--count",
         type=arguments.positive_int,
         metavar="N",
-        help="flash so often for the first program that opens the port, and end when it has gone",
+        help="start when a program opens the port, flash N times, end when it closes the port",
     )
     meter.add_argument(
         "--flash",
         type=arguments.seconds,
         default=0.0,
         metavar="S",
-        help="seconds that a flash lasts (default: no longer than a character)",
+        help="duration of a flash in seconds (default: shorter than a character)",
     )
+
+
+def _add_troubles(parser: argparse.ArgumentParser) -> None:
     trouble = parser.add_argument_group("trouble")
     trouble.add_argument(
         "--jitter",
         type=arguments.seconds,
         default=0.0,
         metavar="S",
-        help="seconds by which a flash is early or late",
+        help="seconds by which a flash is early or late at most",
     )
     trouble.add_argument(
         "--miss",
         type=arguments.rate,
         default=0.0,
         metavar="RATE",
-        help="share of flashes that are not seen",
+        help="share of flashes that are not received",
     )
     trouble.add_argument(
         "--double",
         type=arguments.rate,
         default=0.0,
         metavar="RATE",
-        help="share of flashes that are seen twice",
+        help="share of flashes that are received twice",
     )
     trouble.add_argument(
         "--burst",
         type=arguments.positive_int,
         default=1,
         metavar="N",
-        help="let so many arrive together",
+        help="number of flashes that arrive together (default: 1)",
     )
 
 
-async def run(options: argparse.Namespace, line: Line) -> None:
-    """Let a meter with these options flash on a line; say in the end how often it did."""
+async def _run(options: argparse.Namespace, line: Line) -> None:
     troubles = Troubles(
         jitter=options.jitter,
         miss=options.miss,
@@ -108,7 +118,7 @@ async def run(options: argparse.Namespace, line: Line) -> None:
 async def _blink(options: argparse.Namespace, light: Light) -> None:
     if options.count is not None:
         await _wait(light.line, until=True)
-        await asyncio.sleep(_SETTLE)
+        await asyncio.sleep(_SETTLE_SECONDS)
     now = time.time()
     if options.rate is not None:
         flashes = steady(options.rate, now)
@@ -123,9 +133,8 @@ async def _blink(options: argparse.Namespace, light: Light) -> None:
 
 
 async def _wait(line: Line, *, until: bool) -> None:
-    # The kernel tells only when it is asked who has a port open.
-    while line.listened_to is not until:  # noqa: ASYNC110
-        await asyncio.sleep(_LOOK)
+    while line.listened_to is not until:  # noqa: ASYNC110  lines have no event for it
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _constant(text: str) -> Fraction:
@@ -143,3 +152,15 @@ def _rate(text: str) -> float:
     if not rate:
         raise argparse.ArgumentTypeError(f"not a positive number: {text}")
     return rate
+
+
+COMMAND: Final = Command(
+    name="blink",
+    summary="a meter whose LED flashes",
+    description="A meter that sends no data, but whose LED flashes for each impulse, received at\n"
+    "the RX line of a serial port. It measures a household with solar panels. At the end\n"
+    "it prints the number of flashes.",
+    add_options=_add_options,
+    first_speed=baud,
+    run=_run,
+)

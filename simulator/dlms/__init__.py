@@ -1,24 +1,24 @@
-"""DLMS meters, made without a line of the library that reads them."""
+"""DLMS/COSEM meters."""
 
 from .ciphering import AUTHENTICATED, ENCRYPTED, Keys, Mechanism
 from .conversation import serve
 from .faults import ALWAYS, Faults
 from .framings import Framing
 from .habits import HABITS, set_habit
-from .layouts import Expected, Layout
-from .meter import (
+from .layouts import Layout
+from .meter import DlmsMeter, ReceivedCounter
+from .profile import Profile
+from .push import Envelope, PushMeter, TimeForm
+from .pushed_values import Expected
+from .registers import Registers
+from .settings import (
     PUBLIC_CLIENT,
     Confirmation,
-    DlmsMeter,
     ListTrouble,
     Parameters,
-    ReceivedCounter,
     Transport,
     WrongKey,
 )
-from .profile import Profile
-from .push import Envelope, PushMeter, TimeForm
-from .registers import Registers
 from .times import ClockStyle
 
 __all__ = [

@@ -7,10 +7,11 @@ from typing import Final
 
 from . import acse, axdr, short_names
 from .ciphering import DecipheringError, Keys, Mechanism, gmac, peek, proof
-from .meter import DlmsMeter, WrongKey
-from .objects import CURRENT_ASSOCIATION, PUBLIC, CosemObject, association
+from .cosem import CURRENT_ASSOCIATION, PUBLIC, CosemObject, association
+from .meter import DlmsMeter
 from .protection import GENERAL_OVERHEAD, OVERHEAD, seal, unseal
 from .services import Services, deciphering_error
+from .settings import WrongKey
 
 GLO_INITIATE_REQUEST: Final = 0x21
 GLO_INITIATE_RESPONSE: Final = 0x28

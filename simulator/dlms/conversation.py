@@ -9,9 +9,10 @@ from simulator.iec62056.link import Link
 from simulator.line import Line
 
 from .hdlc import FLAG, LLC_RESPONSE, Deframer, Frame
-from .meter import Confirmation, DlmsMeter, Transport
+from .meter import DlmsMeter
 from .services import HangUpError
 from .session import Session
+from .settings import Confirmation, Transport
 from .station import NOTIFICATION, Station
 from .wrapper import Message, Unwrapper
 

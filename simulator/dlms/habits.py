@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .meter import DlmsMeter, ListTrouble
+from .meter import DlmsMeter
 from .profile import Empty
+from .settings import ListTrouble
 
 #: Of each habit what is set of the meter, that of its faults and of its load profile by a dot.
 HABITS: Final[Mapping[str, Mapping[str, Any]]] = {

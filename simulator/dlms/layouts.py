@@ -3,17 +3,15 @@
 Each layout gives the encoded body, and what a right decoder reads in it.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from . import axdr, times
+from . import axdr
 from .obis import logical_name
-from .objects import number, scaler_unit
-from .registers import NO_UNIT, UNITS, VAR, VARH, WH, A, Registers, V, W
-from .times import ClockStyle
+from .pushed_values import Body, Expected, Source, expected_of, items_of
+from .registers import NO_UNIT, VAR, VARH, WH, A, V, W
 
 _CLOCK: Final = "0-0:1.0.0*255"
 _SERIAL: Final = "0-0:96.1.0*255"
@@ -39,88 +37,6 @@ class Layout(StrEnum):
     P1 = "p1"
     #: Text, of which all but the first line is enciphered, without saying so (Polish meters).
     P1_HEAD = "p1-head"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A meter in one second since 1970."""
-
-    registers: Registers
-    serial: str
-    time: int
-    clock_style: ClockStyle
-
-    @property
-    def clock(self) -> bytes:
-        """The clock as an encoded octet-string."""
-        return axdr.octets(times.encode(self.time, self.clock_style))
-
-    def item(self, code: str, unit: int, scaler: int, size: int) -> Item:
-        """Return a register as it is sent: under its code, in steps of its scaler."""
-        # Some meters count on a medium or a channel of their own.
-        own = f"1-0:{code.partition(':')[2]}"
-        sent = self.registers.numbers(self.time).get(own, 0)
-        known = self.registers.quantities.get(own)
-        if known is not None and known.scaler > scaler:
-            sent *= 10 ** (known.scaler - scaler)
-        elif known is not None:
-            sent //= 10 ** (scaler - known.scaler)
-        return Item(code, sent, unit, scaler, size)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A register in a telegram."""
-
-    code: str
-    number: int
-    unit: int
-    scaler: int
-    size: int
-
-    @property
-    def name(self) -> bytes:
-        """The code as an encoded octet-string."""
-        return axdr.octets(logical_name(self.code))
-
-    @property
-    def value(self) -> bytes:
-        """The number, encoded."""
-        return number(self.number, self.size, signed=False)
-
-    @property
-    def scaler_unit(self) -> bytes:
-        """Scaler and unit, encoded."""
-        return scaler_unit(self.scaler, self.unit)
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """A register that a right decoder reads: its code, its exact value, its unit."""
-
-    code: str
-    value: Decimal | str
-    unit: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The values of a notification, encoded, and what is to be read in them."""
-
-    data: bytes
-    expected: tuple[Expected, ...]
-    meter: str | None
-
-
-def _items(source: Source, table: Iterable[tuple[str, int, int, int]]) -> list[Item]:
-    return [source.item(code, unit, scaler, size) for code, unit, scaler, size in table]
-
-
-def _expected(items: Iterable[Item]) -> tuple[Expected, ...]:
-    return tuple(
-        Expected(item.code, Decimal(item.number).scaleb(item.scaler), UNITS.get(item.unit))
-        for item in items
-    )
 
 
 def _codes(prefix: str, *groups: str) -> list[str]:
@@ -186,7 +102,7 @@ _ONE_PHASE: Final = 1
 
 def structures(source: Source, *, with_clock: bool) -> Body:
     """Return an array of structures, with the clock as its first; else a structure of them."""
-    items = _items(source, _LIST)
+    items = items_of(source, _LIST)
     serial = source.serial
     elements = [axdr.structure(axdr.octets(logical_name(_CLOCK)), source.clock)] * with_clock
     elements.append(
@@ -194,7 +110,7 @@ def structures(source: Source, *, with_clock: bool) -> Body:
     )
     elements += [axdr.structure(item.name, item.value, item.scaler_unit) for item in items]
     data = axdr.array(elements) if with_clock else axdr.structure(*elements)
-    return Body(data, (Expected(_SERIAL, serial, None), *_expected(items)), serial)
+    return Body(data, (Expected(_SERIAL, serial, None), *expected_of(items)), serial)
 
 
 def kamstrup(source: Source, *, with_energies: bool) -> Body:
@@ -208,27 +124,27 @@ def kamstrup(source: Source, *, with_energies: bool) -> Body:
         axdr.octets(logical_name(type_code)),
         axdr.visible(meter_type),
     ]
-    items = _items(source, _KAMSTRUP_POWERS)
+    items = items_of(source, _KAMSTRUP_POWERS)
     elements += [part for item in items for part in (item.name, item.value)]
     if with_energies:
-        energies = _items(source, _KAMSTRUP_ENERGIES)
+        energies = items_of(source, _KAMSTRUP_ENERGIES)
         elements += [axdr.octets(logical_name(clock_code)), source.clock]
         elements += [part for item in energies for part in (item.name, item.value)]
         items += energies
     expected = (
         Expected(number_code, source.serial, None),
         Expected(type_code, meter_type, None),
-        *_expected(items),
+        *expected_of(items),
     )
     return Body(axdr.structure(*elements), expected, source.serial)
 
 
 def evn(source: Source) -> Body:
     """Return clock, then codes, values and scalers in turns, then the meter's number."""
-    items = _items(source, _EVN)
+    items = items_of(source, _EVN)
     elements = [part for item in items for part in (item.name, item.value, item.scaler_unit)]
     data = axdr.structure(source.clock, *elements, axdr.octets(source.serial.encode()))
-    return Body(data, _expected(items), source.serial)
+    return Body(data, expected_of(items), source.serial)
 
 
 def positional(source: Source, size: int) -> Body:
@@ -236,10 +152,10 @@ def positional(source: Source, size: int) -> Body:
     if size not in (1, 9, 13, 14, 18):
         raise ValueError(f"there is no list of {size} values")
     if size == 1:
-        items = _items(source, _POSITIONAL_POWERS[:1])
-        return Body(axdr.structure(items[0].value), _expected(items), None)
+        items = items_of(source, _POSITIONAL_POWERS[:1])
+        return Body(axdr.structure(items[0].value), expected_of(items), None)
     phases = _ONE_PHASE if size in (9, 14) else None
-    items = _items(
+    items = items_of(
         source,
         _POSITIONAL_POWERS
         + _table("1-0", _CURRENTS[:phases], A, -3, 4)
@@ -253,20 +169,20 @@ def positional(source: Source, size: int) -> Body:
         *(item.value for item in items),
     ]
     if size in (14, 18):
-        energies = _items(source, _POSITIONAL_ENERGIES)
+        energies = items_of(source, _POSITIONAL_ENERGIES)
         elements += [source.clock, *(item.value for item in energies)]
         items += energies
     expected = (
         Expected(_SERIAL, source.serial, None),
         Expected("0-0:96.1.7*255", meter_type, None),
-        *_expected(items),
+        *expected_of(items),
     )
     return Body(axdr.structure(*elements), expected, source.serial)
 
 
 def push_list(source: Source) -> Body:
     """Return what is pushed, itself first, and then the values of all but itself."""
-    items = _items(source, _PUSH_LIST)
+    items = items_of(source, _PUSH_LIST)
     name = f"LGZ{source.serial[-13:]:0>13}"
     objects = [
         (40, "0-6:25.9.0*255"),
@@ -279,12 +195,12 @@ def push_list(source: Source) -> Body:
     ]
     values = [axdr.octets(name.encode()), *(item.value for item in items)]
     data = axdr.structure(axdr.array(descriptors), *values)
-    return Body(data, (Expected(_DEVICE_NAME, name, None), *_expected(items)), name)
+    return Body(data, (Expected(_DEVICE_NAME, name, None), *expected_of(items)), name)
 
 
 def untagged(source: Source) -> Body:
     """Return structures of a descriptor that is no data of A-XDR, and a value."""
-    items = _items(source, _UNTAGGED)
+    items = items_of(source, _UNTAGGED)
 
     def entry(class_id: int, code: str, value: bytes) -> bytes:
         return b"\x02\x02" + class_id.to_bytes(2) + logical_name(code) + b"\x02" + value
@@ -301,7 +217,7 @@ def untagged(source: Source) -> Body:
         (
             Expected(number_code, source.serial, None),
             Expected(relay_code, Decimal(1), None),
-            *_expected(items),
+            *expected_of(items),
         ),
         source.serial,
     )

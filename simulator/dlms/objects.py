@@ -1,43 +1,32 @@
-"""The objects of a meter (Blue Book): what their attributes hold, encoded."""
+"""The objects of a meter, except those of its associations: what their attributes hold."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from . import axdr, times
-from .obis import logical_name
+from .cosem import (
+    CLOCK_CLASS,
+    DATA,
+    DEMAND_REGISTER,
+    EXTENDED_REGISTER,
+    INVOCATION_COUNTERS,
+    LOAD_PROFILE,
+    LOGICAL_DEVICE_NAME,
+    PROFILE,
+    REGISTER,
+    SAP_ASSIGNMENT,
+    SECURITY,
+    SECURITY_SETUP,
+    SERIAL,
+    CosemObject,
+    always,
+    number,
+    scaler_unit,
+)
 from .profile import CLOCK, STATUS
 from .registers import DEMAND, MAXIMUM_DEMAND, PERIOD, W
+from .settings import MeterSettings
 
-if TYPE_CHECKING:
-    from .meter import DlmsMeter
-
-DATA: Final = 1
-REGISTER: Final = 3
-EXTENDED_REGISTER: Final = 4
-DEMAND_REGISTER: Final = 5
-PROFILE: Final = 7
-CLOCK_CLASS: Final = 8
-ASSOCIATION: Final = 15
-SAP_ASSIGNMENT: Final = 17
-SECURITY_SETUP: Final = 64
-
-LOAD_PROFILE: Final = "1-0:99.1.0*255"
-CURRENT_ASSOCIATION: Final = "0-0:40.0.0*255"
-LOGICAL_DEVICE_NAME: Final = "0-0:42.0.0*255"
-SECURITY: Final = "0-0:43.0.0*255"
-#: Of each client, in the order of value group E.
-INVOCATION_COUNTERS: Final = tuple(f"0-0:43.1.{client}*255" for client in range(8))
-SERIAL: Final = "0-0:96.1.0*255"
-
-#: What anybody may read.
-PUBLIC: Final = frozenset(
-    {CLOCK, LOGICAL_DEVICE_NAME, *INVOCATION_COUNTERS, CURRENT_ASSOCIATION, "0-0:41.0.0*255"}
-)
-
-#: How an attribute may be accessed.
-_NO_ACCESS: Final = 0
-_READ_ONLY: Final = 1
 _CRYSTAL: Final = 1
 _PERCENT: Final = 56
 #: How a profile's rows are sorted.
@@ -50,97 +39,8 @@ _SUMMER_TIME: Final = 60
 _SUMMER_BEGINS: Final = bytes.fromhex("ffff03fe0702000000ffc400")
 _SUMMER_ENDS: Final = bytes.fromhex("ffff0afe0703000000ff8880")
 
-#: Short names: of the current association, and the first one of all others. An attribute's name is
-#: a step after that of the one before it.
-_ASSOCIATION_NAME: Final = 0xFA00
-_FIRST_NAME: Final = 0x0100
-NAME_STEP: Final = 8
 
-type Attributes = Mapping[int, Callable[[int], bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class CosemObject:
-    """An object: its class with the version, its code, and its attributes from the second on.
-
-    Each attribute gives its encoded value in a second since 1970.
-    """
-
-    class_id: int
-    version: int
-    code: str
-    attributes: Attributes
-    #: The selectors of attributes that obey some.
-    selectors: Mapping[int, tuple[int, ...]]
-    methods: tuple[int, ...]
-
-    def attribute(self, number: int, time: int) -> bytes | None:
-        """Return the value of an attribute, the code itself as the first; None without one."""
-        if number == 1:
-            return axdr.octets(logical_name(self.code))
-        found = self.attributes.get(number)
-        return None if found is None else found(time)
-
-    def element(self) -> bytes:
-        """Encode what an object list says of it."""
-        return axdr.structure(
-            axdr.u16(self.class_id),
-            axdr.u8(self.version),
-            axdr.octets(logical_name(self.code)),
-            axdr.structure(
-                axdr.array(self._access(number) for number in (1, *self.attributes)),
-                axdr.array(
-                    axdr.structure(axdr.i8(number), axdr.enum(_READ_ONLY))
-                    for number in self.methods
-                ),
-            ),
-        )
-
-    def _access(self, number: int) -> bytes:
-        selectors = axdr.NULL
-        if number in self.selectors:
-            selectors = axdr.array(axdr.i8(selector) for selector in self.selectors[number])
-        return axdr.structure(axdr.i8(number), axdr.enum(_READ_ONLY), selectors)
-
-
-def _object(
-    class_id: int,
-    code: str,
-    attributes: Attributes,
-    *,
-    version: int = 0,
-    selectors: Mapping[int, tuple[int, ...]] | None = None,
-    methods: tuple[int, ...] = (),
-) -> CosemObject:
-    return CosemObject(class_id, version, code, attributes, selectors or {}, methods)
-
-
-def always(value: bytes) -> Callable[[int], bytes]:
-    """Return an attribute that never changes."""
-    return lambda _time: value
-
-
-def scaler_unit(scaler: int, unit: int) -> bytes:
-    """Encode a scaler with its unit."""
-    return axdr.structure(axdr.i8(scaler), axdr.enum(unit))
-
-
-def number(value: int, size: int, *, signed: bool) -> bytes:
-    """Encode a register's number in so many bytes."""
-    encoders = {
-        (1, False): axdr.u8,
-        (2, False): axdr.u16,
-        (4, False): axdr.u32,
-        (8, False): axdr.u64,
-        (1, True): axdr.i8,
-        (2, True): axdr.i16,
-        (4, True): axdr.i32,
-        (8, True): axdr.i64,
-    }
-    return encoders[size, signed](value)
-
-
-def objects(meter: DlmsMeter) -> dict[str, CosemObject]:
+def objects(meter: MeterSettings) -> dict[str, CosemObject]:
     """Return all objects but the association, by their codes."""
     found = [
         *_identities(meter),
@@ -152,18 +52,9 @@ def objects(meter: DlmsMeter) -> dict[str, CosemObject]:
     return {entry.code: entry for entry in found}
 
 
-def base_names(objects: Iterable[CosemObject]) -> dict[str, int]:
-    """Give each object its short name, by codes."""
-    names, name = {CURRENT_ASSOCIATION: _ASSOCIATION_NAME}, _FIRST_NAME
-    for entry in objects:
-        names[entry.code] = name
-        name += NAME_STEP * max(entry.attributes)
-    return names
-
-
-def _identities(meter: DlmsMeter) -> Iterable[CosemObject]:
+def _identities(meter: MeterSettings) -> Iterable[CosemObject]:
     def data(code: str, attribute: Callable[[int], bytes]) -> CosemObject:
-        return _object(DATA, code, {2: attribute})
+        return CosemObject(DATA, code, {2: attribute})
 
     yield data(LOGICAL_DEVICE_NAME, lambda _: axdr.octets(meter.logical_device_name))
     yield data(SERIAL, lambda _: axdr.octets(meter.serial.encode()))
@@ -175,7 +66,7 @@ def _identities(meter: DlmsMeter) -> Iterable[CosemObject]:
     yield data(
         INVOCATION_COUNTERS[meter.counter_instance], lambda _: axdr.u32(meter.client_counter)
     )
-    yield _object(
+    yield CosemObject(
         SAP_ASSIGNMENT,
         "0-0:41.0.0*255",
         {
@@ -188,7 +79,7 @@ def _identities(meter: DlmsMeter) -> Iterable[CosemObject]:
             )
         },
     )
-    yield _object(
+    yield CosemObject(
         SECURITY_SETUP,
         SECURITY,
         {
@@ -200,19 +91,19 @@ def _identities(meter: DlmsMeter) -> Iterable[CosemObject]:
     )
 
 
-def _harmonics(meter: DlmsMeter) -> Iterable[CosemObject]:
+def _harmonics(meter: MeterSettings) -> Iterable[CosemObject]:
     percent = always(scaler_unit(-1, _PERCENT))
     for place in range(meter.harmonics):
         phase, order = divmod(place, 120)
         code = f"1-0:{20 * phase + 31}.7.{order + 1}*255"
-        yield _object(REGISTER, code, {2: always(axdr.u16(order)), 3: percent})
+        yield CosemObject(REGISTER, code, {2: always(axdr.u16(order)), 3: percent})
 
 
-def _clock(meter: DlmsMeter) -> CosemObject:
+def _clock(meter: MeterSettings) -> CosemObject:
     def time(now: int) -> bytes:
         return axdr.octets(times.encode(now, meter.clock_style))
 
-    return _object(
+    return CosemObject(
         CLOCK_CLASS,
         CLOCK,
         {
@@ -228,7 +119,7 @@ def _clock(meter: DlmsMeter) -> CosemObject:
     )
 
 
-def _registers(meter: DlmsMeter) -> Iterable[CosemObject]:
+def _registers(meter: MeterSettings) -> Iterable[CosemObject]:
     for code, quantity in meter.registers.quantities.items():
 
         def value(now: int, code: str = code, size: int = quantity.size) -> bytes:
@@ -236,13 +127,13 @@ def _registers(meter: DlmsMeter) -> Iterable[CosemObject]:
             return number(meter.registers.numbers(now)[code], size, signed=signed)
 
         unit = always(scaler_unit(quantity.scaler, quantity.unit))
-        yield _object(REGISTER, code, {2: value, 3: unit})
+        yield CosemObject(REGISTER, code, {2: value, 3: unit})
 
     def at(time: int) -> bytes:
         return axdr.octets(times.encode(time, meter.clock_style))
 
     watts = always(scaler_unit(0, W))
-    yield _object(
+    yield CosemObject(
         EXTENDED_REGISTER,
         MAXIMUM_DEMAND,
         {
@@ -252,7 +143,7 @@ def _registers(meter: DlmsMeter) -> Iterable[CosemObject]:
             5: lambda now: at(meter.registers.maximum(now).time),
         },
     )
-    yield _object(
+    yield CosemObject(
         DEMAND_REGISTER,
         DEMAND,
         {
@@ -268,13 +159,13 @@ def _registers(meter: DlmsMeter) -> Iterable[CosemObject]:
     )
 
 
-def _load_profile(meter: DlmsMeter) -> CosemObject:
+def _load_profile(meter: MeterSettings) -> CosemObject:
     profile = meter.profile
     unsorted = axdr.structure(axdr.u16(0), axdr.octets(bytes(6)), axdr.i8(0), axdr.u16(0))
     selectors = tuple(
         selector for selector, obeyed in ((1, profile.by_range), (2, profile.by_entry)) if obeyed
     )
-    return _object(
+    return CosemObject(
         PROFILE,
         LOAD_PROFILE,
         {
@@ -290,38 +181,4 @@ def _load_profile(meter: DlmsMeter) -> CosemObject:
         },
         version=1,
         selectors={2: selectors},
-    )
-
-
-def association(
-    code: str,
-    visible: Callable[[], Iterable[CosemObject]],
-    *,
-    partners: tuple[int, int],
-    names: tuple[bytes, bytes],
-    context: bytes,
-) -> CosemObject:
-    """Return the object of an association.
-
-    ``visible`` gives what its client sees, ``partners`` are client and logical device, ``names``
-    those of application context and mechanism, ``context`` is the structure of attribute 5.
-    """
-
-    def object_list(_time: int) -> bytes:
-        return axdr.array(entry.element() for entry in visible())
-
-    return _object(
-        ASSOCIATION,
-        code,
-        {
-            2: object_list,
-            3: always(axdr.structure(axdr.i8(partners[0]), axdr.u16(partners[1]))),
-            4: always(axdr.octets(names[0])),
-            5: always(context),
-            6: always(axdr.octets(names[1])),
-            8: always(axdr.enum(2)),
-            9: always(axdr.octets(logical_name(SECURITY))),
-        },
-        version=1,
-        methods=(1,),
     )

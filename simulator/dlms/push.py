@@ -10,7 +10,8 @@ from simulator.iec62056 import Checksum, Iec62056Meter, Mode, Registers as Reado
 from . import axdr, layouts, times
 from .ciphering import KEY_SIZES, Keys, protect
 from .framings import Framing, frames
-from .layouts import Body, Expected, Layout, Source
+from .layouts import Layout
+from .pushed_values import Body, Expected, Source
 from .registers import Registers
 from .services import DATA_NOTIFICATION
 from .times import ClockStyle

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from . import acse, axdr
-from .meter import DlmsMeter, ListTrouble
+from .cosem import CURRENT_ASSOCIATION, LOAD_PROFILE, CosemObject
+from .meter import DlmsMeter
 from .obis import written
-from .objects import CURRENT_ASSOCIATION, LOAD_PROFILE, CosemObject
 from .profile import NoAccessError
+from .settings import ListTrouble
 
 GET_REQUEST: Final = 0xC0
 SET_REQUEST: Final = 0xC1

@@ -11,9 +11,10 @@ from .association import (
     associate,
 )
 from .ciphering import DecipheringError, Keys
-from .meter import DlmsMeter, WrongKey
+from .meter import DlmsMeter
 from .protection import seal, seal_generally, unseal
 from .services import RefusedError, SilentError, deciphering_error, not_allowed, not_supported
+from .settings import WrongKey
 
 _GENERAL_GLO: Final = 0xDB
 _GENERAL_DED: Final = 0xDC

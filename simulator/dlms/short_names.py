@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, override
 
 from . import acse, axdr
+from .cosem import CURRENT_ASSOCIATION, NAME_STEP, CosemObject
 from .obis import logical_name
-from .objects import CURRENT_ASSOCIATION, NAME_STEP, CosemObject
 from .services import (
     BLOCK_NUMBER_INVALID,
     OBJECT_UNDEFINED,
@@ -51,9 +51,7 @@ def association(
     def object_list(_time: int) -> bytes:
         return axdr.array(map(element, visible()))
 
-    return CosemObject(
-        _ASSOCIATION_CLASS, 1, CURRENT_ASSOCIATION, {2: object_list}, selectors={}, methods=()
-    )
+    return CosemObject(_ASSOCIATION_CLASS, CURRENT_ASSOCIATION, {2: object_list}, version=1)
 
 
 class ShortNameServices(Services):

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from . import hdlc
 from .hdlc import Frame
-from .meter import DlmsMeter, Parameters
+from .meter import DlmsMeter
 from .services import DATA_NOTIFICATION, HangUpError
 from .session import Session
+from .settings import Parameters
 
 _DEFAULT_INFORMATION = 128
 _PARTICULAR = (Parameters.REQUIRED, Parameters.REFUSED)

@@ -1,4 +1,4 @@
-"""IEC 62056-21 meters, made without a line of the library that reads them."""
+"""IEC 62056-21 meters."""
 
 from .captured import Captured
 from .conversation import serve

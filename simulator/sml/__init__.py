@@ -1,1 +1,1 @@
-"""SML meters, made without a line of the library that reads them."""
+"""SML meters."""

@@ -38,8 +38,8 @@ from simulator.dlms import (
 from simulator.household import Household
 from simulator.iec62056 import Iec62056Meter, Registers, serve
 from simulator.pty import PtyLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -38,8 +38,8 @@ from simulator.household import Household
 from simulator.iec62056 import Iec62056Meter, Mode, serve
 from simulator.line import Line
 from simulator.pty import PtyLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 from ..helpers.at_the_port import until
 from ..helpers.lines import meter as iec_meter

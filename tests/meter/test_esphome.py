@@ -12,8 +12,8 @@ from custom_components.onemeter.meter.errors import MeterConnectionError
 from custom_components.onemeter.meter.port import Port
 from simulator.household import Household
 from simulator.memory import MemoryLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 from ..helpers.esphome import esphome_device
 from ..helpers.lines import meter as iec62056_meter, plugged_in

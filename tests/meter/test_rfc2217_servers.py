@@ -24,8 +24,8 @@ from simulator.dlms import DlmsMeter, Transport as MeterTransport, serve as serv
 from simulator.household import Household
 from simulator.iec62056 import serve as serve_iec62056
 from simulator.pty import PtyLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 from tests.helpers.waiting import until
 
 from ..helpers.lines import meter as iec62056_meter

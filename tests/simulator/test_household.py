@@ -2,7 +2,8 @@
 
 import pytest
 
-from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Household, _days
+from simulator.days import days_of
+from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Household
 
 NOON = INSTALLED_DAY * SECONDS_PER_DAY + 1057 * SECONDS_PER_DAY + 12 * 3600
 
@@ -32,7 +33,7 @@ def test_totals_begin_when_the_meter_is_installed() -> None:
 def test_a_house_is_repeatable() -> None:
     house = Household(7)
     energy, measured = house.energy(NOON), house.measure(NOON)
-    _days.cache_clear()  # as in another process
+    days_of.cache_clear()  # as in another process
     assert Household(7).energy(NOON) == energy
     assert Household(7).measure(NOON) == measured
     assert house.energy(NOON) != Household(8).energy(NOON)

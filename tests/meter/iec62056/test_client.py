@@ -23,8 +23,8 @@ from custom_components.onemeter.meter.port import Port
 from simulator.household import Household
 from simulator.iec62056 import Checksum, Mode, Programming, serve
 from simulator.memory import MemoryBridge, MemoryLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 from ...helpers.lines import LINE, client_at, meter, plugged_in, serving, value
 

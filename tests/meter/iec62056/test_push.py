@@ -12,8 +12,8 @@ from simulator.household import Household
 from simulator.iec62056 import Checksum, Iec62056Meter, Mode
 from simulator.iec62056.encoder import with_even_parity
 from simulator.memory import MemoryLine
+from simulator.push import push
 from simulator.sml.meter import SmlMeter
-from simulator.speak import push
 
 from ...helpers.lines import serving
 

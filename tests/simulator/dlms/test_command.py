@@ -9,8 +9,9 @@ import pytest
 
 from simulator.__main__ import main
 from simulator.dlms import hdlc
-from simulator.dlms.command import add_options, first_speed
+from simulator.dlms.command import first_speed
 from simulator.dlms.hdlc import Deframer, Frame
+from simulator.dlms.options import add_options
 from tests.helpers.waiting import DEADLINE
 from tests.simulator.test_command_line import ROOT, listen
 

@@ -6,7 +6,7 @@ from operator import attrgetter
 import pytest
 
 from simulator.dlms import HABITS, DlmsMeter, set_habit
-from simulator.dlms.command import add_options
+from simulator.dlms.options import add_options
 
 
 @pytest.mark.parametrize("name", HABITS)

@@ -7,7 +7,7 @@ from typing import override
 import pytest
 
 from simulator.line import Line
-from simulator.speak import Troubles, push
+from simulator.push import Troubles, push
 
 
 class Recorder(Line):
