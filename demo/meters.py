@@ -121,7 +121,7 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
             options={"live_registers": ["1-0:16.7.0*255"]},
             forms={
                 "dlms": {"next_step_id": "dlms_polled"},
-                "dlms_polled": {"transport": "hdlc", "expert": {}},
+                "dlms_address": {"transport": "hdlc", "expert": {}},
                 "dlms_keys": {
                     "authentication": "gmac",
                     "encryption_key": _ENCRYPTION_KEY.hex(),

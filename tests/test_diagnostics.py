@@ -199,11 +199,12 @@ async def test_no_key_password_or_title(
 async def test_no_secret_of_the_source_of_flashes(
     hass: HomeAssistant, meter: PushedMeter, source: str, port: str, shown: str
 ) -> None:
-    flashes = {"source": source, "port": port, "impulses_per_kwh": "1000"}
+    key = "port" if source == "rx" else "source_id"
+    flashes = {"protocol": "blink", "source": source, key: port, "impulses_per_kwh": "1000"}
     meter.make_entry(options={"impulses": flashes})
     meter.entry.add_to_hass(hass)
     diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
-    assert diagnostics["options"] == {"impulses": {**flashes, "port": shown}}
+    assert diagnostics["options"] == {"impulses": {**flashes, key: shown}}
     assert meter.entry.options["impulses"] == flashes
 
 

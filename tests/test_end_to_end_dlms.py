@@ -119,7 +119,7 @@ async def test_encrypted_meter_in_the_network(
         counters = [received.counter for received in meter.received_counters]
         assert len(counters) == len(set(counters))
         [title] = {received.title.hex() for received in meter.received_counters}
-        assert title == client_title(hass, entry.data)
+        assert title == client_title(hass, None).hex()
         [marks] = hass_storage[f"{DOMAIN}.invocation_counters"]["data"]["marks"].values()
         assert min(marks.values()) > max(counters)
 

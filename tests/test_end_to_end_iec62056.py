@@ -26,8 +26,6 @@ from custom_components.onemeter.const import (
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
     DOMAIN,
-    MODE_POLLED,
-    MODE_PUSHED,
 )
 from custom_components.onemeter.coordinator.schedule import next_due
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
@@ -235,7 +233,7 @@ async def entry_of(
     **data: Any,
 ) -> AsyncGenerator[MockConfigEntry]:
     """Set up the entry that the dialog would make of a meter that is asked, here each second."""
-    protocol = {CONF_PROTOCOL: "iec62056", CONF_MODE: MODE_POLLED}
+    protocol = {CONF_PROTOCOL: "iec62056", CONF_MODE: "polled"}
     entry = MockConfigEntry(
         domain=DOMAIN,
         title=title,
@@ -304,7 +302,7 @@ async def test_from_the_port_to_long_term_statistics(
     meter = simulate()
     async with at_a_pty(tmp_path, meter) as line:
         entry = await add_meter(hass, line)
-        assert entry.data[CONF_MODE] == MODE_POLLED
+        assert entry.data[CONF_MODE] == "polled"
         assert meter.count("readout") == len(shown.of(TOTAL)) == 1
         maximum = hass.states.get(MAXIMUM)
         assert maximum is not None
@@ -361,7 +359,7 @@ async def test_meter_that_speaks_first(hass: HomeAssistant, tmp_path: Path, show
         async with at_a_pty(tmp_path, meter) as line:
             assert isinstance(line, Noisy)
             entry = await add_meter(hass, line)
-            assert entry.data[CONF_MODE] == MODE_PUSHED
+            assert entry.data[CONF_MODE] == "pushed"
             assert meter.count("readout") >= 2, "one alone is not believed"
             assert hass.states.get(BUTTON) is None
             await set_options(hass, entry, **{CONF_PUBLISH_INTERVAL: 1})

@@ -9,6 +9,7 @@ INTEGRATION = Path(__file__).parents[1] / "custom_components/onemeter"
 #: From the bottom up; each floor imports from those below it, and a package from itself.
 FLOORS = (
     {"const", "meter"},
+    {"settings"},
     {"access", "registers"},
     {"totals"},
     {"impulses"},

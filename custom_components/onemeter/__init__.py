@@ -3,25 +3,23 @@
 import asyncio
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL, Platform
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from .access.authentication import async_forget_authenticity
-from .access.clients import is_polled
+from .access.authentication import async_forget_authenticity, async_judge
+from .access.clients import make_pushed_client, stored_counter
 from .access.discovery_cache import async_forget_findings
-from .access.invocation_counter import StoredCounter
 from .access.issues import SECOND_SOURCE_ISSUES, Issue, async_clear_issue
 from .access.port_watch import LONGEST_WAIT_BUSY, LONGEST_WAIT_UNWATCHED, async_wait_for_change
-from .const import CONF_BATTERY, CONF_ENCRYPTION_KEY, DOMAIN
+from .const import DOMAIN
 from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .coordinator.blink import BlinkCoordinator
 from .coordinator.polled import PolledCoordinator
 from .coordinator.pushed import PushedCoordinator
 from .coordinator.schedule import poll_interval
-from .meter import Protocol
 from .meter.errors import (
     MeterConnectionError,
     PortBusyError,
@@ -29,6 +27,13 @@ from .meter.errors import (
     PortPermissionError,
 )
 from .services import async_setup_services
+from .settings import (
+    MINOR_VERSION,
+    BlinkEntrySettings,
+    SmlEntrySettings,
+    from_entry,
+    migrate_from_1_1,
+)
 from .totals import async_forget
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -48,15 +53,19 @@ async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
     return True
 
 
+async def async_migrate_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
+    """Bring an entry that an earlier version has made into the form of today."""
+    if entry.minor_version < MINOR_VERSION:
+        data, options = migrate_from_1_1(entry.data, entry.options)
+        hass.config_entries.async_update_entry(
+            entry, data=data, options=options, minor_version=MINOR_VERSION
+        )
+    return True
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
     """Follow a meter, and set its sensors up once its first reading is there."""
-    coordinator: OneMeterCoordinator
-    if is_polled(entry.data):
-        coordinator = PolledCoordinator(hass, entry)
-    elif entry.data[CONF_PROTOCOL] == Protocol.BLINK:
-        coordinator = BlinkCoordinator(hass, entry)
-    else:
-        coordinator = PushedCoordinator(hass, entry)
+    coordinator = _make_coordinator(hass, entry)
     try:
         await coordinator.async_config_entry_first_refresh()
     except ConfigEntryNotReady:
@@ -82,13 +91,24 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     await async_forget(hass, entry.entry_id)
     await async_forget_findings(hass, entry.entry_id)
     await async_forget_authenticity(hass, entry.entry_id)
-    if CONF_ENCRYPTION_KEY in entry.data:
-        await StoredCounter(hass, entry.data).async_forget()
+    counter = stored_counter(hass, from_entry(entry.data))
+    if counter is not None:
+        await counter.async_forget()
+
+
+def _make_coordinator(hass: HomeAssistant, entry: OneMeterConfigEntry) -> OneMeterCoordinator:
+    settings = from_entry(entry.data)
+    if isinstance(settings, BlinkEntrySettings):
+        return BlinkCoordinator(hass, entry, settings)
+    if isinstance(settings, SmlEntrySettings) or not settings.is_polled:
+        client = make_pushed_client(settings, async_judge(hass, entry))
+        return PushedCoordinator(hass, entry, settings, client)
+    return PolledCoordinator(hass, entry, settings)
 
 
 def _longest_wait(entry: OneMeterConfigEntry, situation: str | None) -> float:
     """Return the seconds after which setting up is tried again at the latest."""
-    if entry.data.get(CONF_BATTERY) and situation not in _UNDISTURBED:
+    if from_entry(entry.data).on_battery and situation not in _UNDISTURBED:
         return poll_interval(entry).total_seconds()
     return LONGEST_WAIT_BUSY if situation == PortBusyError.situation else LONGEST_WAIT_UNWATCHED
 
@@ -106,7 +126,7 @@ def _async_retry_within(hass: HomeAssistant, entry: OneMeterConfigEntry, seconds
             # By then the attempt of Home Assistant is planned, and is still seconds away.
             await asyncio.sleep(1)
             entry.async_cancel_retry_setup()
-        await async_wait_for_change(hass, entry.data[CONF_PORT], seconds)
+        await async_wait_for_change(hass, from_entry(entry.data).source_id, seconds)
         # In the background, so that the start of Home Assistant does not wait for it.
         hass.async_create_background_task(
             hass.config_entries.async_reload(entry.entry_id), f"{entry.domain} retry"

@@ -1,26 +1,16 @@
 """What a user may attach to a bug report: everything but who and where they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.const import CONF_ADDRESS, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_ADDRESS, CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 
-from .access.clients import is_polled
-from .const import (
-    CONF_AUTHENTICATION_KEY,
-    CONF_ENCRYPTION_KEY,
-    CONF_PHYSICAL_DEVICE,
-    CONF_SOURCE,
-    CONF_SYSTEM_TITLE,
-    MODE_POLLED,
-    MODE_PUSHED,
-    SOURCE_MQTT,
-)
+from .const import CONF_IMPULSES, CONF_PHYSICAL_DEVICE, CONF_SOURCE_ID
 from .coordinator.base import OneMeterConfigEntry
 from .coordinator.blink import BlinkCoordinator
 from .coordinator.polled import PolledCoordinator
@@ -34,10 +24,18 @@ from .meter.iec62056.masking import mask_readout
 from .meter.port import redact
 from .meter.sml.masking import mask
 from .registers.lookup import describe_register
+from .settings import (
+    AnySettings,
+    BlinkEntrySettings,
+    DlmsEntrySettings,
+    HassSource,
+    Iec62056EntrySettings,
+    Mode,
+    from_entry,
+    second_source,
+)
 from .states.values import clock_difference
 
-#: Entry data that nobody else may know.
-_SECRETS = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, CONF_SYSTEM_TITLE)
 #: Physical devices from this on are made of the meter's number.
 _NUMBERED = 1000
 #: Registers whose content may tell one meter or customer from others, and those nobody knows.
@@ -53,12 +51,16 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: OneMeterConfigEntry
 ) -> dict[str, Any]:
     """Return what is known of an entry and its meter, without any id."""
+    settings = from_entry(entry.data)
+    options = dict(entry.options)
+    if (source := second_source(options)) is not None:
+        options[CONF_IMPULSES] = _redacted(source, "")
     diagnostics: dict[str, Any] = {
         "state": entry.state.value,
         "reason": entry.error_reason_translation_key,
-        "mode": MODE_POLLED if is_polled(entry.data) else MODE_PUSHED,
-        "data": _redacted(entry.data, str(entry.unique_id)),
-        "options": _redacted(entry.options, str(entry.unique_id)),
+        "mode": Mode.POLLED if settings.is_polled else Mode.PUSHED,
+        "data": _redacted(settings, str(entry.unique_id)),
+        "options": options,
     }
     if entry.state is not ConfigEntryState.LOADED:
         if entry.error_reason_translation_key == UnknownListError.situation:
@@ -73,7 +75,7 @@ async def async_get_config_entry_diagnostics(
         diagnostics["readout_duration"] = coordinator.client.duration
         if isinstance(coordinator.client, DlmsClient):
             diagnostics["association"] = _association(coordinator.client)
-    if entry.data[CONF_PROTOCOL] == Protocol.DLMS:
+    if settings.protocol is Protocol.DLMS:
         is_judged = (kept := coordinator.authenticity) is not None and kept.judge.is_required
         diagnostics["authentication"] = "authenticated" if is_judged else "not authenticated"
     if isinstance(coordinator.client, DlmsPushClient):
@@ -94,7 +96,7 @@ async def async_get_config_entry_diagnostics(
         "manufacturer": newest.meter.manufacturer,
         "withheld_totals": [str(obis) for obis in coordinator.totals.jumped],
         "registers": [_show(register) for register in readings[-1].registers],
-        "telegrams": [telegram.hex() for telegram in _masked(entry, readings)],
+        "telegrams": [telegram.hex() for telegram in _masked(settings.protocol, readings)],
     }
 
 
@@ -126,34 +128,34 @@ def _impulses(counter: ImpulseCounter) -> dict[str, Any]:
     }
 
 
-def _redacted(data: Mapping[str, Any], meter_id: str) -> dict[str, Any]:
-    """Return the data or options of an entry, at any depth, without secrets."""
-    shown = {
-        key: _redacted(value, meter_id) if isinstance(value, Mapping) else value
-        for key, value in data.items()
-    }
-    shown |= {key: REDACTED for key in _SECRETS if key in data}
-    if CONF_PORT in data:
-        has_address = data.get(CONF_SOURCE) == SOURCE_MQTT
-        shown[CONF_PORT] = REDACTED if has_address else redact(data[CONF_PORT])
-    if data.get(CONF_PHYSICAL_DEVICE, 0) >= _NUMBERED:
-        shown[CONF_PHYSICAL_DEVICE] = REDACTED
-    # Often the device address is the meter's number, or the end of it.
-    address = data.get(CONF_ADDRESS, "")
-    if len(address) >= _SHORTEST and address.lstrip("0") in meter_id:
-        shown[CONF_ADDRESS] = REDACTED
-    return shown
+def _redacted(settings: AnySettings, meter_id: str) -> dict[str, Any]:
+    """Return the entry data for settings without what is secret, or tells the meter apart."""
+    shown = settings.to_entry()
+    secrets = {field.name for field in fields(settings) if not field.repr}
+    match settings:
+        case BlinkEntrySettings(source=HassSource.MQTT):
+            secrets.add(CONF_SOURCE_ID)
+        case DlmsEntrySettings(physical_device=int(number)) if number >= _NUMBERED:
+            secrets.add(CONF_PHYSICAL_DEVICE)
+    match settings:
+        # Often the device address is the meter's number, or the end of it.
+        case Iec62056EntrySettings(address=address) | DlmsEntrySettings(address=address):
+            if len(address) >= _SHORTEST and address.lstrip("0") in meter_id:
+                secrets.add(CONF_ADDRESS)
+    if CONF_PORT in shown:
+        shown[CONF_PORT] = redact(shown[CONF_PORT])
+    return {key: REDACTED if key in secrets else value for key, value in shown.items()}
 
 
-def _masked(entry: ConfigEntry, readings: list[Reading]) -> Iterator[bytes]:
+def _masked(protocol: Protocol, readings: list[Reading]) -> Iterator[bytes]:
     """Yield the telegrams of readings without what tells the meter apart in any of them."""
-    if entry.data[CONF_PROTOCOL] == Protocol.SML:
+    if protocol is Protocol.SML:
         secrets = {secret for reading in readings for secret in _secrets(reading)}
         yield from (mask(reading.raw, secrets) for reading in readings)
         return
-    if entry.data[CONF_PROTOCOL] == Protocol.BLINK:
+    if protocol is Protocol.BLINK:
         return
-    if entry.data[CONF_PROTOCOL] == Protocol.DLMS:
+    if protocol is Protocol.DLMS:
         # What may tell the meter apart has too many forms there: ids, system titles, counters.
         return
     texts = {text for reading in readings for text in _secret_texts(reading)}

@@ -5,7 +5,7 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.const import CONF_CLIENT
+from homeassistant.const import CONF_ADDRESS
 from homeassistant.core import HomeAssistant
 
 from ..helpers.polled import PolledMeter, ScriptedPolledClient
@@ -43,7 +43,7 @@ async def test_findings_of_another_view_are_not_recalled(
 ) -> None:
     meter.client.found = FOUND
     assert await meter.start()
-    assert (await restart(hass, meter, **{CONF_CLIENT: 16})).recalled == {}
+    assert (await restart(hass, meter, **{CONF_ADDRESS: "42"})).recalled == {}
 
 
 async def test_nothing_is_written_without_findings(

@@ -12,7 +12,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.access.invocation_counter import StoredCounter, client_title
-from custom_components.onemeter.const import CONF_ENCRYPTION_KEY, CONF_SYSTEM_TITLE, DOMAIN
+from custom_components.onemeter.const import DOMAIN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers.storage import Store
 
@@ -28,8 +28,11 @@ STORE = f"{DOMAIN}.invocation_counters"
 
 
 def counter_of(hass: HomeAssistant, title: str | None = None, key: str = KEY) -> StoredCounter:
-    given = {} if title is None else {CONF_SYSTEM_TITLE: title}
-    return StoredCounter(hass, {CONF_ENCRYPTION_KEY: key, **given})
+    return StoredCounter(hass, bytes.fromhex(key), kept(title))
+
+
+def kept(title: str | None) -> bytes | None:
+    return None if title is None else bytes.fromhex(title)
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ async def test_own_title_is_another_one_in_each_run(
     hass: HomeAssistant, hass_storage: dict[str, Any]
 ) -> None:
     # Also that of an entry of an earlier version, which had one of its own.
-    data = {CONF_ENCRYPTION_KEY: KEY, CONF_SYSTEM_TITLE: "4f4e4d0102030405"}
+    earlier = "4f4e4d0102030405"
     used: set[tuple[str, int]] = set()
     given = 0
     backup: dict[str, Any] = {}
@@ -90,9 +93,9 @@ async def test_own_title_is_another_one_in_each_run(
         elif run % 5 == 4:
             hass_storage.clear()
         for _ in range(3):
-            title = client_title(hass, data)
+            title = client_title(hass, kept(earlier)).hex()
             assert title.startswith("4f4e4d")
-            first = await StoredCounter(hass, data).reserve(5)
+            first = await counter_of(hass, earlier).reserve(5)
             used |= {(title, number) for number in range(first, first + 5)}
             given += 5
         await restart(hass)
@@ -220,7 +223,7 @@ async def test_removed_entry_leaves_no_mark(
 def test_killed_process_has_used_none_that_comes_again(tmp_path: Path) -> None:
     given: list[int] = []
     for number in range(4):
-        with killed(reserve, tmp_path, {CONF_ENCRYPTION_KEY: KEY}) as pipe:
+        with killed(reserve, tmp_path, bytes.fromhex(KEY)) as pipe:
             given += [pipe.recv() for _ in range(1 + number)]
         with suppress(EOFError):
             while True:
@@ -252,7 +255,7 @@ async def test_none_comes_again_wherever_a_start_is_cut_off(
                 await save(store, content)
             raise KilledError
 
-        own = client_title(hass, {} if title is None else {CONF_SYSTEM_TITLE: title})
+        own = client_title(hass, kept(title)).hex()
         if stage == 2:
             first = await counter.reserve(3)
             used += [(own, value) for value in range(first, first + 3)]

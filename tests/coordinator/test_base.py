@@ -12,16 +12,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.onemeter.access import port_watch
-from custom_components.onemeter.access.clients import line_settings
 from custom_components.onemeter.const import (
-    CONF_BAUDRATE,
-    CONF_DTR,
-    CONF_FRAMING,
     CONF_PUBLISH_INTERVAL,
-    CONF_RTS,
     GENERATED,
 )
-from custom_components.onemeter.meter import Framing, Identity, LineSettings
+from custom_components.onemeter.meter import Identity
 from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.errors import (
     UNKNOWN,
@@ -54,15 +49,6 @@ LOST = PortLostError("gone", port="the port")
 @pytest.fixture
 def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMeter:
     return PushedMeter(hass, freezer)
-
-
-def test_line_settings_are_the_usual_ones_but_for_what_the_entry_says() -> None:
-    usual = LineSettings(9600)
-    assert line_settings({}, usual) == usual
-    settings = {CONF_BAUDRATE: 300, CONF_FRAMING: "7E1", CONF_DTR: True, CONF_RTS: False}
-    assert line_settings(settings, usual) == LineSettings(
-        300, Framing.SEVEN_EVEN, dtr=True, rts=False
-    )
 
 
 async def test_first_telegram_is_there_once_the_entry_is_set_up(meter: PushedMeter) -> None:

@@ -11,15 +11,10 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
-from custom_components.onemeter.const import (
-    DOMAIN,
-    SOURCE_EVENT,
-    SOURCE_MQTT,
-)
+from custom_components.onemeter.const import CONF_SOURCE_ID, DOMAIN
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
-    CONF_PORT,
     EVENT_HOMEASSISTANT_FINAL_WRITE,
     STATE_UNAVAILABLE,
     STATE_UNKNOWN,
@@ -149,7 +144,7 @@ async def test_another_source_begins_with_what_it_shows(meter: BlinkingMeter) ->
     await meter.show(110)
     await meter.hass.config_entries.async_unload(meter.entry.entry_id)
     meter.hass.config_entries.async_update_entry(
-        meter.entry, data={**meter.entry.data, CONF_PORT: "sensor.other_flashes"}
+        meter.entry, data={**meter.entry.data, CONF_SOURCE_ID: "sensor.other_flashes"}
     )
     await meter.show(112, after=0)
     await meter.set_up()
@@ -160,7 +155,7 @@ async def test_another_source_begins_with_what_it_shows(meter: BlinkingMeter) ->
 
 
 async def test_events(hass: HomeAssistant, meter: BlinkingMeter) -> None:
-    meter.make_entry(port="meter_flash", source=SOURCE_EVENT)
+    meter.make_entry(port="meter_flash", source="event")
     await meter.set_up()
     for _ in range(5):
         hass.bus.async_fire("meter_flash", {"anything": 1})
@@ -173,7 +168,7 @@ async def test_events(hass: HomeAssistant, meter: BlinkingMeter) -> None:
 @pytest.mark.usefixtures("mqtt_mock")
 @pytest.mark.parametrize("expected_lingering_timers", [True])
 async def test_s10(hass: HomeAssistant, meter: BlinkingMeter) -> None:
-    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT)
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source="mqtt")
     await meter.set_up()
 
     async def send(mac: str, ts: int) -> None:
@@ -193,7 +188,7 @@ async def test_s10(hass: HomeAssistant, meter: BlinkingMeter) -> None:
 @pytest.mark.usefixtures("mqtt_mock")
 @pytest.mark.parametrize("expected_lingering_timers", [True])
 async def test_s10_messages_that_come_again(hass: HomeAssistant, meter: BlinkingMeter) -> None:
-    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT)
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source="mqtt")
     await meter.set_up()
 
     async def send(*times: int, retain: bool = False) -> None:
@@ -225,7 +220,7 @@ async def test_s10_messages_that_come_again(hass: HomeAssistant, meter: Blinking
 
 
 async def test_s10_without_mqtt(meter: BlinkingMeter) -> None:
-    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT)
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source="mqtt")
     await meter.set_up()
     assert meter.state() is ConfigEntryState.SETUP_RETRY
     assert meter.entry.error_reason_translation_key == "source_unavailable"
@@ -471,7 +466,7 @@ async def test_diagnostics(hass: HomeAssistant, meter: BlinkingMeter) -> None:
     await meter.set_up()
     await meter.show(5)
     diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
-    assert diagnostics["data"]["port"] == SOURCE
+    assert diagnostics["data"]["source_id"] == SOURCE
     assert diagnostics["impulses"] == {
         "counted": 5,
         "rejected": 0,
@@ -482,6 +477,6 @@ async def test_diagnostics(hass: HomeAssistant, meter: BlinkingMeter) -> None:
 
 
 async def test_address_of_a_sender_is_not_told(hass: HomeAssistant, meter: BlinkingMeter) -> None:
-    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source=SOURCE_MQTT).add_to_hass(hass)
+    meter.make_entry(port="onemeter/s10/v1/AABBCCDDEEFF", source="mqtt").add_to_hass(hass)
     diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
     assert "AABBCC" not in json.dumps(diagnostics)

@@ -28,6 +28,7 @@ from custom_components.onemeter.const import (
     CONF_PUBLISH_INTERVAL,
     CONF_READING,
     CONF_SOURCE,
+    CONF_SOURCE_ID,
     CONF_WH_PER_IMPULSE,
     DOMAIN,
 )
@@ -36,11 +37,17 @@ from custom_components.onemeter.flow.blink_schemas import (
     CONF_LINE,
     CONF_UNIT,
     blink_schema,
-    to_blink_data,
     to_blink_form,
+    to_blink_settings,
 )
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
 from custom_components.onemeter.meter.blink.settings import Source
+from custom_components.onemeter.settings import (
+    MINOR_VERSION,
+    BlinkEntrySettings,
+    Connection,
+    HassSource,
+)
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import (
     CONF_ENTITY_ID,
@@ -58,7 +65,7 @@ from simulator.household import Household
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 
-from .test_config_flow import FLOW, PORT, assert_said, sent, start
+from .test_config_flow import FLOW, PORT, SEARCH, assert_said, sent, start
 
 PROBING = "custom_components.onemeter.flow.impulse_probe"
 EVENT = "esphome.flash"
@@ -67,12 +74,12 @@ MAC = "E50102030405"
 CONSTANT: dict[str, Any] = {CONF_CONSTANT: "1000", SECTION_EXPERT: {}}
 AT_PORT = {CONF_PROTOCOL: "blink", CONF_SOURCE: "rx", CONF_IMPULSES_PER_KWH: "1000"}
 BY_EVENT = {
-    CONF_PORT: EVENT,
+    CONF_SOURCE_ID: EVENT,
     CONF_PROTOCOL: "blink",
     CONF_SOURCE: "event",
     CONF_IMPULSES_PER_KWH: "1000",
 }
-BY_ENTITY = {**BY_EVENT, CONF_PORT: ENTITY, CONF_SOURCE: "entity"}
+BY_ENTITY = {**BY_EVENT, CONF_SOURCE_ID: ENTITY, CONF_SOURCE: "entity"}
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +87,8 @@ def dialog(hass: HomeAssistant) -> Generator[None]:
     """Wait neither for a dialog that nobody opens, nor for flashes that nobody sends."""
     hass.config.components.add("usb")
     with (
-        patch(f"{FLOW}.SHORTEST_PROGRESS", 0),
-        patch(f"{FLOW}.PROGRESS_SECONDS", 0.01),
+        patch(f"{SEARCH}.SHORTEST_PROGRESS", 0),
+        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
         patch(f"{PROBING}.COUNT_SECONDS", 0.2),
         patch(f"{PROBING}.ENOUGH_SECONDS", 0),
     ):
@@ -161,8 +168,15 @@ async def add_entry(
     hass: HomeAssistant, unique_id: str = "generated-1", **data: Any
 ) -> MockConfigEntry:
     """Have a meter that was set up before."""
+    kept = {**BY_EVENT, **data}
+    if CONF_PORT in data:
+        del kept[CONF_SOURCE_ID]
     entry = MockConfigEntry(
-        domain=DOMAIN, title="BLINK meter", unique_id=unique_id, data={**BY_EVENT, **data}
+        domain=DOMAIN,
+        minor_version=MINOR_VERSION,
+        title="BLINK meter",
+        unique_id=unique_id,
+        data=kept,
     )
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
@@ -404,7 +418,7 @@ async def test_entities_are_counted(
     result = await counted(hass, result)
     assert (result["description_placeholders"] or {})["impulses"] == "2"
     result = await confirm(hass, result, "confirm_blink")
-    assert result["data"] == {**BY_ENTITY, CONF_PORT: entity_id}
+    assert result["data"] == {**BY_ENTITY, CONF_SOURCE_ID: entity_id}
 
 
 @pytest.mark.parametrize(
@@ -460,7 +474,7 @@ async def test_s10_sender_is_counted(hass: HomeAssistant) -> None:
     assert (result["description_placeholders"] or {})["impulses"] == "3"
     result = await confirm(hass, result, "confirm_blink")
     port = f"onemeter/s10/v1/{MAC}"
-    assert result["data"] == {**BY_EVENT, CONF_PORT: port, CONF_SOURCE: "mqtt"}
+    assert result["data"] == {**BY_EVENT, CONF_SOURCE_ID: port, CONF_SOURCE: "mqtt"}
 
 
 @pytest.mark.parametrize(
@@ -512,7 +526,8 @@ async def test_constant_is_kept_exactly(
     entered = {CONF_EVENT: EVENT, CONF_CONSTANT: constant, CONF_UNIT: unit, SECTION_EXPERT: {}}
     result = await choose(hass, await start(hass), "blink_event", entered)
     result = await confirm(hass, await counted(hass, result), "confirm_blink_quiet")
-    assert result["data"] == {CONF_PORT: EVENT, CONF_PROTOCOL: "blink", CONF_SOURCE: "event"} | kept
+    source = {CONF_SOURCE_ID: EVENT, CONF_PROTOCOL: "blink", CONF_SOURCE: "event"}
+    assert result["data"] == source | kept
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "nan", "1000000000000"])
@@ -533,26 +548,24 @@ async def test_reading_that_no_display_shows_may_be_corrected(
     source=st.sampled_from([*Source, "entity", "event", "mqtt"]),
     constant=st.decimals("0.01", "1000000", places=4).map(lambda number: number.normalize()),
     is_export=st.booleans(),
-    edges=st.sampled_from([{}, {CONF_EDGES: 1}, {CONF_EDGES: 2}]),
+    edges=st.sampled_from([None, 1, 2]),
 )
 def test_form_shows_what_is_kept(
-    source: str, constant: Decimal, *, is_export: bool, edges: dict[str, int]
+    source: str, constant: Decimal, *, is_export: bool, edges: int | None
 ) -> None:
-    ports = {"entity": ENTITY, "event": EVENT, "mqtt": f"onemeter/s10/v1/{MAC}"}
-    data: dict[str, Any] = {
-        CONF_SOURCE: str(source),
-        CONF_IMPULSES_PER_KWH: f"{constant:f}",
-        **({CONF_EXPORT: True} if is_export else {}),
-        **edges,
-    }
-    is_at_port = source not in ports
-    step = "blink_port" if is_at_port else f"blink_{source}"
-    kept = data if is_at_port else {**data, CONF_PORT: ports[source]}
-    shown = to_blink_form({CONF_PORT: PORT, **kept})
+    ids = {"entity": ENTITY, "event": EVENT, "mqtt": f"onemeter/s10/v1/{MAC}"}
+    settings = BlinkEntrySettings(
+        connection=Connection(ids.get(source, PORT)),
+        source=HassSource(source) if source in ids else Source(source),
+        impulses_per_kwh=constant,
+        export=is_export,
+        edges=edges,
+    )
+    step = f"blink_{source}" if source in ids else "blink_port"
     hass = Mock()
     hass.states.get.return_value = State(ENTITY, "12")
-    entered = blink_schema(step, with_reading=False)(shown)
-    assert to_blink_data(hass, step, entered) == kept
+    entered = blink_schema(step, with_reading=False)(to_blink_form(settings))
+    assert to_blink_settings(hass, step, entered, Connection(PORT)) == settings
 
 
 async def test_meters_are_counted_in_their_titles(hass: HomeAssistant) -> None:
@@ -566,17 +579,17 @@ async def test_meters_are_counted_in_their_titles(hass: HomeAssistant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "port", "entered"),
+    ("choice", "before", "entered"),
     [
-        ("blink_event", EVENT, {CONF_EVENT: EVENT}),
-        ("blink_entity", ENTITY, {CONF_ENTITY_ID: ENTITY}),
-        ("blink_port", PORT, {CONF_LINE: "rx"}),
+        ("blink_event", BY_EVENT, {CONF_EVENT: EVENT}),
+        ("blink_entity", BY_ENTITY, {CONF_ENTITY_ID: ENTITY}),
+        ("blink_port", {**AT_PORT, CONF_PORT: PORT}, {CONF_LINE: "rx"}),
     ],
 )
 async def test_nothing_is_counted_twice(
-    hass: HomeAssistant, choice: str, port: str, entered: dict[str, Any]
+    hass: HomeAssistant, choice: str, before: dict[str, Any], entered: dict[str, Any]
 ) -> None:
-    await add_entry(hass, port=port)
+    await add_entry(hass, **before)
     hass.states.async_set(ENTITY, "12")
     with patch(f"{FLOW}.get_serial_by_id", lambda port: port):
         result = await choose(
@@ -623,7 +636,7 @@ async def test_constant_is_reconfigured_and_the_reading_stays(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     await hass.async_block_till_done()
     assert entry.data == {
-        CONF_PORT: EVENT,
+        CONF_SOURCE_ID: EVENT,
         CONF_PROTOCOL: "blink",
         CONF_SOURCE: "event",
         CONF_WH_PER_IMPULSE: "2",

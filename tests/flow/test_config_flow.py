@@ -94,6 +94,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 
 FLOW = "custom_components.onemeter.config_flow"
+SEARCH = "custom_components.onemeter.flow.search"
 PROBING = "custom_components.onemeter.flow.probe"
 CONNECTION = "custom_components.onemeter.access.clients"
 PORT = "/dev/ttyUSB0"
@@ -215,7 +216,7 @@ class FakePolledClient(PolledClient):
 @pytest.fixture(autouse=True)
 def no_frontend() -> Generator[None]:
     """Do not wait for a dialog that nobody opens."""
-    with patch(f"{FLOW}.SHORTEST_PROGRESS", 0):
+    with patch(f"{SEARCH}.SHORTEST_PROGRESS", 0):
         yield
 
 
@@ -249,8 +250,8 @@ def users() -> Generator[dict[str, list[SerialPortConsumer]]]:
     """Stand in for what Home Assistant knows of its ports."""
     users: dict[str, list[SerialPortConsumer]] = {}
     with (
-        patch(f"{FLOW}.async_scan_serial_ports", AsyncMock(return_value=[])),
-        patch(f"{FLOW}.async_get_serial_port_consumers", AsyncMock(return_value=users)),
+        patch(f"{SEARCH}.async_scan_serial_ports", AsyncMock(return_value=[])),
+        patch(f"{SEARCH}.async_get_serial_port_consumers", AsyncMock(return_value=users)),
     ):
         yield users
 
@@ -630,7 +631,7 @@ async def test_progress_lasts_until_the_frontend_has_a_dialog_for_it(
 ) -> None:
     result = await start(hass)
     flow = hass.config_entries.flow
-    with patch(f"{FLOW}.SHORTEST_PROGRESS", 0.1):
+    with patch(f"{SEARCH}.SHORTEST_PROGRESS", 0.1):
         await flow.async_configure(result["flow_id"], FORM)
         await line.listening.wait()
         assert not line.open
@@ -950,7 +951,7 @@ def impatience() -> Generator[None]:
     """Wait for no time at all where the client of a test has nothing to say."""
     with (
         patch(f"{PROBING}.PUSH_SECONDS", 0.01),
-        patch(f"{FLOW}.PROGRESS_SECONDS", 0.01),
+        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
     ):
         yield
 
@@ -1251,8 +1252,8 @@ async def test_frontend_fetches_each_change_once_and_the_end_too(
 
     fetches: list[asyncio.Task[None]] = []
     with (
-        patch(f"{FLOW}.SHORTEST_PROGRESS", 0.02),
-        patch(f"{FLOW}.PROGRESS_SECONDS", 0.01),
+        patch(f"{SEARCH}.SHORTEST_PROGRESS", 0.02),
+        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
     ):
         result = await entry.start_reconfigure_flow(hass)
         result = await flow.async_configure(result["flow_id"], IEC_FORM)
@@ -1274,7 +1275,7 @@ async def test_frontend_fetches_each_change_once_and_the_end_too(
 
 
 async def test_readout_of_the_flow_is_handed_over(hass: HomeAssistant, iec_line: Line) -> None:
-    with patch(f"{FLOW}.async_hand_over") as open_mode_e:
+    with patch(f"{SEARCH}.async_hand_over") as open_mode_e:
         await confirm(hass, await submit_iec(hass, await start(hass)))
     [(_, unique_id, read)] = [call.args for call in open_mode_e.call_args_list]
     assert unique_id == "ISK12345678"
@@ -1438,7 +1439,7 @@ async def test_reconfigured_meter_begins_with_what_was_read(
 ) -> None:
     entry = await add_iec_entry(hass, GENERATED_ID)
     iec_line.answers = readout(meter=NAMELESS)
-    with patch(f"{FLOW}.async_hand_over") as open_mode_e:
+    with patch(f"{SEARCH}.async_hand_over") as open_mode_e:
         result = await submit_iec(hass, await entry.start_reconfigure_flow(hass))
     assert result["reason"] == "reconfigure_successful"
     _, unique_id, read = open_mode_e.call_args.args

@@ -32,8 +32,8 @@ from custom_components.onemeter.const import (
     DOMAIN,
 )
 from custom_components.onemeter.flow.dlms_schemas import (
+    ADDRESS_SCHEMA,
     KEYS_SCHEMA,
-    POLLED_SCHEMA,
     PUSHED_KEYS_SCHEMA,
 )
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE, UNCHANGED
@@ -91,6 +91,7 @@ from .test_config_flow import (
     FLOW,
     PORT,
     PROBING,
+    SEARCH,
     FakeClient,
     FakePolledClient,
     Line,
@@ -190,8 +191,8 @@ def dialog(hass: HomeAssistant) -> Generator[None]:
     """Wait neither for a dialog that nobody opens, nor for a meter that says nothing."""
     hass.config.components.add("usb")
     with (
-        patch(f"{FLOW}.SHORTEST_PROGRESS", 0),
-        patch(f"{FLOW}.PROGRESS_SECONDS", 0.01),
+        patch(f"{SEARCH}.SHORTEST_PROGRESS", 0),
+        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
         patch(f"{FLOW}.get_serial_by_id", lambda port: port),
         patch(f"{PROBING}.DLMS_LISTEN_SECONDS", 0.05),
         patch(f"{PROBING}.DLMS_PUSH_SECONDS", 0.01),
@@ -238,7 +239,7 @@ async def choose(
     assert result["menu_options"] == ["dlms_pushed", "dlms_polled", "dlms_find_out"]
     assert_said(result, "step", "dlms", "menu_options", choice)
     result = await flow.async_configure(result["flow_id"], {"next_step_id": choice})
-    assert result["step_id"] == choice
+    assert result["step_id"] == ("dlms_pushed" if choice == "dlms_pushed" else "dlms_address")
     return await fill_in(hass, result, *forms)
 
 
@@ -397,7 +398,7 @@ async def test_meter_that_is_asked(
     kept: dict[str, str],
     settings: DlmsSettings,
 ) -> None:
-    with patch(f"{COUNTER}.token_hex", return_value=OWN.hex()[6:]):
+    with patch(f"{COUNTER}.token_bytes", return_value=OWN[3:]):
         result = await choose(hass, await start(hass), "dlms_polled", ADDRESS, keys)
     result = await confirm(hass, result)
     assert result["data"] == {**POLLED, **kept}
@@ -478,7 +479,7 @@ async def test_first_counter_is_asked_for_where_nobody_knows_it(
     line.answers = reading()
     result = await confirm(hass, await fill_in(hass, result, {CONF_FIRST_COUNTER: 70_000}))
     assert result["data"] == {**POLLED, **GMAC, CONF_SYSTEM_TITLE: TITLE}
-    assert await StoredCounter(hass, result["data"]).reserve(1) == 70_000
+    assert await StoredCounter(hass, bytes.fromhex(EK), bytes.fromhex(TITLE)).reserve(1) == 70_000
 
 
 @pytest.mark.usefixtures("line")
@@ -494,7 +495,7 @@ async def test_first_counter_of_an_entry_is_asked_for(
     await hass.async_block_till_done()
     assert entry.data == {**POLLED, **GMAC, CONF_SYSTEM_TITLE: TITLE}
     assert setup_entry.call_count == 2
-    assert await StoredCounter(hass, entry.data).reserve(1) == 1
+    assert await StoredCounter(hass, bytes.fromhex(EK), bytes.fromhex(TITLE)).reserve(1) == 1
 
 
 async def test_expert_settings_are_kept_and_used(hass: HomeAssistant, line: DlmsLine) -> None:
@@ -619,10 +620,10 @@ async def test_sign_on_address_may_be_corrected(hass: HomeAssistant) -> None:
         (WrongEncryptionKeyError(""), "dlms_keys", "wrong_encryption_key"),
         (WrongKeysError(""), "dlms_keys", "wrong_keys"),
         (WrongAuthenticationKeyError(""), "dlms_keys", "wrong_authentication_key"),
-        (InvocationCounterError(""), "dlms_polled", "counter_rejected"),
-        (AddressError(""), "dlms_polled", "address_refused"),
-        (AssociationError("", reason="context"), "dlms_polled", "association_refused"),
-        (AccessError(""), "dlms_polled", "access_refused"),
+        (InvocationCounterError(""), "dlms_address", "counter_rejected"),
+        (AddressError(""), "dlms_address", "address_refused"),
+        (AssociationError("", reason="context"), "dlms_address", "association_refused"),
+        (AccessError(""), "dlms_address", "access_refused"),
         (SILENT, "user", "meter_silent"),
         (PortNotFoundError("", port=PORT), "user", "port_not_found"),
     ],
@@ -645,7 +646,7 @@ async def test_fault_leads_back_to_the_form_that_can_mend_it(
     if step == "user":
         result = await flow.async_configure(result["flow_id"], FORM)
         result = await flow.async_configure(result["flow_id"], {"next_step_id": "dlms_polled"})
-    if result["step_id"] == "dlms_polled":
+    if result["step_id"] == "dlms_address":
         assert filled(result)[CONF_CLIENT] == 32
         result = await flow.async_configure(result["flow_id"], filled(result))
     assert result["step_id"] == "dlms_keys"
@@ -725,7 +726,7 @@ async def test_meter_that_is_to_be_asked_is_found_out(hass: HomeAssistant, line:
     ("heard", "answer", "told"),
     [
         (SILENT, SILENT, ("user", "meter_silent")),
-        (SILENT, AddressError(""), ("dlms_find_out", "address_refused")),
+        (SILENT, AddressError(""), ("dlms_address", "address_refused")),
         (SILENT, MeterAuthenticationError(""), ("dlms_keys", "password_rejected")),
         (UnknownDataError("", port=PORT, looks_like=NOISE), SILENT, ("user", "unknown_data_noise")),
         (UnknownDataError("", port=PORT, looks_like="SML"), SILENT, ("user", "unknown_data_like")),
@@ -785,7 +786,7 @@ async def test_reconfigure_keeps_the_title_and_what_is_not_shown(hass: HomeAssis
 
 async def test_reconfigured_meter_pushes_from_now_on(hass: HomeAssistant, line: DlmsLine) -> None:
     entry = await add_entry(hass, **GMAC, system_title=TITLE)
-    with patch(f"{FLOW}.async_hand_over") as open_mode_e:
+    with patch(f"{SEARCH}.async_hand_over") as open_mode_e:
         result = await choose(
             hass,
             await entry.start_reconfigure_flow(hass),
@@ -884,7 +885,7 @@ async def test_keys_of_a_pushing_meter_are_asked_for_with_the_reason(
 
 @pytest.mark.parametrize(
     "form",
-    [KEYS_SCHEMA, POLLED_SCHEMA, PUSHED_KEYS_SCHEMA],
+    [KEYS_SCHEMA, ADDRESS_SCHEMA, PUSHED_KEYS_SCHEMA],
     ids=["keys", "polled", "pushed_keys"],
 )
 def test_forms_can_be_sent_to_the_frontend(form: probatio.Schema) -> None:

@@ -17,8 +17,6 @@ from custom_components.onemeter.const import (
     CONF_LIVE_REGISTERS,
     CONF_PUBLISH_INTERVAL,
     DOMAIN,
-    MODE_POLLED,
-    MODE_PUSHED,
 )
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
 from custom_components.onemeter.meter import LineSettings
@@ -44,7 +42,7 @@ from simulator.sml.meter import SmlMeter
 from ..helpers.at_the_port import until
 from ..helpers.lines import meter as iec_meter
 
-FLOW = "custom_components.onemeter.config_flow"
+SEARCH = "custom_components.onemeter.flow.search"
 METER = SmlMeter(household=Household())
 OTHER_METER = SmlMeter(household=Household(), serial=99)
 
@@ -54,7 +52,7 @@ pytestmark = pytest.mark.real_time("a port of the kernel")
 @pytest.fixture(autouse=True)
 def no_frontend() -> Generator[None]:
     """Do not wait for a dialog that nobody opens."""
-    with patch(f"{FLOW}.SHORTEST_PROGRESS", 0):
+    with patch(f"{SEARCH}.SHORTEST_PROGRESS", 0):
         yield
 
 
@@ -160,8 +158,8 @@ async def test_port_in_use_names_the_program(hass: HomeAssistant, tmp_path: Path
     async with PtyLine(tmp_path / "head") as line, speaking(line):
         async with Port(line.url, LineSettings(9600)):
             with (
-                patch(f"{FLOW}.async_scan_serial_ports", AsyncMock(return_value=[])),
-                patch(f"{FLOW}.async_get_serial_port_consumers", AsyncMock(return_value={})),
+                patch(f"{SEARCH}.async_scan_serial_ports", AsyncMock(return_value=[])),
+                patch(f"{SEARCH}.async_get_serial_port_consumers", AsyncMock(return_value={})),
             ):
                 result = await submit(hass, await start(hass), form(line))
         assert result["errors"] == {"base": "port_busy_by"}
@@ -249,7 +247,7 @@ async def test_meter_that_waits_to_be_asked(hass: HomeAssistant, tmp_path: Path)
     async with PtyLine(tmp_path / "head", 9600) as line, answering(line, meter):
         result = await submit_iec(hass, await start(hass), iec_form(line))
         entry = await confirm(hass, result)
-        assert entry.data[CONF_MODE] == MODE_POLLED
+        assert entry.data[CONF_MODE] == "polled"
         assert entry.unique_id == "DMO12345678"
         assert meter.count("readout") == 1, "the entry begins with what the flow has read"
         await hass.services.async_call(
@@ -272,7 +270,7 @@ async def test_meter_that_pushes(hass: HomeAssistant, tmp_path: Path) -> None:
     async with PtyLine(tmp_path / "head", 9600) as line, answering(line, meter):
         result = await submit_iec(hass, await start(hass), iec_form(line))
         entry = await confirm(hass, result)
-        assert entry.data[CONF_MODE] == MODE_PUSHED
+        assert entry.data[CONF_MODE] == "pushed"
         assert entry.unique_id == "DMO12345678"
         assert not hass.states.async_entity_ids("button")
         await hass.config_entries.async_unload(entry.entry_id)

@@ -10,6 +10,7 @@ from custom_components.onemeter.const import (
     CONF_IMPULSES,
     CONF_IMPULSES_PER_KWH,
     CONF_SOURCE,
+    CONF_SOURCE_ID,
     CONF_WH_PER_IMPULSE,
     DOMAIN,
 )
@@ -17,7 +18,7 @@ from custom_components.onemeter.flow.blink_schemas import CONF_CONSTANT, CONF_LI
 from custom_components.onemeter.flow.options_impulses import CONF_FLASHES
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT
 from homeassistant.config_entries import ConfigFlowResult
-from homeassistant.const import CONF_ENTITY_ID, CONF_EVENT, CONF_MAC, CONF_PORT
+from homeassistant.const import CONF_ENTITY_ID, CONF_EVENT, CONF_MAC, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
@@ -72,12 +73,12 @@ def suggested(result: ConfigFlowResult) -> dict[str, Any]:
         (
             "blink_entity",
             {CONF_ENTITY_ID: LIGHT},
-            {CONF_PORT: LIGHT, CONF_SOURCE: "entity", CONF_IMPULSES_PER_KWH: "1000"},
+            {CONF_SOURCE_ID: LIGHT, CONF_SOURCE: "entity", CONF_IMPULSES_PER_KWH: "1000"},
         ),
         (
             "blink_event",
             {CONF_EVENT: "esphome.flash", CONF_CONSTANT: "0,4", CONF_UNIT: "wh_per_imp"},
-            {CONF_PORT: "esphome.flash", CONF_SOURCE: "event", CONF_WH_PER_IMPULSE: "0.4"},
+            {CONF_SOURCE_ID: "esphome.flash", CONF_SOURCE: "event", CONF_WH_PER_IMPULSE: "0.4"},
         ),
         (
             "blink_port",
@@ -101,7 +102,7 @@ async def test_source_is_kept(
     assert suggested(result) == {CONF_CONSTANT: "5000"}
     result = await fill_in(meter, result, {**CONSTANT, **form})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert meter.entry.options[CONF_IMPULSES] == kept
+    assert meter.entry.options[CONF_IMPULSES] == {CONF_PROTOCOL: "blink", **kept}
     assert CONF_FLASHES not in meter.entry.options
     # The next time it begins with that.
     result = await begin(meter, what)
@@ -115,7 +116,7 @@ async def test_source_is_kept(
 async def test_sender(meter: PushedMeter) -> None:
     result = await begin(meter, "blink_mqtt")
     await fill_in(meter, result, {**CONSTANT, CONF_MAC: "aa:bb:cc:dd:ee:ff"})
-    assert meter.entry.options[CONF_IMPULSES][CONF_PORT] == "onemeter/s10/v1/AABBCCDDEEFF"
+    assert meter.entry.options[CONF_IMPULSES][CONF_SOURCE_ID] == "onemeter/s10/v1/AABBCCDDEEFF"
 
 
 @pytest.mark.parametrize(

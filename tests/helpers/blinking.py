@@ -8,11 +8,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onemeter.const import (
     CONF_IMPULSES_PER_KWH,
     CONF_SOURCE,
+    CONF_SOURCE_ID,
     DOMAIN,
-    SOURCE_ENTITY,
 )
 from custom_components.onemeter.coordinator.blink import BlinkCoordinator
 from custom_components.onemeter.meter import Protocol
+from custom_components.onemeter.settings import MINOR_VERSION, HassSource
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -35,17 +36,19 @@ class BlinkingMeter(PushedMeter):
         unique_id: str | None = GENERATED_ID,
         *,
         port: str = SOURCE,
+        source: str = "entity",
         options: dict[str, Any] | None = None,
         **data: Any,
     ) -> MockConfigEntry:
         usual = {
-            CONF_PORT: port,
+            CONF_SOURCE_ID if source in HassSource else CONF_PORT: port,
             CONF_PROTOCOL: Protocol.BLINK.value,
-            CONF_SOURCE: SOURCE_ENTITY,
+            CONF_SOURCE: source,
             CONF_IMPULSES_PER_KWH: "1000",
         }
         self.entry = MockConfigEntry(
             domain=DOMAIN,
+            minor_version=MINOR_VERSION,
             title="Meter",
             unique_id=unique_id,
             data={**usual, **data},
@@ -61,7 +64,7 @@ class BlinkingMeter(PushedMeter):
 
     async def show(self, value: object, *, after: float = 11, **attributes: Any) -> None:
         """Let the entity show this, and what follows be published."""
-        self.hass.states.async_set(self.entry.data[CONF_PORT], str(value), attributes)
+        self.hass.states.async_set(self.entry.data[CONF_SOURCE_ID], str(value), attributes)
         await self.settle()
         await self.wait(after)
 

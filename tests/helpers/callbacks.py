@@ -26,10 +26,11 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.onemeter import sensor
-from custom_components.onemeter.const import DOMAIN, MODE_POLLED
+from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.coordinator.base import OneMeterCoordinator
 from custom_components.onemeter.meter import Identity, Obis, Protocol, Reading, Register
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from custom_components.onemeter.settings import MINOR_VERSION
 from custom_components.onemeter.totals import Totals
 from homeassistant.const import CONF_MODE, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
@@ -161,6 +162,7 @@ async def settle(hass: HomeAssistant) -> None:
 def entry_of(protocol: Protocol, **data: Any) -> MockConfigEntry:
     return MockConfigEntry(
         domain=DOMAIN,
+        minor_version=MINOR_VERSION,
         title="Meter",
         unique_id=_METER.unique_id,
         data={CONF_PORT: _PORT, CONF_PROTOCOL: protocol.value, **data},
@@ -192,7 +194,7 @@ async def measure_large_readout() -> dict[str, Callbacks]:
     client = ScriptedPolledClient(_PORT)
     found = {}
     async with home_assistant() as hass:
-        entry = entry_of(Protocol.IEC62056, **{CONF_MODE: MODE_POLLED})
+        entry = entry_of(Protocol.IEC62056, **{CONF_MODE: "polled"})
         entry.add_to_hass(hass)
         client.usual = reading
         with (

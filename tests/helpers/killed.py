@@ -1,7 +1,7 @@
 """Processes that are killed at their work, forked from one that has imported Home Assistant."""
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from decimal import Decimal
 from multiprocessing import get_context
@@ -15,6 +15,7 @@ from pytest_socket import socket_allow_hosts
 from custom_components.onemeter.access.invocation_counter import StoredCounter
 from custom_components.onemeter.coordinator.blink import BlinkCoordinator
 from custom_components.onemeter.meter import Obis
+from custom_components.onemeter.settings import BlinkEntrySettings
 from homeassistant.config_entries import ConfigEntries, ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, frame
@@ -41,11 +42,11 @@ def killed(work: Callable[..., None], *arguments: object) -> Generator[Connectio
         process.join()
 
 
-def reserve(pipe: Connection[Any, Any], folder: Path, data: Mapping[str, Any]) -> None:
+def reserve(pipe: Connection[Any, Any], folder: Path, key: bytes) -> None:
     """Reserve three invocation counters at a time, for ever; send the first of each three."""
 
     async def reserve_forever() -> None:
-        counter = StoredCounter(HomeAssistant(str(folder)), data)
+        counter = StoredCounter(HomeAssistant(str(folder)), key, None)
         while True:
             pipe.send(await counter.reserve(3))
 
@@ -69,12 +70,12 @@ async def _count(
     await er.async_load(hass, load_empty=True)
     source = {"source": "rx", "port": port}
     if isinstance(port, Path):
-        source = {"source": "entity", "port": "sensor.flashes"}
+        source = {"source": "entity", "source_id": "sensor.flashes"}
         hass.states.async_set("sensor.flashes", await asyncio.to_thread(port.read_text))
         hass.async_create_background_task(_show(hass, port), "show")
     entry = ConfigEntry(
         version=1,
-        minor_version=1,
+        minor_version=2,
         domain="onemeter",
         title="Meter",
         source="user",
@@ -85,7 +86,8 @@ async def _count(
         subentries_data=(),
         options={"publish_interval": interval},
     )
-    coordinator = BlinkCoordinator(hass, entry)
+    settings = BlinkEntrySettings.from_entry(entry.data)
+    coordinator = BlinkCoordinator(hass, entry, settings)
 
     def send() -> None:
         if coordinator.data is not None:

@@ -26,6 +26,7 @@ from custom_components.onemeter.meter import (
     Register,
 )
 from custom_components.onemeter.meter.errors import MeterSilentError
+from custom_components.onemeter.settings import MINOR_VERSION
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
@@ -108,6 +109,7 @@ class PushedMeter:
         """Make another entry for the client instead of the usual one."""
         self.entry = MockConfigEntry(
             domain=DOMAIN,
+            minor_version=MINOR_VERSION,
             title="Meter",
             unique_id=unique_id,
             data={CONF_PORT: port, CONF_PROTOCOL: Protocol.SML.value, **data},

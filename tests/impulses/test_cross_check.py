@@ -10,13 +10,13 @@ from custom_components.onemeter.const import (
     CONF_IMPULSES,
     CONF_IMPULSES_PER_KWH,
     CONF_SOURCE,
+    CONF_SOURCE_ID,
     DOMAIN,
-    SOURCE_ENTITY,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from custom_components.onemeter.impulses.cross_check import Cause, Drift, find_drift, told_constant
 from custom_components.onemeter.meter import Obis, Reading, Register
-from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
@@ -31,7 +31,7 @@ class Compared(PushedMeter):
 
     def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
         super().__init__(hass, freezer)
-        source = {CONF_SOURCE: SOURCE_ENTITY, CONF_PORT: LIGHT, CONF_IMPULSES_PER_KWH: "1000"}
+        source = {CONF_SOURCE: "entity", CONF_SOURCE_ID: LIGHT, CONF_IMPULSES_PER_KWH: "1000"}
         self.make_entry(options={CONF_IMPULSES: source})
 
     async def flash(self, total: float, *, after: float = 11) -> None:

@@ -5,7 +5,6 @@ written every few minutes only, and when the entry or Home Assistant ends. After
 sent in the minutes before it could be sent once more, until the meter itself sends the next time.
 """
 
-from collections.abc import Mapping
 from hashlib import sha256
 from time import monotonic
 from typing import Any, Final
@@ -15,8 +14,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
-from ..const import CONF_AUTHENTICATION_KEY, CONF_ENCRYPTION_KEY, DOMAIN
+from ..const import DOMAIN
 from ..meter.dlms.security.authenticity import Authenticity, Event
+from ..settings import DlmsEntrySettings, from_entry
 from .issues import Issue, async_clear_issue, async_raise_issue
 
 _VERSION: Final = 1
@@ -33,11 +33,11 @@ class KeptAuthenticity:
     keeps the entry from being set up.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
-        """Know nothing yet."""
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, keys: str) -> None:
+        """Take the fingerprint of the keys; nothing is known yet."""
         self.judge = Authenticity()
         self.judge.observer = self._async_observe
-        self.keys = _fingerprint(entry.data)
+        self.keys = keys
         self._hass = hass
         self._entry = entry
         self.store = _store(hass, entry.entry_id)
@@ -103,12 +103,16 @@ _KEPT: Final[HassKey[dict[str, KeptAuthenticity]]] = HassKey(f"{DOMAIN}_authenti
 @callback
 def async_authenticity(hass: HomeAssistant, entry: ConfigEntry) -> KeptAuthenticity | None:
     """Return what is known of the authenticity of an entry's meter; None without keys for it."""
-    if CONF_AUTHENTICATION_KEY not in entry.data:
+    settings = from_entry(entry.data)
+    if not isinstance(settings, DlmsEntrySettings) or settings.authentication_key is None:
         return None
+    # Tells two pairs of keys apart without the keys.
+    both = (settings.encryption_key or b"") + settings.authentication_key
+    keys = sha256(both).hexdigest()[:16]
     kept = hass.data.setdefault(_KEPT, {})
     found = kept.get(entry.entry_id)
-    if found is None or found.keys != _fingerprint(entry.data):
-        found = kept[entry.entry_id] = KeptAuthenticity(hass, entry)
+    if found is None or found.keys != keys:
+        found = kept[entry.entry_id] = KeptAuthenticity(hass, entry, keys)
     return found
 
 
@@ -125,12 +129,6 @@ async def async_forget_authenticity(hass: HomeAssistant, entry_id: str) -> None:
     # Its own store may still have something to write.
     store = _store(hass, entry_id) if found is None else found.store
     await store.async_remove()
-
-
-def _fingerprint(data: Mapping[str, Any]) -> str:
-    """Tell two pairs of keys apart without telling the keys."""
-    keys = data.get(CONF_ENCRYPTION_KEY, "") + data.get(CONF_AUTHENTICATION_KEY, "")
-    return sha256(bytes.fromhex(keys)).hexdigest()[:16]
 
 
 def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:

@@ -1,49 +1,10 @@
-"""How an entry's meter is reached: from what the entry keeps to the client that reads it."""
-
-from collections.abc import Callable, Mapping
-from typing import Any
+"""How an entry's meter is reached: from the settings of the entry to the client that reads it."""
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 
-from ..const import (
-    CONF_ACKNOWLEDGEMENT,
-    CONF_ADDRESS_LENGTH,
-    CONF_AUTHENTICATION,
-    CONF_AUTHENTICATION_KEY,
-    CONF_BATTERY,
-    CONF_BAUDRATE,
-    CONF_CLIENT,
-    CONF_COUNTER_INSTANCE,
-    CONF_DEDICATED_KEY,
-    CONF_DTR,
-    CONF_ENCRYPTION_KEY,
-    CONF_FRAMING,
-    CONF_INVERT_DEVIATION,
-    CONF_LOGICAL_DEVICE,
-    CONF_PHYSICAL_DEVICE,
-    CONF_PROTECTION,
-    CONF_RTS,
-    CONF_SUITE,
-    CONF_SWITCH_DELAY,
-    CONF_SWITCH_SPEED,
-    CONF_TABLE,
-    CONF_TRANSPORT,
-    DOMAIN,
-    GENERATED,
-    MODE_POLLED,
-)
-from ..meter import (
-    POLLED_LINE,
-    PUSHED_LINE,
-    Framing,
-    Identity,
-    LineSettings,
-    PolledClient,
-    Protocol,
-    PushedClient,
-)
+from ..const import DOMAIN, GENERATED
+from ..meter import POLLED_LINE, PUSHED_LINE, Identity, PolledClient, Protocol, PushedClient
 from ..meter.clients import create_polled_client, create_pushed_client
 
 # Imported now, since clients are created in the event loop.
@@ -56,22 +17,17 @@ from ..meter.dlms.settings import (
     Authentication,
     DlmsSettings,
     Keys,
-    Protection,
-    Transport,
     parse_password,
 )
 from ..meter.iec62056.settings import SignOn
+from ..settings import (
+    DlmsEntrySettings,
+    EntrySettings,
+    Iec62056EntrySettings,
+    SmlEntrySettings,
+    from_entry,
+)
 from .invocation_counter import StoredCounter, client_title
-
-
-def is_polled(data: Mapping[str, Any]) -> bool:
-    """Tell whether the entry's meter speaks only when it is asked."""
-    return bool(data.get(CONF_MODE) == MODE_POLLED)
-
-
-def writes_units(data: Mapping[str, Any]) -> bool:
-    """Tell whether a number without unit has none; else its code may imply one."""
-    return is_polled(data) and data[CONF_PROTOCOL] == Protocol.DLMS
 
 
 def expected_meter(entry: ConfigEntry) -> str | None:
@@ -83,103 +39,92 @@ def expected_meter(entry: ConfigEntry) -> str | None:
 def is_meter_of(entry: ConfigEntry, meter: Identity) -> bool:
     """Tell whether this is the meter that the entry was set up with."""
     expected = expected_meter(entry)
-    if entry.data.get(CONF_PROTOCOL) != Protocol.DLMS:
+    if from_entry(entry.data).protocol is not Protocol.DLMS:
         return meter.unique_id == expected
     # A meter may report different ids in pushed telegrams and when it is polled.
     return meter.is_known_as(expected)
 
 
-def line_settings(data: Mapping[str, Any], usual: LineSettings) -> LineSettings:
-    """Return how to open the port: as usual but for what the entry changes of it."""
-    return LineSettings(
-        baudrate=data.get(CONF_BAUDRATE, usual.baudrate),
-        framing=Framing(data.get(CONF_FRAMING, usual.framing)),
-        dtr=data.get(CONF_DTR, usual.dtr),
-        rts=data.get(CONF_RTS, usual.rts),
-    )
-
-
-def sign_on(data: Mapping[str, Any]) -> SignOn:
-    """Return how the entry's meter wants to be spoken to."""
+def sign_on(settings: Iec62056EntrySettings) -> SignOn:
+    """Return how the entry's meter is signed on to."""
     return SignOn(
-        address=data.get(CONF_ADDRESS, ""),
-        table=data.get(CONF_TABLE, ""),
-        password=data.get(CONF_PASSWORD),
-        wake_up=data.get(CONF_BATTERY, False),
-        switch_speed=data.get(CONF_SWITCH_SPEED, True),
-        switch_delay=data.get(CONF_SWITCH_DELAY, 0.0),
-        acknowledgement=data.get(CONF_ACKNOWLEDGEMENT, ""),
+        address=settings.address,
+        table=settings.table,
+        password=settings.password,
+        wake_up=settings.battery,
+        switch_speed=settings.switch_speed,
+        switch_delay=settings.switch_delay,
+        acknowledgement=settings.acknowledgement,
     )
 
 
-def keys(data: Mapping[str, Any]) -> Keys:
-    """Return the keys that the entry's meter encrypts and authenticates with."""
-    return Keys(_octets(data, CONF_ENCRYPTION_KEY), _octets(data, CONF_AUTHENTICATION_KEY))
-
-
-def dlms_settings(data: Mapping[str, Any], system_title: str) -> DlmsSettings:
-    """Return how the entry's DLMS meter wants to be spoken to, by a client with this title."""
-    password = data.get(CONF_PASSWORD)
-    is_known = CONF_AUTHENTICATION in data or CONF_ENCRYPTION_KEY in data
+def dlms_settings(settings: DlmsEntrySettings, system_title: bytes) -> DlmsSettings:
+    """Return how the entry's DLMS meter is polled, by a client with this title."""
+    is_known = settings.authentication is not None or settings.encryption_key is not None
+    usual_client = TRUSTED_CLIENT if is_known else PUBLIC_CLIENT
     return DlmsSettings(
-        transport=_choice(data, CONF_TRANSPORT, Transport),
-        client=data.get(CONF_CLIENT, TRUSTED_CLIENT if is_known else PUBLIC_CLIENT),
-        logical_device=data.get(CONF_LOGICAL_DEVICE),
-        physical_device=data.get(CONF_PHYSICAL_DEVICE),
-        address_length=data.get(CONF_ADDRESS_LENGTH),
-        authentication=_choice(data, CONF_AUTHENTICATION, Authentication) or Authentication.NONE,
-        password=None if password is None else parse_password(password),
-        keys=keys(data),
-        protection=_choice(data, CONF_PROTECTION, Protection),
-        dedicated_key=data.get(CONF_DEDICATED_KEY, False),
-        suite=data.get(CONF_SUITE),
-        system_title=bytes.fromhex(system_title),
-        counter_instance=data.get(CONF_COUNTER_INSTANCE, 0),
-        invert_deviation=data.get(CONF_INVERT_DEVIATION, False),
-        sign_on_address=data.get(CONF_ADDRESS, ""),
+        transport=settings.transport,
+        client=usual_client if settings.client is None else settings.client,
+        logical_device=settings.logical_device,
+        physical_device=settings.physical_device,
+        address_length=settings.address_length,
+        authentication=settings.authentication or Authentication.NONE,
+        password=None if settings.password is None else parse_password(settings.password),
+        keys=_keys(settings),
+        protection=settings.protection,
+        dedicated_key=settings.dedicated_key,
+        suite=settings.suite,
+        system_title=system_title,
+        counter_instance=settings.counter_instance,
+        invert_deviation=settings.invert_deviation,
+        sign_on_address=settings.address,
     )
+
+
+def stored_counter(hass: HomeAssistant, settings: EntrySettings) -> StoredCounter | None:
+    """Return the counter of messages to the entry's meter; None where it has no key."""
+    if not isinstance(settings, DlmsEntrySettings) or settings.encryption_key is None:
+        return None
+    return StoredCounter(hass, settings.encryption_key, settings.system_title)
 
 
 def make_pushed_client(
-    data: Mapping[str, Any], authenticity: Authenticity | None = None
+    settings: SmlEntrySettings | Iec62056EntrySettings | DlmsEntrySettings,
+    authenticity: Authenticity | None = None,
 ) -> PushedClient:
-    """Make the client that listens to the entry's meter, with what is known of that."""
-    protocol = Protocol(data[CONF_PROTOCOL])
-    line = line_settings(data, PUSHED_LINE[protocol])
-    if protocol is Protocol.DLMS:
+    """Make the client that listens to a meter, with what is known of its authenticity."""
+    protocol, port = settings.protocol, settings.source_id
+    line = settings.connection.line(PUSHED_LINE[protocol])
+    if isinstance(settings, DlmsEntrySettings):
         return create_pushed_client(
-            protocol, data[CONF_PORT], line, keys(data), authenticity=authenticity
+            protocol, port, line, _keys(settings), authenticity=authenticity
         )
-    return create_pushed_client(protocol, data[CONF_PORT], line)
+    return create_pushed_client(protocol, port, line)
 
 
 def make_polled_client(
-    hass: HomeAssistant, data: Mapping[str, Any], authenticity: Authenticity | None = None
+    hass: HomeAssistant,
+    settings: Iec62056EntrySettings | DlmsEntrySettings,
+    authenticity: Authenticity | None = None,
 ) -> PolledClient:
-    """Make the client that asks the entry's meter, with what is known of that."""
-    protocol = Protocol(data[CONF_PROTOCOL])
-    line = line_settings(data, POLLED_LINE[protocol])
-    if protocol is Protocol.DLMS:
-        settings = dlms_settings(data, client_title(hass, data))
-        counter = StoredCounter(hass, data) if CONF_ENCRYPTION_KEY in data else None
-        return create_polled_client(
-            protocol, data[CONF_PORT], line, settings, counter, authenticity=authenticity
-        )
-    return create_polled_client(protocol, data[CONF_PORT], line, sign_on(data))
+    """Make the client that polls a meter, with what is known of its authenticity."""
+    protocol, port = settings.protocol, settings.source_id
+    line = settings.connection.line(POLLED_LINE[protocol])
+    if isinstance(settings, Iec62056EntrySettings):
+        return create_polled_client(protocol, port, line, sign_on(settings))
+    details = dlms_settings(settings, client_title(hass, settings.system_title))
+    counter = stored_counter(hass, settings)
+    return create_polled_client(protocol, port, line, details, counter, authenticity=authenticity)
 
 
-def _octets(data: Mapping[str, Any], key: str) -> bytes | None:
-    return bytes.fromhex(data[key]) if key in data else None
-
-
-def _choice[T](data: Mapping[str, Any], key: str, kind: Callable[[str], T]) -> T | None:
-    return kind(data[key]) if key in data else None
-
-
-def others_at(hass: HomeAssistant, port: str, besides: str | None = None) -> list[ConfigEntry]:
-    """Return the entries that read a meter at a port, without the one of this entry id."""
+def others_at(hass: HomeAssistant, source_id: str, besides: str | None = None) -> list[ConfigEntry]:
+    """Return the entries that read a meter there, without the one of this entry id."""
     return [
         entry
         for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
-        if entry.data[CONF_PORT] == port and entry.entry_id != besides
+        if from_entry(entry.data).source_id == source_id and entry.entry_id != besides
     ]
+
+
+def _keys(settings: DlmsEntrySettings) -> Keys:
+    return Keys(settings.encryption_key, settings.authentication_key)

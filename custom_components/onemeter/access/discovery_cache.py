@@ -6,7 +6,6 @@ A DLMS meter may take half a minute to tell what it has, and longer to be found 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
@@ -24,6 +23,7 @@ from ..const import (
     DOMAIN,
 )
 from ..meter import PolledClient
+from ..settings import EntrySettings
 
 _VERSION: Final = 1
 #: What the findings depend on, in an entry's data.
@@ -45,11 +45,14 @@ _CONDITIONS: Final = (
 class DiscoveryCache:
     """Keeps what an entry's client has found out."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: PolledClient) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry_id: str, settings: EntrySettings, client: PolledClient
+    ) -> None:
         """Know nothing yet."""
-        self._store = _store(hass, entry.entry_id)
+        self._store = _store(hass, entry_id)
         self._client = client
-        self._conditions = {key: entry.data.get(key) for key in _CONDITIONS}
+        data = settings.to_entry()
+        self._conditions = {key: data.get(key) for key in _CONDITIONS}
         self._kept: Mapping[str, Any] = {}
         self._is_settled = False
 

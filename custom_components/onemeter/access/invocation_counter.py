@@ -7,23 +7,22 @@ system title in each run of Home Assistant, unless the user has given one.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from secrets import token_hex
+from secrets import token_bytes
 from time import time
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
-from ..const import CONF_ENCRYPTION_KEY, CONF_SYSTEM_TITLE, DOMAIN
+from ..const import DOMAIN
 
 _VERSION: Final = 1
 _LARGEST: Final = 0xFFFF_FFFF
 #: How the system titles of this client begin, which are like those of meters: ONM and a number.
-_MANUFACTURER: Final = b"ONM".hex()
+_MANUFACTURER: Final = b"ONM"
 _RANDOM_BYTES: Final = 5
 #: Stands for all of them: a number that one of them has used is not used again with the next one,
 #: since meters may go by the number alone.
@@ -48,7 +47,7 @@ class _Content(TypedDict, total=False):
 class _Run:
     """What is known in this run of Home Assistant, whatever becomes of the storage."""
 
-    title: str = field(default_factory=lambda: _MANUFACTURER + token_hex(_RANDOM_BYTES))
+    title: bytes = field(default_factory=lambda: _MANUFACTURER + token_bytes(_RANDOM_BYTES))
     marks: _Marks = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -57,33 +56,33 @@ _RUN: Final[HassKey[_Run]] = HassKey(f"{DOMAIN}_invocation_counters")
 
 
 @callback
-def client_title(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
-    """Return the system title of the client with this entry data, in hexadecimal digits."""
-    return _given_title(data) or _run(hass).title
+def client_title(hass: HomeAssistant, kept: bytes | None) -> bytes:
+    """Return the system title of the client whose entry keeps this one, or none."""
+    return given_title(kept) or _run(hass).title
 
 
-def is_own_title(title: str) -> bool:
-    """Tell whether a system title is one that was made up here."""
+def is_own_title(title: bytes) -> bool:
+    """Return whether a system title is one that was made up here."""
     return title.startswith(_MANUFACTURER)
 
 
-def _given_title(data: Mapping[str, Any]) -> str | None:
-    title: str | None = data.get(CONF_SYSTEM_TITLE)
+def given_title(kept: bytes | None) -> bytes | None:
+    """Return the system title that an entry keeps, if the user has given it."""
     # Entries of earlier versions keep a title that was made up for them.
-    return None if title is None or is_own_title(title) else title
+    return None if kept is None or is_own_title(kept) else kept
 
 
 class StoredCounter:
     """Gives out the numbers of one system title and one encryption key."""
 
-    def __init__(self, hass: HomeAssistant, data: Mapping[str, Any]) -> None:
-        """Take the entry data that hold the key, and the title if the user has given one."""
+    def __init__(self, hass: HomeAssistant, key: bytes, kept_title: bytes | None) -> None:
+        """Take the encryption key, and the system title that the entry keeps, if it does."""
         self._hass = hass
-        given = _given_title(data)
+        given = given_title(kept_title)
         self._is_given = given is not None
-        self._title = given or _OWN
+        self._title = _OWN if given is None else given.hex()
         # The key itself is kept in the entry and nowhere else.
-        self._key = sha256(bytes.fromhex(data[CONF_ENCRYPTION_KEY])).hexdigest()[:16]
+        self._key = sha256(key).hexdigest()[:16]
 
     async def reserve(self, count: int, *, at_least: int = 0) -> int:
         """Set so many numbers apart and return the first of them.

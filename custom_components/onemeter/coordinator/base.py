@@ -20,16 +20,17 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util.hass_dict import HassKey
 
 from ..access.authentication import async_authenticity
-from ..access.clients import expected_meter, is_meter_of, writes_units
+from ..access.clients import expected_meter, is_meter_of
 from ..access.error_texts import Failure, as_meter_error, update_failed
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
-from ..const import CONF_IMPULSES, DOMAIN
+from ..const import DOMAIN
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..meter import Identity, Key, Obis, PolledClient, PushedClient, Reading, Register
 from ..meter.errors import OtherMeterError
 from ..meter.port import redact
 from ..registers.known_codes import KnownCodes
 from ..registers.lookup import is_measurement, with_implied_unit
+from ..settings import AnySettings, second_source
 from ..totals import Moment, Proof, Totals
 from .tasks import LOOK_SECONDS, async_end, is_wanted
 
@@ -123,6 +124,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         self,
         hass: HomeAssistant,
         entry: OneMeterConfigEntry,
+        settings: AnySettings,
         client: PushedClient | PolledClient,
         publish_interval: float,
     ) -> None:
@@ -134,6 +136,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             name=f"meter at {redact(client.url)}",
             always_update=False,
         )
+        self.settings = settings
         self.client = client
         self.totals = self._make_totals()
         self._codes = KnownCodes(hass, entry)
@@ -146,11 +149,10 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         self._publish_interval = publish_interval
         self._expected = expected_meter(entry)
-        self._writes_units = writes_units(entry.data)
 
         self.cross_check: ImpulseCrossCheck | None = None
-        if CONF_IMPULSES in entry.options:
-            self.cross_check = ImpulseCrossCheck(hass, entry, self._async_see_power)
+        if (source := second_source(entry.options)) is not None:
+            self.cross_check = ImpulseCrossCheck(hass, entry, source, self._async_see_power)
 
         #: The tasks that end with the entry.
         self._followers: list[asyncio.Task[None]] = []
@@ -293,7 +295,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
         for keys in batched(tuple(registers), _CODES_AT_ONCE, strict=False):
             await asyncio.sleep(0)
             for key in keys:
-                if not self._writes_units:
+                if not self.settings.writes_units:
                     registers[key] = with_implied_unit(key, registers[key])
                 self.totals.async_look_up(key, registers)
                 is_measurement(key, registers)
@@ -314,7 +316,7 @@ class OneMeterCoordinator(DataUpdateCoordinator[MeterData]):
             return False
         now = self._accepted_at = monotonic()
         registers = self._codes.async_select(reading.current())
-        if not self._writes_units:
+        if not self.settings.writes_units:
             registers = {key: with_implied_unit(key, item) for key, item in registers.items()}
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
         withheld = self.totals.async_review(registers, proof)

@@ -15,6 +15,7 @@ from ..impulses.sources import make_impulse_client
 from ..impulses.totals import IMPULSES_TODAY, ImpulseStatistics, ImpulseTotals, make_counter
 from ..meter import Identity, Key, Reading
 from ..meter.blink.client import ImpulseClient
+from ..settings import BlinkEntrySettings
 from .base import MeterData, OneMeterConfigEntry
 from .pushed import PushedCoordinator
 
@@ -22,18 +23,21 @@ from .pushed import PushedCoordinator
 class BlinkCoordinator(PushedCoordinator):
     """Counts the impulses of a meter; its total is stored, and only then published."""
 
+    settings: BlinkEntrySettings
     client: ImpulseClient
     totals: ImpulseTotals
 
-    def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: OneMeterConfigEntry, settings: BlinkEntrySettings
+    ) -> None:
         """Make what counts; nothing is opened yet."""
-        counter = make_counter(entry.data, entry.options)
+        counter = make_counter(settings, entry.options)
         self._tally = ImpulseStatistics(counter)
-        super().__init__(hass, entry, make_impulse_client(hass, entry.data, counter))
+        super().__init__(hass, entry, settings, make_impulse_client(hass, settings, counter))
 
     @override
     def _make_totals(self) -> ImpulseTotals:
-        return ImpulseTotals(self.hass, self.config_entry, self._tally)
+        return ImpulseTotals(self.hass, self.config_entry, self.settings, self._tally)
 
     @override
     async def _async_setup(self) -> None:

@@ -10,9 +10,10 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 
-from ..const import CONF_BATTERY, CONF_LIVE_REGISTERS, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
+from ..const import CONF_LIVE_REGISTERS, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
 from ..meter import MeterError, PolledClient, Reading
 from ..meter.errors import MeterAuthenticationError, RefusedError
+from ..settings import EntrySettings
 from .base import OneMeterConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
@@ -30,15 +31,19 @@ class LiveRegisters:
     """
 
     def __init__(
-        self, hass: HomeAssistant, entry: OneMeterConfigEntry, client: PolledClient
+        self,
+        hass: HomeAssistant,
+        entry: OneMeterConfigEntry,
+        settings: EntrySettings,
+        client: PolledClient,
     ) -> None:
         """Take the meter's entry and client."""
         self._hass = hass
         self._entry = entry
         self._client = client
         # A session lasts until the next readout, which is too long for a battery.
-        on_battery = entry.data.get(CONF_BATTERY)
-        self._addresses = [] if on_battery else entry.options.get(CONF_LIVE_REGISTERS, [])
+        is_wanted = not settings.on_battery
+        self._addresses = entry.options.get(CONF_LIVE_REGISTERS, []) if is_wanted else []
         self._interval: float = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
         self._not_before = -inf
         #: Whether there were live values since the meter has refused any.

@@ -19,7 +19,6 @@ from ..access.clients import make_polled_client
 from ..access.discovery_cache import DiscoveryCache
 from ..access.error_texts import Failure, as_meter_error, is_about_credentials, slow_readout
 from ..access.port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
-from ..const import CONF_BATTERY
 from ..meter import Key, MeterError, PolledClient, Reading, Register
 from ..meter.errors import (
     FixedSpeedError,
@@ -29,6 +28,7 @@ from ..meter.errors import (
     PortLostError,
 )
 from ..meter.port import redact
+from ..settings import DlmsEntrySettings, Iec62056EntrySettings
 from .base import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .live_registers import LiveRegisters
 from .schedule import next_due, poll_interval
@@ -62,16 +62,20 @@ class PolledCoordinator(OneMeterCoordinator):
 
     client: PolledClient
 
-    def __init__(self, hass: HomeAssistant, entry: OneMeterConfigEntry) -> None:
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: OneMeterConfigEntry,
+        settings: Iec62056EntrySettings | DlmsEntrySettings,
+    ) -> None:
         """Make the client; nothing is opened yet."""
-        client = make_polled_client(hass, entry.data, async_judge(hass, entry))
-        super().__init__(hass, entry, client, publish_interval=0)
+        client = make_polled_client(hass, settings, async_judge(hass, entry))
+        super().__init__(hass, entry, settings, client, publish_interval=0)
         #: Time between two readouts.
         self.interval = poll_interval(entry)
-        self._on_battery: bool = entry.data.get(CONF_BATTERY, False)
-        self._pauses = _PAUSES_ON_BATTERY if self._on_battery else _PAUSES
-        self._live = LiveRegisters(hass, entry, self.client)
-        self._findings = DiscoveryCache(hass, entry, self.client)
+        self._pauses = _PAUSES_ON_BATTERY if settings.on_battery else _PAUSES
+        self._live = LiveRegisters(hass, entry, settings, self.client)
+        self._findings = DiscoveryCache(hass, entry.entry_id, settings, self.client)
         #: Live registers that no readout has told again yet: it may never do so.
         self._watched: Mapping[Key, Register] = {}
         self._attempt_failed: MeterError | None = None
@@ -247,10 +251,10 @@ class PolledCoordinator(OneMeterCoordinator):
             return SHORTEST_WAIT
         url = self.client.url
         closed = isinstance(error, MeterConnectionError)
-        if closed and not (self._on_battery and isinstance(error, PortLostError)):
+        if closed and not (self.settings.on_battery and isinstance(error, PortLostError)):
             # Trying to open a port disturbs nobody.
             seconds = min(wait, longest_wait(url, error))
-        elif self._on_battery:
+        elif self.settings.on_battery:
             now = dt_util.utcnow()
             seconds = (self._next_due(now) - now).total_seconds()
         else:

@@ -9,19 +9,17 @@ import logging
 from time import monotonic
 from typing import override
 
-from homeassistant.const import CONF_PROTOCOL
 from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from ..access.authentication import async_judge
-from ..access.clients import make_pushed_client
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..access.port_watch import Backoff, can_be_watched
 from ..const import CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
 from ..meter import Identity, MeterError, Protocol, PushedClient, Reading
 from ..meter.errors import MeterConnectionError
+from ..settings import AnySettings
 from ..totals import Moment, Proof
 from .base import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .pin_lock import PinLock
@@ -45,13 +43,16 @@ class PushedCoordinator(OneMeterCoordinator):
     _proof_without_checksum = Proof.REPETITION
 
     def __init__(
-        self, hass: HomeAssistant, entry: OneMeterConfigEntry, client: PushedClient | None = None
+        self,
+        hass: HomeAssistant,
+        entry: OneMeterConfigEntry,
+        settings: AnySettings,
+        client: PushedClient,
     ) -> None:
-        """Take the client, or make the usual one; nothing is opened yet."""
+        """Take the client, of which nothing is opened yet."""
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL)
-        super().__init__(hass, entry, client or _make_client(hass, entry), interval)
-        self._protocol = Protocol(entry.data[CONF_PROTOCOL])
-        self._patience = PATIENCE[self._protocol]
+        super().__init__(hass, entry, settings, client, interval)
+        self._patience = PATIENCE[settings.protocol]
         self._cadence = SilenceMonitor(self._patience)
         self._backoff = Backoff(hass)
         #: Whether the port was lost, and has not been there for long since.
@@ -178,7 +179,7 @@ class PushedCoordinator(OneMeterCoordinator):
         is of the meter that has last told its id at this port.
         """
         is_own = super()._is_own(meter)
-        if self._protocol is not Protocol.DLMS:
+        if self.settings.protocol is not Protocol.DLMS:
             return is_own
         if meter.unique_id is None:
             return is_own or self._is_named
@@ -202,7 +203,7 @@ class PushedCoordinator(OneMeterCoordinator):
             withheld = data.withheld | (earlier.withheld - fresh.keys())
             data = replace(data, registers=registers, withheld=withheld)
         self._async_watch_expiry()
-        if self._protocol is not Protocol.DLMS:
+        if self.settings.protocol is not Protocol.DLMS:
             self._async_watch_lock(reading, data.moment)
         elif data.meter.unique_id is None:
             data = replace(data, meter=self._identity)
@@ -256,7 +257,3 @@ class PushedCoordinator(OneMeterCoordinator):
             async_raise_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
         else:
             async_clear_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
-
-
-def _make_client(hass: HomeAssistant, entry: OneMeterConfigEntry) -> PushedClient:
-    return make_pushed_client(entry.data, async_judge(hass, entry))

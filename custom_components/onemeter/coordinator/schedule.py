@@ -1,18 +1,16 @@
 """When a polled meter is due."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.util import dt as dt_util
 
 from ..const import (
     BATTERY_POLL_INTERVAL,
-    CONF_BATTERY,
     CONF_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
 )
+from ..settings import EntrySettings, from_entry
 
 #: Intervals from this length on end at round times.
 _ALIGNED = timedelta(minutes=15)
@@ -26,20 +24,21 @@ _AHEAD = 5
 _AHEAD_PART = 20
 
 
-def shortest_poll_interval(data: Mapping[str, Any]) -> int:
-    """Return the seconds that must be between two readouts of a meter with this entry data."""
-    return BATTERY_POLL_INTERVAL if data.get(CONF_BATTERY) else 1
+def shortest_poll_interval(settings: EntrySettings) -> int:
+    """Return the seconds that must be between two readouts of a meter with these settings."""
+    return BATTERY_POLL_INTERVAL if settings.on_battery else 1
 
 
-def usual_poll_interval(data: Mapping[str, Any]) -> int:
+def usual_poll_interval(settings: EntrySettings) -> int:
     """Return the seconds between two readouts for which nobody has chosen any."""
-    return max(DEFAULT_POLL_INTERVAL, shortest_poll_interval(data))
+    return max(DEFAULT_POLL_INTERVAL, shortest_poll_interval(settings))
 
 
 def poll_interval(entry: ConfigEntry) -> timedelta:
     """Return the time between two readouts of an entry's meter."""
-    seconds = entry.options.get(CONF_POLL_INTERVAL, usual_poll_interval(entry.data))
-    return timedelta(seconds=max(seconds, shortest_poll_interval(entry.data)))
+    settings = from_entry(entry.data)
+    seconds = entry.options.get(CONF_POLL_INTERVAL, usual_poll_interval(settings))
+    return timedelta(seconds=max(seconds, shortest_poll_interval(settings)))
 
 
 def next_due(

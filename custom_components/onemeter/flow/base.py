@@ -6,30 +6,40 @@ from typing import Any
 
 import probatio
 
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
 from homeassistant.core import callback
+
+from ..meter import MeterError
+from ..settings import AnySettings, Connection
 
 
 class Steps(ConfigFlow):
-    """Remembers what was entered, and what is to be said about it at the next form."""
+    """Keeps what was entered, and the errors to show at the next form."""
 
-    #: Entry data of the port and the protocol.
-    _port_data: dict[str, Any]
+    #: What was entered in the form of the port.
+    _connection: Connection
+    #: The other entries that read a meter there.
+    _others: list[ConfigEntry]
 
     def __init__(self) -> None:
-        """Start with empty forms and nothing to complain about."""
-        #: Entry data that the protocol's own forms are filled with.
-        self._details: Mapping[str, Any] = {}
+        """Start with empty forms and no errors."""
+        super().__init__()
+        #: The settings of the entry that the flow changes.
+        self._before: AnySettings | None = None
         self._errors: dict[str, str] = {}
         self._placeholders: dict[str, str] = {}
 
     @abstractmethod
     @callback
-    def _async_begin(self, details: Mapping[str, Any]) -> ConfigFlowResult:
-        """Begin to look for the meter, with this besides the port in the entry's data."""
+    def _async_begin(self, settings: AnySettings) -> ConfigFlowResult:
+        """Begin to look for the meter with these settings."""
+
+    @abstractmethod
+    def _step_for_error(self, error: MeterError, settings: AnySettings) -> str | None:
+        """Return the step that can correct an error of a meter; None for that of the port."""
 
     def _set_errors(self, errors: dict[str, str], details: Mapping[str, str] | None = None) -> None:
-        """Say at the next form what is wrong."""
+        """Show these errors at the next form."""
         self._errors = errors
         self._placeholders = dict(details or {})
 
@@ -37,7 +47,7 @@ class Steps(ConfigFlow):
     def _async_ask(
         self, step_id: str, schema: probatio.Schema, form: Mapping[str, Any] | None
     ) -> ConfigFlowResult:
-        """Show the form of a step, filled in so far, and what is wrong with it."""
+        """Show the form of a step with what was entered so far and its errors."""
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, form),

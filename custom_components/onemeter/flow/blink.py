@@ -1,16 +1,16 @@
-"""The steps of the config flow that only meters that blink need."""
+"""The steps of the config flow that only BLINK meters need."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, override
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 
 from ..access.clients import others_at
-from ..const import CONF_READING, CONF_SOURCE, HASS_SOURCES
+from ..settings import BlinkEntrySettings
 from .base import Steps
-from .blink_schemas import blink_schema, to_blink_data, to_blink_form
+from .blink_schemas import blink_schema, to_blink_form, to_blink_settings
 from .impulse_source import SourceSteps, source_steps
 from .picture import async_serve_picture
 from .schemas import FormError
@@ -32,7 +32,7 @@ class BlinkSteps(SourceSteps, Steps):
 
     async def async_step_blink(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask what sees the flashes."""
-        options = source_steps(self.hass, with_port=bool(self._port_data[CONF_PORT]))
+        options = source_steps(self.hass, with_port=bool(self._connection.source_id))
         return self.async_show_menu(step_id="blink", menu_options=options)
 
     @override
@@ -43,30 +43,28 @@ class BlinkSteps(SourceSteps, Steps):
             self._blink_form = user_input
             self._set_errors({})
             try:
-                data = to_blink_data(self.hass, step_id, user_input)
+                entered = to_blink_settings(self.hass, step_id, user_input, self._connection)
             except FormError as error:
                 self._set_errors(error.errors)
             else:
-                return self._async_count(data)
+                return self._async_count(entered)
         self._placeholders["picture"] = await async_serve_picture(self.hass)
         # Later on, the options are where to enter what the display shows.
         schema = blink_schema(step_id, with_reading=self.source != SOURCE_RECONFIGURE)
-        return self._async_ask(step_id, schema, self._blink_form or to_blink_form(self._details))
+        form = self._blink_form or to_blink_form(self._blink_before())
+        return self._async_ask(step_id, schema, form)
 
-    def _async_count(self, data: dict[str, Any]) -> ConfigFlowResult:
-        """Begin to count the flashes, with this in the entry's data."""
-        if data[CONF_SOURCE] in HASS_SOURCES:
-            # Nothing of the port counts there.
-            self._port_data = {
-                CONF_PORT: data[CONF_PORT],
-                CONF_PROTOCOL: self._port_data[CONF_PROTOCOL],
-            }
-        port = self._port_data[CONF_PORT]
-        if others_at(self.hass, port, besides=self.context.get("entry_id")):
+    def _async_count(self, settings: BlinkEntrySettings) -> ConfigFlowResult:
+        """Begin to count the flashes of a source that no other entry has."""
+        if others_at(self.hass, settings.source_id, besides=self.context.get("entry_id")):
             return self.async_abort(reason="already_configured")
-        if CONF_READING in self._details:
-            data[CONF_READING] = self._details[CONF_READING]
-        return self._async_begin(data)
+        if (before := self._blink_before()) is not None:
+            settings = replace(settings, reading=before.reading)
+        return self._async_begin(settings)
+
+    def _blink_before(self) -> BlinkEntrySettings | None:
+        """Return the settings of the entry that the flow changes, if its meter is a BLINK meter."""
+        return self._before if isinstance(self._before, BlinkEntrySettings) else None
 
     async def async_step_confirm_blink(
         self, user_input: dict[str, Any] | None = None
@@ -77,11 +75,11 @@ class BlinkSteps(SourceSteps, Steps):
     async def async_step_confirm_blink_dark(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Do the same where none was seen at a port."""
+        """Show that no flash was seen at a port, and create the entry."""
         return await self._async_confirm("confirm_blink_dark", user_input)
 
     async def async_step_confirm_blink_quiet(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Do the same where Home Assistant told of none."""
+        """Show that Home Assistant has seen no flash, and create the entry."""
         return await self._async_confirm("confirm_blink_quiet", user_input)

@@ -1,6 +1,6 @@
-"""The forms of meters that blink, and the way between what they show and what an entry keeps."""
+"""The forms of BLINK meters, and the way between them and the settings of an entry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 import re
 from typing import Any, Final
@@ -12,7 +12,6 @@ from homeassistant.const import (
     CONF_ENTITY_ID,
     CONF_EVENT,
     CONF_MAC,
-    CONF_PORT,
     EVENT_STATE_CHANGED,
     EVENT_STATE_REPORTED,
     MATCH_ALL,
@@ -34,17 +33,13 @@ from ..const import (
     CONF_EXPORT,
     CONF_IMPULSES_PER_KWH,
     CONF_READING,
-    CONF_SOURCE,
     CONF_WH_PER_IMPULSE,
-    SOURCE_ENTITY,
-    SOURCE_EVENT,
-    SOURCE_MQTT,
 )
 from ..impulses.meter_reading import exact_number, exact_reading
 from ..impulses.sources import impulses_shown
-from ..impulses.totals import constant_of
 from ..meter.blink.s10 import TOPIC, normal_mac
 from ..meter.blink.settings import Source
+from ..settings import BlinkEntrySettings, Connection, HassSource
 from .schemas import DEFAULT, SECTION_EXPERT, FormError, name_of, select
 
 #: The form's fields for the impulse constant.
@@ -106,39 +101,62 @@ def blink_schema(step_id: str, *, with_reading: bool) -> probatio.Schema:
     return probatio.Schema({**_SOURCES[step_id], **_CONSTANT, **reading, **_REST})
 
 
-def to_blink_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of any of these forms that lead to this entry data; empty without any."""
-    if CONF_SOURCE not in data:
+def to_blink_form(settings: BlinkEntrySettings | None) -> dict[str, Any]:
+    """Return the values of any of these forms that lead to these settings; empty without any."""
+    if settings is None:
         return {}
-    source, port = data[CONF_SOURCE], data[CONF_PORT]
-    unit = next(unit for unit, key in _UNITS.items() if key in data)
-    shown = {
-        SOURCE_ENTITY: {CONF_ENTITY_ID: port},
-        SOURCE_EVENT: {CONF_EVENT: port},
-        SOURCE_MQTT: {CONF_MAC: port.rpartition("/")[2]},
-    }
+    unit = "imp_per_kwh" if settings.wh_per_impulse is None else "wh_per_imp"
+    source_id = settings.source_id
+    source: dict[str, str]
+    match settings.source:
+        case HassSource.ENTITY:
+            source = {CONF_ENTITY_ID: source_id}
+        case HassSource.EVENT:
+            source = {CONF_EVENT: source_id}
+        case HassSource.MQTT:
+            source = {CONF_MAC: source_id.rpartition("/")[2]}
+        case Source() as line:
+            source = {CONF_LINE: line.value}
     return {
-        **shown.get(source, {CONF_LINE: source}),
-        CONF_CONSTANT: data[_UNITS[unit]],
+        **source,
+        CONF_CONSTANT: f"{getattr(settings, _UNITS[unit]):f}",
         CONF_UNIT: unit,
-        CONF_EXPORT: data.get(CONF_EXPORT, False),
-        SECTION_EXPERT: {CONF_EDGES: name_of(_EDGES, data.get(CONF_EDGES))},
+        CONF_EXPORT: settings.export,
+        SECTION_EXPERT: {CONF_EDGES: name_of(_EDGES, settings.edges)},
     }
 
 
-def to_blink_data(hass: HomeAssistant, step_id: str, form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry data that the form of a step asks for; without the port, if it is at one.
+def to_blink_settings(
+    hass: HomeAssistant, step_id: str, form: Mapping[str, Any], connection: Connection
+) -> BlinkEntrySettings:
+    """Return the settings that the form of a step asks for, with this port if it is at one.
 
     Raises FormError.
     """
-    data: dict[str, Any] = {**_SOURCE_OF[step_id](hass, form), **_constant(form)}
-    if form[CONF_EXPORT]:
-        data[CONF_EXPORT] = True
-    if (edges := _EDGES.get(form[SECTION_EXPERT][CONF_EDGES])) is not None:
-        data[CONF_EDGES] = edges
-    if (reading := entered_reading(form)) is not None:
-        data[CONF_READING] = f"{reading:f}"
-    return data
+    source: Source | HassSource
+    match step_id:
+        case "blink_entity":
+            source, connection = HassSource.ENTITY, Connection(_entity(hass, form))
+        case "blink_event":
+            source, connection = HassSource.EVENT, Connection(_event(form))
+        case "blink_mqtt":
+            source, connection = HassSource.MQTT, Connection(_topic(form))
+        case _:
+            source = Source(form[CONF_LINE])
+    constant = {_UNITS[form[CONF_UNIT]]: _entered_constant(form)}
+    settings = BlinkEntrySettings(
+        connection=connection,
+        source=source,
+        edges=_EDGES.get(form[SECTION_EXPERT][CONF_EDGES]),
+        export=form[CONF_EXPORT],
+        reading=entered_reading(form),
+        **constant,
+    )
+    try:
+        settings.constant  # noqa: B018
+    except ValueError:
+        raise FormError(CONF_CONSTANT, "constant_out_of_range") from None
+    return settings
 
 
 def entered_reading(form: Mapping[str, Any]) -> Decimal | None:
@@ -154,12 +172,8 @@ def entered_reading(form: Mapping[str, Any]) -> Decimal | None:
         raise FormError(CONF_READING, "invalid_reading") from None
 
 
-def _port(_: HomeAssistant, form: Mapping[str, Any]) -> dict[str, Any]:
-    return {CONF_SOURCE: form[CONF_LINE]}
-
-
-def _entity(hass: HomeAssistant, form: Mapping[str, Any]) -> dict[str, Any]:
-    entity_id = form[CONF_ENTITY_ID]
+def _entity(hass: HomeAssistant, form: Mapping[str, Any]) -> str:
+    entity_id: str = form[CONF_ENTITY_ID]
     if (state := hass.states.get(entity_id)) is None:
         raise FormError(CONF_ENTITY_ID, "entity_not_found")
     if state.attributes.get(ATTR_STATE_CLASS) == SensorStateClass.MEASUREMENT:
@@ -167,39 +181,25 @@ def _entity(hass: HomeAssistant, form: Mapping[str, Any]) -> dict[str, Any]:
     is_number = state.domain in _NUMBERS and state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)
     if is_number and impulses_shown(state) is None:
         raise FormError(CONF_ENTITY_ID, "entity_not_numeric")
-    return {CONF_PORT: entity_id, CONF_SOURCE: SOURCE_ENTITY}
+    return entity_id
 
 
-def _event(_: HomeAssistant, form: Mapping[str, Any]) -> dict[str, Any]:
-    event = form[CONF_EVENT]
+def _event(form: Mapping[str, Any]) -> str:
+    event: str = form[CONF_EVENT]
     if event in _NO_FLASHES or not _EVENT.fullmatch(event):
         raise FormError(CONF_EVENT, "invalid_event")
-    return {CONF_PORT: event, CONF_SOURCE: SOURCE_EVENT}
+    return event
 
 
-def _mqtt(_: HomeAssistant, form: Mapping[str, Any]) -> dict[str, Any]:
+def _topic(form: Mapping[str, Any]) -> str:
     mac = normal_mac(form[CONF_MAC])
     if not _MAC.fullmatch(mac):
         raise FormError(CONF_MAC, "invalid_mac")
-    return {CONF_PORT: f"{TOPIC}/{mac}", CONF_SOURCE: SOURCE_MQTT}
+    return f"{TOPIC}/{mac}"
 
 
-_SOURCE_OF: Final[Mapping[str, Callable[[HomeAssistant, Mapping[str, Any]], dict[str, Any]]]] = {
-    "blink_port": _port,
-    "blink_entity": _entity,
-    "blink_event": _event,
-    "blink_mqtt": _mqtt,
-}
-
-
-def _constant(form: Mapping[str, Any]) -> dict[str, str]:
+def _entered_constant(form: Mapping[str, Any]) -> Decimal:
     try:
-        number = exact_number(form[CONF_CONSTANT])
+        return exact_number(form[CONF_CONSTANT]).normalize()
     except ValueError:
         raise FormError(CONF_CONSTANT, "invalid_constant") from None
-    data = {_UNITS[form[CONF_UNIT]]: f"{number.normalize():f}"}
-    try:
-        constant_of(data)
-    except ValueError:
-        raise FormError(CONF_CONSTANT, "constant_out_of_range") from None
-    return data

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from itertools import chain, count
-from typing import Any, Final
+from typing import Final
 
-from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
 
-from ..access.clients import writes_units
-from ..const import CONF_IMPULSES_PER_KWH, CONF_READING, CONF_WH_PER_IMPULSE, DOMAIN
+from ..const import DOMAIN
 from ..meter import Identity, Obis, Protocol, Reading
 from ..meter.flag import manufacturer_name
 from ..meter.port import redact
 from ..registers.lookup import is_number, with_implied_unit
+from ..settings import EntrySettings
 from .impulse_probe import ImpulseProbe
 from .schemas import HIGHEST_MULTIPLIER, MULTIPLIER_STEP
 
@@ -41,13 +40,13 @@ _VOLTAGE_RATIO: Final = (3, 6)
 _OVERALL_RATIO: Final = (4, 7)
 
 
-def title(hass: HomeAssistant, identity: Identity, protocol: str) -> str:
+def title(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
     """Name a meter by who made it, and count where that is not enough.
 
     Without its id, since Home Assistant writes titles and what it makes of them into its log.
     """
     if identity.manufacturer is None:
-        name = _NAMELESS[Protocol(protocol)]
+        name = _NAMELESS[protocol]
     else:
         name = manufacturer_name(identity.manufacturer)
     taken = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
@@ -55,10 +54,10 @@ def title(hass: HomeAssistant, identity: Identity, protocol: str) -> str:
     return next(title for title in chain([name], numbered) if title not in taken)
 
 
-def found(reading: Reading, data: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the confirmation says of the first reading of a meter with this entry data."""
+def found(reading: Reading, settings: EntrySettings) -> dict[str, str]:
+    """Return the placeholders that describe the first reading of a meter with these settings."""
     meter = reading.meter
-    as_told = writes_units(data)
+    as_told = settings.writes_units
     ratio = transformer_ratio(reading)
     return {
         "manufacturer": manufacturer_name(meter.manufacturer or NOTHING),
@@ -69,22 +68,21 @@ def found(reading: Reading, data: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def found_impulses(
-    reading: Reading, data: Mapping[str, Any], probe: ImpulseProbe
-) -> dict[str, str]:
-    """Return what the confirmation says of the flashes that were counted for this entry data."""
-    if (energy := data.get(CONF_WH_PER_IMPULSE)) is None:
-        constant = f"{data[CONF_IMPULSES_PER_KWH]} imp/kWh"
+def found_impulses(reading: Reading, probe: ImpulseProbe) -> dict[str, str]:
+    """Return the placeholders that describe the flashes that were counted."""
+    settings = probe.settings
+    if settings.wh_per_impulse is None:
+        constant = f"{settings.impulses_per_kwh:f} imp/kWh"
     else:
-        constant = f"{energy} Wh/imp"
+        constant = f"{settings.wh_per_impulse:f} Wh/imp"
     return {
-        "port": redact(data[CONF_PORT]),
+        "port": redact(settings.source_id),
         "constant": constant,
         "seconds": str(probe.longest),
         "impulses": str(probe.impulses),
         "rejected": str(probe.rejected),
         "power": _amount(reading, ("1.7.0", "2.7.0"), as_told=True),
-        "reading": f"{data[CONF_READING]} kWh" if CONF_READING in data else NOTHING,
+        "reading": NOTHING if settings.reading is None else f"{settings.reading:f} kWh",
     }
 
 

@@ -1,24 +1,15 @@
 """The steps of the config flow that only DLMS meters need."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
-
-import probatio
+from collections.abc import Mapping
+from typing import Any, Final, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, ConfigFlowResult
-from homeassistant.const import CONF_MODE, CONF_PORT
+from homeassistant.const import CONF_PORT
 from homeassistant.core import callback
 
-from ..access.clients import is_polled
+from ..access.clients import stored_counter
 from ..access.error_texts import CREDENTIALS, is_about_credentials
-from ..access.invocation_counter import StoredCounter
-from ..const import (
-    CONF_AUTHENTICATION,
-    CONF_FIRST_COUNTER,
-    CONF_PROTECTION,
-    MODE_POLLED,
-    MODE_PUSHED,
-)
+from ..const import CONF_AUTHENTICATION, CONF_FIRST_COUNTER
 from ..meter import MeterError
 from ..meter.errors import (
     AddressError,
@@ -28,151 +19,137 @@ from ..meter.errors import (
     RefusedError,
 )
 from ..meter.port import redact
+from ..settings import AnySettings, DlmsEntrySettings, Mode
 from .base import Steps
 from .dlms_schemas import (
+    ADDRESS_SCHEMA,
     COUNTER_SCHEMA,
-    KEYS_DATA,
     KEYS_SCHEMA,
-    POLLED_SCHEMA,
     PUSHED_KEYS_SCHEMA,
     mask_secrets,
-    to_keys_data,
+    to_address_form,
     to_keys_form,
-    to_polled_data,
-    to_polled_form,
-    to_pushed_keys_data,
     unmask_secrets,
+    with_address,
+    with_keys,
 )
 from .schemas import FormError
 
-#: Who speaks first, by the options of the menu; None is found out.
-_MODES: Final[Mapping[str, str | None]] = {
-    "dlms_pushed": MODE_PUSHED,
-    "dlms_polled": MODE_POLLED,
-    "dlms_find_out": None,
-}
-#: What the form of addresses can mend.
+#: Errors that the form of the address can correct.
 _ABOUT_ADDRESS: Final = (AddressError, AssociationError, InvocationCounterError, RefusedError)
 
 
 class DlmsSteps(Steps):
-    """Asks how a DLMS meter is read, where, and with which keys.
+    """Asks whether a DLMS meter is pushed or polled, for its address, and for its keys.
 
-    What the meter then finds fault with leads back to the form in which it can be mended.
+    An error of the meter leads back to the form that can correct it.
     """
+
+    #: What was entered so far, except for what the current form asks for.
+    _dlms: DlmsEntrySettings
 
     def __init__(self) -> None:
         """Start with empty forms."""
         super().__init__()
-        #: What was chosen from the menu, and entered in the forms after it.
-        self._choice = ""
-        self._polled_form: Mapping[str, Any] | None = None
-        self._polled_data: Mapping[str, Any] = {}
+        #: What was chosen from the menu; None: find out.
+        self._mode: Mode | None = None
+        self._address_form: Mapping[str, Any] | None = None
         self._keys_form: Mapping[str, Any] | None = None
-        #: What the meter was last looked for with.
-        self._tried: Mapping[str, Any] = {}
 
     async def async_step_dlms(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask whether the meter speaks by itself."""
-        return self.async_show_menu(step_id="dlms", menu_options=list(_MODES))
+        """Ask whether the meter is pushed or polled."""
+        options = ["dlms_pushed", "dlms_polled", "dlms_find_out"]
+        return self.async_show_menu(step_id="dlms", menu_options=options)
 
     async def async_step_dlms_pushed(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the keys of a meter that speaks by itself."""
-        self._choice = "dlms_pushed"
-        keys = self._entered_keys(user_input, to_pushed_keys_data)
-        if keys is not None:
-            return self._async_begin({CONF_MODE: MODE_PUSHED, **keys})
-        return self._async_ask_keys("dlms_pushed", PUSHED_KEYS_SCHEMA)
+        """Ask for the keys of a meter that pushes."""
+        self._dlms = DlmsEntrySettings(connection=self._connection, mode=Mode.PUSHED)
+        return self._async_begin_with_keys("dlms_pushed", user_input)
 
-    async def async_step_dlms_polled(
+    async def async_step_dlms_polled(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Go on to the address of a meter that is polled."""
+        self._mode = Mode.POLLED
+        return await self.async_step_dlms_address()
+
+    async def async_step_dlms_find_out(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Go on to the address of a meter that may have to be polled."""
+        self._mode = None
+        return await self.async_step_dlms_address()
+
+    async def async_step_dlms_address(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask where behind the port a meter is that is asked."""
-        return await self._async_ask_address("dlms_polled", user_input)
-
-    async def async_step_dlms_find_out(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Do the same for a meter that may have to be asked."""
-        return await self._async_ask_address("dlms_find_out", user_input)
-
-    async def _async_ask_address(
-        self, step_id: str, user_input: dict[str, Any] | None
-    ) -> ConfigFlowResult:
-        self._choice = step_id
+        """Ask for the transport and the addresses of a meter that is polled."""
         if user_input is not None:
-            self._polled_form = user_input
+            self._address_form = user_input
             self._set_errors({})
+            settings = DlmsEntrySettings(connection=self._connection, mode=self._mode)
             try:
-                self._polled_data = to_polled_data(user_input)
+                self._dlms = with_address(settings, user_input)
             except FormError as error:
                 self._set_errors(error.errors)
             else:
                 return await self.async_step_dlms_keys()
-        form = self._polled_form or to_polled_form(self._details)
-        return self._async_ask(step_id, POLLED_SCHEMA, form)
+        form = self._address_form or to_address_form(self._dlms_before())
+        return self._async_ask("dlms_address", ADDRESS_SCHEMA, form)
 
     async def async_step_dlms_keys(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask how a meter that is asked wants to be convinced, and for its keys."""
-        protection = self._polled_data.get(CONF_PROTECTION)
-        keys = self._entered_keys(user_input, lambda form: to_keys_data(form, protection))
-        if keys is not None:
-            mode = _MODES[self._choice]
-            chosen = {} if mode is None else {CONF_MODE: mode}
-            self._tried = {**chosen, **self._polled_data, **keys}
-            return self._async_begin(self._tried)
-        return self._async_ask_keys("dlms_keys", KEYS_SCHEMA)
+        """Ask for the authentication and the keys of a meter that is polled."""
+        return self._async_begin_with_keys("dlms_keys", user_input)
+
+    @callback
+    def _async_begin_with_keys(
+        self, step_id: str, user_input: Mapping[str, Any] | None
+    ) -> ConfigFlowResult:
+        """Ask for keys, and look for the meter with them."""
+        settings = self._entered_keys(user_input, self._dlms)
+        if settings is None:
+            return self._async_ask_keys(step_id, self._dlms)
+        self._dlms = settings
+        return self._async_begin(settings)
 
     async def async_step_dlms_counter(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for an invocation counter that was certainly not used yet."""
-        if user_input is not None:
+        counter = stored_counter(self.hass, self._dlms)
+        if user_input is not None and counter is not None:
             self._set_errors({})
-            is_reauth = self.source == SOURCE_REAUTH
-            data = self._get_reauth_entry().data if is_reauth else self._tried
             try:
-                await StoredCounter(self.hass, data).async_begin(user_input[CONF_FIRST_COUNTER])
+                await counter.async_begin(user_input[CONF_FIRST_COUNTER])
             except OSError:
                 self._set_errors({"base": "not_stored"})
             else:
-                if is_reauth:
-                    return self.async_update_reload_and_abort(self._get_reauth_entry(), data=data)
-                return self._async_begin(self._tried)
+                if self.source == SOURCE_REAUTH:
+                    return self.async_update_reload_and_abort(self._get_reauth_entry())
+                return self._async_begin(self._dlms)
         return self._async_ask("dlms_counter", COUNTER_SCHEMA, user_input)
 
     async def async_step_reauth_dlms(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask a meter's owner for other keys, since it does not take those that are kept."""
+        """Ask for other keys, since the meter rejects those of the entry."""
         entry = self._get_reauth_entry()
+        self._dlms = DlmsEntrySettings.from_entry(entry.data)
         if self._situation() == CounterNeededError.situation:
             return await self.async_step_dlms_counter()
-        if self._keys_form is None:
-            self._details = entry.data
-            if (situation := self._situation()) in CREDENTIALS:
-                self._set_errors({"base": situation}, {"port": redact(entry.data[CONF_PORT])})
-        polled = is_polled(entry.data)
-        protection = entry.data.get(CONF_PROTECTION)
-        keys = self._entered_keys(
-            user_input,
-            (lambda form: to_keys_data(form, protection)) if polled else to_pushed_keys_data,
-        )
-        if keys is not None:
-            rest = {key: value for key, value in entry.data.items() if key not in KEYS_DATA}
-            return self.async_update_reload_and_abort(entry, data={**rest, **keys})
+        if self._keys_form is None and (situation := self._situation()) in CREDENTIALS:
+            self._set_errors({"base": situation}, {CONF_PORT: redact(self._dlms.source_id)})
+        settings = self._entered_keys(user_input, self._dlms)
+        if settings is not None:
+            return self.async_update_reload_and_abort(entry, data=settings.to_entry())
         self._placeholders["title"] = entry.title
-        step_id = "reauth_dlms" if polled else "reauth_dlms_pushed"
-        return self._async_ask_keys(step_id, KEYS_SCHEMA if polled else PUSHED_KEYS_SCHEMA)
+        step_id = "reauth_dlms" if self._dlms.is_polled else "reauth_dlms_pushed"
+        return self._async_ask_keys(step_id, self._dlms)
 
     async def async_step_reauth_dlms_pushed(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Do the same for a meter that speaks by itself."""
+        """Ask for other keys of a meter that pushes."""
         return await self.async_step_reauth_dlms(user_input)
 
     def _situation(self) -> str | None:
@@ -183,26 +160,28 @@ class DlmsSteps(Steps):
             return situation
         return entry.error_reason_translation_key
 
-    def _step_for_error(self, error: MeterError) -> str | None:
-        """Return the step whose form can mend what a meter finds fault with; None for the port's.
-
-        Only after the menu.
-        """
-        if not self._choice:
+    @override
+    def _step_for_error(self, error: MeterError, settings: AnySettings) -> str | None:
+        if not isinstance(settings, DlmsEntrySettings):
             return None
+        is_pushed = settings.mode is Mode.PUSHED
         if isinstance(error, CounterNeededError):
             return "dlms_counter"
         if is_about_credentials(error):
-            return "dlms_pushed" if self._choice == "dlms_pushed" else "dlms_keys"
-        return self._choice if isinstance(error, _ABOUT_ADDRESS) else None
+            return "dlms_pushed" if is_pushed else "dlms_keys"
+        if isinstance(error, _ABOUT_ADDRESS):
+            return "dlms_pushed" if is_pushed else "dlms_address"
+        return None
+
+    def _dlms_before(self) -> DlmsEntrySettings | None:
+        """Return the settings of the entry that the flow changes, if its meter is a DLMS meter."""
+        return self._before if isinstance(self._before, DlmsEntrySettings) else None
 
     def _entered_keys(
-        self,
-        user_input: Mapping[str, Any] | None,
-        to_data: Callable[[Mapping[str, Any]], dict[str, Any]],
-    ) -> dict[str, Any] | None:
-        """Return the entry data that a form of keys asks for; None where it has to be shown."""
-        before = self._keys_form or to_keys_form(self._details)
+        self, user_input: Mapping[str, Any] | None, settings: DlmsEntrySettings
+    ) -> DlmsEntrySettings | None:
+        """Return the settings with the keys entered; None where the form has to be shown."""
+        before = self._keys_form or to_keys_form(self._dlms_before())
         if user_input is None:
             self._keys_form = before
             return None
@@ -213,12 +192,13 @@ class DlmsSteps(Steps):
         }
         self._set_errors({})
         try:
-            return to_data(self._keys_form)
+            return with_keys(settings, self._keys_form)
         except FormError as error:
             self._set_errors(error.errors, error.details)
             return None
 
     @callback
-    def _async_ask_keys(self, step_id: str, schema: probatio.Schema) -> ConfigFlowResult:
-        form = self._keys_form or {}
-        return self._async_ask(step_id, schema, mask_secrets(form, but=self._errors))
+    def _async_ask_keys(self, step_id: str, settings: DlmsEntrySettings) -> ConfigFlowResult:
+        schema = PUSHED_KEYS_SCHEMA if settings.mode is Mode.PUSHED else KEYS_SCHEMA
+        form = mask_secrets(self._keys_form or {}, but=self._errors)
+        return self._async_ask(step_id, schema, form)

@@ -1,6 +1,7 @@
-"""The forms of DLMS, and the way between what they show and what an entry keeps."""
+"""The forms of DLMS, and the way between them and the settings of an entry."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 import re
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from homeassistant.const import CONF_ADDRESS, CONF_PASSWORD
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import BooleanSelector, TextSelector
 
-from ..access.invocation_counter import is_own_title
+from ..access.invocation_counter import given_title, is_own_title
 from ..const import (
     CONF_ADDRESS_LENGTH,
     CONF_AUTHENTICATION,
@@ -38,6 +39,7 @@ from ..meter.dlms.settings import (
 )
 from ..meter.errors import KeyFormatError
 from ..meter.iec62056.settings import is_address
+from ..settings import DlmsEntrySettings, Mode
 from .schemas import (
     DEFAULT,
     SECTION_EXPERT,
@@ -56,9 +58,9 @@ _HIGHEST_HDLC_ADDRESS: Final = 0x3FFF
 _HIGHEST_GROUP: Final = 255
 _HIGHEST_COUNTER: Final = 0xFFFF_0000
 
-_TRANSPORTS: Final = {transport.value: transport.value for transport in Transport}
+_TRANSPORTS: Final = {transport.value: transport for transport in Transport}
 _LENGTHS: Final = {str(length): length for length in (1, 2, 4)}
-_PROTECTIONS: Final = {protection.value: protection.value for protection in Protection}
+_PROTECTIONS: Final = {protection.value: protection for protection in Protection}
 _SUITES: Final = {str(suite): suite for suite in range(3)}
 _KEYS: Final = (CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY)
 _SECRETS: Final = (CONF_PASSWORD, *_KEYS)
@@ -66,29 +68,7 @@ _SECRETS: Final = (CONF_PASSWORD, *_KEYS)
 _WITHOUT_PASSWORD: Final = {Authentication.NONE, Authentication.HLS_GMAC}
 _NEEDS_BOTH_KEYS: Final = {Protection.AUTHENTICATED, Protection.BOTH}
 
-#: What the form of authentication and keys decides of an entry.
-KEYS_DATA: Final = frozenset({CONF_AUTHENTICATION, *_SECRETS})
-#: What an entry of a meter that pushes has no use for.
-POLLED_ONLY: Final = frozenset(
-    {
-        CONF_ADDRESS,
-        CONF_ADDRESS_LENGTH,
-        CONF_AUTHENTICATION,
-        CONF_CLIENT,
-        CONF_COUNTER_INSTANCE,
-        CONF_DEDICATED_KEY,
-        CONF_INVERT_DEVIATION,
-        CONF_LOGICAL_DEVICE,
-        CONF_PASSWORD,
-        CONF_PHYSICAL_DEVICE,
-        CONF_PROTECTION,
-        CONF_SUITE,
-        CONF_SYSTEM_TITLE,
-        CONF_TRANSPORT,
-    }
-)
-
-POLLED_SCHEMA = probatio.Schema(
+ADDRESS_SCHEMA = probatio.Schema(
     {
         probatio.Required(CONF_TRANSPORT, default=DEFAULT): select(
             CONF_TRANSPORT, [DEFAULT, *_TRANSPORTS]
@@ -144,28 +124,30 @@ KEYS_SCHEMA = probatio.Schema(
 )
 
 
-def to_polled_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the form of meters that are asked which lead to this entry data."""
-    title = data.get(CONF_SYSTEM_TITLE, "")
+def to_address_form(settings: DlmsEntrySettings | None) -> dict[str, Any]:
+    """Return the values of the form of the address that lead to these settings."""
+    if settings is None:
+        return {}
+    title = given_title(settings.system_title)
     return {
-        CONF_TRANSPORT: name_of(_TRANSPORTS, data.get(CONF_TRANSPORT)),
-        **_those(data, CONF_CLIENT),
+        CONF_TRANSPORT: name_of(_TRANSPORTS, settings.transport),
+        **_numbers(settings, CONF_CLIENT),
         SECTION_EXPERT: {
-            **_those(data, CONF_LOGICAL_DEVICE, CONF_PHYSICAL_DEVICE),
-            CONF_ADDRESS_LENGTH: name_of(_LENGTHS, data.get(CONF_ADDRESS_LENGTH)),
-            CONF_ADDRESS: data.get(CONF_ADDRESS, ""),
-            CONF_PROTECTION: name_of(_PROTECTIONS, data.get(CONF_PROTECTION)),
-            CONF_SUITE: name_of(_SUITES, data.get(CONF_SUITE)),
-            CONF_DEDICATED_KEY: data.get(CONF_DEDICATED_KEY, False),
-            CONF_SYSTEM_TITLE: "" if is_own_title(title) else title,
-            CONF_COUNTER_INSTANCE: data.get(CONF_COUNTER_INSTANCE, 0),
-            CONF_INVERT_DEVIATION: data.get(CONF_INVERT_DEVIATION, False),
+            **_numbers(settings, CONF_LOGICAL_DEVICE, CONF_PHYSICAL_DEVICE),
+            CONF_ADDRESS_LENGTH: name_of(_LENGTHS, settings.address_length),
+            CONF_ADDRESS: settings.address,
+            CONF_PROTECTION: name_of(_PROTECTIONS, settings.protection),
+            CONF_SUITE: name_of(_SUITES, settings.suite),
+            CONF_DEDICATED_KEY: settings.dedicated_key,
+            CONF_SYSTEM_TITLE: "" if title is None else title.hex(),
+            CONF_COUNTER_INSTANCE: settings.counter_instance,
+            CONF_INVERT_DEVIATION: settings.invert_deviation,
         },
     }
 
 
-def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry data that this form asks for, where it differs from the usual.
+def with_address(settings: DlmsEntrySettings, form: Mapping[str, Any]) -> DlmsEntrySettings:
+    """Return the settings with what was entered in the form of the address.
 
     Raises FormError.
     """
@@ -173,31 +155,33 @@ def to_polled_data(form: Mapping[str, Any]) -> dict[str, Any]:
     address = expert.get(CONF_ADDRESS, "")
     if not is_address(address):
         raise FormError("base", "invalid_address")
-    title = expert.get(CONF_SYSTEM_TITLE, "").lower()
-    if title and (is_own_title(title) or not _TITLE.fullmatch(title)):
-        raise FormError("base", "invalid_system_title")
-    data = {
-        CONF_TRANSPORT: _TRANSPORTS.get(form[CONF_TRANSPORT]),
-        CONF_CLIENT: form.get(CONF_CLIENT),
-        CONF_LOGICAL_DEVICE: expert.get(CONF_LOGICAL_DEVICE),
-        CONF_PHYSICAL_DEVICE: expert.get(CONF_PHYSICAL_DEVICE),
-        CONF_ADDRESS_LENGTH: _LENGTHS.get(expert[CONF_ADDRESS_LENGTH]),
-        CONF_ADDRESS: address or None,
-        CONF_PROTECTION: _PROTECTIONS.get(expert[CONF_PROTECTION]),
-        CONF_SUITE: _SUITES.get(expert[CONF_SUITE]),
-        CONF_DEDICATED_KEY: expert[CONF_DEDICATED_KEY] or None,
-        CONF_SYSTEM_TITLE: title or None,
-        CONF_COUNTER_INSTANCE: expert[CONF_COUNTER_INSTANCE] or None,
-        CONF_INVERT_DEVIATION: expert[CONF_INVERT_DEVIATION] or None,
-    }
-    return {key: value for key, value in data.items() if value is not None}
+    return replace(
+        settings,
+        transport=_TRANSPORTS.get(form[CONF_TRANSPORT]),
+        client=form.get(CONF_CLIENT),
+        logical_device=expert.get(CONF_LOGICAL_DEVICE),
+        physical_device=expert.get(CONF_PHYSICAL_DEVICE),
+        address_length=_LENGTHS.get(expert[CONF_ADDRESS_LENGTH]),
+        address=address,
+        protection=_PROTECTIONS.get(expert[CONF_PROTECTION]),
+        suite=_SUITES.get(expert[CONF_SUITE]),
+        dedicated_key=expert[CONF_DEDICATED_KEY],
+        system_title=_system_title(expert.get(CONF_SYSTEM_TITLE, "")),
+        counter_instance=expert[CONF_COUNTER_INSTANCE],
+        invert_deviation=expert[CONF_INVERT_DEVIATION],
+    )
 
 
-def to_keys_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of either form of keys that lead to this entry data."""
+def to_keys_form(settings: DlmsEntrySettings | None) -> dict[str, Any]:
+    """Return the values of either form of keys that lead to these settings."""
+    if settings is None:
+        return {CONF_AUTHENTICATION: DEFAULT, **dict.fromkeys(_SECRETS, "")}
+    authentication = settings.authentication
     return {
-        CONF_AUTHENTICATION: data.get(CONF_AUTHENTICATION, DEFAULT),
-        **{key: data.get(key, "") for key in _SECRETS},
+        CONF_AUTHENTICATION: DEFAULT if authentication is None else authentication.value,
+        CONF_PASSWORD: settings.password or "",
+        CONF_ENCRYPTION_KEY: (settings.encryption_key or b"").hex(),
+        CONF_AUTHENTICATION_KEY: (settings.authentication_key or b"").hex(),
     }
 
 
@@ -208,72 +192,79 @@ def mask_secrets(form: Mapping[str, Any], but: Collection[str] = ()) -> dict[str
 
 
 def unmask_secrets(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a form of keys with what has stayed in it as it was, and not shown."""
+    """Return a form of keys with the secrets that were masked and not changed."""
     return {key: before[key] if value == UNCHANGED else value for key, value in form.items()}
 
 
-def to_pushed_keys_data(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry data that the form of a pushing meter's keys asks for.
+def with_keys(settings: DlmsEntrySettings, form: Mapping[str, Any]) -> DlmsEntrySettings:
+    """Return the settings with what was entered in the form of keys.
 
-    Raises FormError.
+    A meter that pushes has no password. Raises FormError.
     """
-    keys = {}
-    for key in _KEYS:
-        try:
-            if text := form.get(key, "").strip():
-                keys[key] = parse_key(text).hex()
-        except KeyFormatError as error:
-            raise FormError(key, error.situation, error.details) from None
-    if CONF_AUTHENTICATION_KEY in keys:
-        if CONF_ENCRYPTION_KEY not in keys:
+    encryption, authentication = (_key(form, key) for key in _KEYS)
+    if authentication is not None:
+        if encryption is None:
             raise FormError(CONF_ENCRYPTION_KEY, "key_missing")
-        if len(keys[CONF_ENCRYPTION_KEY]) != len(keys[CONF_AUTHENTICATION_KEY]):
+        if len(encryption) != len(authentication):
             raise FormError(CONF_AUTHENTICATION_KEY, "keys_differ")
-    return keys
+    settings = replace(settings, encryption_key=encryption, authentication_key=authentication)
+    return settings if settings.mode is Mode.PUSHED else _with_authentication(settings, form)
 
 
-def to_keys_data(form: Mapping[str, Any], protection: str | None) -> dict[str, Any]:
-    """Return the entry data that the form of authentication and keys asks for.
-
-    Takes how messages are to be protected, for the keys that this needs. Raises FormError.
-    """
-    data = to_pushed_keys_data(form)
+def _with_authentication(settings: DlmsEntrySettings, form: Mapping[str, Any]) -> DlmsEntrySettings:
     password = form.get(CONF_PASSWORD, "")
-    usual = usual_authentication(
-        has_password=bool(password), has_both_keys=all(key in data for key in _KEYS)
-    )
+    # There is no authentication key without an encryption key.
+    has_both_keys = settings.authentication_key is not None
+    usual = usual_authentication(has_password=bool(password), has_both_keys=has_both_keys)
     chosen = form[CONF_AUTHENTICATION]
     authentication = usual if chosen == DEFAULT else Authentication(chosen)
-    if {authentication, usual} != {Authentication.NONE}:
-        data[CONF_AUTHENTICATION] = authentication.value
-    if authentication not in _WITHOUT_PASSWORD:
+    needs_password = authentication not in _WITHOUT_PASSWORD
+    if needs_password:
         if not password:
             raise FormError(CONF_PASSWORD, "password_needed")
         try:
             parse_password(password)
         except ValueError:
             raise FormError(CONF_PASSWORD, "invalid_hex_password") from None
-        data[CONF_PASSWORD] = password
     elif password and authentication is Authentication.NONE:
         raise FormError(CONF_AUTHENTICATION, "authentication_needed")
-    if missing := _missing_key(data, authentication, protection):
+    if missing := _missing_key(settings, authentication):
         raise FormError(missing, "key_missing")
-    return data
+    is_none = {authentication, usual} == {Authentication.NONE}
+    return replace(
+        settings,
+        authentication=None if is_none else authentication,
+        password=password if needs_password else None,
+    )
 
 
-def _those(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """Return those of the data that are there."""
-    return {key: data[key] for key in keys if key in data}
-
-
-def _missing_key(
-    data: Mapping[str, Any], authentication: Authentication, protection: str | None
-) -> str | None:
-    """Return the key that is needed and not there."""
+def _missing_key(settings: DlmsEntrySettings, authentication: Authentication) -> str | None:
+    protection = settings.protection
     needs_both = authentication is Authentication.HLS_GMAC or protection in _NEEDS_BOTH_KEYS
-    needs_encryption = needs_both or protection == Protection.ENCRYPTED
-    if needs_encryption and CONF_ENCRYPTION_KEY not in data:
+    needs_encryption = needs_both or protection is Protection.ENCRYPTED
+    if needs_encryption and settings.encryption_key is None:
         return CONF_ENCRYPTION_KEY
-    if needs_both and CONF_AUTHENTICATION_KEY not in data:
+    if needs_both and settings.authentication_key is None:
         return CONF_AUTHENTICATION_KEY
     return None
+
+
+def _key(form: Mapping[str, Any], key: str) -> bytes | None:
+    text = form.get(key, "").strip()
+    try:
+        return parse_key(text) if text else None
+    except KeyFormatError as error:
+        raise FormError(key, error.situation, error.details) from None
+
+
+def _system_title(text: str) -> bytes | None:
+    if not text:
+        return None
+    if not _TITLE.fullmatch(text) or is_own_title(title := bytes.fromhex(text)):
+        raise FormError("base", "invalid_system_title")
+    return title
+
+
+def _numbers(settings: DlmsEntrySettings, *names: str) -> dict[str, int]:
+    """Return those of these settings that are set."""
+    return {name: to for name in names if (to := getattr(settings, name)) is not None}

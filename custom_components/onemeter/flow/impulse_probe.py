@@ -1,4 +1,4 @@
-"""Looking for a while whether a meter's flashes are seen, before anything is set up."""
+"""Counting the flashes of a meter for a while, before anything is set up."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 
-from ..const import MODE_PUSHED
 from ..impulses.sources import SourceUnavailableError, make_impulse_client
 from ..impulses.totals import make_counter
 from ..meter import Reading
 from ..meter.errors import UNKNOWN, UnknownDataError
+from ..settings import BlinkEntrySettings, Mode
 
 #: Seconds for which flashes are counted, ...
 COUNT_SECONDS = 15
@@ -23,14 +23,15 @@ _ENOUGH: Final = 3
 class ImpulseProbe:
     """Counts the impulses that come from a source. That none comes is no error."""
 
-    #: Nobody asks a light.
-    mode: Final = MODE_PUSHED
+    #: Flashes are never polled.
+    mode: Final = Mode.PUSHED
     findings: Final[Mapping[str, Any]] = {}
     duration: Final = None
 
-    def __init__(self, hass: HomeAssistant, data: Mapping[str, Any]) -> None:
-        """Take the data of an entry."""
-        self._client = make_impulse_client(hass, data, make_counter(data, {}))
+    def __init__(self, hass: HomeAssistant, settings: BlinkEntrySettings) -> None:
+        """Take the settings of an entry."""
+        self.settings = settings
+        self._client = make_impulse_client(hass, settings, make_counter(settings, {}))
 
     @property
     def longest(self) -> float:
@@ -48,7 +49,7 @@ class ImpulseProbe:
         return self._client.counter.rejected
 
     async def async_read(self) -> Reading:
-        """Open the source and count; it is closed again in any case. Return what is known then.
+        """Open the source, count, close it in any case, and return what is known then.
 
         Raises MeterError for a port that cannot be read, and for telegrams in place of flashes;
         ConfigEntryNotReady for a port of an integration that is not there yet.

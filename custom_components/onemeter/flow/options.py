@@ -8,7 +8,7 @@ import probatio
 
 from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
-from homeassistant.const import CONF_PROTOCOL, UnitOfPower, UnitOfTime
+from homeassistant.const import UnitOfPower, UnitOfTime
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -16,9 +16,7 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
-from ..access.clients import is_polled
 from ..const import (
-    CONF_BATTERY,
     CONF_DIRECTION,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
@@ -39,6 +37,7 @@ from ..meter.dlms.settings import is_code
 from ..meter.iec62056.settings import is_register
 from ..registers.lookup import is_number
 from ..registers.quantities import BY_UNIT
+from ..settings import EntrySettings, from_entry
 from .blink_schemas import entered_reading
 from .options_impulses import ImpulseOptions
 from .schemas import MULTIPLIER_SCHEMA, FormError, exact_multiplier, select, whole_number
@@ -69,26 +68,28 @@ class OneMeterOptionsFlow(ImpulseOptions):
     _off: Decimal
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the options of a meter that speaks by itself, or go on to those of another."""
-        if is_polled(self.config_entry.data):
+        """Ask for the options of a meter that pushes, or go on to those of another."""
+        settings = from_entry(self.config_entry.data)
+        if settings.is_polled:
             return await self.async_step_polled()
-        if self.config_entry.data[CONF_PROTOCOL] == Protocol.BLINK:
+        if settings.protocol is Protocol.BLINK:
             return await self.async_step_blink()
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
-        if self.config_entry.data[CONF_PROTOCOL] == Protocol.SML:
+        if settings.protocol is Protocol.SML:
             fields |= _direction()
         return await self._async_ask("init", fields, user_input)
 
     async def async_step_polled(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the options of a meter that is asked."""
-        fields = _poll_interval(self.config_entry.data)
-        if not self.config_entry.data.get(CONF_BATTERY):
+        """Ask for the options of a meter that is polled."""
+        settings = from_entry(self.config_entry.data)
+        fields = _poll_interval(settings)
+        if not settings.on_battery:
             fields |= _live_registers(self._lively_registers())
             fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
         return await self._async_ask("polled", fields | _max_power(), user_input)
 
     async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the options of a meter that blinks, and for what its display shows."""
+        """Ask for the options of a BLINK meter, and for the reading on its display."""
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
@@ -114,7 +115,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
     async def async_step_calibrated(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Tell by how much the total was off."""
+        """Show by how much the total was off."""
         if user_input is not None:
             return self.async_create_entry(data=self._options)
         return self.async_show_form(
@@ -137,7 +138,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
         errors: dict[str, str] = {}
         if user_input is not None:
             multiplier = exact_multiplier(user_input[CONF_MULTIPLIER])
-            is_dlms = self.config_entry.data[CONF_PROTOCOL] == Protocol.DLMS
+            is_dlms = from_entry(self.config_entry.data).protocol is Protocol.DLMS
             is_known = is_code if is_dlms else is_register
             if not all(map(is_known, user_input.get(CONF_LIVE_REGISTERS, ()))):
                 errors[CONF_LIVE_REGISTERS] = "invalid_register"
@@ -179,9 +180,9 @@ def _publish_interval(usual: int) -> Fields:
     return {key: whole_number(1, 900, UnitOfTime.SECONDS)}
 
 
-def _poll_interval(data: Mapping[str, Any]) -> Fields:
-    key = probatio.Required(CONF_POLL_INTERVAL, default=usual_poll_interval(data))
-    shortest = shortest_poll_interval(data)
+def _poll_interval(settings: EntrySettings) -> Fields:
+    key = probatio.Required(CONF_POLL_INTERVAL, default=usual_poll_interval(settings))
+    shortest = shortest_poll_interval(settings)
     return {key: whole_number(shortest, _LONGEST_POLL_INTERVAL, UnitOfTime.SECONDS)}
 
 

@@ -10,10 +10,11 @@ from homeassistant.const import CONF_PORT
 from homeassistant.helpers.selector import SerialPortSelector
 
 from ..access.clients import others_at
-from ..const import CONF_IMPULSES, CONF_SOURCE, SOURCE_ENTITY, SOURCE_EVENT, SOURCE_MQTT
+from ..const import CONF_IMPULSES
 from ..coordinator.base import OneMeterConfigEntry
 from ..impulses.cross_check import told_constant
-from .blink_schemas import CONF_CONSTANT, blink_schema, to_blink_data, to_blink_form
+from ..settings import Connection, HassSource, from_entry, second_source
+from .blink_schemas import CONF_CONSTANT, blink_schema, to_blink_form, to_blink_settings
 from .impulse_source import SourceSteps, source_steps
 from .picture import async_serve_picture
 from .schemas import FormError, select
@@ -22,10 +23,10 @@ from .schemas import FormError, select
 CONF_FLASHES: Final = "flashes"
 _NOTHING: Final = "none"
 #: The forms for what sees them, by the source in the options; the port's is for all others.
-_FORMS: Final = {
-    SOURCE_ENTITY: "blink_entity",
-    SOURCE_EVENT: "blink_event",
-    SOURCE_MQTT: "blink_mqtt",
+_FORMS: Final[Mapping[str, str]] = {
+    HassSource.ENTITY: "blink_entity",
+    HassSource.EVENT: "blink_event",
+    HassSource.MQTT: "blink_mqtt",
 }
 _PORT_FORM: Final = "blink_port"
 
@@ -41,8 +42,8 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
     def _flashes(self) -> dict[probatio.Marker, Any]:
         """Return the field that asks what sees the flashes."""
         options = [_NOTHING, *source_steps(self.hass, with_port=True)]
-        source = self.config_entry.options.get(CONF_IMPULSES, {}).get(CONF_SOURCE)
-        form = _NOTHING if source is None else _FORMS.get(source, _PORT_FORM)
+        kept = second_source(self.config_entry.options)
+        form = _NOTHING if kept is None else _FORMS.get(kept.source, _PORT_FORM)
         return {probatio.Required(CONF_FLASHES, default=form): select(CONF_FLASHES, options)}
 
     async def _async_go_on(self, entered: Mapping[str, Any]) -> ConfigFlowResult:
@@ -59,15 +60,14 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                source = {
-                    CONF_PORT: user_input.get(CONF_PORT),
-                    **to_blink_data(self.hass, step_id, user_input),
-                }
-                self._refuse_taken(source[CONF_PORT])
+                connection = Connection(user_input.get(CONF_PORT, ""))
+                source = to_blink_settings(self.hass, step_id, user_input, connection)
+                self._refuse_taken(source.source_id)
             except FormError as error:
                 errors = error.errors
             else:
-                return self.async_create_entry(data={**self._entered, CONF_IMPULSES: source})
+                impulses = source.to_entry()
+                return self.async_create_entry(data={**self._entered, CONF_IMPULSES: impulses})
         schema = blink_schema(step_id, with_reading=False)
         if step_id == _PORT_FORM:
             port = {probatio.Required(CONF_PORT): SerialPortSelector()}
@@ -79,18 +79,17 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
             description_placeholders={"picture": await async_serve_picture(self.hass)},
         )
 
-    def _refuse_taken(self, port: str) -> None:
+    def _refuse_taken(self, source_id: str) -> None:
         """Raise FormError for a source that another entry has, or for the port of the meter."""
-        is_own = port == self.config_entry.data[CONF_PORT]
-        if is_own or others_at(self.hass, port, besides=self.config_entry.entry_id):
+        is_own = source_id == from_entry(self.config_entry.data).source_id
+        if is_own or others_at(self.hass, source_id, besides=self.config_entry.entry_id):
             raise FormError("base", "source_taken")
 
     def _known(self) -> dict[str, Any]:
         """Return what the forms begin with: the constant may be known from the meter itself."""
-        kept = self.config_entry.options.get(CONF_IMPULSES, {})
-        form = to_blink_form(kept)
-        if form:
-            return {**form, CONF_PORT: kept[CONF_PORT]}
+        kept = second_source(self.config_entry.options)
+        if kept is not None:
+            return {CONF_PORT: kept.source_id, **to_blink_form(kept)}
         if self.config_entry.state is ConfigEntryState.LOADED:
             registers = self.config_entry.runtime_data.newest.registers
             if (constant := told_constant(registers)) is not None:

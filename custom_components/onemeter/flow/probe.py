@@ -1,4 +1,4 @@
-"""Finding the meter that the data of an entry describe, by listening and by asking."""
+"""Taking the first reading of a meter, pushed or polled, before anything is set up."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -6,11 +6,9 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Final
 
-from homeassistant.const import CONF_MODE, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant, callback
 
 from ..access.clients import make_polled_client, make_pushed_client
-from ..const import CONF_BATTERY, MODE_POLLED, MODE_PUSHED
 from ..meter import Counters, MeterError, PolledClient, Protocol, PushedClient, Reading
 from ..meter.detect import INVERTED, NOISE
 from ..meter.errors import (
@@ -23,16 +21,17 @@ from ..meter.errors import (
     UnknownDataError,
     UnknownListError,
 )
+from ..settings import DlmsEntrySettings, Iec62056EntrySettings, Mode, SmlEntrySettings
 
 #: Seconds until the first reading must have been pushed; most meters send every 1 to 4 s.
 LISTEN_SECONDS = 15
 #: The same in DLMS, where many meters send once a minute.
 DLMS_LISTEN_SECONDS = 75
-#: Seconds after which a meter of IEC 62056-21 that does not speak by itself is asked.
+#: Seconds after which a meter of IEC 62056-21 that has pushed nothing is polled.
 PUSH_SECONDS = 2.5
 #: The same in DLMS.
 DLMS_PUSH_SECONDS = 12
-#: Seconds until a DLMS meter must have told its id, where what it sends first does not.
+#: Seconds until a DLMS meter must have sent its id, where its first telegram has none.
 NAME_SECONDS = 12
 #: Seconds between two looks at whether it is the keys that are wrong.
 _LOOK_SECONDS: Final = 0.5
@@ -42,36 +41,40 @@ _LOOKS: Final = {Protocol.SML: "SML", Protocol.IEC62056: "IEC 62056-21", Protoco
 
 
 class Probe:
-    """Takes a meter's first reading, and finds out who speaks first."""
+    """Takes a meter's first reading, and finds out whether the meter is pushed or polled."""
 
-    def __init__(self, hass: HomeAssistant, data: Mapping[str, Any], *, is_shared: bool) -> None:
-        """Take the data of an entry, and whether other meters are asked at the same port."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        settings: SmlEntrySettings | Iec62056EntrySettings | DlmsEntrySettings,
+        *,
+        is_shared: bool,
+    ) -> None:
+        """Take the settings of an entry, and whether other meters are polled at the same port."""
         self._hass = hass
-        self._data = data
-        self._protocol = Protocol(data[CONF_PROTOCOL])
+        self._settings = settings
+        self._protocol = settings.protocol
         self._is_dlms = self._protocol is Protocol.DLMS
-        chosen = data.get(CONF_MODE)
-        self._is_asked = self._protocol is not Protocol.SML and chosen != MODE_PUSHED
-        # Where others are asked nobody pushes, and a meter on a battery sleeps.
-        self._is_heard = not (is_shared or data.get(CONF_BATTERY) or chosen == MODE_POLLED)
+        # Meters that share a line do not push, and a meter on a battery sleeps.
+        self._is_heard = not (is_shared or settings.on_battery or settings.is_polled)
         self._clients: list[PushedClient | PolledClient] = []
-        #: Whether the meter is listened to at present, or asked.
-        self.mode = MODE_PUSHED if self._is_heard else MODE_POLLED
+        #: How the meter is tried at present.
+        self.mode = Mode.PUSHED if self._is_heard else Mode.POLLED
 
     @property
     def longest(self) -> float:
-        """Seconds for which the meter is listened to at the most, once."""
+        """The longest time (s) of listening once."""
         return DLMS_LISTEN_SECONDS if self._is_dlms else LISTEN_SECONDS
 
     @property
     def findings(self) -> Mapping[str, Any]:
-        """What was found out about the meter, if it is one that is asked."""
+        """What was found out about a meter that is polled."""
         client = self._clients[-1]
         return client.findings() if isinstance(client, PolledClient) else {}
 
     @property
     def duration(self) -> float | None:
-        """Seconds that a readout took, if the meter was asked."""
+        """Seconds that a readout took, if the meter was polled."""
         client = self._clients[-1]
         return client.duration if isinstance(client, PolledClient) else None
 
@@ -86,14 +89,16 @@ class Probe:
         Raises MeterError, the one that says most, and ConfigEntryNotReady for a port of an
         integration that is not there yet.
         """
+        settings = self._settings
         listen = partial(self._async_listen, self.longest)
-        if not self._is_asked:
+        if isinstance(settings, SmlEntrySettings) or settings.mode is Mode.PUSHED:
             return await listen()
-        attempts: list[Callable[[], Awaitable[Reading]]] = [self._async_ask]
+        poll = partial(self._async_poll, settings)
+        attempts: list[Callable[[], Awaitable[Reading]]] = [poll]
         if self._is_heard:
             # Some meters push so rarely that they are only heard in the end.
             at_first = DLMS_PUSH_SECONDS if self._is_dlms else PUSH_SECONDS
-            attempts = [partial(self._async_listen, at_first), self._async_ask, listen]
+            attempts = [partial(self._async_listen, at_first), poll, listen]
         errors: list[MeterError] = []
         for attempt in attempts:
             try:
@@ -102,19 +107,18 @@ class Probe:
                 errors.append(err)
             except MeterPushesError:
                 return await listen()
-        raise max(errors, key=self._tells)
+        raise max(errors, key=self._usefulness)
 
-    async def _async_ask(self) -> Reading:
-        """Return the readout of a meter that answers."""
-        self.mode = MODE_POLLED
-        client = make_polled_client(self._hass, self._data)
+    async def _async_poll(self, settings: Iec62056EntrySettings | DlmsEntrySettings) -> Reading:
+        self.mode = Mode.POLLED
+        client = make_polled_client(self._hass, settings)
         self._clients.append(client)
         return await client.read()
 
     async def _async_listen(self, patience: float) -> Reading:
-        """Return the first reading that is pushed, after so many seconds only if one has begun."""
-        self.mode = MODE_PUSHED
-        client = make_pushed_client(self._data)
+        """Return the first reading pushed; it must have begun within a number of seconds."""
+        self.mode = Mode.PUSHED
+        client = make_pushed_client(self._settings)
         self._clients.append(client)
         loop = asyncio.get_running_loop()
         try:
@@ -137,7 +141,7 @@ class Probe:
 
     @callback
     def _look(self, deadline: asyncio.Timeout, client: PushedClient, end: float) -> None:
-        """End listening where there is nothing to be hoped for."""
+        """End listening where no reading can be expected."""
         if deadline.expired():
             return
         loop = asyncio.get_running_loop()
@@ -150,7 +154,7 @@ class Probe:
     async def _async_with_name(
         self, reading: Reading, readings: AsyncGenerator[Reading]
     ) -> Reading:
-        """Return the first reading that tells the meter's id, or else the one that is there.
+        """Return the first reading with the meter's id, or else this one.
 
         DLMS meters push several lists in turns, of which the most frequent may hold power alone.
         """
@@ -163,14 +167,14 @@ class Probe:
         return reading
 
     def _is_promising(self, error: MeterError) -> bool:
-        """Tell whether what has come without a reading may be the beginning of one."""
+        """Return whether the bytes received so far may be the beginning of a reading."""
         if isinstance(error, UnknownDataError):
             return error.details["looks_like"] in {_LOOKS[self._protocol], UNKNOWN}
         # Meters send several lists in turns.
         return isinstance(error, ChecksumError | UnknownListError)
 
-    def _tells(self, error: MeterError) -> int:
-        """Return how much an error tells the user, compared to others."""
+    def _usefulness(self, error: MeterError) -> int:
+        """Return how much an error helps the user, compared to others."""
         match error:
             case FixedSpeedError():
                 return 1
@@ -182,7 +186,7 @@ class Probe:
 
 
 def _lacks_keys(counters: Counters) -> bool:
-    """Tell whether telegrams have come in order, and cannot be read without another key."""
+    """Return whether undamaged telegrams have come that need another key."""
     return bool(
         counters.needs_key or counters.wrong_encryption_key or counters.wrong_authentication_key
     )

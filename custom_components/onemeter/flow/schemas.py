@@ -1,4 +1,4 @@
-"""The forms of the flows, and the way between what a form shows and what an entry keeps."""
+"""The forms of the flows, and the way between them and the settings of an entry."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -36,15 +36,13 @@ from ..const import (
     CONF_FRAMING,
     CONF_MULTIPLIER,
     CONF_RTS,
-    CONF_SOURCE,
     CONF_SWITCH_DELAY,
-    CONF_SWITCH_SPEED,
     CONF_TABLE,
     DEFAULT_MULTIPLIER,
-    HASS_SOURCES,
 )
 from ..meter import Framing, Protocol
 from ..meter.iec62056.settings import SignOn
+from ..settings import AnySettings, Connection, Iec62056EntrySettings
 
 #: The forms' sections of expert settings, and the option for what is usual.
 SECTION_LINE = "line"
@@ -59,10 +57,10 @@ UNCHANGED: Final = "__password_unchanged__"
 _BAUDRATES = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 _LEVELS = {"high": True, "low": False}
 
-#: The options of each line setting, and what the entry keeps for them.
+#: The options of each line setting, and what they stand for in Connection.
 _LINE_CHOICES: dict[str, Mapping[str, int | str]] = {
     CONF_BAUDRATE: {str(baudrate): baudrate for baudrate in _BAUDRATES},
-    CONF_FRAMING: {framing.lower(): framing.value for framing in Framing},
+    CONF_FRAMING: {framing.lower(): framing for framing in Framing},
     CONF_DTR: _LEVELS,
     CONF_RTS: _LEVELS,
 }
@@ -190,64 +188,68 @@ def exact_multiplier(entered: float) -> str | None:
     return f"{multiplier:f}" if multiplier.quantize(MULTIPLIER_STEP) == multiplier else None
 
 
-def to_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the port's form that lead to this entry data."""
-    has_port = data.get(CONF_SOURCE) not in HASS_SOURCES
+def to_form(settings: AnySettings) -> dict[str, Any]:
+    """Return the values of the port's form that lead to these settings."""
+    connection = settings.connection
     return {
-        CONF_PORT: data[CONF_PORT] if has_port else "",
-        CONF_PROTOCOL: data[CONF_PROTOCOL],
+        CONF_PORT: settings.source_id if settings.has_port else "",
+        CONF_PROTOCOL: settings.protocol.value,
         SECTION_LINE: {
-            key: name_of(choices, data.get(key)) for key, choices in _LINE_CHOICES.items()
+            key: name_of(choices, getattr(connection, key))
+            for key, choices in _LINE_CHOICES.items()
         },
     }
 
 
-def to_data(form: Mapping[str, Any], port: str) -> dict[str, Any]:
-    """Return the entry data that the port's form asks for, with this name of the port."""
-    line = {
-        key: choices[name]
-        for key, choices in _LINE_CHOICES.items()
-        if (name := form[SECTION_LINE][key]) != DEFAULT
-    }
-    return {CONF_PORT: port, CONF_PROTOCOL: form[CONF_PROTOCOL], **line}
+def to_connection(form: Mapping[str, Any], port: str) -> Connection:
+    """Return what the port's form asks for, with this name of the port."""
+    chosen = form[SECTION_LINE]
+    line: dict[str, Any] = {key: choices.get(chosen[key]) for key, choices in _LINE_CHOICES.items()}
+    return Connection(port, **line)
 
 
-def to_iec62056_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of IEC 62056-21's form that lead to this entry data."""
+def to_iec62056_form(settings: Iec62056EntrySettings | None) -> dict[str, Any]:
+    """Return the values of IEC 62056-21's form that lead to these settings."""
+    if settings is None:
+        return {}
     return {
-        CONF_BATTERY: data.get(CONF_BATTERY, False),
-        CONF_ADDRESS: data.get(CONF_ADDRESS, ""),
+        CONF_BATTERY: settings.battery,
+        CONF_ADDRESS: settings.address,
         SECTION_EXPERT: {
-            CONF_PASSWORD: UNCHANGED if CONF_PASSWORD in data else "",
-            CONF_TABLE: name_of(_TABLES, data.get(CONF_TABLE)),
-            CONF_ACKNOWLEDGEMENT: _acknowledgement_name(data.get(CONF_ACKNOWLEDGEMENT, "")),
-            CONF_FIXED_SPEED: not data.get(CONF_SWITCH_SPEED, True),
-            CONF_SWITCH_DELAY: data.get(CONF_SWITCH_DELAY, 0.0),
+            CONF_PASSWORD: "" if settings.password is None else UNCHANGED,
+            CONF_TABLE: name_of(_TABLES, settings.table),
+            CONF_ACKNOWLEDGEMENT: _acknowledgement_name(settings.acknowledgement),
+            CONF_FIXED_SPEED: not settings.switch_speed,
+            CONF_SWITCH_DELAY: settings.switch_delay,
         },
     }
 
 
-def to_iec62056_data(form: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry data that IEC 62056-21's form asks for, where it differs from the usual.
+def to_iec62056_settings(
+    form: Mapping[str, Any], connection: Connection, before: Iec62056EntrySettings | None
+) -> Iec62056EntrySettings:
+    """Return the settings that IEC 62056-21's form asks for.
 
-    Takes the data that the form has shown, for the password that it has not.
+    Takes the settings that the form has shown, for the password that it has not.
     """
     expert = form[SECTION_EXPERT]
-    password = expert.get(CONF_PASSWORD, "")
-    data = {
-        CONF_BATTERY: form[CONF_BATTERY],
-        CONF_ADDRESS: form.get(CONF_ADDRESS, ""),
-        CONF_PASSWORD: before.get(CONF_PASSWORD, "") if password == UNCHANGED else password,
-        CONF_TABLE: _TABLES.get(expert[CONF_TABLE], ""),
-        CONF_SWITCH_DELAY: expert[CONF_SWITCH_DELAY],
-        CONF_ACKNOWLEDGEMENT: _acknowledgement(expert[CONF_ACKNOWLEDGEMENT]),
-    }
-    speed = {CONF_SWITCH_SPEED: False} if expert[CONF_FIXED_SPEED] else {}
-    return {key: value for key, value in data.items() if value} | speed
+    password = expert.get(CONF_PASSWORD) or None
+    if password == UNCHANGED:
+        password = None if before is None else before.password
+    return Iec62056EntrySettings(
+        connection=connection,
+        battery=form[CONF_BATTERY],
+        address=form.get(CONF_ADDRESS, ""),
+        password=password,
+        table=_TABLES.get(expert[CONF_TABLE], ""),
+        switch_speed=not expert[CONF_FIXED_SPEED],
+        switch_delay=expert[CONF_SWITCH_DELAY],
+        acknowledgement=_acknowledgement(expert[CONF_ACKNOWLEDGEMENT]),
+    )
 
 
 def _acknowledgement(entered: str) -> str:
-    """Return what the entry keeps of an acknowledgement, also of "ACK 2 5 6"."""
+    """Return the acknowledgement for an option of the form, or for a text like "ACK 2 5 6"."""
     if entered == DEFAULT:
         return ""
     typed = "".join(entered.upper().removeprefix("ACK").split())
@@ -261,5 +263,5 @@ def _acknowledgement_name(kept: str) -> str:
 
 
 def name_of(choices: Mapping[str, int | str], kept: object) -> str:
-    """Return the option for what an entry keeps of a setting."""
+    """Return the option for a setting."""
     return next((name for name, value in choices.items() if value == kept), DEFAULT)

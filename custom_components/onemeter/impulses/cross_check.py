@@ -11,7 +11,6 @@ import logging
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers.event import async_call_later
@@ -19,10 +18,11 @@ from homeassistant.helpers.event import async_call_later
 from ..access.error_texts import as_meter_error
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..access.port_watch import Backoff
-from ..const import CONF_IMPULSES, CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
+from ..const import CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
 from ..meter import Key, MeterError, Obis, Reading, Register
 from ..meter.blink.counter import ImpulseCounter
 from ..registers.lookup import is_number
+from ..settings import BlinkEntrySettings
 from ..totals import Total
 from .sources import make_impulse_client
 from .totals import make_counter
@@ -104,17 +104,20 @@ class ImpulseCrossCheck:
     """Counts the flashes of a meter for as long as its entry lives."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, on_power: Callable[[], None]
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        source: BlinkEntrySettings,
+        on_power: Callable[[], None],
     ) -> None:
-        """Take what is to be done when there is another power; nothing is opened yet."""
-        data = entry.options[CONF_IMPULSES]
+        """Take the source, and what to call when the power changes; nothing is opened yet."""
         self._hass = hass
         self._entry = entry
         self._on_power = on_power
-        self._port: str = data[CONF_PORT]
-        self._counter = make_counter(data, entry.options)
+        self._source_id = source.source_id
+        self._counter = make_counter(source, entry.options)
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
-        self._client = make_impulse_client(hass, data, self._counter, interval)
+        self._client = make_impulse_client(hass, source, self._counter, interval)
         #: The power that the flashes mean, by its code; without value while nobody sees them.
         self.registers: Mapping[Obis, Register] = {}
         #: Why the source cannot be used at present.
@@ -178,7 +181,7 @@ class ImpulseCrossCheck:
                 _LOGGER.exception("Unexpected error while impulses were counted")
                 error = err
             self._async_lose(error)
-            await backoff.async_wait(self._port, error)
+            await backoff.async_wait(self._source_id, error)
 
     @callback
     def _async_take(self, reading: Reading) -> None:
@@ -195,7 +198,7 @@ class ImpulseCrossCheck:
         self._async_show(
             {key: replace(register, value=None) for key, register in self.registers.items()}
         )
-        situation = as_meter_error(error, self._port).situation
+        situation = as_meter_error(error, self._source_id).situation
         if self.situation is None:
             _LOGGER.warning("The impulses of %s cannot be counted: %s", self._entry.title, error)
             self._cancel_repair = async_call_later(

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +11,6 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.const import (
-    CONF_PORT,
     STATE_OFF,
     STATE_ON,
     STATE_UNAVAILABLE,
@@ -27,15 +26,13 @@ from homeassistant.core import (
 )
 from homeassistant.helpers.event import async_track_state_change_event
 
-from .. import const
-from ..access.clients import line_settings
-from ..const import CONF_EXPORT, CONF_SOURCE
 from ..meter import PUSHED_LINE, LineSettings, MeterError, Protocol
 from ..meter.blink.client import BlinkClient, ImpulseClient
 from ..meter.blink.counter import ImpulseCounter
 from ..meter.blink.s10 import TOPIC, Flash, S10Flashes, normal_mac
-from ..meter.blink.settings import INTERVAL, BlinkSettings, Source
+from ..meter.blink.settings import INTERVAL, BlinkSettings
 from ..meter.errors import MeterConnectionError, MeterSilentError, TelegramError
+from ..settings import BlinkEntrySettings, HassSource
 from ..totals.moment import Moment
 
 if TYPE_CHECKING:
@@ -242,27 +239,27 @@ class MqttImpulses(HassImpulses):
 
 def make_impulse_client(
     hass: HomeAssistant,
-    data: Mapping[str, Any],
+    settings: BlinkEntrySettings,
     counter: ImpulseCounter,
     interval: float = INTERVAL,
 ) -> ImpulseClient:
-    """Make the client that counts what comes from the source that these data hold.
+    """Make the client that counts what comes from the source of these settings.
 
-    It tells at once that the source is there, and what has come every so many seconds at the most.
+    Its first reading comes as soon as the source is there, the next ones at most once per interval
+    (s).
     """
-    source = data[CONF_SOURCE]
-    settings = BlinkSettings(
-        is_export=data.get(CONF_EXPORT, False), interval=interval, is_told_at_once=True
-    )
-    match source:
-        case const.SOURCE_ENTITY:
-            return EntityImpulses(hass, data[CONF_PORT], counter, settings)
-        case const.SOURCE_EVENT:
-            return EventImpulses(hass, data[CONF_PORT], counter, settings)
-        case const.SOURCE_MQTT:
-            return MqttImpulses(hass, data[CONF_PORT].rpartition("/")[2], counter, settings)
-    line = line_settings(data, PUSHED_LINE[Protocol.BLINK])
-    return BlinkClient(data[CONF_PORT], line, counter, replace(settings, source=Source(source)))
+    source_id = settings.source_id
+    how = BlinkSettings(is_export=settings.export, interval=interval, is_told_at_once=True)
+    match settings.source:
+        case HassSource.ENTITY:
+            return EntityImpulses(hass, source_id, counter, how)
+        case HassSource.EVENT:
+            return EventImpulses(hass, source_id, counter, how)
+        case HassSource.MQTT:
+            return MqttImpulses(hass, source_id.rpartition("/")[2], counter, how)
+        case source:
+            line = settings.connection.line(PUSHED_LINE[Protocol.BLINK])
+            return BlinkClient(source_id, line, counter, replace(how, source=source))
 
 
 def impulses_shown(state: State) -> int | None:

@@ -8,24 +8,14 @@ from time import monotonic_ns
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
-from ..const import (
-    CONF_EDGES,
-    CONF_EXPORT,
-    CONF_IMPULSES_PER_KWH,
-    CONF_MAX_POWER,
-    CONF_READING,
-    CONF_SOURCE,
-    CONF_WH_PER_IMPULSE,
-    DEFAULT_MAX_POWER,
-)
+from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER
 from ..meter import Key, Obis, Register
-from ..meter.blink.constant import ImpulseConstant
 from ..meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from ..meter.blink.settings import Source
+from ..settings import BlinkEntrySettings
 from ..totals import Moment, Step, Totals
 from ..totals.last_rows import LastRow
 from ..totals.limits import fits
@@ -40,25 +30,14 @@ _MINUTE: Final = 60 * 10**9
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def constant_of(data: Mapping[str, Any]) -> ImpulseConstant:
-    """Return the impulse constant that data of an impulse source hold.
-
-    Raises ValueError for one that no meter has.
-    """
-    if (energy := data.get(CONF_WH_PER_IMPULSE)) is not None:
-        return ImpulseConstant.watt_hours(Decimal(energy))
-    return ImpulseConstant.per_kwh(Decimal(data[CONF_IMPULSES_PER_KWH]))
-
-
-def make_counter(data: Mapping[str, Any], options: Mapping[str, Any]) -> ImpulseCounter:
+def make_counter(settings: BlinkEntrySettings, options: Mapping[str, Any]) -> ImpulseCounter:
     """Make what counts, before anything is restored."""
-    source = data[CONF_SOURCE]
-    usual = Source(source).edges if source in Source else 1
+    usual = settings.source.edges if isinstance(settings.source, Source) else 1
     return ImpulseCounter(
-        constant_of(data),
-        edges=data.get(CONF_EDGES, usual),
+        settings.constant,
+        edges=settings.edges or usual,
         max_power=options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER),
-        offset=Decimal(data.get(CONF_READING, "0")),
+        offset=settings.reading or Decimal(0),
     )
 
 
@@ -136,14 +115,20 @@ class ImpulseTotals(Totals):
 
     _counts_states = True
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, tally: ImpulseStatistics) -> None:
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        settings: BlinkEntrySettings,
+        tally: ImpulseStatistics,
+    ) -> None:
         """Take what counts."""
         super().__init__(hass, entry, lambda *_: None)
         self._tally = tally
         #: What the total is known by.
-        self.energy = _ENERGIES[entry.data.get(CONF_EXPORT, False)]
+        self.energy = _ENERGIES[settings.export]
         #: What counts by itself is another thing where this has changed.
-        self._source = [entry.data[CONF_SOURCE], entry.data[CONF_PORT]]
+        self._source = [settings.source.value, settings.source_id]
         self._stored: tuple[int, Decimal] | None = None
         #: When what was restored was written.
         self._restored: Moment | None = None
