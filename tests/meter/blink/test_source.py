@@ -19,7 +19,7 @@ from custom_components.onemeter.meter.blink.client import BlinkClient
 from custom_components.onemeter.meter.blink.constant import ImpulseConstant
 from custom_components.onemeter.meter.blink.counter import ImpulseCounter
 from custom_components.onemeter.meter.blink.settings import BlinkSettings, Source
-from custom_components.onemeter.meter.blink.source import ByteFlashes, LongFlashes, rate_limit
+from custom_components.onemeter.meter.blink.source import ByteFlashes, LongFlashes
 from custom_components.onemeter.meter.errors import MeterConnectionError, PortLostError
 from custom_components.onemeter.meter.line import LineSettings, ModemLine
 from custom_components.onemeter.meter.modem import watch
@@ -97,15 +97,6 @@ def test_long_flashes_are_one_each() -> None:
         )
     ]
     assert counts == [1, 0, 0, 0, 1, 0, 1, 1]
-
-
-def test_rate_limits() -> None:
-    limits = {source: rate_limit(source, LINE) for source in Source}
-    assert limits == {
-        Source.RX: 960,
-        Source.LONG: 10,
-        **dict.fromkeys((Source.CTS, Source.DSR, Source.DCD, Source.RI), 50),
-    }
 
 
 class Driver:

@@ -3,13 +3,13 @@
 from hypothesis import given, strategies as st
 import pytest
 
+from custom_components.onemeter.meter.identity import identity_from_text
 from custom_components.onemeter.meter.iec62056.identification import (
     IDENTIFICATION_LINE,
     IDENTIFICATION_START,
     Identification,
     baud_character,
 )
-from custom_components.onemeter.meter.iec62056.identity import identity_from_text
 from custom_components.onemeter.meter.reading import Identity
 from simulator.iec62056.encoder import SPEED_DIGITS, SPEED_LETTERS, with_even_parity
 
@@ -17,34 +17,34 @@ from simulator.iec62056.encoder import SPEED_DIGITS, SPEED_LETTERS, with_even_pa
 @pytest.mark.parametrize(
     ("line", "parts"),
     [
-        (b"/TST5DEMO-21\r\n", ("TST", "5", "", "DEMO-21")),
-        (b"/TST5\\2DEMO-21\r\n", ("TST", "5", "2", r"\2DEMO-21")),
-        (b"/TST5\\@\\201DEMO\r\n", ("TST", "5", "@2", r"\@\201DEMO")),
-        (b"/TST5\\@V1.00 \r\n", ("TST", "5", "@", r"\@V1.00")),
-        (b"/TSt4DEMO\n", ("TSt", "4", "", "DEMO")),
+        (b"/TST5DEMO-21\r\n", ("TST", "5", "DEMO-21")),
+        (b"/TST5\\2DEMO-21\r\n", ("TST", "5", r"\2DEMO-21")),
+        (b"/TST5\\@\\201DEMO\r\n", ("TST", "5", r"\@\201DEMO")),
+        (b"/TST5\\@V1.00 \r\n", ("TST", "5", r"\@V1.00")),
+        (b"/TSt4DEMO\n", ("TSt", "4", "DEMO")),
         # mode A: a blank, or anything else
-        (b"/TST 685-382 NONE\r", ("TST", " ", "", "685-382 NONE")),
-        (b"/TST-DEMO", ("TST", "-", "", "DEMO")),
-        (b"/TST0\r\n", ("TST", "0", "", "")),
-        (b"/TST5<1>DEMO\r\n", ("TST", "5", "", "<1>DEMO")),
+        (b"/TST 685-382 NONE\r", ("TST", " ", "685-382 NONE")),
+        (b"/TST-DEMO", ("TST", "-", "DEMO")),
+        (b"/TST0\r\n", ("TST", "0", "")),
+        (b"/TST5<1>DEMO\r\n", ("TST", "5", "<1>DEMO")),
         # longer than the standard has it
         (
             b"/TST5\\253833635_DEMONSTRATOR 1.0\r\n",
-            ("TST", "5", "2", r"\253833635_DEMONSTRATOR 1.0"),
+            ("TST", "5", r"\253833635_DEMONSTRATOR 1.0"),
         ),
         # against the standard
-        (b"/TST5/DEMO-21\r\n", ("TST", "5", "", "/DEMO-21")),
-        (b"/TST5\\2/DEMO\r\n", ("TST", "5", "2", r"\2/DEMO")),
-        (b"/TST5DEMO(21)/D\r\n", ("TST", "5", "", "DEMO(21)/D")),
+        (b"/TST5/DEMO-21\r\n", ("TST", "5", "/DEMO-21")),
+        (b"/TST5\\2/DEMO\r\n", ("TST", "5", r"\2/DEMO")),
+        (b"/TST5DEMO(21)/D\r\n", ("TST", "5", "DEMO(21)/D")),
         # a control character inside
-        (b"/TST5\x1cDE\x7fMO\r\n", ("TST", "5", "", "DEMO")),
-        (b"/TST5\\\x1cDEMO\r\n", ("TST", "5", "\x1c", "\\DEMO")),
-        (with_even_parity(b"/TST5DEMO\r\n"), ("TST", "5", "", "DEMO")),
+        (b"/TST5\x1cDE\x7fMO\r\n", ("TST", "5", "DEMO")),
+        (b"/TST5\\\x1cDEMO\r\n", ("TST", "5", "\\DEMO")),
+        (with_even_parity(b"/TST5DEMO\r\n"), ("TST", "5", "DEMO")),
     ],
 )
-def test_identification(line: bytes, parts: tuple[str, str, str, str]) -> None:
+def test_identification(line: bytes, parts: tuple[str, str, str]) -> None:
     found = Identification.parse(line)
-    assert (found.manufacturer, found.baud, found.escapes, found.ident) == parts
+    assert (found.manufacturer, found.baud, found.ident) == parts
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,6 @@ def test_mode_a(character: str) -> None:
 
 def test_speed_without_character() -> None:
     assert baud_character(115_200) is None
-
-
-def test_dlms() -> None:
-    assert Identification.parse(b"/TST5\\@\\2DEMO").offers_hdlc
-    assert not Identification.parse(b"/TST5\\@2DEMO").offers_hdlc
-    assert not Identification.parse(b"/TST52DEMO").offers_hdlc
 
 
 def test_quick_meters_say_so_with_a_small_letter() -> None:

@@ -7,10 +7,9 @@ from functools import partial
 from typing import Final
 
 from ..errors import MeterConnectionError
-from ..line import LineSettings, ModemLine
-from ..modem import COUNT_WRAPS, LOOK_SECONDS, LineState, look, watch
+from ..line import ModemLine
+from ..modem import COUNT_WRAPS, LineState, look, watch
 from ..port import BITS_PER_CHARACTER, Port
-from .settings import Source
 
 _MILLISECOND: Final = 10**6
 #: Bytes that are read together, or that come through a network, tell next to nothing of when they
@@ -36,21 +35,6 @@ _WATCHED_SECONDS: Final = 0.25
 #: Takes how many flashes or edges there were, when that was seen, and by how much that may be late
 #: (ns).
 type Take = Callable[[int, int, int], None]
-
-
-def rate_limit(source: Source, line: LineSettings) -> int:
-    """Return how many flashes per second a source can tell apart.
-
-    Of modem lines it is that of a driver that does not count edges: others lose none that reaches
-    the driver, but adapters may look at the lines only now and then.
-    """
-    match source:
-        case Source.RX:
-            return line.baudrate // BITS_PER_CHARACTER
-        case Source.LONG:
-            # As long as it may be, and as long a pause.
-            return 10**9 // (2 * _LONG_FLASH)
-    return round(1 / (4 * LOOK_SECONDS))
 
 
 class ByteFlashes:
