@@ -19,7 +19,7 @@ from meter.dlms.association import Association, Operation
 from meter.dlms.connection import Link
 from meter.dlms.link.hdlc import LLC_COMMAND, POLL, Frame, client_address, server_address
 from meter.dlms.link.hdlc_link import HdlcLink
-from meter.dlms.link.line import Line
+from meter.dlms.link.message_channel import MessageChannel
 from meter.dlms.link.wrapper import Packet
 from meter.dlms.link.wrapper_link import WrapperLink
 from meter.dlms.security.protection import Numbers
@@ -128,13 +128,13 @@ async def _our_gets(meter: DlmsMeter, port: int) -> float:
 async def _connected(meter: DlmsMeter, port: int) -> AsyncGenerator[tuple[Link, Association]]:
     """Associate as our client does."""
     async with Port(f"socket://{_HOST}:{port}", LineSettings(_SPEED)) as opened:
-        line = Line(opened, Counters())
+        channel = MessageChannel(opened, Counters())
         link: Link
         if meter.transport is Transport.WRAPPER:
-            link = WrapperLink(line, meter.client, meter.logical_device)
+            link = WrapperLink(channel, meter.client, meter.logical_device)
         else:
             address = server_address(meter.logical_device, meter.physical_device)
-            link = HdlcLink(line, meter.client, address)
+            link = HdlcLink(channel, meter.client, address)
             await link.connect()
         association = Association(_settings(meter), Numbers(next(_counters), 10_000))
         await _drive(link, association.associate())

@@ -207,7 +207,7 @@ def _feed_readouts(data: bytes) -> None:
 def _progress(data: bytes) -> None:
     progress = Progress(0, len(data), 1)
     for chunk in cut(data, 16):
-        progress.goes_on(chunk, 0)
+        progress.continues(chunk, 0)
 
 
 def _reading(registers: int) -> Reading:

@@ -79,7 +79,7 @@ class ScriptedPolledClient(PolledClient):
         return self.found
 
     @override
-    def recall(self, findings: Mapping[str, Any]) -> None:
+    def restore(self, findings: Mapping[str, Any]) -> None:
         self.recalled = findings
 
     @override

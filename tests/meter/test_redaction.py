@@ -15,8 +15,8 @@ from serialx import SerialException, async_serial_for_url
 from custom_components.onemeter.meter import port as port_module
 from custom_components.onemeter.meter.dlms.settings import Authentication
 from custom_components.onemeter.meter.errors import MeterConnectionError
-from custom_components.onemeter.meter.iec62056.parity import with_parity
 from custom_components.onemeter.meter.line import LineSettings
+from custom_components.onemeter.meter.parity import with_parity
 from custom_components.onemeter.meter.port import Port, redact
 from custom_components.onemeter.meter.redaction import SERIALX_LOGGERS
 from simulator.dlms import DlmsMeter, Mechanism

@@ -64,7 +64,7 @@ class DiscoveryCache:
         # Conditions that an earlier release did not know were what is usual.
         if {key: content["conditions"].get(key) for key in _CONDITIONS} == self._conditions:
             self._kept = content["findings"]
-            self._client.recall(self._kept)
+            self._client.restore(self._kept)
 
     async def async_keep(self) -> None:
         """Write down what the client has found out, after its first readout."""

@@ -168,7 +168,7 @@ class PolledCoordinator(OneMeterCoordinator):
         if (handed_over := self._async_handed_over()) is None:
             return None
         reading, taken, duration, findings = handed_over
-        self.client.recall(findings)
+        self.client.restore(findings)
         self.client.duration = duration
         # Watching begins after a readout.
         if self._live.pause == 0 or self._next_due(taken) < dt_util.utcnow():

@@ -96,7 +96,7 @@ class PolledClient(ABC):
         """
         return {}
 
-    def recall(self, findings: Mapping[str, Any]) -> None:  # noqa: B027 - few have anything to recall
+    def restore(self, findings: Mapping[str, Any]) -> None:  # noqa: B027 - few have anything to recall
         """Take the findings of an earlier client; what is no such thing is found out again."""
 
     @abstractmethod

@@ -1,13 +1,15 @@
-"""Which meter is speaking: what the binary id of a meter tells (DIN 43863-5)."""
+"""The identity of a meter from the id that it sends (DIN 43863-5)."""
 
 import re
 from typing import Final
 
 from .reading import Identity
 
-#: The layouts of a ten-byte id and the place of the manufacturer's letters in it. 0x06 is the
-#: older one; 0x09 and 0x0A are that of DIN 43863-5: type, medium, manufacturer, production block,
-#: number.
+#: An identification of DIN 43863-5 as text: medium, manufacturer, production block, number.
+DEVICE_ID: Final = re.compile(r"[0-9A-F]([A-Z]{3})[0-9A-F]{2}\d{8}", re.ASCII)
+#: The layouts of a ten-byte id, by its first byte, and the place of the manufacturer's letters.
+#: 0x06 is the older one; 0x09 and 0x0A are that of DIN 43863-5: type, medium, manufacturer,
+#: production block, number.
 _LETTERS: Final = {0x06: slice(1, 4), 0x09: slice(2, 5), 0x0A: slice(2, 5)}
 _LENGTH: Final = 10
 _FLAG: Final = re.compile(rb"[A-Z]{3}")
@@ -16,9 +18,9 @@ _NUMBER_MAX: Final = 99_999_999
 
 
 def identity_from_bytes(meter_id: bytes | None) -> Identity:
-    """Read the id of a meter as binary protocols send it (an SML server id).
+    """Return the identity in a binary id such as an SML server id; empty for None or no bytes.
 
-    An id of another layout is kept as it is, without manufacturer and without ``device_id``.
+    An id of another layout is kept as it is, without manufacturer and ``device_id``.
     """
     if not meter_id:
         return Identity()
@@ -30,6 +32,21 @@ def identity_from_bytes(meter_id: bytes | None) -> Identity:
         meter_id=meter_id.hex(),
         manufacturer=manufacturer,
         device_id=_device_id(meter_id, manufacturer),
+    )
+
+
+def identity_from_text(
+    meter_id: str | None, manufacturer: str | None, ident: str | None
+) -> Identity:
+    """Return the identity in an IEC 62056-21 readout and its identification line.
+
+    An id in the form of DIN 43863-5 also becomes the ``device_id``, as in other protocols.
+    """
+    return Identity(
+        meter_id=meter_id,
+        manufacturer=manufacturer and manufacturer.upper(),
+        ident=ident,
+        device_id=meter_id if meter_id and DEVICE_ID.fullmatch(meter_id) else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Whose turn it is at a port that several meters share: one after the other."""
+"""One client at a time at a port that several meters share."""
 
 import asyncio
 import os
@@ -8,41 +8,41 @@ from weakref import WeakValueDictionary
 
 
 class PortLock:
-    """Who uses a port, and who waits for it: ``async with turns_at(url)``."""
+    """The lock of one port, fair: ``async with port_lock(url)``."""
 
     def __init__(self) -> None:
-        """Begin with a free port."""
+        """Begin unlocked."""
         self._lock = asyncio.Lock()
         self._waiting = 0
-        #: Rings when somebody comes while the one whose turn it is rests.
-        self._bell: asyncio.Event | None = None
+        #: Set when another client begins to wait during hold().
+        self._has_new_waiter: asyncio.Event | None = None
 
     @property
-    def are_wanted(self) -> bool:
-        """Whether somebody else waits for the port, so that nobody should keep it for long."""
+    def has_waiters(self) -> bool:
+        """Whether another client waits for the port, so that it should be released soon."""
         return self._waiting > 0
 
     async def __aenter__(self) -> Self:
-        """Wait for the port."""
+        """Wait for the port and lock it."""
         self._waiting += 1
-        if self._bell is not None:
-            self._bell.set()
+        if self._has_new_waiter is not None:
+            self._has_new_waiter.set()
         try:
             await self._lock.acquire()
         finally:
             self._waiting -= 1
         return self
 
-    async def rest(self, seconds: float) -> None:
-        """Keep the port for so long, or until somebody else waits for it."""
-        self._bell = asyncio.Event()
+    async def hold(self, seconds: float) -> None:
+        """Keep the port locked for some seconds, or until another client waits for it."""
+        self._has_new_waiter = asyncio.Event()
         try:
             async with asyncio.timeout(seconds):
-                await self._bell.wait()
+                await self._has_new_waiter.wait()
         except TimeoutError:
             pass
         finally:
-            self._bell = None
+            self._has_new_waiter = None
 
     async def __aexit__(
         self,
@@ -50,17 +50,17 @@ class PortLock:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let the next one have it."""
+        """Unlock the port."""
         self._lock.release()
 
 
-_TURNS: WeakValueDictionary[str, PortLock] = WeakValueDictionary()
+_LOCKS: WeakValueDictionary[str, PortLock] = WeakValueDictionary()
 
 
-def turns_at(url: str) -> PortLock:
-    """Return the turns of all clients of one port in this process."""
+def port_lock(url: str) -> PortLock:
+    """Return the lock that all clients of one port in this process share."""
     # A local port has several names, which may mean another one once it was replugged.
     name = url if "://" in url else os.path.realpath(url)
-    # A new one must be held on to until it is in use.
-    turns = _TURNS.get(name) or PortLock()
-    return _TURNS.setdefault(name, turns)
+    # The reference keeps a new lock alive until the caller has it: the dictionary holds none.
+    lock = _LOCKS.get(name) or PortLock()
+    return _LOCKS.setdefault(name, lock)

@@ -269,7 +269,7 @@ async def test_memory_survives() -> None:
         first = await client.read()
         kept = json.loads(json.dumps(client.findings()))
         other = client_at(line)
-        other.recall(kept)
+        other.restore(kept)
         before = meter.count("get")
         reading = await other.read()
         asked = meter.count("get") - before
@@ -294,8 +294,8 @@ async def test_memory_that_makes_no_sense_is_left_alone(damage: dict[str, Any]) 
         client = client_at(line)
         await client.read()
         found = client.findings()
-        client.recall({})
-        client.recall({**found, **damage})
+        client.restore({})
+        client.restore({**found, **damage})
         assert client.findings() == found
 
 

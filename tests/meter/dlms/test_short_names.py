@@ -60,7 +60,7 @@ def short_named(**options: Any) -> DlmsMeter:
 def restarted(line: MemoryLine, client: DlmsClient, **settings: Any) -> DlmsClient:
     """Return a client that knows what the other one has found out."""
     other = client_at(line, **settings)
-    other.recall(json.loads(json.dumps(client.findings())))
+    other.restore(json.loads(json.dumps(client.findings())))
     return other
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.iec62056.block import BlockCheck, CheckKind, check_character
-from custom_components.onemeter.meter.iec62056.parity import (
+from custom_components.onemeter.meter.parity import (
     has_parity_errors,
     with_parity,
     without_parity,

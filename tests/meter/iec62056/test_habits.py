@@ -74,7 +74,7 @@ async def test_readings(habit: str) -> None:
         signed_on = simulated.count("sign-on")
         findings = json.loads(json.dumps(client.findings()))
         restarted = client_for(line, habit)
-        restarted.recall(findings)
+        restarted.restore(findings)
         await read(restarted, simulated, later)
         assert simulated.count("sign-on") == signed_on + 1
         assert restarted.findings() == findings
@@ -218,8 +218,8 @@ async def test_session_that_is_not_answered_any_more() -> None:
 def test_findings_of_nobody() -> None:
     client = Iec62056Client("/dev/null", LINE, SignOn())
     before = client.findings()
-    client.recall({"sign_on_speed": "9600", "data_speed": -1, "readout_size": True, "check": "?"})
-    client.recall({"check": ["xor"], "unknown": 1})
+    client.restore({"sign_on_speed": "9600", "data_speed": -1, "readout_size": True, "check": "?"})
+    client.restore({"check": ["xor"], "unknown": 1})
     assert client.findings() == before
 
 

@@ -15,7 +15,7 @@ def seconds_until_given_up(data: bytes, rate: int = 30, *, most: int = ENDLESS) 
     """Send data at so many characters per second; None where all of it was waited for."""
     progress = Progress(100.0, most, ENDLESS)
     for number, character in enumerate(batched(data, 1, strict=True), 1):
-        if not progress.goes_on(bytes(character), 100 + number / rate):
+        if not progress.continues(bytes(character), 100 + number / rate):
             return number / rate
     return None
 
@@ -71,5 +71,5 @@ def test_noise_is_none(seed: int) -> None:
 def test_limits() -> None:
     assert seconds_until_given_up(b"1.8.0(1)\r\n" * 10, most=50) == 50 / 30
     progress = Progress(0, ENDLESS, 15)
-    assert progress.goes_on(b"1.8.0(1)\r\n", 14)
-    assert not progress.goes_on(b"1.8.0(1)\r\n", 15)
+    assert progress.continues(b"1.8.0(1)\r\n", 14)
+    assert not progress.continues(b"1.8.0(1)\r\n", 15)

@@ -1,13 +1,13 @@
 import pytest
 
 from custom_components.onemeter.meter.iec62056.settings import SignOn, is_register
-from custom_components.onemeter.meter.iec62056.sign_on import request
+from custom_components.onemeter.meter.iec62056.sign_on import request_message
 
 
 def test_request() -> None:
-    assert request(SignOn()) == b"/?!\r\n"
-    assert request(SignOn(address="00123", table="2")) == b"/200123!\r\n"
-    assert request(SignOn(table="#")) == b"/#!\r\n"
+    assert request_message(SignOn()) == b"/?!\r\n"
+    assert request_message(SignOn(address="00123", table="2")) == b"/200123!\r\n"
+    assert request_message(SignOn(table="#")) == b"/#!\r\n"
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ class Access:
         """Take leave, unless the meter takes no notice: then the connection just ends."""
         if not self._memory.answers_release:
             return
-        seconds = _FAREWELL_SECONDS + session.link.line.wire_time(_FAREWELL_LENGTH)
+        seconds = _FAREWELL_SECONDS + session.link.channel.wire_time(_FAREWELL_LENGTH)
         try:
             async with asyncio.timeout(seconds):
                 await session.run(session.association.release())

@@ -10,7 +10,7 @@ from ..client import PolledClient
 from ..errors import MeterError, MeterSilentError
 from ..line import LineSettings
 from ..port import redact
-from ..port_lock import PortLock, turns_at
+from ..port_lock import PortLock, port_lock
 from ..reading import Interval, Reading
 from .association_manager import Access
 from .connection import Connector
@@ -82,7 +82,7 @@ class DlmsClient(PolledClient):
         return self._memory.as_json()
 
     @override
-    def recall(self, findings: Mapping[str, Any]) -> None:
+    def restore(self, findings: Mapping[str, Any]) -> None:
         with suppress(ValueError, KeyError, TypeError):
             self._memory.recall(findings)
 
@@ -90,10 +90,10 @@ class DlmsClient(PolledClient):
     async def read(self) -> Reading:
         async def read(session: Session) -> Reading:
             reading = await self._reader(session).read()
-            self.duration = session.link.line.duration
+            self.duration = session.link.channel.duration
             return reading
 
-        async with turns_at(self.url):
+        async with port_lock(self.url):
             reading = await self._in_sessions(read)
         self.counters.good += 1
         return reading
@@ -112,16 +112,16 @@ class DlmsClient(PolledClient):
     @override
     async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
         loop = asyncio.get_running_loop()
-        turns = turns_at(self.url)
+        lock = port_lock(self.url)
         was_heard = False
         patience = _Patience()
         while True:
             try:
-                async with turns, self._access.session() as session:
+                async with lock, self._access.session() as session:
                     reader = self._reader(session)
                     while True:
                         due = loop.time() + interval
-                        session.link.line.renew()
+                        session.link.channel.renew()
                         meter = self._memory.meter
                         reading = await reader.read(addresses)
                         if was_heard and reading.meter != meter:
@@ -129,11 +129,11 @@ class DlmsClient(PolledClient):
                         was_heard = True
                         patience = _Patience()
                         if self.duration is None:
-                            self.duration = session.link.line.duration
+                            self.duration = session.link.channel.duration
                         self.counters.good += 1
                         yield reading
-                        await self._rest(session, turns, due)
-                        if turns.are_wanted:
+                        await self._rest(session, lock, due)
+                        if lock.has_waiters:
                             break
             except SessionEndedError as err:
                 if patience.is_over():
@@ -144,13 +144,13 @@ class DlmsClient(PolledClient):
                 # Another meter may be there by now, which only a whole reading tells.
                 raise self._ended() from err
 
-    async def _rest(self, session: Session, turns: PortLock, due: float) -> None:
-        """Keep the meter waiting until it is time, or until somebody else waits for the port."""
+    async def _rest(self, session: Session, lock: PortLock, due: float) -> None:
+        """Keep the session open until it is time, or until another client waits for the port."""
         loop = asyncio.get_running_loop()
-        while not turns.are_wanted and (rest := due - loop.time()) > 0:
-            await turns.rest(min(rest, _STAY_SECONDS))
-            if rest > _STAY_SECONDS and not turns.are_wanted:
-                session.link.line.renew()
+        while not lock.has_waiters and (rest := due - loop.time()) > 0:
+            await lock.hold(min(rest, _STAY_SECONDS))
+            if rest > _STAY_SECONDS and not lock.has_waiters:
+                session.link.channel.renew()
                 await session.stay()
 
     @override
@@ -158,7 +158,7 @@ class DlmsClient(PolledClient):
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
         async def read(session: Session) -> Sequence[Interval]:
-            session.link.line.renew(_PROFILE_SECONDS)
+            session.link.channel.renew(_PROFILE_SECONDS)
             reader = ProfileReader(
                 session,
                 self._reader(session),
@@ -168,7 +168,7 @@ class DlmsClient(PolledClient):
             )
             return await reader.read(start, end)
 
-        async with turns_at(self.url):
+        async with port_lock(self.url):
             return await self._in_sessions(read)
 
     async def objects(self) -> Sequence[ObjectValue]:
@@ -186,7 +186,7 @@ class DlmsClient(PolledClient):
             )
 
         self._memory.forget_objects()
-        async with turns_at(self.url):
+        async with port_lock(self.url):
             found = await self._in_sessions(read)
         self.counters.good += 1
         return found

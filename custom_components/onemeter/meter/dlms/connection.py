@@ -24,7 +24,7 @@ from ..port import Port
 from .association import Association
 from .link.hdlc import server_address
 from .link.hdlc_link import ANSWER_SECONDS, PROBE_SECONDS, Connected, HdlcLink, address_error
-from .link.line import Line
+from .link.message_channel import MessageChannel
 from .link.wrapper_link import WrapperLink
 from .memory import Memory
 from .settings import PUBLIC_CLIENT, DlmsSettings, Transport
@@ -95,7 +95,10 @@ class Connector:
         if transport is None:
             transport = await self._find_out(client)
         try:
-            async with self._open(transport) as line, self._linked(transport, line, client) as link:
+            async with (
+                self._open(transport) as channel,
+                self._linked(transport, channel, client) as link,
+            ):
                 self._memory.transport = transport
                 yield link
         except AddressError, MeterSilentError, UnknownDataError:
@@ -104,19 +107,19 @@ class Connector:
             raise
 
     @asynccontextmanager
-    async def _open(self, transport: Transport) -> AsyncGenerator[Line]:
+    async def _open(self, transport: Transport) -> AsyncGenerator[MessageChannel]:
         match transport:
             case Transport.MODE_E:
                 async with self._signer.open_mode_e() as port:
                     await asyncio.sleep(_SETTLE)
-                    yield Line(port, self.counters)
+                    yield MessageChannel(port, self.counters)
             case Transport.WRAPPER:
                 async with self._port(self._network_line) as port:
-                    yield Line(port, self.counters)
+                    yield MessageChannel(port, self.counters)
             case Transport.HDLC:
                 line = self._network_line if _is_network(self._url) else self._line
                 async with self._port(line) as port:
-                    yield Line(port, self.counters, self._line.baudrate)
+                    yield MessageChannel(port, self.counters, self._line.baudrate)
 
     @asynccontextmanager
     async def _port(self, line: LineSettings) -> AsyncGenerator[Port]:
@@ -129,29 +132,31 @@ class Connector:
                 self._ended = loop.time()
 
     @asynccontextmanager
-    async def _linked(self, transport: Transport, line: Line, client: int) -> AsyncGenerator[Link]:
+    async def _linked(
+        self, transport: Transport, channel: MessageChannel, client: int
+    ) -> AsyncGenerator[Link]:
         if transport is Transport.WRAPPER:
-            yield self._wrapper(line, client)
+            yield self._wrapper(channel, client)
             return
-        link = await self._connect(line, client, signed_on=transport is Transport.MODE_E)
+        link = await self._connect(channel, client, signed_on=transport is Transport.MODE_E)
         try:
             yield link
         finally:
             with suppress(MeterError):
                 await link.disconnect()
 
-    def _wrapper(self, line: Line, client: int) -> WrapperLink:
+    def _wrapper(self, channel: MessageChannel, client: int) -> WrapperLink:
         device = self._settings.logical_device
-        return WrapperLink(line, client, _LOGICAL_DEVICE if device is None else device)
+        return WrapperLink(channel, client, _LOGICAL_DEVICE if device is None else device)
 
-    async def _connect(self, line: Line, client: int, *, signed_on: bool) -> HdlcLink:
+    async def _connect(self, channel: MessageChannel, client: int, *, signed_on: bool) -> HdlcLink:
         """Connect at the address that is known, or else at one that the meter answers to."""
         memory = self._memory
         addresses = [memory.address] if memory.address else list(_addresses(self._settings))
         is_known = len(addresses) == 1
         was_refused = False
         for address in addresses:
-            link = HdlcLink(line, client, address)
+            link = HdlcLink(channel, client, address)
             outcome = await link.connect(
                 seconds=ANSWER_SECONDS if is_known else PROBE_SECONDS,
                 attempts=1 + is_known,
@@ -164,8 +169,8 @@ class Connector:
             was_refused |= outcome is Connected.REFUSED
         if was_refused or signed_on:
             # It has answered the sign-on, so that it is there.
-            raise address_error(line.name)
-        raise line.why_silent()
+            raise address_error(channel.name)
+        raise channel.silence_error()
 
     async def _find_out(self, client: int) -> Transport:
         """Return what the meter answers to, or might."""
@@ -181,10 +186,10 @@ class Connector:
     async def _answers_hdlc(self, client: int) -> bool:
         """Whether there is HDLC, if only to refuse."""
         was_refused = False
-        async with self._open(Transport.HDLC) as line:
+        async with self._open(Transport.HDLC) as channel:
             try:
                 for address in _addresses(self._settings):
-                    link = HdlcLink(line, client, address)
+                    link = HdlcLink(channel, client, address)
                     outcome = await link.connect(seconds=PROBE_SECONDS, attempts=1)
                     if outcome is Connected.YES:
                         self._memory.address = address
@@ -202,8 +207,8 @@ class Connector:
     async def _answers_wrapper(self) -> bool:
         """Whether anything comes when the public client asks to be let in."""
         try:
-            async with self._open(Transport.WRAPPER) as line:
-                link = self._wrapper(line, PUBLIC_CLIENT)
+            async with self._open(Transport.WRAPPER) as channel:
+                link = self._wrapper(channel, PUBLIC_CLIENT)
                 link.seconds = _WRAPPER_PROBE_SECONDS
                 request = next(Association(DlmsSettings()).associate())
                 await link.request(request)

@@ -188,7 +188,7 @@ class ProfileReader:
                     continue
                 if 0 < period <= _PERIOD_MAX:
                     return obis, timedelta(seconds=period)
-        port = self._session.link.line.name
+        port = self._session.link.channel.name
         raise RefusedError(f"the meter at {port} has no load profile", port=port)
 
     async def _rows(self, obis: Obis, layout: Layout, start: datetime, end: datetime) -> bytes:

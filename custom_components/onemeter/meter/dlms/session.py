@@ -78,14 +78,14 @@ class Session:
                 message = operation.send(answer)  # type: ignore[arg-type]
                 if message and answer is not None:
                     # Something more to ask: what was asked before is answered.
-                    self.link.line.advance()
+                    self.link.channel.advance()
                 answer = await request(message)
         except StopIteration as done:
-            self.link.line.advance()
+            self.link.channel.advance()
             result: T = done.value
             return result
         except AccessError, ExceptionError, ServiceError:
-            self.link.line.advance()
+            self.link.channel.advance()
             raise
 
     async def ask[T](self, operation: Operation[T]) -> T:

@@ -1,4 +1,4 @@
-"""The IEC 62056-21 client: asks a meter for its readout, for single registers, for its profile."""
+"""The IEC 62056-21 client: polls a meter for its readout, single registers, or load profile."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any, Final, override
 
+from ..channel import Channel
 from ..client import PolledClient
 from ..errors import (
     ChecksumError,
@@ -20,19 +21,20 @@ from ..errors import (
 from ..interleaving import find_in_turns
 from ..line import LineSettings
 from ..port import Port, redact
-from ..port_lock import turns_at
+from ..port_lock import port_lock
 from ..reading import Identity, Interval, Reading
-from .conversation import Conversation, WrongSpeedError, is_text
+from .conversation import Conversation
 from .decoder import Iec62056Decoder
 from .framing import LIMIT
-from .link import Link
 from .memory import Memory
 from .profile import decode_profile
-from .session import Session
+from .programming_session import ProgrammingSession
+from .progress import monitor
 from .settings import SignOn
 from .sign_on import Option
+from .speed_detection import WrongSpeedError, is_text
 
-#: How often a meter is signed on to before a readout is given up; each wakes a battery meter.
+#: Sign-ons before a readout is given up; each wakes a battery meter.
 _ATTEMPTS: Final = 3
 _ATTEMPTS_ON_BATTERY: Final = 2
 #: Seconds without a character after which a readout has ended.
@@ -41,17 +43,18 @@ _SILENCE: Final = 5.0
 _SILENCE_AT_END: Final = 1.5
 #: Share of what came that is text at least when it came damaged, but at the right speed.
 _TEXT_SHARE: Final = 0.8
-#: Seconds after which nobody waits any longer for the end of a session to be said.
-_FAREWELL_SECONDS: Final = 0.3
-#: How often a session that has broken down is begun anew before it is given up.
+#: Seconds within which the end of a session can be sent at 300 baud; longer would delay closing
+#: the port.
+_BREAK_SECONDS: Final = 0.3
+#: Sessions before watching registers is given up.
 _SESSIONS: Final = 2
 
 
 class Iec62056Client(PolledClient):
-    """Reads a meter in modes A, B, C and E."""
+    """Polls a meter in modes A, B, C and E."""
 
     def __init__(self, url: str, line: LineSettings, settings: SignOn) -> None:
-        """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet."""
+        """Take the port, how to open it, and the sign-on settings. Nothing is opened yet."""
         super().__init__(url, line)
         self.settings = settings
         self._memory = Memory(line.baudrate)
@@ -60,7 +63,7 @@ class Iec62056Client(PolledClient):
 
     @override
     async def read(self) -> Reading:
-        async with turns_at(self.url), self._open() as conversation:
+        async with port_lock(self.url), self._open() as conversation:
             return await self._read(conversation)
 
     @override
@@ -68,32 +71,32 @@ class Iec62056Client(PolledClient):
         return self._memory.findings()
 
     @override
-    def recall(self, findings: Mapping[str, Any]) -> None:
-        self._memory.recall(findings)
+    def restore(self, findings: Mapping[str, Any]) -> None:
+        self._memory.restore(findings)
 
     @override
     async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
         loop = asyncio.get_running_loop()
-        turns = turns_at(self.url)
+        lock = port_lock(self.url)
         failures = 0
-        was_heard = False
+        has_answered = False
         while True:
             try:
-                async with turns, self._session() as session:
+                async with lock, self._session() as session:
                     while True:
                         due = loop.time() + interval
                         reading = await self._read_registers(session, addresses)
-                        was_heard = True
+                        has_answered = True
                         if self.duration is None:
                             self.duration = session.duration
                         yield reading
-                        if not turns.are_wanted:
-                            await turns.rest(due - loop.time())
-                        if turns.are_wanted:
+                        if not lock.has_waiters:
+                            await lock.hold(due - loop.time())
+                        if lock.has_waiters:
                             break
             except (ChecksumError, MeterSilentError, RefusedError) as err:
-                if was_heard:
-                    # Another meter may be there by now, which only a readout tells.
+                if has_answered:
+                    # Another meter may be there by now, which only a readout shows.
                     port = redact(self.url)
                     raise MeterSilentError(f"a session ended at {port}", port=port) from err
                 # A single damaged bit looks like a refusal.
@@ -105,69 +108,72 @@ class Iec62056Client(PolledClient):
     async def read_profile(
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
-        async with turns_at(self.url), self._session() as session:
+        async with port_lock(self.url), self._session() as session:
             text = await session.read_profile("P.01", start, end, zone)
-        # Two months of it take longer than the event loop may be held up.
+        # Two months of it take longer than the event loop may be blocked.
         profile = await asyncio.to_thread(decode_profile, text, zone)
         return [row for row in profile.intervals if start < row.end <= end]
 
     @asynccontextmanager
     async def open_mode_e(self) -> AsyncGenerator[Port]:
-        """Sign on and let the meter go on with HDLC (mode E, Annex E).
+        """Sign on and select HDLC (mode E, Annex E).
 
-        Yields the port at the speed that was agreed on. Raises what read() raises. Whoever calls
-        this has the turn at the port.
+        Yields the port at the speed that was agreed on. The caller holds the port's lock. Raises
+        what read() raises.
         """
         async with self._open() as conversation:
-            greeting = await conversation.greet()
-            await conversation.select(greeting, Option.HDLC)
-            yield conversation.link.port
+            response = await conversation.sign_on()
+            await conversation.select(response, Option.HDLC)
+            yield conversation.channel.port
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Conversation]:
         async with Port(self.url, self.line) as port:
-            yield Conversation(Link(port, self.counters), self.settings, self._memory)
+            channel = Channel(port, self.counters, is_text=True)
+            yield Conversation(channel, self.settings, self._memory)
 
     async def _read(self, conversation: Conversation) -> Reading:
-        """Read, again where it came damaged.
+        """Read a readout, again where it came damaged.
 
-        Another meter than last time must be there twice, since nothing protects the letters of its
+        Another meter than last time must be read twice, since nothing protects the letters of its
         manufacturer. Likewise a first readout without checksum.
         """
         doubted: Identity | None = None
         for _ in range(_ATTEMPTS_ON_BATTERY if self.settings.wake_up else _ATTEMPTS):
-            greeting = await conversation.greet()
+            response = await conversation.sign_on()
             try:
-                begin = await conversation.select(greeting, Option.READOUT)
-                reading = await self._receive(conversation.link, greeting.raw, begin)
+                begin = await conversation.select(response, Option.READOUT)
+                reading = await self._receive(conversation.channel, response.raw, begin)
             except (ChecksumError, WrongSpeedError) as err:
                 self.counters.damaged += 1
-                await conversation.learn_from(err)
+                await conversation.adapt_speed(err)
                 continue
             finally:
-                if greeting.has_more:
-                    await conversation.check_who_began(greeting)
-            if reading is not None and greeting.is_readout:
-                reading = self._recognize(reading)
+                if response.has_more:
+                    await conversation.check_not_pushed(response)
+            if reading is not None and response.is_readout:
+                reading = self._with_last_identity(reading)
             if reading is None:
                 continue
             if self._meter not in {None, reading.meter} and doubted != reading.meter:
                 doubted = reading.meter
                 continue
             self._meter = reading.meter
-            self.duration = conversation.link.duration
+            self.duration = conversation.channel.duration
             self.counters.good += 1
             return reading
-        raise self._damaged()
+        raise self._damage()
 
-    def _recognize(self, reading: Reading) -> Reading | None:
-        """Return a reading without identification as that of the meter of last time, if it is."""
+    def _with_last_identity(self, reading: Reading) -> Reading | None:
+        """Return a reading without identification as the last meter's; None if it is not its."""
         meter = self._meter
         if meter is None or meter.meter_id is None or not reading.checked:
             return None
         return replace(reading, meter=meter) if reading.meter.meter_id == meter.meter_id else None
 
-    async def _receive(self, link: Link, identification: bytes, data: bytes) -> Reading | None:
+    async def _receive(
+        self, channel: Channel, identification: bytes, data: bytes
+    ) -> Reading | None:
         """Return the readout that begins with these characters, as soon as it is complete.
 
         None for one without checksum that is unlike the ones before.
@@ -176,30 +182,30 @@ class Iec62056Client(PolledClient):
         decoder = self._decoder
         damaged, unlike, received = decoder.damaged, decoder.other, bytearray()
         decoder.error = None
-        progress = link.follow(LIMIT)
+        progress = monitor(channel, LIMIT)
         found = await find_in_turns(decoder.feed_in_slices(identification))
         try:
-            async with asyncio.timeout(self._memory.longest_readout(link)):
+            async with asyncio.timeout(self._memory.longest_readout(channel)):
                 if not data and not found:
-                    # What has come of it stands behind the identification.
-                    data = await link.receive(_SILENCE)
+                    # What has come of it so far is behind the identification.
+                    data = await channel.receive(_SILENCE)
                 while data:
                     received += data
                     found += await find_in_turns(decoder.feed_in_slices(data))
                     if found or decoder.damaged > damaged or decoder.other > unlike:
                         break
-                    if not progress.goes_on(data, link.last_received):
+                    if not progress.continues(data, channel.last_received):
                         break
                     silence = _SILENCE_AT_END if decoder.is_complete else _SILENCE
-                    data = await link.receive(silence)
+                    data = await channel.receive(silence)
             if not found and decoder.damaged == damaged:
                 found += await find_in_turns(decoder.finish_in_slices())
         except TimeoutError:
-            # It has grown, perhaps, and gets more time from now on.
+            # It may have grown, and gets more time from now on.
             self._memory.readout_size = max(self._memory.readout_size, len(received))
-            raise self._damaged() from None
+            raise self._damage() from None
         finally:
-            # Whatever comes after this belongs to another readout.
+            # What comes after this belongs to another readout.
             decoder.finish()
         if not found and decoder.other > unlike:
             return None
@@ -209,45 +215,48 @@ class Iec62056Client(PolledClient):
             port = redact(self.url)
             raise type(error)(f"{error} from {port}", port=port, **error.details)
         if not found:
-            raise self._damaged() if is_text(received, _TEXT_SHARE) else WrongSpeedError
+            raise self._damage() if is_text(received, _TEXT_SHARE) else WrongSpeedError
         self._memory.readout_size = max(self._memory.readout_size, len(received))
         return found[0]
 
-    def _damaged(self) -> ChecksumError:
+    def _damage(self) -> ChecksumError:
         port = redact(self.url)
         return ChecksumError(f"readouts come damaged from {port}", port=port)
 
     @asynccontextmanager
-    async def _session(self) -> AsyncGenerator[Session]:
-        """Bring the meter into programming mode, and out of it again."""
+    async def _session(self) -> AsyncGenerator[ProgrammingSession]:
+        """Enter programming mode, and end it afterwards."""
         async with self._open() as conversation:
-            session = Session(conversation.link, self._memory)
+            session = ProgrammingSession(conversation.channel, self._memory)
             try:
                 begin = await self._enter(conversation, session)
                 await session.begin(begin, self.settings.password)
                 yield session
             finally:
                 with suppress(MeterError, TimeoutError):
-                    async with asyncio.timeout(_FAREWELL_SECONDS):
+                    async with asyncio.timeout(_BREAK_SECONDS):
                         await session.end()
 
-    async def _enter(self, conversation: Conversation, session: Session) -> bytes:
-        """Ask for programming mode; return how the meter's answer begins."""
+    async def _enter(self, conversation: Conversation, session: ProgrammingSession) -> bytes:
+        """Select programming mode; return the first characters of the meter's answer."""
         for _ in range(_ATTEMPTS):
-            greeting = await conversation.greet()
+            response = await conversation.sign_on()
             try:
-                return await conversation.select(greeting, Option.PROGRAMMING)
+                return await conversation.select(response, Option.PROGRAMMING)
             except NoReadoutError:
-                raise session.refused() from None
+                raise session.refusal() from None
             except WrongSpeedError as err:
-                await conversation.learn_from(err)
-                # At the speed at which it is now, it answers no request before that.
+                await conversation.adapt_speed(err)
+                # A meter in a session does not answer a request before its break, which it
+                # receives at the present speed.
                 await session.end()
-        raise self._damaged()
+        raise self._damage()
 
-    async def _read_registers(self, session: Session, addresses: Sequence[str]) -> Reading:
+    async def _read_registers(
+        self, session: ProgrammingSession, addresses: Sequence[str]
+    ) -> Reading:
         registers = [register for address in addresses for register in await session.read(address)]
         if not registers:
-            raise session.nothing_read()
+            raise session.no_register_error()
         self.counters.good += 1
         return Reading(self._meter or self._memory.identity(), None, tuple(registers), b"")

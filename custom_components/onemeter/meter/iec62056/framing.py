@@ -8,9 +8,9 @@ from typing import Final
 
 from ..checksum import crc16_arc
 from ..errors import ChecksumError, TelegramError
+from ..parity import has_parity_errors, shows_damage, without_parity
 from .block import BlockCheck
 from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
-from .parity import has_parity_errors, shows_damage, without_parity
 from .values import VALUE_MAX
 
 #: The longest telegram that is read, and about the most bytes that are ever kept.

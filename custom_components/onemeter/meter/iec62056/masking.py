@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from ..checksum import crc16_arc, sum_of, xor_of
-from .parity import without_parity
+from ..parity import without_parity
 
 #: What the block check covers, from behind STX to ETX, and its character.
 _BLOCK: Final = re.compile(rb"\x02([^\x03]*\x03)(.)", re.DOTALL)

@@ -1,19 +1,19 @@
-"""What is found out about a meter, so that it need not be found out again."""
+"""What the client has found out about a meter, kept from one sign-on to the next."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..channel import Channel
+from ..identity import identity_from_text
 from ..reading import Identity
 from .block import BlockCheck, CheckKind
 from .framing import LIMIT
 from .identification import Identification
-from .identity import identity_from_text
-from .link import Link
 
 #: Speed at which a meter most likely is that does not answer at the usual one.
 OTHER_SPEED: Final = 9600
-#: What may be found out of a speed, a number of characters, or of a time stamp.
+#: The integers among the findings, with their possible values.
 _FINDINGS: Final = {
     "sign_on_speed": range(300, 115_201),
     "data_speed": range(115_201),
@@ -21,20 +21,20 @@ _FINDINGS: Final = {
     "time_stamp": range(14),
 }
 _CHECK: Final = "check"
-#: A readout takes at most so many times as long as the longest one before, and so much longer.
+#: A readout takes at most this many times as long as the longest one before, plus these seconds.
 _LONGER: Final = 1.5
 _MORE: Final = 5.0
 
 
 @dataclass(slots=True)
 class Memory:
-    """What was found out about a meter; it outlives the conversation."""
+    """What the client has found out about a meter."""
 
     #: The speed at which it answers the request.
     sign_on_speed: int
-    #: The last speed that was agreed on, at which it may be stuck in a session.
+    #: The last speed that was agreed on, at which it may still be in a session.
     speed: int = OTHER_SPEED
-    #: The speed at which it sends its data, where that is not the one that was agreed on; or 0.
+    #: The speed at which it sends its data, where that is not the one agreed on; or 0.
     data_speed: int = 0
     #: It sends its readout at once, without waiting for an acknowledgement.
     sends_at_once: bool = False
@@ -43,36 +43,36 @@ class Memory:
     check: BlockCheck = field(default_factory=BlockCheck)
     #: Characters of its longest readout; 0 before the first one.
     readout_size: int = 0
-    #: It has refused the password, which is never tried again.
+    #: It has rejected the password, which is never sent again.
     password_rejected: bool = False
-    #: Giving the password was cancelled before the meter had said whether it is right.
+    #: Sending the password was cancelled before the meter had answered whether it is right.
     password_interrupted: bool = False
-    #: It has taken the password, so that an answer that is lost does not mean that it is wrong.
+    #: It has accepted the password, so that a lost answer does not mean that it is wrong.
     password_accepted: bool = False
-    #: Characters of a time stamp in its requests for profiles; 0 before the first one.
+    #: Characters of a time stamp in requests for its profiles; 0 before the first one.
     time_stamp: int = 0
 
     def findings(self) -> Mapping[str, int | str]:
-        """Return what spares a later client the search, of JSON's types."""
+        """Return what spares a later client the search, as values that JSON has."""
         found: dict[str, int | str] = {name: getattr(self, name) for name in _FINDINGS}
         return found | ({_CHECK: self.check.kind.value} if self.check.kind else {})
 
-    def recall(self, findings: Mapping[str, Any]) -> None:
-        """Take what findings() has returned; anything else is ignored."""
+    def restore(self, findings: Mapping[str, Any]) -> None:
+        """Restore what findings() has returned; invalid entries are ignored."""
         for name, allowed in _FINDINGS.items():
             if type(found := findings.get(name)) is int and found in allowed:
                 setattr(self, name, found)
         kinds = (kind for kind in CheckKind if kind == findings.get(_CHECK))
         self.check.kind = next(kinds, self.check.kind)
 
-    def longest_readout(self, link: Link) -> float:
+    def longest_readout(self, channel: Channel) -> float:
         """Return the seconds after which a readout must have ended."""
         if not self.readout_size:
-            return link.port.wire_time(LIMIT)
-        return link.port.wire_time(self.readout_size) * _LONGER + _MORE
+            return channel.wire_time(LIMIT)
+        return channel.wire_time(self.readout_size) * _LONGER + _MORE
 
     def identity(self) -> Identity:
-        """Return what the identification alone tells of the meter."""
+        """Return the meter's identity as far as the identification line contains it."""
         found = self.identification
         if found is None:
             return Identity()

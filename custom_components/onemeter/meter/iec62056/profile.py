@@ -14,10 +14,10 @@ import re
 from typing import Final
 
 from ..errors import ChecksumError, TelegramError
+from ..parity import without_parity
 from ..reading import Event, Interval, Register
 from .block import BlockCheck
 from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
-from .parity import without_parity
 from .programming import FrameKind, FrameReader
 from .readout import parse_data_sets
 from .times import SEASONS, parse_digits, standard_offset

@@ -10,9 +10,9 @@ import re
 from typing import Final
 
 from ..checksum import sum_of, xor_of
+from ..parity import ParityTally, without_parity
 from .block import BlockCheck, CheckKind, check_character
 from .framing import CONTROL
-from .parity import ParityTally, without_parity
 from .readout import parse_data_sets
 
 _SOH: Final = b"\x01"

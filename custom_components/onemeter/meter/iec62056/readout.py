@@ -9,12 +9,12 @@ import re
 from typing import Final
 
 from ..errors import EmptyReadoutError, ReadoutRefusedError, TelegramError
+from ..identity import identity_from_text
 from ..obis import Obis
 from ..reading import Identity, Reading, Register
 from ..slices import Sliced, do_at_once
 from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
 from .identification import Identification
-from .identity import identity_from_text
 from .times import combine, parse_time
 from .values import VALUE_MAX, is_garbled, split_value, unit_of
 

@@ -10,7 +10,7 @@ from typing import Final
 from ...errors import AddressError, ConnectionEndedError, MeterSilentError, TelegramError
 from . import hdlc
 from .hdlc import Frame, FrameReader
-from .line import Line
+from .message_channel import MessageChannel
 
 #: Seconds until an answer begins, usually and while an address is being looked for.
 ANSWER_SECONDS: Final = 3.0
@@ -62,9 +62,9 @@ class Connected(Enum):
 class HdlcLink:
     """Asks a meter over HDLC."""
 
-    def __init__(self, line: Line, client: int, address: bytes) -> None:
-        """Take the line, the client's address (SAP), and that of the meter as on the wire."""
-        self.line = line
+    def __init__(self, channel: MessageChannel, client: int, address: bytes) -> None:
+        """Take the channel, the client address (SAP), and the server address as sent."""
+        self.channel = channel
         self._client = hdlc.client_address(client)
         self._address = address
         self._reader = FrameReader()
@@ -136,7 +136,7 @@ class HdlcLink:
             return
         self._is_connected = False
         self._received.clear()
-        seconds = _FAREWELL_SECONDS + self.line.wire_time(_FAREWELL_LENGTH)
+        seconds = _FAREWELL_SECONDS + self.channel.wire_time(_FAREWELL_LENGTH)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._say(hdlc.DISC)
@@ -154,7 +154,7 @@ class HdlcLink:
         """Send a message and return the answer; an empty one just asks for another answer.
 
         Ends in any case: each frame is sent three times at most and awaited for a few seconds,
-        and the line knows how long a meter may keep busy or send nothing new.
+        and the channel knows how long a meter may keep busy or send nothing new.
 
         Raises MeterSilentError, ChecksumError, UnknownDataError, TelegramError, PortLostError.
         """
@@ -195,7 +195,7 @@ class HdlcLink:
             if size > _ANSWER_MAX:
                 break
             if frame.information:
-                self.line.advance()
+                self.channel.advance()
             frame = await self._following(frame)
         raise TelegramError("an answer that does not end")
 
@@ -214,8 +214,8 @@ class HdlcLink:
     async def _rest(self) -> None:
         self._busy += 1
         if self._busy > _BUSY_MAX:
-            message = f"the meter at {self.line.name} is busy without end"
-            raise MeterSilentError(message, port=self.line.name)
+            message = f"the meter at {self.channel.name} is busy without end"
+            raise MeterSilentError(message, port=self.channel.name)
         await asyncio.sleep(_BUSY_SECONDS)
 
     async def _exchange(self, frame: Frame) -> Frame:
@@ -232,7 +232,7 @@ class HdlcLink:
                 return answer
             if self._reader.damaged > damaged:
                 seconds = _AFTER_DAMAGE
-        raise self.line.why_silent(was_damaged=self._reader.damaged > damaged)
+        raise self.channel.silence_error(was_damaged=self._reader.damaged > damaged)
 
     async def _answer(self, frame: Frame, seconds: float) -> Frame | None:
         """Return what the meter answers to a frame; None where it has to be sent again.
@@ -259,8 +259,8 @@ class HdlcLink:
                 case 0x09:
                     return None
             if control | hdlc.POLL in {hdlc.DM, hdlc.DISC, hdlc.FRMR}:
-                message = f"the meter at {self.line.name} has ended the connection"
-                raise ConnectionEndedError(message, port=self.line.name)
+                message = f"the meter at {self.channel.name} has ended the connection"
+                raise ConnectionEndedError(message, port=self.channel.name)
         return None
 
     # --- frames
@@ -277,7 +277,7 @@ class HdlcLink:
 
     async def _send(self, frame: Frame) -> None:
         self._sent = frame
-        await self.line.send(frame.to_bytes())
+        await self.channel.send(frame.to_bytes())
 
     def _is_echo(self, frame: Frame) -> bool:
         """Tell whether an optical head sends back what was sent through it.
@@ -295,7 +295,7 @@ class HdlcLink:
 
     def _deadline(self, seconds: float) -> float:
         """Return until when a frame is awaited that must begin within so many seconds."""
-        return self.line.deadline(seconds, 2 * (self._send_limit + _INFORMATION))
+        return self.channel.deadline(seconds, 2 * (self._send_limit + _INFORMATION))
 
     async def _frame(self, seconds: float, end: float) -> Frame | None:
         """Return the next frame that is meant for us.
@@ -309,9 +309,9 @@ class HdlcLink:
                 is_ours = frame.destination == self._client and frame.source == self._address
                 if is_ours and not self._is_echo(frame):
                     return frame
-            found = await self.line.receive(self._reader.feed, seconds, end)
+            found = await self.channel.receive_messages(self._reader.feed, seconds, end)
             if self._reader.damaged > damaged:
-                self.line.counters.damaged += self._reader.damaged - damaged
+                self.channel.counters.damaged += self._reader.damaged - damaged
                 damaged = self._reader.damaged
             if not found:
                 return None

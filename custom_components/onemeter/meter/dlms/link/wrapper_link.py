@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...errors import MeterSilentError, TelegramError
-from .line import Line
+from .message_channel import MessageChannel
 from .wrapper import LIMIT, Packet, packet_at
 
 #: Seconds until an answer begins: meters behind a mobile network take their time.
@@ -14,9 +14,9 @@ _ANSWER_SECONDS: Final = 10.0
 class WrapperLink:
     """Asks a logical device over the wrapper."""
 
-    def __init__(self, line: Line, client: int, logical_device: int) -> None:
-        """Take the line, and who asks whom."""
-        self.line = line
+    def __init__(self, channel: MessageChannel, client: int, logical_device: int) -> None:
+        """Take the channel, the client address and the logical device."""
+        self.channel = channel
         self._ports = client.to_bytes(2) + logical_device.to_bytes(2)
         self._client = client
         self._server = logical_device
@@ -34,16 +34,16 @@ class WrapperLink:
             # What has come before is no answer to this.
             self._received.clear()
             header = b"\0\x01" + self._ports + len(apdu).to_bytes(2)
-            await self.line.send(header + apdu)
+            await self.channel.send(header + apdu)
         # Packets for others do not make this wait any longer.
-        end = self.line.deadline(self.seconds, LIMIT)
+        end = self.channel.deadline(self.seconds, LIMIT)
         while not self._received:
-            found = await self.line.receive(self._feed, self.seconds, end)
+            found = await self.channel.receive_messages(self._feed, self.seconds, end)
             if not found:
                 if self._was_heard:
-                    port = self.line.name
+                    port = self.channel.name
                     raise MeterSilentError(f"nothing more comes from {port}", port=port)
-                raise self.line.why_silent()
+                raise self.channel.silence_error()
             self._received += [packet.content for packet in found if self._is_ours(packet)]
             self._was_heard = self._was_heard or bool(self._received)
         return self._received.pop(0)

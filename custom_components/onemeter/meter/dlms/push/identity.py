@@ -4,14 +4,13 @@ from functools import lru_cache
 import re
 from typing import Final
 
-from ...identity import identity_from_bytes
+from ...identity import DEVICE_ID, identity_from_bytes
 from ...reading import Identity, Value
 from ..cosem import text_of
 from .lists import MANUFACTURERS
 
-#: The FLAG code of a manufacturer, and the id of DIN 43863-5, which holds one.
+#: The FLAG code of a manufacturer.
 _FLAG: Final = re.compile(r"[A-Z]{3}", re.ASCII)
-_DEVICE_ID: Final = re.compile(r"[0-9A-F]([A-Z]{3})[0-9A-F]{2}\d{8}", re.ASCII)
 
 
 @lru_cache(maxsize=64)
@@ -45,7 +44,7 @@ def identity_of(ids: tuple[Value, ...], name: Value, title: bytes) -> Identity:
 def _identity(value: Value) -> Identity | None:
     """Return what one id tells; None where it is empty."""
     if (text := _text(value)) is not None:
-        device_id = _DEVICE_ID.fullmatch(text)
+        device_id = DEVICE_ID.fullmatch(text)
         return Identity(text, device_id and device_id[1], device_id=device_id and text)
     if isinstance(value, bytes) and value.strip(b"\0"):
         return identity_from_bytes(value)

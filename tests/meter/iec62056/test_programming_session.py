@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.onemeter.meter import Reading
 from custom_components.onemeter.meter.errors import ChecksumError, RefusedError
-from custom_components.onemeter.meter.iec62056 import session
+from custom_components.onemeter.meter.iec62056 import programming_session
 from simulator.iec62056 import ALWAYS, Checksum, Faults, encoder
 from simulator.iec62056.programming import Command, Session
 from simulator.memory import MemoryLine
@@ -124,7 +124,7 @@ async def test_wrong_speed(receiver: Receiver) -> None:
 
 
 async def test_partial_blocks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "LIMIT", 2000)
+    monkeypatch.setattr(programming_session, "LIMIT", 2000)
 
     async def answer_for_ever(self: Session, *_: object, **__: object) -> None:
         frame = encoder.answer("(0.1)\r\n", Checksum.XOR, last=False)
