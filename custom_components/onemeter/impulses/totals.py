@@ -12,9 +12,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER
-from ..meter import Key, Obis, Register
+from ..meter import Key, Register
 from ..meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from ..meter.blink.settings import Source
+from ..meter.obis import ENERGY_EXPORT, ENERGY_IMPORT
 from ..settings import BlinkEntrySettings
 from ..totals import Moment, Step, Totals
 from ..totals.last_rows import LastRow
@@ -24,7 +25,7 @@ from ..totals.moment import LONGEST
 _LOGGER = logging.getLogger(__name__)
 
 #: What the impulses of a meter are called, imported and exported.
-_ENERGIES: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 2, 8, 0))
+_ENERGIES: Final = (ENERGY_IMPORT, ENERGY_EXPORT)
 IMPULSES_TODAY: Final = "impulses_today"
 _MINUTE: Final = 60 * 10**9
 _MICROSECOND: Final = timedelta(microseconds=1)

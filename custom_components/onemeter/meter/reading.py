@@ -7,9 +7,8 @@ from decimal import Decimal
 import re
 from typing import Final
 
-from .obis import Obis
+from .obis import CURRENT_VALUE, Obis
 
-_CURRENT: Final = 255
 #: Manufacturers whose *00 is the current value; elsewhere it is an empty place for a past one.
 _ZERO_IS_CURRENT: Final = frozenset({"PAF"})
 #: How meters of ZPA end the address that has the time of another one's maximum.
@@ -186,7 +185,7 @@ class Reading:
         if obis is None:
             return register.address or None
         if obis.f == 0 and self.meter.manufacturer in _ZERO_IS_CURRENT:
-            return obis._replace(f=_CURRENT)
+            return obis._replace(f=CURRENT_VALUE)
         return obis
 
 

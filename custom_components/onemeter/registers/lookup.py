@@ -10,6 +10,7 @@ from typing import TypeGuard
 from homeassistant.components.sensor import SensorStateClass
 
 from ..meter import Key, Obis, Register, Value
+from ..meter.obis import ABSTRACT, CURRENT_VALUE, ELECTRICITY, PHASE_STEP, C, D
 from .quantities import (
     APPARENT_POWER,
     BY_UNIT,
@@ -35,17 +36,17 @@ from .table import (
     Line,
 )
 
-_ABSTRACT = 0
-ELECTRICITY = 1
-_INSTANTANEOUS = 7
-_CURRENT_PERIOD = 255
 _TARIFFS = range(1, 64)
 _CONDUCTORS = ("", " L1", " L2", " L3", " N")
 _NEUTRAL = 4
 #: Groups C of the neutral conductor: its current and voltage.
-_OF_NEUTRAL = (91, 92)
+_OF_NEUTRAL = (C.NEUTRAL_CURRENT, C.NEUTRAL_VOLTAGE)
 #: Group D that has the same quantity, for the groups D of which each group C has one.
-_LIKE = {2: 7, 4: 7, 5: 7, 6: 7, 7: 7, 8: 8, 9: 8, 20: 8}
+_LIKE = {
+    **dict.fromkeys((D.CUMULATED_DEMAND, D.DEMAND, D.LAST_DEMAND), D.INSTANTANEOUS),
+    **dict.fromkeys((D.MAXIMUM_DEMAND, D.INSTANTANEOUS), D.INSTANTANEOUS),
+    **dict.fromkeys((D.ENERGY, D.PERIOD_ENERGY, D.KAMSTRUP_ENERGY), D.ENERGY),
+}
 
 _DEVICE_TYPE = (24, 1, 0)
 _TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
@@ -140,7 +141,7 @@ def is_unlinked(key: Key, registers: Mapping[Key, Register]) -> bool:
 
     Only the unit, or the type of the device, says what it will be.
     """
-    if not isinstance(key, Obis) or key.a != _ABSTRACT or registers[key].unit is not None:
+    if not isinstance(key, Obis) or key.a != ABSTRACT or registers[key].unit is not None:
         return False
     is_total = MBUS.get((key.c, key.d, key.e), UNKNOWN) is None
     return is_total and describe_register(key, registers)[0].key == UNKNOWN.key
@@ -170,9 +171,9 @@ def _is_measurement(key: Key, register: Register, device_type: str) -> bool:
 
 def device_type(key: Key, registers: Mapping[Key, Register]) -> str:
     """Return the type of the device on the M-Bus that a register comes from, as it is told."""
-    if isinstance(key, str) or key.a != _ABSTRACT:
+    if isinstance(key, str) or key.a != ABSTRACT:
         return ""
-    told = registers.get(Obis(_ABSTRACT, key.b, *_DEVICE_TYPE))
+    told = registers.get(Obis(ABSTRACT, key.b, *_DEVICE_TYPE))
     return "" if told is None else str(told.value)
 
 
@@ -184,11 +185,11 @@ def _look_up(key: Key, device_type: str) -> tuple[Line, str]:
     a, b, c, d, e, _ = key
     if a == ELECTRICITY and (measured := _look_up_measured(key)):
         return measured
-    if a == ELECTRICITY or (a, b) == (_ABSTRACT, 0):
+    if a == ELECTRICITY or (a, b) == (ABSTRACT, 0):
         if descriptive := DESCRIPTIVE.get((c, d, e)):
             return descriptive
         line = MANY.get((c, d))
-    elif a == _ABSTRACT and (c, d, e) in MBUS:
+    elif a == ABSTRACT and (c, d, e) in MBUS:
         return MBUS[c, d, e] or _mbus_total(key, device_type), f" (M-Bus {b})"
     else:
         line = OTHER_MEDIA.get((a, c)) if (d, e) == (0, 0) else None
@@ -209,13 +210,13 @@ def _look_up_measured(obis: Obis) -> tuple[Line, str] | None:
 
 def _group_and_phase(c: int) -> tuple[int, int | None]:
     """Return the group C of all phases, and the index of the conductor; None where C has none."""
-    phase, offset = divmod(c - 1, 20)
+    phase, offset = divmod(c - 1, PHASE_STEP)
     return offset + 1, phase if phase < _NEUTRAL or c in _OF_NEUTRAL else None
 
 
 def _is_usual(obis: Obis) -> bool:
     """Tell whether group E is a tariff, or none for momentary values."""
-    if obis.d == _INSTANTANEOUS:
+    if obis.d == D.INSTANTANEOUS:
         return obis.e in (0, 255)
     return obis.e == 0 or obis.e in _TARIFFS
 
@@ -241,14 +242,14 @@ def _implied_unit(obis: Obis) -> str | None:
 
 def _is_past(key: Key) -> bool:
     """Tell whether a register is that of a past billing period."""
-    return key.f != _CURRENT_PERIOD if isinstance(key, Obis) else "*" in key
+    return key.f != CURRENT_VALUE if isinstance(key, Obis) else "*" in key
 
 
 def _is_one_of_many(key: Key) -> bool:
     """Tell whether the name of a register is that of others too."""
     return (
         isinstance(key, Obis)
-        and (key.a == ELECTRICITY or (key.a, key.b) == (_ABSTRACT, 0))
+        and (key.a == ELECTRICITY or (key.a, key.b) == (ABSTRACT, 0))
         and (key.c, key.d) in MANY
         and (key.c, key.d, key.e) not in DESCRIPTIVE
     )
@@ -261,7 +262,7 @@ def _has_twin(key: Key, registers: Mapping[Key, Register]) -> bool:
     """
     if isinstance(key, str):
         return "*" in key
-    if _is_past(key) and key._replace(f=_CURRENT_PERIOD) in registers:
+    if _is_past(key) and key._replace(f=CURRENT_VALUE) in registers:
         return True
     return (key.c, key.d, key.e) not in MBUS and any(
         (key.a, channel, *key[2:]) in registers for channel in range(key.b)
@@ -308,7 +309,7 @@ def _guess(key: Key, register: Register) -> Quantity | None:
     quantity = _by_unit(register)
     if quantity is None or not isinstance(key, Obis):
         return quantity
-    if (key.a, key.d, key.f) != (ELECTRICITY, _INSTANTANEOUS, _CURRENT_PERIOD):
+    if (key.a, key.d, key.f) != (ELECTRICITY, D.INSTANTANEOUS, CURRENT_VALUE):
         return quantity
     usual = BY_UNIT.get(register.unit)
     state_class = usual.state_class if usual else SensorStateClass.MEASUREMENT

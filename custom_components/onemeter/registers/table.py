@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..meter import Obis
+from ..meter.obis import C, D
 from .quantities import (
     ANGLE,
     APPARENT_ENERGY,
@@ -51,53 +52,57 @@ def _about(key: str, quantity: Quantity | None = None, *, enabled: bool = False)
     return Line(key, quantity, enabled, diagnostic=True)
 
 
-#: What meters measure, by value groups C and D. C is that of the sum of all phases; plus 20, 40
-#: and 60 it is that of L1, L2 and L3, plus 80 that of the neutral conductor (IEC 62056-61).
+#: Measured quantities by value groups C and D; C is that of all phases.
 MEASURED: Mapping[tuple[int, int], Line] = {
-    (1, 8): Line("energy_import", ENERGY),
-    (2, 8): Line("energy_export", ENERGY),
-    (15, 8): Line("energy_absolute", ENERGY),
-    (16, 8): Line("energy_net", NET_ENERGY),
-    (3, 8): Line("reactive_energy_import", REACTIVE_ENERGY),
-    (4, 8): Line("reactive_energy_export", REACTIVE_ENERGY),
-    (5, 8): Line("reactive_energy_q1", REACTIVE_ENERGY),
-    (6, 8): Line("reactive_energy_q2", REACTIVE_ENERGY),
-    (7, 8): Line("reactive_energy_q3", REACTIVE_ENERGY),
-    (8, 8): Line("reactive_energy_q4", REACTIVE_ENERGY),
-    (9, 8): Line("apparent_energy_import", APPARENT_ENERGY),
-    (10, 8): Line("apparent_energy_export", APPARENT_ENERGY),
-    (1, 9): Line("period_energy_import", PERIOD_ENERGY, enabled=False),
-    (2, 9): Line("period_energy_export", PERIOD_ENERGY, enabled=False),
-    # What old meters of Kamstrup call their total.
-    (1, 20): Line("energy_import", ENERGY),
-    (16, 7): Line("power", POWER),
-    (1, 7): Line("power_import", POWER),
-    (2, 7): Line("power_export", POWER),
-    (15, 7): Line("power_absolute", POWER),
-    (3, 7): Line("reactive_power_import", REACTIVE_POWER),
-    (4, 7): Line("reactive_power_export", REACTIVE_POWER),
-    (5, 7): Line("reactive_power_q1", REACTIVE_POWER),
-    (6, 7): Line("reactive_power_q2", REACTIVE_POWER),
-    (7, 7): Line("reactive_power_q3", REACTIVE_POWER),
-    (8, 7): Line("reactive_power_q4", REACTIVE_POWER),
-    (9, 7): Line("apparent_power_import", APPARENT_POWER),
-    (10, 7): Line("apparent_power_export", APPARENT_POWER),
-    (11, 7): Line("current", CURRENT),
-    (12, 7): Line("voltage", VOLTAGE),
-    (13, 7): Line("power_factor", POWER_FACTOR),
-    (14, 7): Line("frequency", FREQUENCY),
-    (1, 4): Line("demand_import", POWER, enabled=False),
-    (2, 4): Line("demand_export", POWER, enabled=False),
-    (1, 5): Line("last_demand_import", POWER, enabled=False),
-    (2, 5): Line("last_demand_export", POWER, enabled=False),
-    (1, 6): Line("maximum_demand_import", POWER),
-    (2, 6): Line("maximum_demand_export", POWER),
-    (15, 6): Line("maximum_demand_absolute", POWER),
-    (1, 2): Line("cumulated_demand_import", CUMULATED_POWER, enabled=False),
-    (2, 2): Line("cumulated_demand_export", CUMULATED_POWER, enabled=False),
-    (15, 2): Line("cumulated_demand_absolute", CUMULATED_POWER, enabled=False),
-    (12, 32): _about("voltage_sags", COUNT),
-    (12, 36): _about("voltage_swells", COUNT),
+    (C.ACTIVE_IMPORT, D.ENERGY): Line("energy_import", ENERGY),
+    (C.ACTIVE_EXPORT, D.ENERGY): Line("energy_export", ENERGY),
+    (C.ACTIVE_ABSOLUTE, D.ENERGY): Line("energy_absolute", ENERGY),
+    (C.ACTIVE_NET, D.ENERGY): Line("energy_net", NET_ENERGY),
+    (C.REACTIVE_IMPORT, D.ENERGY): Line("reactive_energy_import", REACTIVE_ENERGY),
+    (C.REACTIVE_EXPORT, D.ENERGY): Line("reactive_energy_export", REACTIVE_ENERGY),
+    (C.REACTIVE_Q1, D.ENERGY): Line("reactive_energy_q1", REACTIVE_ENERGY),
+    (C.REACTIVE_Q2, D.ENERGY): Line("reactive_energy_q2", REACTIVE_ENERGY),
+    (C.REACTIVE_Q3, D.ENERGY): Line("reactive_energy_q3", REACTIVE_ENERGY),
+    (C.REACTIVE_Q4, D.ENERGY): Line("reactive_energy_q4", REACTIVE_ENERGY),
+    (C.APPARENT_IMPORT, D.ENERGY): Line("apparent_energy_import", APPARENT_ENERGY),
+    (C.APPARENT_EXPORT, D.ENERGY): Line("apparent_energy_export", APPARENT_ENERGY),
+    (C.ACTIVE_IMPORT, D.PERIOD_ENERGY): Line("period_energy_import", PERIOD_ENERGY, enabled=False),
+    (C.ACTIVE_EXPORT, D.PERIOD_ENERGY): Line("period_energy_export", PERIOD_ENERGY, enabled=False),
+    (C.ACTIVE_IMPORT, D.KAMSTRUP_ENERGY): Line("energy_import", ENERGY),
+    (C.ACTIVE_NET, D.INSTANTANEOUS): Line("power", POWER),
+    (C.ACTIVE_IMPORT, D.INSTANTANEOUS): Line("power_import", POWER),
+    (C.ACTIVE_EXPORT, D.INSTANTANEOUS): Line("power_export", POWER),
+    (C.ACTIVE_ABSOLUTE, D.INSTANTANEOUS): Line("power_absolute", POWER),
+    (C.REACTIVE_IMPORT, D.INSTANTANEOUS): Line("reactive_power_import", REACTIVE_POWER),
+    (C.REACTIVE_EXPORT, D.INSTANTANEOUS): Line("reactive_power_export", REACTIVE_POWER),
+    (C.REACTIVE_Q1, D.INSTANTANEOUS): Line("reactive_power_q1", REACTIVE_POWER),
+    (C.REACTIVE_Q2, D.INSTANTANEOUS): Line("reactive_power_q2", REACTIVE_POWER),
+    (C.REACTIVE_Q3, D.INSTANTANEOUS): Line("reactive_power_q3", REACTIVE_POWER),
+    (C.REACTIVE_Q4, D.INSTANTANEOUS): Line("reactive_power_q4", REACTIVE_POWER),
+    (C.APPARENT_IMPORT, D.INSTANTANEOUS): Line("apparent_power_import", APPARENT_POWER),
+    (C.APPARENT_EXPORT, D.INSTANTANEOUS): Line("apparent_power_export", APPARENT_POWER),
+    (C.CURRENT, D.INSTANTANEOUS): Line("current", CURRENT),
+    (C.VOLTAGE, D.INSTANTANEOUS): Line("voltage", VOLTAGE),
+    (C.POWER_FACTOR, D.INSTANTANEOUS): Line("power_factor", POWER_FACTOR),
+    (C.FREQUENCY, D.INSTANTANEOUS): Line("frequency", FREQUENCY),
+    (C.ACTIVE_IMPORT, D.DEMAND): Line("demand_import", POWER, enabled=False),
+    (C.ACTIVE_EXPORT, D.DEMAND): Line("demand_export", POWER, enabled=False),
+    (C.ACTIVE_IMPORT, D.LAST_DEMAND): Line("last_demand_import", POWER, enabled=False),
+    (C.ACTIVE_EXPORT, D.LAST_DEMAND): Line("last_demand_export", POWER, enabled=False),
+    (C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND): Line("maximum_demand_import", POWER),
+    (C.ACTIVE_EXPORT, D.MAXIMUM_DEMAND): Line("maximum_demand_export", POWER),
+    (C.ACTIVE_ABSOLUTE, D.MAXIMUM_DEMAND): Line("maximum_demand_absolute", POWER),
+    (C.ACTIVE_IMPORT, D.CUMULATED_DEMAND): Line(
+        "cumulated_demand_import", CUMULATED_POWER, enabled=False
+    ),
+    (C.ACTIVE_EXPORT, D.CUMULATED_DEMAND): Line(
+        "cumulated_demand_export", CUMULATED_POWER, enabled=False
+    ),
+    (C.ACTIVE_ABSOLUTE, D.CUMULATED_DEMAND): Line(
+        "cumulated_demand_absolute", CUMULATED_POWER, enabled=False
+    ),
+    (C.VOLTAGE, D.SAGS): _about("voltage_sags", COUNT),
+    (C.VOLTAGE, D.SWELLS): _about("voltage_swells", COUNT),
 }
 
 #: What is known by value groups C, D and E, with the scope of its name.

@@ -9,7 +9,8 @@ from homeassistant.util import dt as dt_util
 
 from ..coordinator.base import MeterData
 from ..meter import Key, Obis, Register, Value
-from ..registers.lookup import ELECTRICITY, is_number, moment
+from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, D
+from ..registers.lookup import is_number, moment
 from ..registers.quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
 from ..totals import Total
 from .derived_power import DerivedPower
@@ -20,17 +21,19 @@ type State = Decimal | int | str | datetime | None
 _EXACT = Context(prec=60)
 _TAN_PHI_STEP = Decimal("0.001")
 
-_POWER = Obis(1, 0, 16, 7, 0)
-_ABSOLUTE_POWER = Obis(1, 0, 15, 7, 0)
 #: The registers in which a meter tells power itself, in either channel.
 _ANY_POWER = frozenset(
-    Obis(1, channel, group, 7, tariff)
+    Obis(ELECTRICITY, channel, group, D.INSTANTANEOUS, tariff)
     for channel in (0, 1)
-    for group in (1, 2, 15, 16)
+    for group in (C.ACTIVE_IMPORT, C.ACTIVE_EXPORT, C.ACTIVE_ABSOLUTE, C.ACTIVE_NET)
     for tariff in (0, 255)
 )
 #: Energy imported, or else that of which the meter does not tell the direction.
-_CONSUMED = tuple(Obis(1, channel, group, 8, 0) for group in (1, 15) for channel in (0, 1))
+_CONSUMED = tuple(
+    Obis(ELECTRICITY, channel, group, D.ENERGY, 0)
+    for group in (C.ACTIVE_IMPORT, C.ACTIVE_ABSOLUTE)
+    for channel in (0, 1)
+)
 _IMPORT, _EXPORT = 1, 2
 
 _HOUR = timedelta(hours=1)
@@ -84,7 +87,7 @@ def measurement(
     if (register := data.registers.get(key)) is None:
         return None
     value: Value = register.value
-    if reckoning.signed and register.signed_value is not None and key != _ABSOLUTE_POWER:
+    if reckoning.signed and register.signed_value is not None and key != POWER_ABSOLUTE:
         value = register.signed_value
     return _convert(key, value, register.unit, quantity, reckoning)
 
@@ -99,10 +102,10 @@ def time_of_measurement(register: Register | None) -> str | None:
 
 def signed_power(data: MeterData, reckoning: Reckoning) -> Decimal | None:
     """Return the power of a meter that sends its amount alone and tells the direction apart."""
-    register = data.registers.get(_ABSOLUTE_POWER)
-    if not reckoning.signed or register is None or _POWER in data.registers:
+    register = data.registers.get(POWER_ABSOLUTE)
+    if not reckoning.signed or register is None or SIGNED_POWER in data.registers:
         return None
-    return _convert(_ABSOLUTE_POWER, register.signed_value, register.unit, POWER, reckoning)
+    return _convert(POWER_ABSOLUTE, register.signed_value, register.unit, POWER, reckoning)
 
 
 def tan_phi(data: MeterData, reckoning: Reckoning) -> Decimal | None:
@@ -111,9 +114,10 @@ def tan_phi(data: MeterData, reckoning: Reckoning) -> Decimal | None:
     Inductive reactive energy (quadrant I) where the meter keeps it apart, otherwise all of it.
     """
     for channel in (0, 1):
-        active = measurement(Obis(1, channel, 1, 8, 0), ENERGY, data, reckoning)
-        for group in (5, 3):
-            code = Obis(1, channel, group, 8, 0)
+        code = Obis(ELECTRICITY, channel, C.ACTIVE_IMPORT, D.ENERGY, 0)
+        active = measurement(code, ENERGY, data, reckoning)
+        for group in (C.REACTIVE_Q1, C.REACTIVE_IMPORT):
+            code = code._replace(c=group)
             reactive = measurement(code, REACTIVE_ENERGY, data, reckoning)
             if active and reactive is not None:
                 return _EXACT.quantize(_EXACT.divide(reactive, active), _TAN_PHI_STEP)

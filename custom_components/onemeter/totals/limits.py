@@ -10,14 +10,14 @@ from typing import Final, NamedTuple
 from homeassistant.components.sensor import SensorStateClass
 
 from ..meter import Key, Register
-from ..registers.lookup import ELECTRICITY, counted, device_type, is_number, shares_of_power
+from ..meter.obis import ABSTRACT, ELECTRICITY
+from ..registers.lookup import counted, device_type, is_number, shares_of_power
 from ..registers.quantities import APPARENT_POWER, POWER, REACTIVE_POWER
 
 #: Some meters refresh a register only every 5 minutes or once an hour, ...
 _REFRESHED_WITHIN: Final = timedelta(minutes=75)
 #: ... and what they pass on from a meter on the M-Bus once a day.
 _PASSED_ON_WITHIN: Final = timedelta(hours=25)
-_ABSTRACT: Final = 0
 
 #: Powers of ten that lead to W, var or VA.
 _POWER_UNITS: Final = {**POWER.exponents, **REACTIVE_POWER.exponents, **APPARENT_POWER.exponents}
@@ -58,7 +58,7 @@ def _rule(key: Key, unit: str | None, device_type: str, max_power: int) -> Rule 
     if quantity is None:
         return None
     most_per_hour = quantity.most_per_hour
-    is_own = isinstance(key, str) or key.a == ELECTRICITY or key[:2] == (_ABSTRACT, 0)
+    is_own = isinstance(key, str) or key.a == ELECTRICITY or key[:2] == (ABSTRACT, 0)
     return Rule(
         quantity.unit,
         may_fall=quantity.state_class is SensorStateClass.TOTAL,

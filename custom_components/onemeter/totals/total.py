@@ -7,7 +7,8 @@ from decimal import Context, Decimal
 from typing import Any, Final, Self
 
 from ..meter import Key, Obis, Register
-from ..registers.lookup import ELECTRICITY, is_number
+from ..meter.obis import ELECTRICITY
+from ..registers.lookup import is_number
 from ..registers.quantities import (
     APPARENT_ENERGY,
     COUNT,

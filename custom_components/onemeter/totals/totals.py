@@ -21,7 +21,7 @@ from ..const import (
     DOMAIN,
 )
 from ..meter import Key, Obis, Register
-from ..registers.lookup import ELECTRICITY
+from ..meter.obis import ELECTRICITY
 from .guard import Proof, TotalsGuard
 from .last_rows import LastRow, async_last_rows
 from .limits import Rule, limit_power, look_up, rule_of

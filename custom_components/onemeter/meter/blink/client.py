@@ -12,7 +12,7 @@ from ..client import PushedClient
 from ..detect import SINGLE_EDGE, TELEGRAMS, looks_like
 from ..errors import UNKNOWN, MeterError, MeterSilentError, UnknownDataError
 from ..line import LineSettings
-from ..obis import Obis
+from ..obis import ENERGY_EXPORT, ENERGY_IMPORT, POWER_EXPORT, POWER_IMPORT
 from ..port import Port, redact
 from ..reading import Identity, Reading, Register
 from .counter import ImpulseCounter
@@ -31,8 +31,8 @@ _NOTICEABLE_PART: Final = 50
 
 #: Energy and power, imported and exported. It is not the power 16.7.0, which is signed: of a meter
 #: that counts one direction the impulses tell nothing about the other.
-_IMPORT: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 1, 7, 0))
-_EXPORT: Final = (Obis(1, 0, 2, 8, 0), Obis(1, 0, 2, 7, 0))
+_IMPORT: Final = (ENERGY_IMPORT, POWER_IMPORT)
+_EXPORT: Final = (ENERGY_EXPORT, POWER_EXPORT)
 
 
 class ImpulseClient(PushedClient):

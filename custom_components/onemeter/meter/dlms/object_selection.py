@@ -4,39 +4,59 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
 
-from ..obis import Obis
+from ..obis import (
+    CURRENT_VALUE,
+    DEVICE_ID_1,
+    ELECTRICITY,
+    LOGICAL_DEVICE_NAME,
+    PHASE_STEP,
+    C,
+    D,
+    Obis,
+)
 from .cosem import CosemObject, ObjectClass
 
-METER_ID: Final = Obis(0, 0, 96, 1, 0, 255)
-LOGICAL_DEVICE_NAME: Final = Obis(0, 0, 42, 0, 0, 255)
 CLOCK: Final = Obis(0, 0, 1, 0, 0, 255)
 LOAD_PROFILE: Final = Obis(1, 0, 99, 1, 0, 255)
 
 _REGISTERS: Final = frozenset(
     {ObjectClass.REGISTER, ObjectClass.EXTENDED_REGISTER, ObjectClass.DEMAND_REGISTER}
 )
-_CURRENT: Final = 255
 #: Data objects by value groups C and D: ids, firmware, status words, tariff, errors.
 _ABSTRACT: Final = frozenset({(42, 0), (96, 1), (96, 5), (96, 7), (96, 14), (97, 97), (0, 2)})
-_ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
+_OF_ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
 #: More registers are not read, since that would take too long, ...
 MOST: Final = 400
 #: ... but the most useful ones, by value group D and whether there is an E (tariff, harmonic):
 #: first totals and momentary values, then totals of tariffs, all others without E, maxima of
 #: tariffs, and the rest.
-_RANKS: Final = {(8, False): 1, (7, False): 1, (8, True): 2, (6, True): 4}
+_RANKS: Final = {
+    (D.ENERGY, False): 1,
+    (D.INSTANTANEOUS, False): 1,
+    (D.ENERGY, True): 2,
+    (D.MAXIMUM_DEMAND, True): 4,
+}
 _WITHOUT_E: Final = 3
 _LEAST: Final = 5
-#: Value group A of what is electricity; other media have few registers.
-_OF_ELECTRICITY: Final = 1
 
 #: What meters usually have, for those that do not tell: energies with tariffs, powers, voltages,
 #: currents, power factor, frequency, maximum demands.
+_ACTIVE: Final = (C.ACTIVE_IMPORT, C.ACTIVE_EXPORT)
+_SUMS: Final = (C.ACTIVE_ABSOLUTE, C.ACTIVE_NET)
+_OTHER_ENERGIES: Final = (*range(C.REACTIVE_IMPORT, C.APPARENT_IMPORT + 1), *_SUMS)
+_MOMENTARY: Final = (
+    *(*_ACTIVE, C.REACTIVE_IMPORT, C.REACTIVE_EXPORT, C.APPARENT_IMPORT),
+    *(C.POWER_FACTOR, C.FREQUENCY, *_SUMS),
+)
 _USUAL: Final = (
-    *((c, 8, e) for c in (1, 2) for e in range(5)),
-    *((c, 8, 0) for c in (3, 4, 5, 6, 7, 8, 9, 15, 16)),
-    *((c, 7, 0) for c in (1, 2, 3, 4, 9, 13, 14, 15, 16)),
-    *((20 * phase + c, 7, 0) for phase in (1, 2, 3) for c in (1, 2, 11, 12, 13)),
+    *((c, D.ENERGY, tariff) for c in _ACTIVE for tariff in range(5)),
+    *((c, D.ENERGY, 0) for c in _OTHER_ENERGIES),
+    *((c, D.INSTANTANEOUS, 0) for c in _MOMENTARY),
+    *(
+        (PHASE_STEP * phase + c, D.INSTANTANEOUS, 0)
+        for phase in (1, 2, 3)
+        for c in (*_ACTIVE, C.CURRENT, C.VOLTAGE, C.POWER_FACTOR)
+    ),
 )
 
 
@@ -59,7 +79,8 @@ def _rank(entry: CosemObject) -> int:
     if entry.class_id == ObjectClass.DATA:
         return 0
     obis = entry.obis
-    if obis.a != _OF_ELECTRICITY:
+    if obis.a != ELECTRICITY:
+        # Other media have few registers.
         return 1
     return _RANKS.get((obis.d, obis.e > 0), _LEAST if obis.e else _WITHOUT_E)
 
@@ -75,23 +96,30 @@ def readable(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
     """Yield all objects that could be part of a reading."""
     for entry in objects:
         obis = entry.obis
-        if obis.f != _CURRENT:
+        if obis.f != CURRENT_VALUE:
             continue
         if entry.class_id in _REGISTERS:
             yield entry
         elif entry.class_id == ObjectClass.DATA:
-            kinds = _ABSTRACT if obis.a == 0 else _ELECTRICITY
+            kinds = _ABSTRACT if obis.a == 0 else _OF_ELECTRICITY
             if (obis.c, obis.d) in kinds:
                 yield entry
 
 
 def usual_objects() -> tuple[CosemObject, ...]:
     """Return what most meters have, to be tried where the object list is refused."""
-    data = (LOGICAL_DEVICE_NAME, METER_ID, Obis(1, 0, 0, 2, 0), Obis(0, 0, 96, 14, 0))
+    data = (LOGICAL_DEVICE_NAME, DEVICE_ID_1, Obis(1, 0, 0, 2, 0), Obis(0, 0, 96, 14, 0))
     return (
         *(CosemObject(ObjectClass.DATA, 0, obis) for obis in data),
         CosemObject(ObjectClass.CLOCK, 0, CLOCK),
-        *(CosemObject(ObjectClass.REGISTER, 0, Obis(1, 0, c, d, e)) for c, d, e in _USUAL),
-        CosemObject(ObjectClass.EXTENDED_REGISTER, 0, Obis(1, 0, 1, 6, 0)),
+        *(
+            CosemObject(ObjectClass.REGISTER, 0, Obis(ELECTRICITY, 0, c, d, e))
+            for c, d, e in _USUAL
+        ),
+        CosemObject(
+            ObjectClass.EXTENDED_REGISTER,
+            0,
+            Obis(ELECTRICITY, 0, C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0),
+        ),
         CosemObject(ObjectClass.PROFILE_GENERIC, 1, LOAD_PROFILE),
     )

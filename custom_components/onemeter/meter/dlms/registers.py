@@ -6,8 +6,10 @@ from datetime import datetime
 import logging
 from typing import Final
 
+from ..clock import SET_CLOCK_YEARS
 from ..errors import AccessError
 from ..interleaving import find_in_turns
+from ..obis import DEVICE_ID_1, LOGICAL_DEVICE_NAME
 from ..reading import Reading, Register, Value
 from .apdu.axdr import Data
 from .apdu.results import access_error
@@ -29,8 +31,6 @@ from .memory import Memory
 from .object_list import list_objects
 from .object_selection import (
     CLOCK,
-    LOGICAL_DEVICE_NAME,
-    METER_ID,
     MOST,
     needed,
     readable,
@@ -43,14 +43,12 @@ from .session import Session
 _LOGGER = logging.getLogger(__name__)
 
 _CLOCK_TIME: Final = descriptor(ObjectClass.CLOCK, CLOCK, VALUE)
-_ID: Final = descriptor(ObjectClass.DATA, METER_ID, VALUE)
+_ID: Final = descriptor(ObjectClass.DATA, DEVICE_ID_1, VALUE)
 _NAME: Final = descriptor(ObjectClass.DATA, LOGICAL_DEVICE_NAME, VALUE)
 #: What tells which meter it is.
 _WHO: Final = (_NAME, _ID)
 #: What is asked for in any case, with its object.
-_ALWAYS: Final = {_NAME: LOGICAL_DEVICE_NAME, _ID: METER_ID, _CLOCK_TIME: CLOCK}
-#: A clock outside of these years was never set.
-_YEARS: Final = range(2010, 2100)
+_ALWAYS: Final = {_NAME: LOGICAL_DEVICE_NAME, _ID: DEVICE_ID_1, _CLOCK_TIME: CLOCK}
 #: Bits of a clock's status: invalid, and that nothing is told.
 _INVALID: Final = 0x01
 _UNTOLD: Final = 0xFF
@@ -212,7 +210,7 @@ class Reader:
         if not isinstance(data, bytes) or not data or _is_doubted(data[-1]):
             return None
         time = self._moment(data)
-        return time if time is not None and time.year in _YEARS else None
+        return time if time is not None and time.year in SET_CLOCK_YEARS else None
 
 
 _REFUSED: Final = AccessResult(4)

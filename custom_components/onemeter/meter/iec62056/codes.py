@@ -4,10 +4,10 @@ from functools import lru_cache
 import re
 from typing import Final
 
-from ..obis import Obis
+from ..obis import CURRENT_VALUE, ELECTRICITY, C, Obis
 
 #: Groups C of codes that name no quantity, so that digits in them are no number.
-DESCRIPTIVE: Final = frozenset({0, *range(96, 100)})
+DESCRIPTIVE: Final = frozenset({0, C.SERVICE, C.ERROR, C.LIST, C.PROFILE})
 
 #: Characters of the longest address. Longer ones would fill the memory of whoever remembers them.
 ADDRESS_MAX: Final = 64
@@ -16,13 +16,8 @@ _ADDRESS: Final = re.compile(
     r"([0-9]{1,3}|[CFLP])\.([0-9]{1,3}|F)(?:\.(\d{1,3}))?(?:[*&](\d{1,3})|\.(255))?",
     re.ASCII,
 )
-_LETTERS: Final = {"C": 96, "L": 98, "P": 99}
-#: F is the hexadecimal digit 15: the absolute sum in Polish meters; F.F is the error register.
-_ABSOLUTE: Final = 15
-_ERROR: Final = 97
-_CURRENT: Final = 255
+_LETTERS: Final = {"C": C.SERVICE, "L": C.LIST, "P": C.PROFILE}
 _GROUP_MAX: Final = 255
-_ELECTRICITY: Final = 1
 
 
 def parse_address(address: str) -> Obis | None:
@@ -40,18 +35,20 @@ def _parse(address: str) -> Obis | None:
         return None
     a, b, c, d, e, f, dotted = match.groups()
     if d == "F":
+        # F.F is the error register.
         if c != "F":
             return None
-        quantity = processing = _ERROR
+        quantity = processing = C.ERROR
     else:
-        quantity = _ABSOLUTE if c == "F" else _LETTERS.get(c) or int(c)
+        # F is the hexadecimal digit 15 in Polish meters.
+        quantity = C.ACTIVE_ABSOLUTE if c == "F" else _LETTERS.get(c) or int(c)
         processing = int(d)
     code = Obis(
-        _ELECTRICITY if a is None else int(a),
+        ELECTRICITY if a is None else int(a),
         0 if b is None else int(b),
         quantity,
         processing,
         0 if e is None else int(e),
-        int(f or dotted or _CURRENT),
+        int(f or dotted or CURRENT_VALUE),
     )
     return code if max(code) <= _GROUP_MAX else None

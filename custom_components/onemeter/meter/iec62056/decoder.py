@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from ..errors import TelegramError
+from ..obis import D
 from ..reading import Identity, Reading
 from ..slices import Sliced
 from .block import BlockCheck
@@ -13,8 +14,6 @@ from .codes import parse_address
 from .framing import ReadoutFramer, Telegram
 from .readout import decode_readout, parse_data_sets
 
-#: Group D of codes that name what was counted.
-_TOTAL: Final = 8
 #: Values that are looked at in one slice.
 _SLICE: Final = 128
 _DIGITS: Final = str.maketrans("123456789", "0" * 9)
@@ -167,7 +166,7 @@ def _shapes_of_totals(text: str) -> Sliced[Sequence[tuple[str, str]]]:
     """Return address of each total and its value with all digits alike."""
     shapes = []
     for number, (address, _, value) in enumerate(parse_data_sets(text), 1):
-        if (obis := parse_address(address)) is not None and obis.d == _TOTAL:
+        if (obis := parse_address(address)) is not None and obis.d == D.ENERGY:
             shapes.append((address, value.translate(_DIGITS)))
         if number % _SLICE == 0:
             yield

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..errors import EmptyReadoutError, ReadoutRefusedError, TelegramError
 from ..identity import identity_from_text
-from ..obis import Obis
+from ..obis import ABSTRACT, CURRENT_VALUE, ELECTRICITY, C, Obis
 from ..reading import Identity, Reading, Register
 from ..slices import Sliced, do_at_once
 from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
@@ -49,20 +49,18 @@ _LOOKS: Final = 256
 #: Digits of the shortest point in time: YYMMDDhhmm.
 _SHORTEST_TIME: Final = 10
 
-_ELECTRICITY: Final = 1
-_CURRENT: Final = 255
 #: A readout that has one of these is that of a heat meter, whose short codes mean heat (EN 1434-3).
 _HEAT: Final = ("6.8", "6.26")
 #: Groups C and D of ids, whose digits are no time.
-_IDS: Final = ((96, 1), (0, 0))
+_IDS: Final = ((C.SERVICE, 1), (0, 0))
 
 #: What a data set tells of the meter itself, by groups C, D and E of electricity or abstract codes:
 #: its id, the best place first, ...
 _ROLES: Final[dict[tuple[int, ...], int]] = {
-    (96, 1, 0): 0,
+    (C.SERVICE, 1, 0): 0,
     (0, 0, 0): 1,
-    (96, 1, 1): 2,
-    (96, 1, 255): 3,
+    (C.SERVICE, 1, 1): 2,
+    (C.SERVICE, 1, 255): 3,
     (0, 0, 1): 4,
 }
 _ID_ROLES: Final = range(5)
@@ -71,12 +69,12 @@ _DATE: Final = 5
 _TIME_OF_DAY: Final = 6
 _CLOCK: Final = 7
 _CLOCK_ROLES: Final[dict[tuple[int, ...], int]] = {
-    (1, 0, 9, 2): _DATE,
-    (1, 0, 9, 1): _TIME_OF_DAY,
-    (1, 0, 9, 4): _CLOCK,
-    (0, 0, 9, 2): _DATE,
-    (0, 0, 9, 1): _TIME_OF_DAY,
-    (0, 1, 0, 0): _CLOCK,
+    (ELECTRICITY, 0, 9, 2): _DATE,
+    (ELECTRICITY, 0, 9, 1): _TIME_OF_DAY,
+    (ELECTRICITY, 0, 9, 4): _CLOCK,
+    (ABSTRACT, 0, 9, 2): _DATE,
+    (ABSTRACT, 0, 9, 1): _TIME_OF_DAY,
+    (ABSTRACT, 1, 0, 0): _CLOCK,
 }
 #: The id of a heat meter.
 _HEAT_ID: Final = "0.0"
@@ -231,8 +229,8 @@ class _Parsed:
         units = {r.obis: r.unit for r in reversed(registers) if r.group == 0 and r.unit is not None}
         for number, place in enumerate(self._without_unit, 1):
             obis = registers[place].obis
-            if obis is not None and obis.f != _CURRENT:
-                unit = units.get(obis._replace(f=_CURRENT))
+            if obis is not None and obis.f != CURRENT_VALUE:
+                unit = units.get(obis._replace(f=CURRENT_VALUE))
                 registers[place] = replace(registers[place], unit=unit)
             if number % _LOOKS == 0:
                 yield
@@ -261,11 +259,11 @@ def _name(address: str) -> _Named:
     if obis is None:
         return address, None, False, None
     role = None
-    if obis.f == _CURRENT:
+    if obis.f == CURRENT_VALUE:
         role = _CLOCK_ROLES.get((obis.a, *obis[2:5]))
-        if obis.a == _ELECTRICITY or obis[:2] == (0, 0):
+        if obis.a == ELECTRICITY or obis[:2] == (ABSTRACT, 0):
             role = _ROLES.get(obis[2:5], role)
-    return address, obis, obis.a == _ELECTRICITY and obis.c not in DESCRIPTIVE, role
+    return address, obis, obis.a == ELECTRICITY and obis.c not in DESCRIPTIVE, role
 
 
 def _has_medium(register: Register) -> bool:

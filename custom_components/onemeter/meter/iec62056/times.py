@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import re
 from typing import Final
 
+from ..clock import CLOCK_YEARS
+
 #: Season digits and letters: which of its times a meter counts in.
 SEASONS: Final = {"0": "winter", "1": "summer", "2": "utc", "W": "winter", "S": "summer"}
 
@@ -20,9 +22,6 @@ _DIGITS: Final = re.compile(
 )
 _SHORT_DATE: Final = re.compile(r"([012]?)(\d{2}|\d{4})(-?)(\d{2})\3(\d{2})", re.ASCII)
 _SHORT_TIME: Final = re.compile(r"[012]?(\d{2}):?(\d{2}):?(\d{2})?", re.ASCII)
-#: Meters write two digits of the year; none of them is older, and none will last longer.
-_CENTURY: Final = 2000
-_NEXT_CENTURY: Final = 2100
 
 
 def parse_time(text: str) -> datetime | None:
@@ -99,8 +98,8 @@ def _time(fields: Sequence[int], season: str | None = None) -> datetime | None:
     """Return the point in time of a year, in two or four digits, month, day, hour, ..."""
     year, month, day, hour, minute, second = (*fields, 0)[:6]
     if year < 100:
-        year += _CENTURY
-    if not _CENTURY <= year < _NEXT_CENTURY:
+        year += CLOCK_YEARS.start
+    if year not in CLOCK_YEARS:
         return None
     try:
         found = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - as it counts

@@ -7,13 +7,17 @@ all of them tell the direction in the status of their energy registers, in one o
 from collections.abc import Mapping
 from typing import Final
 
-from ..obis import Obis
+from ..obis import (
+    ENERGY_EXPORT,
+    ENERGY_IMPORT,
+    PHASE_STEP,
+    POWER,
+    POWER_ABSOLUTE,
+    Obis,
+)
 
 #: The registers whose status word is the meter's, the first that is there.
-STATUS_CODES: Final = (Obis(1, 0, 1, 8, 0), Obis(1, 0, 2, 8, 0), Obis(1, 0, 1, 8, 1))
-
-_ABSOLUTE_POWER: Final = Obis(1, 0, 15, 7, 0)
-_POWER: Final = Obis(1, 0, 16, 7, 0)
+STATUS_CODES: Final = (ENERGY_IMPORT, ENERGY_EXPORT, ENERGY_IMPORT._replace(e=1))
 
 # FNN basic meter: the low byte is 4; bit 8 says that there is load at all, bit 11 that the sum of
 # the lines delivers, bits 12 to 14 that L1, L2, L3 do.
@@ -21,15 +25,13 @@ _FNN_MASK: Final = 0xFF
 _FNN: Final = 0x04
 _FNN_LOAD: Final = 1 << 8
 _FNN_EXPORT: Final[Mapping[Obis, int]] = {
-    _ABSOLUTE_POWER: 1 << 11,
-    _POWER: 1 << 11,
-    Obis(1, 0, 36, 7, 0): 1 << 12,
-    Obis(1, 0, 56, 7, 0): 1 << 13,
-    Obis(1, 0, 76, 7, 0): 1 << 14,
+    POWER_ABSOLUTE: 1 << 11,
+    POWER: 1 << 11,
+    **{POWER._replace(c=POWER.c + phase * PHASE_STEP): 1 << 11 + phase for phase in (1, 2, 3)},
 }
 # EDL: bit 7 is set, bit 5 says that the sum of the lines delivers.
 _EDL: Final = 1 << 7
-_EDL_EXPORT: Final[Mapping[Obis, int]] = {_ABSOLUTE_POWER: 1 << 5, _POWER: 1 << 5}
+_EDL_EXPORT: Final[Mapping[Obis, int]] = {POWER_ABSOLUTE: 1 << 5, POWER: 1 << 5}
 
 #: The widest integer that power with decimals needs.
 _UNSIGNED_BITS_MAX: Final = 24
@@ -59,6 +61,6 @@ def true_number(code: Obis, number: int, bits: int, scaler: int, status: int) ->
     if number < 0 and not exporting:
         # An unsigned number sent as a signed one. The meters that do so send decimals of a watt
         # in as few bytes as they can; in others it would make gigawatts of a status that lags.
-        is_unsigned = code != _ABSOLUTE_POWER and scaler < 0 and bits <= _UNSIGNED_BITS_MAX
+        is_unsigned = code != POWER_ABSOLUTE and scaler < 0 and bits <= _UNSIGNED_BITS_MAX
         return number + (1 << bits) if is_unsigned else None
     return number

@@ -7,6 +7,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
+from ..clock import SET_CLOCK_YEARS
 from ..errors import TelegramError
 from ..identity import identity_from_bytes
 from ..obis import Obis
@@ -62,9 +63,13 @@ _ID_MAX: Final = 32
 _obis = lru_cache(maxsize=1024)(Obis.from_bytes)
 _identity = lru_cache(maxsize=16)(identity_from_bytes)
 
-# A clock outside of these years was never set.
-_CLOCK_FIRST: Final = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
-_CLOCK_LAST: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
+#: Seconds since 1970 that a clock which has been set can show.
+_CLOCK_SECONDS: Final = range(
+    *(
+        int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+        for year in (SET_CLOCK_YEARS.start, SET_CLOCK_YEARS.stop)
+    )
+)
 _OFFSET_MAX: Final = 24 * 60
 
 
@@ -330,6 +335,6 @@ def _clock(time: Element) -> datetime | None:
             offset = zone + season
         case _:
             return None
-    if not _CLOCK_FIRST <= seconds < _CLOCK_LAST or abs(offset) >= _OFFSET_MAX:
+    if seconds not in _CLOCK_SECONDS or abs(offset) >= _OFFSET_MAX:
         return None
     return datetime.fromtimestamp(seconds, timezone(timedelta(minutes=offset)))

@@ -9,10 +9,7 @@ this one.
 from dataclasses import dataclass
 from typing import Final
 
-from ...obis import Obis
 from .obis_units import Quantity, Scaling
-
-LOGICAL_DEVICE_NAME: Final = Obis(0, 0, 42, 0, 0)
 
 # --- Codes and values in turns, without scalers ---------------------------------------------------
 

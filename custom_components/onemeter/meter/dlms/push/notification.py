@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ...clock import CLOCK_YEARS
 from ...errors import TelegramError
 from ...reading import Identity, Reading
 from ..apdu.axdr import OCTET_STRING, Data, decode
@@ -18,8 +19,6 @@ from .values import Body, Found
 _HEADER_LENGTH: Final = 5
 #: Values in a notification; the longest that meters are known to send have 160.
 _VALUES_MAX: Final = 400
-#: A year in which a clock was set.
-_YEARS: Final = range(2000, 2100)
 
 
 def decode_notification(apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
@@ -55,7 +54,7 @@ def is_plausible(apdu: bytes) -> bool:
     """
     try:
         body = _open(apdu, b"")
-        if body.time is not None and body.time.year in _YEARS:
+        if body.time is not None and body.time.year in CLOCK_YEARS:
             _values(body)
             return True
         return _find(body) is not None

@@ -5,7 +5,7 @@ from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Final
 
-from ...obis import Obis
+from ...obis import ELECTRICITY, PHASE_STEP, C, Obis
 
 
 class Quantity(IntEnum):
@@ -23,24 +23,26 @@ class Quantity(IntEnum):
 #: Powers of ten, by what is measured; what is not here cannot be told from a list.
 type Scaling = Mapping[Quantity, int]
 
-_ELECTRICITY: Final = 1
-#: Group C repeats for each phase.
-_PHASE: Final = 20
 _PHASES_END: Final = 80
 #: Those beyond, of the neutral conductor, and angles between voltages and currents, which group E
 #: names.
-_BEYOND: Final = {91: Quantity.CURRENT, 92: Quantity.VOLTAGE, 81: Quantity.ANGLE}
+_BEYOND: Final = {
+    C.NEUTRAL_CURRENT: Quantity.CURRENT,
+    C.NEUTRAL_VOLTAGE: Quantity.VOLTAGE,
+    C.ANGLE: Quantity.ANGLE,
+}
 #: Units of power and of energy, by group C: active, reactive, apparent.
 _POWERS: Final = {
-    **dict.fromkeys((1, 2, 15, 16, 17, 18, 19, 20), ("W", "Wh")),
-    **dict.fromkeys((3, 4, 5, 6, 7, 8), ("var", "varh")),
-    **dict.fromkeys((9, 10), ("VA", "VAh")),
+    **dict.fromkeys((C.ACTIVE_IMPORT, C.ACTIVE_EXPORT), ("W", "Wh")),
+    **dict.fromkeys(range(C.ACTIVE_ABSOLUTE, C.ACTIVE_Q4 + 1), ("W", "Wh")),
+    **dict.fromkeys(range(C.REACTIVE_IMPORT, C.REACTIVE_Q4 + 1), ("var", "varh")),
+    **dict.fromkeys((C.APPARENT_IMPORT, C.APPARENT_EXPORT), ("VA", "VAh")),
 }
 _OTHERS: Final = {
-    11: (Quantity.CURRENT, "A"),
-    12: (Quantity.VOLTAGE, "V"),
-    13: (Quantity.POWER_FACTOR, None),
-    14: (Quantity.FREQUENCY, "Hz"),
+    C.CURRENT: (Quantity.CURRENT, "A"),
+    C.VOLTAGE: (Quantity.VOLTAGE, "V"),
+    C.POWER_FACTOR: (Quantity.POWER_FACTOR, None),
+    C.FREQUENCY: (Quantity.FREQUENCY, "Hz"),
 }
 _UNITS: Final = {Quantity.CURRENT: "A", Quantity.VOLTAGE: "V", Quantity.ANGLE: "°"}
 #: Group D of time integrals, and of momentary values, averages, and maxima.
@@ -54,14 +56,14 @@ def quantity_of(obis: Obis) -> tuple[Quantity, str | None] | None:
 
     A power factor has no unit.
     """
-    if obis.a != _ELECTRICITY:
+    if obis.a != ELECTRICITY:
         return None
     if obis.c in _BEYOND:
         quantity = _BEYOND[obis.c]
         return (quantity, _UNITS[quantity]) if obis.d in _AVERAGES else None
     if not 0 < obis.c <= _PHASES_END:
         return None
-    kind = (obis.c - 1) % _PHASE + 1
+    kind = (obis.c - 1) % PHASE_STEP + 1
     if (units := _POWERS.get(kind)) is not None:
         if obis.d in _INTEGRALS:
             return Quantity.ENERGY, units[1]

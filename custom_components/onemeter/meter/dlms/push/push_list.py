@@ -5,11 +5,11 @@ from decimal import Decimal
 import re
 from typing import Final
 
-from ...obis import Obis
+from ...obis import DEVICE_ID_2, LOGICAL_DEVICE_NAME, Obis
 from ...reading import Register
 from ..apdu.axdr import Data, decode
 from ..cosem import OBIS_LENGTH, VALUE, ObjectClass
-from .lists import LOGICAL_DEVICE_NAME, PUSH_LIST, PUSH_TABLES, UNTAGGED_LIST
+from .lists import PUSH_LIST, PUSH_TABLES, UNTAGGED_LIST
 from .obis_units import Quantity, Scaling, quantity_of
 from .shapes import kinds_of
 from .values import (
@@ -44,8 +44,6 @@ _BEFORE_UNTAGGED: Final = 32
 _UNTAGGED_MAX: Final = 100
 _UNTAGGED_VALUES: Final = 8
 _DESCRIPTOR: Final = b"\x02\x02"
-#: Where its meters tell who they are, the best place first.
-_DEVICE_ID_2: Final = Obis(0, 0, 96, 1, 1)
 
 
 def objects_of(values: list[Data]) -> list[Object]:
@@ -164,4 +162,4 @@ def read_untagged(body: Body) -> Found | None:
             registers += registers_of(obis, value, None)
     if position != len(data):
         return None
-    return Found(registers, clock, ids=(_DEVICE_ID_2, *IDS))
+    return Found(registers, clock, ids=(DEVICE_ID_2, *IDS))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import re
 from typing import Final
 
+from ...obis import CURRENT_VALUE
 from ..apdu.axdr import Data
 from .positional import candidates
 from .shapes import is_code, kinds_of, shape_text, text_of
@@ -11,8 +12,6 @@ from .values import Body, obis_of, scaler_unit_of
 
 #: A text that begins with the letters of a manufacturer.
 _MANUFACTURER: Final = re.compile(r"[A-Z]{3}(?=[0-9_])")
-#: Group F of a current value: other octets may be an id.
-_CURRENT: Final = 0xFF
 
 #: What stands for a value: a text, or those of an array or a structure.
 type Masked = str | list[Masked]
@@ -59,7 +58,8 @@ def _masked(value: Data) -> Masked:
 
 
 def _masked_string(value: bytes | str) -> str:
-    if isinstance(value, bytes) and is_code(value) and value[-1] == _CURRENT:
+    # Octets with another value group F may be an id.
+    if isinstance(value, bytes) and is_code(value) and value[-1] == CURRENT_VALUE:
         return str(obis_of(value))
     if not (text := text_of(value)):
         return f"{len(value)} octets"
