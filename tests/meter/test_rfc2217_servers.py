@@ -61,7 +61,7 @@ def ser2net(path: Path, port: int) -> list[str]:
 def pyserial(path: Path, port: int) -> list[str]:
     return [
         sys.executable,
-        str(Path(__file__).with_name("pyserial_server.py")),
+        str(Path(__file__).parents[1] / "helpers" / "pyserial_server.py"),
         str(path),
         str(port),
     ]
