@@ -21,7 +21,7 @@ from .meter.dlms.push.client import DlmsPushClient
 from .meter.dlms.security.protection import protection_of, suite_of
 from .meter.errors import UnknownListError
 from .meter.iec62056.masking import mask_readout
-from .meter.port import redact
+from .meter.redaction import redact
 from .meter.sml.masking import mask
 from .registers.lookup import describe_register
 from .settings import (

@@ -17,8 +17,8 @@ from custom_components.onemeter.meter.dlms.settings import Authentication
 from custom_components.onemeter.meter.errors import MeterConnectionError
 from custom_components.onemeter.meter.line import LineSettings
 from custom_components.onemeter.meter.parity import with_parity
-from custom_components.onemeter.meter.port import Port, redact
-from custom_components.onemeter.meter.redaction import SERIALX_LOGGERS
+from custom_components.onemeter.meter.port import Port
+from custom_components.onemeter.meter.redaction import SERIALX_LOGGERS, redact
 from simulator.dlms import DlmsMeter, Mechanism
 from simulator.pty import PtyLine
 

@@ -23,7 +23,7 @@ from ..meter.errors import (
     WrongEncryptionKeyError,
     WrongKeysError,
 )
-from ..meter.port import redact
+from ..meter.redaction import redact
 
 #: What another password or key can mend, or a number that belongs to it.
 _CREDENTIALS: Final = (

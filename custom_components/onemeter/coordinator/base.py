@@ -27,7 +27,7 @@ from ..const import DOMAIN
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..meter import Identity, Key, Obis, PolledClient, PushedClient, Reading, Register
 from ..meter.errors import OtherMeterError
-from ..meter.port import redact
+from ..meter.redaction import redact
 from ..registers.known_codes import KnownCodes
 from ..registers.lookup import is_measurement, with_implied_unit
 from ..settings import AnySettings, second_source

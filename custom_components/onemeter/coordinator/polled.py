@@ -27,7 +27,7 @@ from ..meter.errors import (
     OtherMeterError,
     PortLostError,
 )
-from ..meter.port import redact
+from ..meter.redaction import redact
 from ..settings import DlmsEntrySettings, Iec62056EntrySettings
 from .base import MeterData, OneMeterConfigEntry, OneMeterCoordinator
 from .live_registers import LiveRegisters

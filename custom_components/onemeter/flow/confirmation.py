@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from ..const import DOMAIN
 from ..meter import Identity, Obis, Protocol, Reading
 from ..meter.flag import manufacturer_name
-from ..meter.port import redact
+from ..meter.redaction import redact
 from ..registers.lookup import is_number, with_implied_unit
 from ..settings import EntrySettings
 from .impulse_probe import ImpulseProbe

@@ -18,7 +18,7 @@ from ..meter.errors import (
     InvocationCounterError,
     RefusedError,
 )
-from ..meter.port import redact
+from ..meter.redaction import redact
 from ..settings import AnySettings, DlmsEntrySettings, Mode
 from .base import Steps
 from .dlms_schemas import (

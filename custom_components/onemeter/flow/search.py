@@ -18,7 +18,7 @@ from ..access.error_texts import as_meter_error, text_key, with_details
 from ..coordinator.base import FirstReading, async_hand_over
 from ..meter import MeterError, Protocol, Reading
 from ..meter.errors import PortBusyError
-from ..meter.port import redact
+from ..meter.redaction import redact
 from ..settings import AnySettings, BlinkEntrySettings, Mode
 from .base import Steps
 from .impulse_probe import ImpulseProbe

@@ -5,7 +5,8 @@ import asyncio
 from .client import Counters
 from .line import Framing
 from .parity import with_parity, without_parity
-from .port import BITS_PER_CHARACTER, Port, redact
+from .port import BITS_PER_CHARACTER, Port
+from .redaction import redact
 
 #: Bytes kept to find out what they look like: the larger part of most telegrams.
 RECENT_MAX = 512

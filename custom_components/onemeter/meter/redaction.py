@@ -1,4 +1,4 @@
-"""What may be logged of a port: its URL without secrets, and none of its bytes."""
+"""What may be shown of a port: its URL without secrets, and none of its bytes."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -20,37 +20,70 @@ SERIALX_LOGGERS: Final = (
     "serialx.platforms.serial_socket",
     "serialx.serialx_rust",
 )
-#: Warns of each attempt to connect that fails, which whoever opens the port learns anyway.
+#: Logs a warning for each failed attempt to connect, which the port raises as an error anyway.
 ESPHOME_LOGGER: Final = "aioesphomeapi.connection"
 _HEX_DUMP: Final = re.compile(r"[0-9a-f]{2}(?: [0-9a-f]{2})*")
 
 
-class LogRedaction:
-    """Redacts what serialx logs about one port while that is open.
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+#: The first character of a URL's query or fragment.
+_QUERY: Final = re.compile(r"[?#]")
+#: A query whose parameters only select a port of the host, without secrets.
+_HARMLESS_QUERY: Final = re.compile(r"\?(?:(?:port_[a-z_]+|mode)=[^&?#]*(?:&|$))*")
+_HIDDEN: Final = "***"
 
-    That is the port's URL and all bytes sent and received, which may hold a password or a meter's
-    id. Other users of serialx are left alone: only calls made under ``of_this_port`` count, and the
-    callbacks that these calls leave in the event loop.
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL with its slashes, such as ``socket://``; empty for a path."""
+    return found.group().lower() if (found := _SCHEME.match(url)) else ""
+
+
+def redact(url: str) -> str:
+    """Return a port's URL or path with ``***`` for user and password, and for a query or fragment.
+
+    The begin of a query is shown as long as it only selects the port. A secret that is not
+    percent-encoded may contain any character that separates parts of a URL: where the parts are
+    ambiguous, only the scheme is shown.
+    """
+    if url.startswith("/") and not url.startswith("//"):
+        return url
+    scheme = url[: len(scheme_of(url))]
+    user, at, place = url.removeprefix(scheme).rpartition("@")
+    if _QUERY.search(user):
+        return scheme + _HIDDEN
+    if (query := _QUERY.search(place)) is not None:
+        shown = _HARMLESS_QUERY.match(place, query.start()) or query
+        if shown.end() < len(place):
+            place = place[: shown.end()] + _HIDDEN
+    return scheme + (_HIDDEN if at else "") + at + place
+
+
+class LogRedaction:
+    """Redacts what serialx logs about one port while it is open.
+
+    That is the port's URL and all bytes sent and received, which may contain a password or a
+    meter's id. The logs of other users of serialx are unchanged: only calls made under
+    ``of_this_port`` are redacted, with the callbacks that they leave in the event loop.
     """
 
     def __init__(self, url: str, name: str) -> None:
-        """Take the port's URL, and what is shown of it. Nothing is redacted yet."""
+        """Take the port's URL and its redacted form. Nothing is redacted before begin()."""
         self._url = url
         self._name = name
 
     def begin(self) -> None:
-        """Add the filters."""
+        """Add the filters to the loggers."""
         for name in (*SERIALX_LOGGERS, ESPHOME_LOGGER):
             logging.getLogger(name).addFilter(self)
 
     def end(self) -> None:
-        """Remove them again."""
+        """Remove the filters."""
         for name in (*SERIALX_LOGGERS, ESPHOME_LOGGER):
             logging.getLogger(name).removeFilter(self)
 
     @contextmanager
     def of_this_port(self) -> Generator[None]:
-        """Mark what is done meanwhile as done at this port."""
+        """Attribute log records of this context to this port."""
         token = _current.set(self)
         try:
             yield
@@ -58,7 +91,7 @@ class LogRedaction:
             _current.reset(token)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact a record of this port, and drop it where it only repeats an error."""
+        """Redact a record of this port; return whether to log it."""
         if _current.get() is self:
             if record.name == ESPHOME_LOGGER:
                 return False
@@ -70,7 +103,6 @@ class LogRedaction:
         return True
 
     def _shown(self, arg: Any) -> Any:
-        """Return what is logged in place of an argument of a message."""
         match arg:
             case bytes() | bytearray() | memoryview():
                 return f"{len(arg)} bytes"
@@ -84,5 +116,5 @@ class LogRedaction:
         return arg
 
 
-#: The port for which this context works, if it does for any.
+#: The port to which log records of the current context belong.
 _current: ContextVar[LogRedaction | None] = ContextVar("port", default=None)

@@ -8,8 +8,9 @@ from .client import PushedClient
 from .detect import FLASHES, IEC62056, NOISE, are_flashes, looks_like
 from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
 from .line import LineSettings
-from .port import Port, redact
+from .port import Port
 from .reading import Reading
+from .redaction import redact
 
 #: Bytes kept to say what they look like: the larger part of most telegrams.
 _HEARD_MAX = 512

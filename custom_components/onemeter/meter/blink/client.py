@@ -13,8 +13,9 @@ from ..detect import SINGLE_EDGE, TELEGRAMS, looks_like
 from ..errors import UNKNOWN, MeterError, MeterSilentError, UnknownDataError
 from ..line import LineSettings
 from ..obis import ENERGY_EXPORT, ENERGY_IMPORT, POWER_EXPORT, POWER_IMPORT
-from ..port import Port, redact
+from ..port import Port
 from ..reading import Identity, Reading, Register
+from ..redaction import redact
 from .counter import ImpulseCounter
 from .settings import BlinkSettings, Source
 from .source import ByteFlashes, LongFlashes, follow, line_state

@@ -21,7 +21,7 @@ from ..errors import (
     WrongKeysError,
 )
 from ..obis import Obis
-from ..port import redact
+from ..redaction import redact
 from .apdu.results import (
     COUNTER_ERROR,
     DECIPHERING_ERROR,

@@ -9,9 +9,9 @@ from typing import Any, Final, override
 from ..client import PolledClient
 from ..errors import MeterError, MeterSilentError
 from ..line import LineSettings
-from ..port import redact
 from ..port_lock import PortLock, port_lock
 from ..reading import Interval, Reading
+from ..redaction import redact
 from .association_manager import Access
 from .connection import Connector
 from .memory import Memory

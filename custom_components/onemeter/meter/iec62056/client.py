@@ -20,9 +20,10 @@ from ..errors import (
 )
 from ..interleaving import find_in_turns
 from ..line import LineSettings
-from ..port import Port, redact
+from ..port import Port
 from ..port_lock import port_lock
 from ..reading import Identity, Interval, Reading
+from ..redaction import redact
 from .conversation import Conversation
 from .decoder import Iec62056Decoder
 from .framing import LIMIT

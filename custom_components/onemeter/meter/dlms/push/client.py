@@ -13,7 +13,7 @@ from ...errors import (
     WrongEncryptionKeyError,
 )
 from ...line import Framing, LineSettings
-from ...port import redact
+from ...redaction import redact
 from ...stream import StreamClient
 from ..security.authenticity import Authenticity
 from ..settings import Keys
