@@ -1,1 +1,1 @@
-"""Home Assistant with simulated meters, set up as a newcomer would want to see it."""
+"""A Home Assistant with simulated meters, set up for a first look."""

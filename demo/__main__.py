@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+import errno
 import fcntl
 from pathlib import Path
 import re
@@ -11,7 +12,7 @@ import shutil
 import signal
 import socket
 import sys
-from typing import Final
+from typing import Final, NoReturn, override
 
 import aiohttp
 
@@ -23,77 +24,108 @@ from .meters import Simulated, simulated_meters
 _FOLDER: Final = Path(__file__).parents[1] / ".demo"
 
 _DESCRIPTION = """\
-Shows OneMeter in a Home Assistant of its own: a house with solar panels, a flat and a heat pump,
-measured by four simulated meters. The grid's pushes SML, that of the panels is asked in
-IEC 62056-21, and that of the flat in DLMS, encrypted, each through a serial port at the speed of a
-real one; that of the heat pump only blinks. Nothing on this machine is changed, and no other
-machine can see it."""
+Shows OneMeter in its own Home Assistant: a house with solar panels, a flat and a heat pump,
+measured by four simulated meters. The grid meter pushes SML. The meter of the panels is polled
+with IEC 62056-21, that of the flat with encrypted DLMS, each at a serial port and at the speed of
+a real meter. The LED of the heat pump's meter flashes. The demo changes nothing outside its
+folder, and only this machine can connect to it."""
 
-_EPILOG = "The history is kept and goes on with the next start. Ctrl-C ends everything."
+_EPILOG = "The history is kept and continues at the next start. Ctrl-C ends the demo."
+
+_PORTS: Final = range(1, 65_536)
 
 
 class _StoppedError(Exception):
-    """Somebody has ended the demo."""
+    """The demo was stopped by a signal."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong argument in one line, without the usage."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def main() -> int:
     """Run the demo until it is stopped; return the exit status."""
-    options = _parser().parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    with (options.folder / "lock").open("w") as lock:
+    parser = _parser()
+    options = parser.parse_args()
+    if options.protocol is not None and options.meter is None:
+        parser.error("argument --protocol: needs --meter")
+    try:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        lock = (options.folder / "lock").open("w")
+    except OSError as error:
+        parser.error(f"argument --folder: {error.strerror}: {error.filename}")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _complain("The demo is running already. Stop that one first.")
-        if not _is_free(options.port):
-            return _complain(
-                f"Port {options.port} is in use, perhaps by another Home Assistant.\n"
-                f"Choose another one: scripts/demo --port {options.port + 1}"
-            )
+            return _fail("The demo is already running in this folder. Stop it first.")
+        if problem := _port_problem(options.port):
+            return _fail(problem)
         if options.reset:
             for folder in filter(Path.is_dir, options.folder.iterdir()):
                 shutil.rmtree(folder)
         try:
-            asyncio.run(_demo(options.folder, options.port, options.meter))
+            asyncio.run(_demo(options.folder, options.port, options.meter, options.protocol))
         except (StartError, ApiError, dashboard.MeterError) as error:
-            return _complain(str(error))
+            return _fail(str(error))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="scripts/demo",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--port", type=int, default=8123, help="port of the web pages (default: 8123)"
+        "--port", type=_tcp_port, default=8123, help="port of the web pages (default: 8123)"
     )
-    parser.add_argument("--reset", action="store_true", help="forget what was, and begin anew")
+    parser.add_argument(
+        "--reset", action="store_true", help="delete everything from earlier runs first"
+    )
     parser.add_argument(
         "--meter",
         metavar="URL",
-        type=_port,
-        help="show a real SML meter instead: a serial port such as /dev/ttyUSB0, or a URL such as "
+        type=_meter_port,
+        help="show a real meter instead: a serial port such as /dev/ttyUSB0, or a URL such as "
         "socket://192.168.1.5:5000",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=dashboard.PROTOCOLS,
+        help="protocol of the real meter (default: try each of them)",
     )
     parser.add_argument(
         "--folder",
         type=lambda text: Path(text).absolute(),
         default=_FOLDER,
-        help="keep everything in this folder (default: .demo)",
+        help="folder for all files of the demo (default: .demo)",
     )
     return parser
 
 
-def _port(text: str) -> str:
-    """Return a port as Home Assistant, which has another working directory, finds it."""
+def _tcp_port(text: str) -> int:
+    if not text.isdecimal() or int(text) not in _PORTS:
+        raise argparse.ArgumentTypeError(
+            f"not a port number from {_PORTS[0]} to {_PORTS[-1]}: {text}"
+        )
+    return int(text)
+
+
+def _meter_port(text: str) -> str:
+    """Return the port with an absolute path: Home Assistant has another working directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("no port")
     return text if "://" in text else str(Path(text).absolute())
 
 
-async def _demo(folder: Path, port: int, meter: str | None) -> None:
-    """Run everything until something ends or somebody ends it."""
+async def _demo(folder: Path, port: int, meter: str | None, protocol: str | None) -> None:
+    """Run Home Assistant and the meters until one of them ends or a signal stops the demo."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -105,14 +137,14 @@ async def _demo(folder: Path, port: int, meter: str | None) -> None:
     else:
         home = HomeAssistant(folder / re.sub(r"\W+", "-", meter).strip("-"), port)
         meters = []
-        show = _show_real(home, meter)
+        show = _show_real(home, meter, protocol)
     home.prepare()
     async with AsyncExitStack() as stack:
-        speaking = [meter.speak(await stack.enter_async_context(meter.line())) for meter in meters]
+        serving = [meter.serve(await stack.enter_async_context(meter.line())) for meter in meters]
         _say("Starting Home Assistant ...")
         tasks = [
             asyncio.create_task(job)
-            for job in (_until(stopping), home.run(), _while_it_lasts(show), *speaking)
+            for job in (_until(stopping), home.run(), _while_it_runs(show), *serving)
         ]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         ended = [task for task in tasks if task.done()]
@@ -131,8 +163,8 @@ async def _until(stopping: asyncio.Event) -> None:
     raise _StoppedError
 
 
-async def _while_it_lasts(show: Coroutine[None, None, None]) -> None:
-    """Set up what there is to see. That Home Assistant ends meanwhile is for others to tell."""
+async def _while_it_runs(show: Coroutine[None, None, None]) -> None:
+    """Set up Home Assistant; if it ends meanwhile, ``HomeAssistant.run`` reports that."""
     with suppress(aiohttp.ClientError):
         await show
 
@@ -150,18 +182,17 @@ async def _show_simulated(home: HomeAssistant, meters: Sequence[Simulated]) -> N
                 await dashboard.rename(api, entry, meter.name)
                 await dashboard.set_options(api, entry, meter.options)
             sensors.append(await dashboard.sensors(api, entry))
+        _say(f"Importing the last {history.DAYS} days of each meter, which takes a few seconds ...")
         for meter, found in zip(meters, sensors, strict=True):
-            # Flashes that nobody has seen are in no total.
-            if meter.tells_total or meter.port in added:
+            # The total of flashes does not include those of the time between two runs.
+            if meter.has_register or meter.port in added:
                 await _fill_history(api, meter, found)
         await dashboard.show_energy(api, *sensors)
-    _say_what_to_look_at(
-        home, "four simulated meters: of the grid, the panels, a flat and a heat pump"
-    )
+    _say_ready(home, "four simulated meters: grid, solar panels, flat and heat pump")
 
 
 async def _fill_history(api: Api, meter: Simulated, sensors: dict[str, str]) -> None:
-    """Let the meter's sensors know what it counted before they were there."""
+    """Import the statistics of the time before the meter was added."""
     registers = {
         dashboard.IMPORT: lambda time: meter.totals(time).imported,
         dashboard.EXPORT: lambda time: meter.totals(time).exported,
@@ -173,21 +204,34 @@ async def _fill_history(api: Api, meter: Simulated, sensors: dict[str, str]) -> 
         await history.fill_power(api, power, meter.household)
 
 
-async def _show_real(home: HomeAssistant, port: str) -> None:
+async def _show_real(home: HomeAssistant, port: str, protocol: str | None) -> None:
     async with Api(home.url) as api:
         entry = await dashboard.find_entry(api)
         if entry is None:
-            _say(f"Looking for a meter at {port} ...")
-            entry = await dashboard.add_meter(api, port)
+            entry = await _add_real(api, port, protocol)
         await dashboard.show_energy(api, await dashboard.sensors(api, entry))
-    _say_what_to_look_at(home, f"the meter at {port}; its energy shows up within the hour")
+    _say_ready(home, f"the meter at {port}; its energy appears within the hour")
 
 
-def _say_what_to_look_at(home: HomeAssistant, meters: str) -> None:
+async def _add_real(api: Api, port: str, protocol: str | None) -> str:
+    """Add a meter and return its entry; without a protocol, try one after the other."""
+    failures = []
+    for candidate in (protocol,) if protocol else dashboard.PROTOCOLS:
+        _say(f"Looking for a meter at {port} with the protocol {candidate} ...")
+        try:
+            return await dashboard.add_meter(api, port, candidate)
+        except dashboard.MeterError as error:
+            if protocol or error.is_about_port:
+                raise
+            failures.append(f"{candidate}: {error}")
+    raise dashboard.MeterError("\n".join([f"No meter was found at {port}.", *failures]))
+
+
+def _say_ready(home: HomeAssistant, meters: str) -> None:
     _say(f"""
 The demo is ready, with {meters}.
 
-  {home.url}/energy            the Energy dashboard, which is also the first page
+  {home.url}/energy            the Energy dashboard, also the start page
   {home.url}/energy/now        live power
   {home.url}/config/integrations/integration/onemeter
                                    the meters with all their sensors
@@ -196,21 +240,28 @@ Home Assistant's log: {home.log}
 Ctrl-C ends the demo.""")
 
 
-def _is_free(port: int) -> bool:
+def _port_problem(port: int) -> str | None:
+    """Return why the web pages cannot have a port, None if they can."""
     with socket.socket() as test:
         test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             test.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                other = port + 1 if port + 1 in _PORTS else port - 1
+                return (
+                    f"Port {port} is in use, perhaps by another Home Assistant.\n"
+                    f"Choose another one: scripts/demo --port {other}"
+                )
+            return f"Port {port} cannot be opened: {error.strerror}."
+    return None
 
 
 def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _complain(text: str) -> int:
+def _fail(text: str) -> int:
     print(text, file=sys.stderr)
     return 1
 

@@ -1,4 +1,4 @@
-"""Home Assistant as a browser talks to it: login, configuration flows, websocket commands."""
+"""A client of Home Assistant: login, config and options flows, websocket commands."""
 
 import asyncio
 from contextlib import suppress
@@ -11,14 +11,14 @@ _RETRY_SECONDS: Final = 0.5
 
 
 class ApiError(Exception):
-    """Home Assistant refuses what was asked."""
+    """Home Assistant has refused a request."""
 
 
 class Api:
-    """A session of the one user that the demo has, ended with the context."""
+    """A session of the demo's only user, which ends with its asynchronous context."""
 
     def __init__(self, url: str) -> None:
-        """Take the address of the web pages. Nothing is asked yet."""
+        """Create a session for the address of the web pages, without a connection."""
         self.url = url
         self._session: aiohttp.ClientSession
         self._socket: aiohttp.ClientWebSocketResponse
@@ -26,11 +26,11 @@ class Api:
         self._ids = 0
 
     async def __aenter__(self) -> Self:
-        """Log in as a browser on this machine does, and wait until everything has started."""
+        """Log in through the trusted network of this machine, and wait for the end of the start."""
         self._session = aiohttp.ClientSession(self.url)
         try:
             await self._log_in()
-            # Asking is enough for something that happens once.
+            # Polling is enough for something that happens once.
             while (await self.call("get_config"))["state"] != "RUNNING":  # noqa: ASYNC110
                 await asyncio.sleep(_RETRY_SECONDS)
         except BaseException:
@@ -45,7 +45,7 @@ class Api:
         traceback: TracebackType | None,
     ) -> None:
         """Log out."""
-        # When Home Assistant has stopped already, the token is of no use to anybody.
+        # If Home Assistant has already stopped, the token is invalid.
         with suppress(aiohttp.ClientError, TimeoutError):
             async with self._session.post(
                 "/auth/revoke", data={"token": self._refresh_token}, timeout=_brief()
@@ -89,7 +89,7 @@ class Api:
             raise ApiError(str(answer))
 
     async def call(self, command: str, **fields: Any) -> Any:
-        """Give a websocket command and return its result; ApiError when it is refused."""
+        """Send a websocket command and return its result; ApiError if it is refused."""
         self._ids += 1
         await self._socket.send_json({"id": self._ids, "type": command, **fields})
         while (answer := await self._receive()).get("id") != self._ids:
@@ -106,11 +106,11 @@ class Api:
         return content
 
     async def begin_flow(self, domain: str) -> dict[str, Any]:
-        """Begin to add an integration; return the first step."""
+        """Start the config flow of an integration; return the first step."""
         return await self._json("POST", "/api/config/config_entries/flow", json={"handler": domain})
 
     async def continue_flow(self, flow_id: str, form: dict[str, Any]) -> dict[str, Any]:
-        """Fill in the form of a step; return the next one, past all that show progress."""
+        """Submit the form of a step; return the next step that does not show progress."""
         path = f"/api/config/config_entries/flow/{flow_id}"
         step = await self._json("POST", path, json=form)
         while step["type"] in {"progress", "progress_done"}:
@@ -119,12 +119,12 @@ class Api:
         return step
 
     async def begin_options_flow(self, entry_id: str) -> dict[str, Any]:
-        """Begin to change the options of an entry; return the form."""
+        """Start the options flow of an entry; return its first step."""
         path = "/api/config/config_entries/options/flow"
         return await self._json("POST", path, json={"handler": entry_id})
 
     async def continue_options_flow(self, flow_id: str, form: dict[str, Any]) -> dict[str, Any]:
-        """Fill in the form of the options; return what follows."""
+        """Submit the form of the options; return the next step."""
         path = f"/api/config/config_entries/options/flow/{flow_id}"
         return await self._json("POST", path, json=form)
 

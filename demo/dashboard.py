@@ -1,4 +1,4 @@
-"""Meters in Home Assistant: added as a user adds them, and shown in the Energy dashboard."""
+"""Meters in Home Assistant: added through the config flow, shown in the Energy dashboard."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,25 +9,44 @@ from .api import Api, ApiError
 
 DOMAIN: Final = "onemeter"
 
-#: OBIS codes of what the Energy dashboard shows. Power with its direction is the meter's own, or
-#: derived from the amount and the status word.
+#: Keys of the sensors in the Energy dashboard. Signed power is a register of the meter or derived
+#: from unsigned power and the status word.
 IMPORT: Final = "1-0:1.8.0*255"
 EXPORT: Final = "1-0:2.8.0*255"
 POWER: Final = ("1-0:16.7.0*255", "power", "1-0:1.7.0*255")
 
-#: How the ids begin that are made up for meters that tell none.
+#: Prefix of the generated unique ids of meters without an id.
 _GENERATED: Final = "generated-"
+
+#: Protocols of a meter that can be added without further details, in the order of their trial.
+#: SML first: its meters push, and no request lights up the optical key of a meter.
+PROTOCOLS: Final = ("sml", "iec62056", "dlms")
+#: Errors of the config flow that are the same with every protocol.
+_PORT_ERRORS: Final = {
+    "port_not_found",
+    "port_permission",
+    "port_busy",
+    "port_busy_by",
+    "cannot_connect",
+    "already_configured",
+}
 
 _POLL_SECONDS: Final = 0.5
 _POLLS: Final = 120
 
 
 class MeterError(Exception):
-    """There is no meter at the port, or it cannot be read; the text says why."""
+    """There is no meter at the port, or it cannot be read."""
+
+    def __init__(self, text: str, key: str = "") -> None:
+        """Create it with a text for the user, and the config flow's key of the text."""
+        super().__init__(text)
+        #: Whether another protocol would fail in the same way.
+        self.is_about_port = key in _PORT_ERRORS
 
 
 async def find_entry(api: Api, meter_id: str = "") -> str | None:
-    """Return the entry of a meter that has been added; without an id that of any."""
+    """Return the entry of a meter if it has been added; without an id, that of any meter."""
     for entity in await api.call("config/entity_registry/list"):
         if entity["platform"] == DOMAIN and entity["unique_id"].startswith(meter_id):
             entry_id: str = entity["config_entry_id"]
@@ -41,32 +60,34 @@ async def add_meter(
     protocol: str = "sml",
     entered: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
-    """Add the meter at a port through the integration's own dialog; return its entry.
+    """Add the meter at a port through the config flow; return its entry.
 
-    What is entered besides, or chosen from a menu, is given by step.
-    Raises MeterError with the words with which the dialog refuses.
+    ``entered`` has the input of further forms and menus by step. Raises MeterError with the text
+    that the config flow shows.
     """
     step = await api.begin_flow(DOMAIN)
     forms: dict[str, Mapping[str, Any]] = {
         "user": {"port": port, "protocol": protocol, "line": {}},
         "iec62056": {"expert": {}},
+        "dlms": {"next_step_id": "dlms_find_out"},
+        "dlms_find_out": {"expert": {}},
         **(entered or {}),
     }
     while step["type"] in {"form", "menu"} and not step.get("errors"):
-        # What was found needs no more than a click.
+        # Steps without input, such as the confirmation, get an empty form.
         step = await api.continue_flow(step["flow_id"], dict(forms.get(step["step_id"], {})))
     if step["type"] == "create_entry":
         entry_id: str = step["result"]["entry_id"]
         return entry_id
-    if step["type"] == "abort":
-        problem = f"abort.{step['reason']}"
-    else:
-        problem = f"error.{next(iter(step['errors'].values()))}"
-    raise MeterError(await _words(api, problem, step.get("description_placeholders") or {}))
+    kind, key = "abort", step.get("reason", "")
+    if step["type"] != "abort":
+        kind, key = "error", next(iter(step["errors"].values()))
+    placeholders = step.get("description_placeholders") or {}
+    raise MeterError(await _translated(api, f"{kind}.{key}", placeholders), key)
 
 
 async def rename(api: Api, entry_id: str, name: str) -> None:
-    """Give a meter the name that it has in this house."""
+    """Rename the entry of a meter and its devices."""
     await api.call("config_entries/update", entry_id=entry_id, title=name)
     for device in await api.call("config/device_registry/list"):
         if entry_id in device["config_entries"]:
@@ -76,27 +97,27 @@ async def rename(api: Api, entry_id: str, name: str) -> None:
 
 
 async def set_options(api: Api, entry_id: str, options: Mapping[str, Any]) -> None:
-    """Choose options of a meter in the integration's own dialog, the others as it offers them."""
+    """Set some options of a meter through the options flow; the others are the defaults."""
     if options:
         step = await api.begin_options_flow(entry_id)
         await api.continue_options_flow(step["flow_id"], dict(options))
 
 
-async def _words(api: Api, problem: str, placeholders: dict[str, str]) -> str:
+async def _translated(api: Api, path: str, placeholders: dict[str, str]) -> str:
     translations = await api.call(
         "frontend/get_translations", language="en", category="config", integration=[DOMAIN]
     )
-    key = f"component.{DOMAIN}.config.{problem}"
-    text: str = translations["resources"].get(key, problem)
+    key = f"component.{DOMAIN}.config.{path}"
+    text: str = translations["resources"].get(key, path)
     for name, value in placeholders.items():
         text = text.replace(f"{{{name}}}", value)
     return text
 
 
 async def sensors(api: Api, entry_id: str) -> dict[str, str]:
-    """Return the enabled sensors of a meter by their keys, once those of its energy are there.
+    """Return the enabled sensors of a meter by their keys, as soon as there is one of its energy.
 
-    Raises MeterError when they do not come.
+    MeterError if there is none in time.
     """
     for _ in range(_POLLS):
         found = {
@@ -108,7 +129,7 @@ async def sensors(api: Api, entry_id: str) -> dict[str, str]:
             return found
         await asyncio.sleep(_POLL_SECONDS)
     raise MeterError(
-        "The meter has been added, but it shows no energy. Home Assistant's log says why."
+        "The meter was added, but has no energy sensor. See the log of Home Assistant."
     )
 
 
@@ -119,11 +140,10 @@ async def show_energy(
     flat: dict[str, str] | None = None,
     pump: dict[str, str] | None = None,
 ) -> None:
-    """Configure the Energy dashboard, unless somebody has done so.
+    """Configure the Energy dashboard, unless it is configured already.
 
-    Takes the sensors of the grid's meter, of that of the panels, and of those of the flat and of
-    the heat pump, which are at the grid by themselves. What the heat pump uses is told by its
-    meter, too.
+    Takes the sensors of the meters. Flat and heat pump have their own grid connections; the heat
+    pump is also shown as a device.
     """
     with suppress(ApiError):  # there are no preferences yet
         if (await api.call("energy/get_prefs"))["energy_sources"]:
@@ -154,7 +174,7 @@ async def show_energy(
 
 
 def _at_the_grid(name: str, meter: dict[str, str]) -> dict[str, Any]:
-    """Return what the Energy dashboard shows of a meter at the grid."""
+    """Return the Energy dashboard's source for a grid meter."""
     source: dict[str, Any] = {
         "type": "grid",
         "name": name,
@@ -168,5 +188,5 @@ def _at_the_grid(name: str, meter: dict[str, str]) -> dict[str, Any]:
 
 
 def power_of(meter: dict[str, str]) -> str | None:
-    """Return the sensor of a meter's power, where it has one."""
+    """Return the power sensor of a meter, if it has one."""
     return next((meter[key] for key in POWER if key in meter), None)

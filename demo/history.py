@@ -1,4 +1,4 @@
-"""What a simulated meter counted before Home Assistant looked, as long-term statistics."""
+"""Long-term statistics of simulated meters for the time before they were added."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,16 +15,16 @@ DAYS: Final = 14
 _HOUR: Final = 3600
 _POLL_SECONDS: Final = 0.5
 _SAMPLES_PER_HOUR: Final = 12
-#: Steps of the simulated registers in a kWh: tenths of a watt hour.
+#: Tenths of a watt hour, the unit of the simulated totals, in a kWh.
 _STEPS_PER_KWH: Final = 10_000
 
 
 async def fill(api: Api, entity_id: str, register: Callable[[int], int]) -> None:
-    """Give an energy sensor the hours that it has not seen; it keeps its own.
+    """Import the hours that an energy sensor lacks; its own rows are kept.
 
-    ``register`` tells the meter's total at a time, in tenths of a watt hour. Home Assistant counts
-    the sum from the sensor's first state: what was before is below zero, so that the hours meet
-    without a step.
+    ``register`` returns the meter's total at a time, in tenths of a watt hour. Home Assistant
+    counts the sum from the sensor's first state. So sums before it are negative, and there is no
+    step between imported and own rows.
     """
     hours = _past_hours()
     short = await _rows(api, entity_id, _text(hours[0]), "5minute")
@@ -43,7 +43,7 @@ async def fill(api: Api, entity_id: str, register: Callable[[int], int]) -> None
 
 
 async def fill_power(api: Api, entity_id: str, household: Household) -> None:
-    """Give a power sensor the hours that it has not seen: mean, least and most, in watts."""
+    """Import the hours that a power sensor lacks: mean, minimum and maximum in watts."""
     hours = _past_hours()
     kept = {row["start"] // 1000 for row in await _rows(api, entity_id, _text(hours[0]), "hour")}
     rows = []
@@ -60,7 +60,7 @@ async def fill_power(api: Api, entity_id: str, household: Household) -> None:
 
 
 def _past_hours() -> range:
-    """Return the beginnings of the hours that are over."""
+    """Return the beginnings of the last complete hours."""
     now = int(time.time())
     return range((now // _HOUR - DAYS * 24) * _HOUR, now // _HOUR * _HOUR, _HOUR)
 
@@ -77,7 +77,7 @@ async def _rows(api: Api, entity_id: str, since: str, period: str) -> list[dict[
 
 
 async def _first_state(api: Api, entity_id: str, since: str) -> float:
-    """Return the first number that was recorded, which may still be on its way to the disk."""
+    """Return the first recorded number; wait if the recorder has not written it yet."""
     while True:
         history = await api.call(
             "history/history_during_period",
@@ -116,7 +116,7 @@ async def _import(
         },
         stats=rows,
     )
-    # What is imported waits in the recorder's queue.
+    # The recorder imports rows from a queue.
     while not await _rows(api, entity_id, rows[-1]["start"], "hour"):  # noqa: ASYNC110
         await asyncio.sleep(_POLL_SECONDS)
 

@@ -1,4 +1,4 @@
-"""A Home Assistant of its own, in a folder of its own, as if somebody had set it up already."""
+"""The demo's Home Assistant: its folder, with onboarding done, and its process."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ import sys
 from typing import Any, Final
 from zoneinfo import available_timezones
 
-#: Nothing outside this machine gets to see a Home Assistant without login.
+#: Only this machine can connect, since there is no login.
 HOST: Final = "127.0.0.1"
 
 _ROOT: Final = Path(__file__).parents[1]
 _STOP_SECONDS: Final = 20
 _LOG_TAIL: Final = 15
-#: Exit status with which Home Assistant asks to be started again.
+#: Exit status with which Home Assistant requests a restart.
 _RESTART: Final = 100
 
 # Only what the demo shows: `default_config` would need packages that have to be compiled.
@@ -33,20 +33,23 @@ logger:
   default: warning
   logs:
     custom_components.onemeter: info
+    # Home Assistant sets up camera support, whose programs and libraries are missing here.
+    haffmpeg: critical
+    homeassistant.components.camera: critical
 """
 
 _USER: Final = "demo"
 
 
 class StartError(Exception):
-    """Home Assistant ended by itself."""
+    """Home Assistant has ended unexpectedly."""
 
 
 class HomeAssistant:
-    """The process, and the folder that it lives in."""
+    """The process and its folder."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        """Take the folder, which is made when it is not there, and the port of the web pages."""
+        """Create it for a folder and the port of the web pages; nothing is written yet."""
         self.folder = folder
         self.port = port
         self.log = folder / "home-assistant.out"
@@ -57,7 +60,7 @@ class HomeAssistant:
         return f"http://{HOST}:{self.port}"
 
     def prepare(self) -> None:
-        """Write what a person would have clicked through on the first start."""
+        """Write the configuration, and at the first start the result of onboarding."""
         config = self.folder / "config"
         storage = config / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
@@ -66,15 +69,15 @@ class HomeAssistant:
         integration.unlink(missing_ok=True)
         integration.symlink_to(_ROOT / "custom_components")
         _store(storage, "http", 2, 2, _http(self.port))
-        # The rest is Home Assistant's own once it has started.
+        # After the first start Home Assistant changes these files itself.
         if not (storage / "auth").exists():
             for key, version, minor_version, data in _first_start():
                 _store(storage, key, version, minor_version, data)
 
     async def run(self) -> None:
-        """Run the process until this is canceled; StartError with its last words if it ends.
+        """Run the process until this is canceled; StartError with the end of its log if it ends.
 
-        Restarting from the web pages works as anywhere.
+        A restart from the web pages starts it again.
         """
         while True:
             process = await self._start()
@@ -85,7 +88,7 @@ class HomeAssistant:
                 raise
             if status != _RESTART:
                 lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:]
-                headline = f"Home Assistant has ended (status {status}). Its last words:"
+                headline = f"Home Assistant has ended (status {status}). The end of its log:"
                 raise StartError("\n".join([headline, *lines]))
 
     async def _start(self) -> asyncio.subprocess.Process:
@@ -96,14 +99,14 @@ class HomeAssistant:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
-                # Out of reach of the terminal's Ctrl-C, which is ours to pass on: the second
-                # signal to a Home Assistant that is stopping kills it.
+                # In its own session the terminal's Ctrl-C does not reach it: we stop it, and a
+                # second signal would kill it while it stops.
                 start_new_session=True,
             )
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Stop a process and all that it has started."""
+    """Stop a process and its children."""
     if process.returncode is not None:
         return
     process.terminate()
@@ -121,7 +124,7 @@ def _store(storage: Path, key: str, version: int, minor_version: int, data: Any)
 
 
 def _http(port: int) -> dict[str, Any]:
-    # In storage, because Home Assistant no longer takes these from its YAML.
+    # In storage, because Home Assistant no longer reads these from YAML.
     return {
         "stable": {
             "server_host": [HOST],
@@ -177,7 +180,7 @@ def _first_start() -> list[tuple[str, int, int, Any]]:
 
 
 def _time_zone() -> str:
-    """Return the name of this machine's time zone; UTC where it cannot be told."""
+    """Return the name of this machine's time zone; UTC if it is unknown."""
     candidates = [os.environ.get("TZ", "").lstrip(":")]
     candidates.append(str(Path("/etc/localtime").resolve()).rpartition("zoneinfo/")[2])
     zones = available_timezones()

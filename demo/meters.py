@@ -1,4 +1,4 @@
-"""The meters of the demo: what they are, where they speak, and what they have counted."""
+"""The simulated meters of the demo: ports, settings in Home Assistant, totals."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
@@ -26,47 +26,47 @@ from simulator.sml.meter import SmlMeter
 _SML_BAUDRATE: Final = 9600
 _DLMS_BAUDRATE: Final = 9600
 _BLINK_BAUDRATE: Final = 9600
-#: Keys that protect nothing: everybody can read them here.
+#: Example keys, which are no secret.
 _ENCRYPTION_KEY: Final = bytes.fromhex("000102030405060708090A0B0C0D0E0F")
 _AUTHENTICATION_KEY: Final = bytes.fromhex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
 _FLAT_SEED: Final = 4
 _PUMP_SEED: Final = 7
 #: Tenths of a watt times seconds in a watt hour, the resolution of the meter of the panels, and
-#: tenths of a watt hour in one.
+#: tenths of a watt hour in a watt hour.
 _WATT_HOUR: Final = 36_000
 _TENTHS: Final = 10
 
 
 class Simulated(NamedTuple):
-    """A meter that does not exist."""
+    """A simulated meter and its settings in Home Assistant."""
 
-    #: What its owner calls it.
+    #: Name of its entry and device.
     name: str
-    #: What the integration knows it by, or how that begins.
+    #: Unique id of its entry, or the beginning of it.
     unique_id: str
     protocol: str
     port: Path
     baudrate: int
     household: Household
-    #: What it has counted up to a time, in tenths of a watt hour, as exactly as it tells.
+    #: Returns its totals at a time in tenths of a watt hour, at the resolution of the meter.
     totals: Callable[[int], Energy]
-    #: Lets it speak on its line, for ever.
-    speak: Callable[[Line], Coroutine[Any, Any, None]]
-    #: Options that its owner has chosen, all others are as usual.
+    #: Serves it on its line, for ever.
+    serve: Callable[[Line], Coroutine[Any, Any, None]]
+    #: Its options that differ from the defaults.
     options: Mapping[str, Any]
-    #: What is chosen and entered in the dialog besides port and protocol, by step.
+    #: Input of the config flow besides port and protocol, by step.
     forms: Mapping[str, Mapping[str, Any]] = {}
-    #: Whether it tells later what it has counted while nobody looked.
-    tells_total: bool = True
+    #: Whether it has a total that can be read, so that nothing is missed between two runs.
+    has_register: bool = True
 
     def line(self) -> Line:
-        """Make the meter's line."""
+        """Create the line of the meter."""
         return PtyLine(self.port, self.baudrate)
 
 
 def simulated_meters(folder: Path) -> Sequence[Simulated]:
-    """Return the meters of a house, of its panels and heat pump, and of the flat in it."""
-    # Standard time all year, so that no change of clocks moves what has been counted.
+    """Return the meters of the house, the solar panels, the flat and the heat pump."""
+    # Standard time all year, so that the change to summer time does not change the totals.
     offset = -time.timezone
     house = Household(utc_offset=offset)
     roof = Household(utc_offset=offset, appliances=False)
@@ -94,7 +94,7 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
             baudrate=_SML_BAUDRATE,
             household=house,
             totals=grid.totals,
-            speak=lambda line: push(line, grid.telegram),
+            serve=lambda line: push(line, grid.telegram),
             options={},
         ),
         Simulated(
@@ -105,8 +105,8 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
             baudrate=panels.start_baudrate,
             household=roof,
             totals=partial(_watt_hours, roof),
-            speak=lambda line: serve(line, panels),
-            # Power every two seconds, as no readout could bring it.
+            serve=lambda line: serve(line, panels),
+            # Power every two seconds, more often than a readout is possible.
             options={"live_registers": ["16.7.0"]},
         ),
         Simulated(
@@ -117,7 +117,7 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
             baudrate=_DLMS_BAUDRATE,
             household=flat,
             totals=partial(_watt_hours, flat),
-            speak=lambda line: serve_dlms(line, encrypted),
+            serve=lambda line: serve_dlms(line, encrypted),
             options={"live_registers": ["1-0:16.7.0*255"]},
             forms={
                 "dlms": {"next_step_id": "dlms_polled"},
@@ -131,14 +131,14 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
         ),
         Simulated(
             name="Heat pump meter",
-            # Nothing tells a light's meter from any other.
+            # A meter of which only the LED is read has no id.
             unique_id="generated-",
             protocol="blink",
             port=folder / "ttyPUMP",
             baudrate=_BLINK_BAUDRATE,
             household=pump,
             totals=partial(_watt_hours, pump),
-            speak=partial(_blink, blinking),
+            serve=partial(_blink, blinking),
             options={},
             forms={
                 "blink": {"next_step_id": "blink_port"},
@@ -149,7 +149,7 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
                     "expert": {},
                 },
             },
-            tells_total=False,
+            has_register=False,
         ),
     ]
 
@@ -160,11 +160,11 @@ async def _blink(meter: BlinkingMeter, line: Line) -> None:
 
 
 def _display(meter: BlinkingMeter) -> str:
-    """Return what a blinking meter shows to its owner now, in kWh."""
+    """Return the current reading on the display of a blinking meter, in kWh."""
     return str(Decimal(meter.impulses(int(time.time()))) / int(meter.per_kwh))
 
 
 def _watt_hours(household: Household, time: int) -> Energy:
-    """Return what was counted in whole watt hours, as tenths of a watt hour."""
+    """Return the totals in tenths of a watt hour, rounded down to watt hours."""
     imported, exported = household.energy(time)
     return Energy(imported // _WATT_HOUR * _TENTHS, exported // _WATT_HOUR * _TENTHS)

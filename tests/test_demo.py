@@ -1,4 +1,4 @@
-"""The demo as its user starts it: real Home Assistant, real pages, real signals."""
+"""The demo as a user starts it, with a real Home Assistant, its web pages and signals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 
+from demo.__main__ import main
 from demo.api import Api
 from demo.dashboard import find_entry, sensors as dashboard_sensors
 from demo.history import DAYS
 from demo.meters import simulated_meters
-from simulator.household import Household
+from simulator.iec62056 import Iec62056Meter, serve
 from simulator.pty import PtyLine
-from simulator.push import push
-from simulator.sml.meter import SmlMeter
 
 ROOT = Path(__file__).parents[1]
 GRID = "1DMO0012345678"
@@ -64,7 +63,7 @@ async def start(*arguments: object) -> asyncio.subprocess.Process:
 
 
 async def end(*arguments: object) -> tuple[int | None, str]:
-    """Run a demo that ends by itself; return its status and complaint."""
+    """Run a demo that ends by itself; return its status and what it prints to stderr."""
     process = await start(*arguments)
     _, errors = await process.communicate()
     return process.returncode, errors.decode()
@@ -72,7 +71,7 @@ async def end(*arguments: object) -> tuple[int | None, str]:
 
 @asynccontextmanager
 async def demo(*arguments: object, stop: signal.Signals) -> AsyncIterator[str]:
-    """Run a demo until it is ready, give what it printed, and stop it as its user does."""
+    """Run a demo until it is ready, yield what it has printed, stop it with a signal."""
     process = await start(*arguments)
     try:
         assert process.stdout is not None
@@ -112,14 +111,14 @@ async def sensors(api: Api, meter_id: str) -> Sensors:
 
 
 def entered_reading(folder: Path) -> Decimal:
-    """Return what the display of the blinking meter showed when it was added, in kWh."""
+    """Return the reading that was entered for the blinking meter, in kWh."""
     stored = json.loads((folder / "simulated/config/.storage/core.config_entries").read_text())
     [data] = [e["data"] for e in stored["data"]["entries"] if "reading" in e["data"]]
     return Decimal(data["reading"])
 
 
 def displayed(folder: Path) -> Decimal:
-    """Return what it shows now."""
+    """Return its current reading."""
     [pump] = [m for m in simulated_meters(folder) if m.unique_id == PUMP]
     return Decimal(pump.totals(int(time.time()) + 1).imported) / 10_000
 
@@ -133,7 +132,7 @@ async def total(api: Api, meter: Sensors) -> Decimal:
 
 
 def shown(preferences: dict[str, Any]) -> list[tuple[str | None, ...]]:
-    """Return what the Energy dashboard shows: kind, import, export and power of each source."""
+    """Return kind, import, export and power of each source in the Energy dashboard."""
     keys = ("type", "stat_energy_from", "stat_energy_to", "stat_rate")
     return [tuple(map(source.get, keys)) for source in preferences["energy_sources"]]
 
@@ -142,11 +141,12 @@ async def test_demo(tmp_path: Path, port: int) -> None:
     folder = tmp_path / "state"
     arguments = ("--port", port, "--folder", folder)
     async with demo(*arguments, stop=signal.SIGINT) as printed:
-        assert f"http://127.0.0.1:{port}/energy" in printed
+        for expected in (f"http://127.0.0.1:{port}/energy", f"Importing the last {DAYS} days"):
+            assert expected in printed
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             async with session.get("/") as page:
                 assert "<home-assistant>" in await page.text()
-            # With nothing left to ask, Home Assistant no longer offers its onboarding.
+            # Onboarding is done: Home Assistant no longer offers it.
             async with session.get("/api/onboarding") as page:
                 assert page.status == HTTPStatus.NOT_FOUND
 
@@ -170,7 +170,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
             rows = await hours(api, roof.energy_import)
             assert len(rows) == DAYS * 24
             assert rows[-1]["state"] - rows[0]["state"] > 50
-            # All hours count from one zero, which lies between the last hour and now.
+            # All sums have the same zero, which lies between the last hour and now.
             zero = rows[-1]["state"] - rows[-1]["sum"]
             assert [row["state"] - row["sum"] for row in rows] == pytest.approx([zero] * len(rows))
             first = await states(api)
@@ -179,7 +179,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
             assert zero <= now + 1e-6
             assert len(await hours(api, grid.power)) == DAYS * 24
 
-            # What blinks has counted from the reading of its display on, one flash for each Wh.
+            # The blinking meter counts from the entered reading on, one flash per Wh.
             reading = entered_reading(folder)
             async with asyncio.timeout(120):
                 while (counted := await total(api, pump)) == reading:  # noqa: ASYNC110
@@ -187,7 +187,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
             assert reading < counted <= displayed(folder)
             assert len(await hours(api, pump.energy_import)) == DAYS * 24
 
-            # The power is live: the grid's is pushed, that of the panels is asked for.
+            # Power is live: that of the grid is pushed, that of the panels is polled.
             entry_id = await find_entry(api, ROOF)
             [entry] = [e for e in await api.call("config_entries/get") if e["entry_id"] == entry_id]
             assert entry["state"] == "loaded"
@@ -196,7 +196,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
 
         assert await end(*arguments) == (
             1,
-            "The demo is running already. Stop that one first.\n",
+            "The demo is already running in this folder. Stop it first.\n",
         )
         status, complaint = await end("--port", port, "--folder", tmp_path / "other")
         assert status == 1
@@ -205,6 +205,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
     with pytest.raises(ConnectionRefusedError), socket.socket() as stopped:
         stopped.connect(("127.0.0.1", port))
     assert not (folder / "simulated/ttyGRID").is_symlink()
+    assert "Traceback" not in (folder / "simulated/home-assistant.out").read_text()
 
     async with demo(*arguments, stop=signal.SIGTERM) as printed:
         assert "Adding" not in printed
@@ -215,27 +216,63 @@ async def test_demo(tmp_path: Path, port: int) -> None:
 
 
 async def test_real_meter(tmp_path: Path, port: int) -> None:
-    meter = SmlMeter(household=Household(solar=False), serial=11_112_222)
+    """Without a protocol, one after the other is tried; the meter answers to the second."""
+    meter = Iec62056Meter(serial="11112222", start_baudrate=9600)
     async with PtyLine(tmp_path / "ttyUSB7", 9600) as line:
-        speaking = asyncio.create_task(push(line, meter.telegram))
+        serving = asyncio.create_task(serve(line, meter))
         try:
             arguments = ("--port", port, "--folder", tmp_path / "state", "--meter", line.path)
             async with (
                 demo(*arguments, stop=signal.SIGHUP) as printed,
                 Api(f"http://127.0.0.1:{port}") as api,
             ):
-                assert f"Looking for a meter at {line.path}" in printed
-                grid = await sensors(api, "1DMO0011112222")
+                searches = [line for line in printed.splitlines() if line.startswith("Looking")]
+                assert searches == [
+                    f"Looking for a meter at {line.path} with the protocol {protocol} ..."
+                    for protocol in ("sml", "iec62056")
+                ]
+                grid = await sensors(api, "DMO11112222")
                 assert shown(await api.call("energy/get_prefs")) == [("grid", *grid)]
         finally:
-            speaking.cancel()
+            serving.cancel()
 
 
 async def test_no_meter(tmp_path: Path, port: int) -> None:
-    """A demo that cannot show the meter says why, in the words of the integration, and ends."""
+    """A demo that cannot read the meter ends with the text of the config flow."""
     missing = tmp_path / "ttyUSB7"
-    status, complaint = await end("--port", port, "--folder", tmp_path, "--meter", missing)
+    arguments = ("--meter", missing, "--protocol", "dlms")
+    status, complaint = await end("--port", port, "--folder", tmp_path, *arguments)
     assert status == 1
     assert complaint.startswith(f"There is no port {missing}.")
     with pytest.raises(ConnectionRefusedError), socket.socket() as stopped:
         stopped.connect(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--port", "99999"], "argument --port: not a port number from 1 to 65535: 99999"),
+        (["--port", "web"], "argument --port: not a port number from 1 to 65535: web"),
+        (["--protocol", "sml"], "argument --protocol: needs --meter"),
+        (
+            ["--meter", "/dev/ttyUSB0", "--protocol", "modbus"],
+            "argument --protocol: invalid choice",
+        ),
+        (["--meter", ""], "argument --meter: no port"),
+        (["--folder", "/dev/null"], "argument --folder: File exists: /dev/null"),
+        (["--colour"], "unrecognized arguments: --colour"),
+    ],
+)
+def test_wrong_arguments(
+    arguments: list[str],
+    problem: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each is reported in one line."""
+    monkeypatch.setattr(sys, "argv", ["demo", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"scripts/demo: {problem}")
+    assert line.endswith("(see scripts/demo --help)")
