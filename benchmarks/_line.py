@@ -118,7 +118,7 @@ async def _durations(
     data: bytes, runs: int, reaction_time: float | None = None
 ) -> tuple[list[float], int]:
     """Return how long readouts take, and how many attempts they were."""
-    meter = Iec62056Meter.playing(data, reaction_time=reaction_time)
+    meter = Iec62056Meter.from_capture(data, reaction_time=reaction_time)
     found = []
     async with plugged_in(meter) as line:
         client = _client(line)

@@ -1,4 +1,4 @@
-"""An event loop on simulated time: it jumps to the next timer when nothing is ready."""
+"""An event loop on simulated time, which jumps to the next timer when nothing is ready."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,24 +8,25 @@ from selectors import PollSelector, SelectorKey
 import time
 from typing import Any, Final, override
 
-#: Event loop time at the start, in seconds; zero would pass for "never" in some places.
+#: Event loop time at the start, in seconds; not 0, which some code uses for "never".
 _START: Final = 1000.0
 
 
 class SimulatedClockLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock stands still while it works and jumps while it waits.
+    """An event loop whose clock stands still while callbacks run and jumps instead of waiting.
 
-    A meter and its reader that are connected by a ``MemoryLine`` both run on this clock, so their
-    time does not depend on the load of the machine and an hour of it takes seconds. Calls in other
-    threads are waited for and take no time. What comes from elsewhere, such as bytes of a real
-    port or of another process, may come after the time for which it is waited has passed.
+    A meter and its reader on a ``MemoryLine`` both run on this clock: their timing does not depend
+    on the load of the machine, and an hour of it takes seconds. Calls in other threads take no
+    simulated time. Not for real ports or other processes: their bytes may arrive after a time-out
+    that has passed at once.
     """
 
     def __init__(self, real_seconds: float = inf) -> None:
-        """Start the clock; what has not come after so many seconds in reality never will.
+        """Start the clock.
 
-        RuntimeError is raised then, and the loop may go on, to clean up. Without such a limit a
-        loop that waits in vain goes on for ever where there is always another timer.
+        After ``real_seconds`` in real time the loop raises RuntimeError, and may then be run again
+        to clean up. Without a limit, a loop that waits in vain runs for ever if there is always
+        another timer.
         """
         self._now = _START
         self._real_seconds = real_seconds
@@ -54,12 +55,12 @@ class SimulatedClockLoop(asyncio.SelectorEventLoop):
 
     @override
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """Wait for the threads however long that takes: no time passes meanwhile."""
+        """Wait for the threads without a time-out, which would pass at once."""
         await super().shutdown_default_executor(None)
 
     @property
     def must_wait(self) -> bool:
-        """Whether time cannot pass, since a thread is still at work."""
+        """Whether the clock has to stand still because a call in a thread has not returned."""
         return self._calls_in_threads > 0
 
     def jump(self, seconds: float) -> None:
@@ -71,7 +72,7 @@ class SimulatedClockLoop(asyncio.SelectorEventLoop):
 
 
 class _JumpingSelector(PollSelector):
-    """Lets time pass instead of waiting."""
+    """A selector that advances the clock instead of waiting."""
 
     def __init__(self, loop: SimulatedClockLoop) -> None:
         super().__init__()

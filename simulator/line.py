@@ -1,4 +1,4 @@
-"""The wire between a simulated meter and whoever reads it: its speed and its damage."""
+"""The line between a simulated meter and its reader: its speed, and damage on it."""
 
 from abc import ABC, abstractmethod
 import asyncio
@@ -8,40 +8,40 @@ from typing import Final, Self
 
 from .uart import Framing, Receiver, resample
 
-#: How often characters are put on the wire, per second; a USB adapter does it about as often.
+#: How often per second characters are delivered; USB adapters do so about as often.
 _SLICES_PER_SECOND: Final = 100
-#: What we may be late in looking at a reader's port, in seconds: a reader that changes its speed
-#: so shortly before its last character has left the wire is given the benefit of the doubt.
+#: How late the speed of a reader's port may be seen, in seconds: a change of speed this shortly
+#: before the end of the last character does not count as too early.
 _LATE: Final = 0.01
-#: What a meter that does not listen for a while finds later, in characters.
+#: Characters that are kept for a meter that does not read them at once.
 _HEARD_MAX: Final = 4096
 
 
 class Line(ABC):
-    """One end of a wire, on which a meter speaks and listens.
+    """The meter's end of a line.
 
-    Used as an asynchronous context manager, or with ``open`` and ``close``: closing pulls the
-    cable, opening plugs it in again at the same place. As on a real wire, what nobody listens to
-    is lost, and so is what a listener is too slow to take; the writer never waits for either.
+    Used as an asynchronous context manager, or with ``open`` and ``close``: closing unplugs the
+    cable, opening plugs it in again at the same port. As on a real line, bytes are lost if no
+    reader has the port open or if it is too slow; the writer never waits for the reader.
     """
 
     def __init__(self, baudrate: int | None = None) -> None:
-        """Take the speed in baud; None puts everything on the wire at once."""
-        #: The meter's speed, which it may change at any time.
+        """Create a line with a speed in baud; None transfers everything at once."""
+        #: Speed of the meter in baud, which it may change at any time.
         self.baudrate = baudrate
-        #: What the meter's characters are made of; None is ten bits, which the reader has, too.
+        #: Framing of the meter's characters; None: that of the reader, with ten bits.
         self.framing: Framing | None = None
-        #: What the reader's port does without a stop bit.
+        #: What the reader's UART does when there is no stop bit.
         self.receiver = Receiver.RESTART
-        #: Whether the reading head takes light for darkness.
+        #: Whether the reading head inverts the signal.
         self.inverted = False
-        #: By what share the meter's clock is too fast.
+        #: Share by which the meter's clock is too fast.
         self.clock_error = 0.0
-        #: Whether the reader hears itself, as some optical heads make it.
+        #: Whether the reader receives its own bytes, as with some optical heads.
         self.echo = False
-        #: How often somebody has connected, where that can be told.
+        #: Number of connections so far, where they can be counted.
         self.connections = 0
-        #: The event loop's time at which the last character that was read had left the wire.
+        #: Event loop time at the end of the last received character.
         self.heard_at = 0.0
         self._listening = False
         self._to_be_sent = bytearray()
@@ -52,12 +52,12 @@ class Line(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """What a reader opens: a path or a URL."""
+        """The path or URL that a reader opens."""
 
     @property
     @abstractmethod
     def listened_to(self) -> bool:
-        """Whether anybody has opened the other end."""
+        """Whether a reader has the port open."""
 
     @abstractmethod
     async def open(self) -> None:
@@ -65,14 +65,14 @@ class Line(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Pull the cable; nothing happens when it is not plugged in."""
+        """Unplug the cable, if it is plugged in."""
 
     @abstractmethod
     def reflect(self, data: bytes) -> None:
-        """Hand bytes to the reader as they are, such as its own."""
+        """Deliver bytes to the reader unchanged, such as its own."""
 
     def put(self, data: bytes) -> None:
-        """Hand over bytes at once, as the reader's port reads them."""
+        """Deliver bytes at once, as the reader's UART receives them."""
         speed = self.reader_baudrate
         if speed is not None and self.baudrate is not None and not self._is_read_right(speed):
             data = resample(
@@ -87,17 +87,17 @@ class Line(ABC):
         self.reflect(data)
 
     def _is_read_right(self, speed: int) -> bool:
-        """Tell whether a reader at some speed reads and writes what it is meant to."""
+        """Whether a reader at this speed receives the meter's characters unchanged."""
         is_framed = self.framing in {None, self.reader_framing}
         return speed == self.baudrate and is_framed and not self.inverted
 
     @property
     def bits_per_character(self) -> int:
-        """The time that a character of the meter takes, in bits."""
+        """The length of a character of the meter, in bits."""
         return (self.framing or Framing.EIGHT_NONE).bits
 
     async def write(self, data: bytes) -> None:
-        """Send bytes, each when its last bit would have left the meter."""
+        """Send bytes, and deliver each at the end of its last bit."""
         if self.baudrate is None:
             self.put(data)
             return
@@ -113,24 +113,24 @@ class Line(ABC):
 
     @property
     def reader_baudrate(self) -> int | None:
-        """The speed at which the reader sends and listens; the meter's own where it has none."""
+        """The speed of the reader's port; that of the meter where it has none of its own."""
         return self.baudrate
 
     @property
     def reader_framing(self) -> Framing:
-        """What the reader's characters are made of."""
+        """The framing of the reader's port."""
         return Framing.EIGHT_NONE
 
     def listen(self) -> None:
-        """Begin to take what the reader sends; before, it goes nowhere."""
+        """Begin to receive; what the reader has sent before is lost."""
         self._listening = True
 
     async def read(self) -> bytes:
-        """Wait for characters of the reader and return them, as the meter hears them.
+        """Wait for characters of the reader and return them as the meter's UART receives them.
 
-        They come when they have left the wire, not when the reader has written them. Each goes
-        over the wire at the speed that the reader's port then has: a reader that changes it too
-        early spoils what is still on its way.
+        Each character arrives at its end on the line, not when the reader writes it, and is sent
+        at the speed that the reader's port has then: a reader that changes the speed too early
+        damages the characters that are still to be sent.
         """
         self.listen()
         await self._something_heard.wait()
@@ -139,12 +139,12 @@ class Line(ABC):
         return heard
 
     def forget(self) -> None:
-        """Drop what was heard, but not yet read."""
+        """Discard characters that were received but not read."""
         self._heard.clear()
         self._something_heard.clear()
 
     def sent_by_reader(self, data: bytes) -> None:
-        """Put on the wire what the reader has written; for the kinds of line."""
+        """Send what the reader has written; called by subclasses."""
         if not self._listening:
             return
         self._to_be_sent += data
@@ -152,14 +152,14 @@ class Line(ABC):
             self._sending = asyncio.ensure_future(self._carry())
 
     def cut(self) -> None:
-        """Drop what is on the wire; for the kinds of line."""
+        """Discard what is being sent by the reader; called by subclasses."""
         self._to_be_sent.clear()
         if self._sending is not None:
             self._sending.cancel()
             self._sending = None
 
     async def _carry(self) -> None:
-        """Carry the reader's characters to the meter, each at the reader's speed."""
+        """Deliver the reader's characters to the meter, at the reader's speed."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while self._to_be_sent:
@@ -171,7 +171,7 @@ class Line(ABC):
             if speed is not None:
                 due += len(piece) * self.reader_framing.bits / speed
                 await asyncio.sleep(due - _LATE - loop.time())
-                # Changed on the way: the rest of the character goes out at the new speed.
+                # Changed meanwhile: the rest of the character is sent at the new speed.
                 speed = self.reader_baudrate
                 await asyncio.sleep(due - loop.time())
             del self._to_be_sent[: len(piece)]
@@ -182,7 +182,7 @@ class Line(ABC):
         if self.echo:
             self.reflect(piece)
         if speed is not None and self.baudrate is not None and not self._is_read_right(speed):
-            # Heads invert what they receive alone.
+            # A reading head that inverts does so only in its own receive direction.
             framing = self.framing or self.reader_framing
             piece = resample(piece, speed, self.baudrate, self.reader_framing, framing)
         if not piece:
@@ -203,12 +203,12 @@ class Line(ABC):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Pull the cable."""
+        """Unplug the cable."""
         self.close()
 
 
 def damage(data: bytes, random: Random, *, noise: float = 0.0, lose: float = 0.0) -> bytes:
-    """Lose bytes and change others, each with its probability per byte."""
+    """Remove bytes and change others, each with its probability per byte."""
     arrived = bytearray()
     for byte in data:
         if lose and random.random() < lose:

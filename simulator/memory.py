@@ -1,4 +1,4 @@
-"""A meter's line that exists in this process only: for tests on a simulated clock."""
+"""Lines that exist in this process only, for tests on a simulated clock."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from serialx.platforms.serial_posix import PosixSerial
 from .line import Line
 from .uart import Framing
 
-#: What a terminal's input queue holds for a reader that is too slow, in bytes.
+#: Size of a terminal's input queue in bytes; the rest is lost.
 _QUEUE: Final = 4096
 #: What a client of a bridge may be behind before its bytes are dropped.
 _BACKLOG: Final = 65_536
@@ -26,35 +26,35 @@ _numbers: Final = count(1)
 
 
 class Reader(Protocol):
-    """What is connected to a line: the port that serialx opens, or a test itself."""
+    """What is connected to a line: the port that serialx opens, or a test."""
 
     @property
     def baudrate(self) -> int:
-        """The speed at which it sends and listens."""
+        """Its speed."""
 
     @property
     def unread(self) -> int:
-        """How many bytes have not been taken yet."""
+        """Number of bytes that it has not taken yet."""
 
     def feed(self, data: bytes, /) -> None:
-        """Take bytes from the line."""
+        """Receive bytes from the line."""
 
     def hang_up(self, error: OSError | None, /) -> None:
-        """End the connection from the line's side, with an end of file or an error."""
+        """End the connection from the line's side: with an error, or end of file for None."""
 
 
 class MemoryLine(Line):
-    """A serial port of this computer that no kernel knows.
+    """A local serial port that only serialx in this process can open.
 
-    While it is used as an asynchronous context manager, serialx opens it by its ``url``, which has
-    the form of a path, and opens no other local port. It behaves as a ``PtyLine`` does, except that
-    every byte arrives in the turn of the event loop that follows.
+    Within its asynchronous context, serialx opens it by its ``url``, which has the form of a path,
+    and cannot open real local ports. It behaves like a ``PtyLine``, except that every byte arrives
+    in the next iteration of the event loop.
     """
 
     _scheme = "device://"
 
     def __init__(self, baudrate: int | None = None) -> None:
-        """Take the meter's speed in baud; None puts everything on the wire at once."""
+        """Create a line with the meter's speed in baud; None transfers everything at once."""
         super().__init__(baudrate)
         self._number = next(_numbers)
         self._readers: list[Reader] = []
@@ -99,11 +99,11 @@ class MemoryLine(Line):
     @override
     def reflect(self, data: bytes) -> None:
         for reader in self._readers:
-            # A reader that is too slow loses what does not fit.
+            # A reader that is too slow loses the bytes that do not fit.
             reader.feed(data[: max(0, _QUEUE - reader.unread)])
 
     def attach(self, reader: Reader) -> None:
-        """Connect a reader; OSError while there is another one."""
+        """Connect a reader; OSError while another one is connected."""
         if self._readers:
             raise OSError(errno.EBUSY, "Device or resource busy", self.url)
         self._readers.append(reader)
@@ -139,18 +139,18 @@ class MemoryLine(Line):
 
 
 class MemoryBridge(MemoryLine):
-    """A bridge of fixed speed in the network that no network knows, as ``TcpLine`` is a real one.
+    """A network bridge of fixed speed in this process, like ``TcpLine`` without the network.
 
-    While it is used as an asynchronous context manager, no other ``socket://`` can be opened.
+    Within its asynchronous context, no other ``socket://`` URL can be opened.
     """
 
     _scheme = "socket://"
 
     def __init__(self, baudrate: int | None = None, set_to: int | None = None) -> None:
-        """Take the meter's speed in baud, None for all at once, and the bridge's if it differs."""
+        """Create a bridge with the meter's speed, and its own speed ``set_to`` if it differs."""
         super().__init__(baudrate)
         self._set_to = set_to
-        #: Seconds after a connection in which the next one is hung up at once.
+        #: Seconds after the end of a connection in which new ones are closed at once.
         self.pause = 0.0
         self._left_at = -inf
 
@@ -177,7 +177,7 @@ class MemoryBridge(MemoryLine):
             return
         self.connections += 1
         if not self._readers:
-            # Nobody who is still there has sent it.
+            # It was sent by readers that have disconnected.
             self.cut()
             self.forget()
         self._readers.append(reader)
@@ -194,7 +194,7 @@ class MemoryBridge(MemoryLine):
 
 
 class _Transport(BaseSerialTransport):
-    """A reader's end of a line."""
+    """The reader's end of a line, as a serialx transport."""
 
     transport_name = "memory"
 
@@ -278,11 +278,11 @@ class _Transport(BaseSerialTransport):
 
     @override
     async def _flush(self) -> None:
-        """Return at once, as a terminal does whose adapter still holds bytes."""
+        """Return at once, as a terminal does while its adapter still has bytes to send."""
 
     @override
     async def _reconfigure_port(self, update: object) -> None:
-        # A change of a terminal's settings drops what was not read.
+        # A change of a terminal's settings discards unread bytes.
         if not isinstance(self._line, MemoryBridge):
             self._unread.clear()
 
@@ -292,4 +292,4 @@ class _Transport(BaseSerialTransport):
 
     @override
     async def _set_modem_pins(self, modem_pins: ModemPins) -> None:
-        """Do nothing: nobody sees the pins."""
+        """Do nothing: a line in memory has no modem pins."""

@@ -15,28 +15,27 @@ from .line import Line
 
 _READ_SIZE = 4096
 _OUTPUT_SPEED = 5
-#: How often we look whether somebody has opened the port, in seconds; the kernel tells nobody.
-_LOOK = 0.01
+#: Seconds between two checks whether a reader has opened the port: the kernel has no event for it.
+_CHECK_SECONDS = 0.01
 
 
 class PtyLine(Line):
-    """A serial port at a path of our choice, with a meter at its other end.
+    """A serial port at a chosen path.
 
-    The path is a symbolic link that comes and goes with the cable, like the name of a USB adapter;
-    a link that is already there is replaced, anything else is left alone. After ``close`` a
-    reader that still has the port open gets an end of file or an input/output error. With a
-    speed, a reader that opens the port at another one sees the garbage that it deserves, and so
-    does the meter.
+    The path is a symbolic link that exists while the cable is plugged in, like the name of a USB
+    adapter. An existing link is replaced, any other file is kept. After ``close`` a reader that
+    still has the port open gets end of file or an input/output error. If reader and meter have
+    different speeds, both receive garbage.
     """
 
     def __init__(self, path: Path | str, baudrate: int | None = None) -> None:
-        """Take the path of the link to be made, and the speed."""
+        """Create a line with the path of its link and the speed of the meter."""
         super().__init__(baudrate)
         self.path = Path(path)
         self._master: int | None = None
         self._target = Path()
         self._listened_to = select.poll()
-        self._look_later: asyncio.TimerHandle | None = None
+        self._next_check: asyncio.TimerHandle | None = None
 
     @property
     @override
@@ -46,7 +45,7 @@ class PtyLine(Line):
     @property
     @override
     def listened_to(self) -> bool:
-        # The kernel tells the master that nobody has the slave open by a hang-up.
+        # For the master, POLLHUP means that no process has the slave open.
         return self._master is not None and not self._listened_to.poll(0)
 
     @property
@@ -58,14 +57,14 @@ class PtyLine(Line):
 
     @override
     async def open(self) -> None:
-        """Make the pseudo-terminal and its link; FileExistsError where something else is there."""
+        """Create the pseudo-terminal and its link; FileExistsError if another file is there."""
         self._master, slave = os.openpty()
         try:
             os.set_blocking(self._master, False)
             self._listened_to.register(self._master, 0)
             self._target = Path(os.ttyname(slave))
-            # The settings outlive the closing of this end, so that also a reader that sets none,
-            # such as `cat`, gets the bytes as they are.
+            # The settings remain after this end is closed, so that a reader that sets none, such
+            # as `cat`, gets the bytes unchanged.
             tty.setraw(slave)
             if self.baudrate is not None and (speed := _constant(self.baudrate)) is not None:
                 attributes = termios.tcgetattr(slave)
@@ -75,11 +74,11 @@ class PtyLine(Line):
                 self.path.unlink()
             elif self.path.exists():
                 raise FileExistsError(
-                    errno.EEXIST, "is no link, and stays as it is", str(self.path)
+                    errno.EEXIST, "exists and is not a symbolic link", str(self.path)
                 )
             self.path.symlink_to(self._target)
             if self._listening:
-                self._look()
+                self._check()
         except OSError:
             self.close()
             raise
@@ -93,7 +92,7 @@ class PtyLine(Line):
         if self.path.is_symlink() and self.path.readlink() == self._target:
             self.path.unlink()
         if self._listening:
-            self._stop_looking(self._master)
+            self._stop_checking(self._master)
         self.cut()
         self._listened_to.unregister(self._master)
         os.close(self._master)
@@ -104,11 +103,11 @@ class PtyLine(Line):
         if self._master is None or not self.listened_to:
             return
         if not self._listening:
-            # What the reader wrote to the meter goes nowhere.
+            # Discard what the reader has sent.
             with suppress(OSError):
                 while os.read(self._master, _READ_SIZE):
                     pass
-        # A reader that is too slow loses what does not fit.
+        # A reader that is too slow loses the bytes that do not fit.
         with suppress(BlockingIOError):
             os.write(self._master, data)
 
@@ -116,10 +115,10 @@ class PtyLine(Line):
     def listen(self) -> None:
         if not self._listening:
             super().listen()
-            self._look()
+            self._check()
 
-    def _look(self) -> None:
-        """Take bytes while somebody has the port open, and wait for somebody while nobody has."""
+    def _check(self) -> None:
+        """Receive bytes while a reader has the port open; else check again later."""
         if self._master is None:
             return
         loop = asyncio.get_running_loop()
@@ -129,26 +128,26 @@ class PtyLine(Line):
         except BlockingIOError:
             pass
         except OSError:
-            # The kernel reports a port that nobody has open as ready at all times.
-            self._look_later = loop.call_later(_LOOK, self._look)
+            # The kernel reports a port without a reader as always ready to read.
+            self._next_check = loop.call_later(_CHECK_SECONDS, self._check)
             return
-        loop.add_reader(self._master, self._look)
+        loop.add_reader(self._master, self._check)
 
-    def _stop_looking(self, master: int) -> None:
+    def _stop_checking(self, master: int) -> None:
         asyncio.get_running_loop().remove_reader(master)
-        if self._look_later is not None:
-            self._look_later.cancel()
+        if self._next_check is not None:
+            self._next_check.cancel()
 
 
 def _constant(baudrate: int) -> int | None:
-    """Return the terminal interface's constant of a speed, where it has one."""
+    """Return the termios constant of a speed, if there is one."""
     constant: int | None = getattr(termios, f"B{baudrate}", None)
     return constant
 
 
 @cache
 def _speeds() -> dict[int, int]:
-    """Return the speeds by the terminal interface's constants."""
+    """Return the speeds by their termios constants."""
     return {
         constant: int(name[1:])
         for name, constant in vars(termios).items()

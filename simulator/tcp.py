@@ -1,4 +1,4 @@
-"""A meter's line as a TCP server, as ser2net and WiFi bridges offer it."""
+"""A line as a TCP server, like ser2net and Wi-Fi bridges."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,25 +7,24 @@ from typing import Final, cast, override
 
 from .line import Line
 
-#: What a client may be behind before its bytes are dropped.
+#: Unsent bytes of a slow client beyond which its bytes are dropped.
 _BACKLOG: Final = 65_536
 
 
 class TcpLine(Line):
-    """A port of this machine that sends every client what the meter says.
+    """A TCP port of this machine; all clients receive what the meter sends.
 
-    A bridge has the speed that it is set to, whatever that of its client: the meter and whoever
-    reads it always have the same.
+    The bridge has the speed of the meter, whatever speed a client asks for.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, baudrate: int | None = None) -> None:
-        """Take the address to listen at, and the speed; port 0 is any free port, then kept."""
+        """Create a bridge with its address and speed; port 0 is a free port, chosen once."""
         super().__init__(baudrate)
         self.host = host
         self.port = port
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Transport] = set()
-        #: Seconds after a connection in which the next one is hung up at once.
+        #: Seconds after the end of a connection in which new ones are closed at once.
         self.pause = 0.0
         self._ended = -inf
 
@@ -41,7 +40,7 @@ class TcpLine(Line):
 
     @override
     async def open(self) -> None:
-        """Listen; OSError where the port is taken."""
+        """Listen; OSError if the port is in use."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             self._client,
@@ -70,7 +69,7 @@ class TcpLine(Line):
         self._ended = asyncio.get_running_loop().time()
 
     def _connected(self) -> None:
-        """Drop what nobody that is still there has sent."""
+        """Count the connection; discard what earlier clients have sent if none is left."""
         self.connections += 1
         if not self._clients:
             self.cut()
@@ -84,7 +83,7 @@ class TcpLine(Line):
 
 
 class _Client(asyncio.Protocol):
-    """One connection."""
+    """The connection of a client."""
 
     _transport: asyncio.Transport
 
@@ -117,7 +116,7 @@ class _Client(asyncio.Protocol):
 
 
 class _Refused(asyncio.Protocol):
-    """A connection that comes too early."""
+    """A connection during the pause after the last one, closed at once."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,10 +1,10 @@
-"""What a receiver makes of a line whose sender has another speed, framing or polarity."""
+"""What a UART receives if the sender has another speed, framing or polarity."""
 
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
-#: The level of a line at rest; a start bit is the other one.
+#: The level of an idle line; a start bit has the other level.
 _REST: Final = 1
 
 
@@ -19,26 +19,26 @@ class Framing(StrEnum):
 
     @property
     def data_bits(self) -> int:
-        """The bits of a character's value."""
+        """Number of data bits."""
         return int(self[0])
 
     @property
     def has_parity(self) -> bool:
-        """Whether a bit follows that makes the number of ones even."""
+        """Whether there is an even parity bit."""
         return self[1] == "E"
 
     @property
     def bits(self) -> int:
-        """All bits of a character, with start, parity and stop bits."""
+        """Number of bits of a character with its start, parity and stop bits."""
         return 1 + self.data_bits + self.has_parity + int(self[2])
 
 
 class Receiver(StrEnum):
-    """What a receiver does where it finds no stop bit."""
+    """What a UART does when there is no stop bit."""
 
-    #: It takes the bit for the next start bit, as 16550s do.
+    #: Take the bit as the next start bit, as a 16550 does.
     RESTART = "restart"
-    #: It waits for the line to come to rest.
+    #: Wait for an idle line.
     WAIT = "wait"
 
 
@@ -52,19 +52,18 @@ def resample(
     receiver: Receiver = Receiver.RESTART,
     inverted: bool = False,
 ) -> bytes:
-    """Return what a port hands over of characters that were sent one behind the other.
+    """Return what a port receives of characters that were sent without gaps.
 
-    The receiver waits for a start bit and looks at the line in the middle of each bit that it
-    expects. A character with a wrong parity or stop bit is handed over as it was read, as Linux
-    does for a port that is not asked to check. While nothing but zeros comes, that is one zero.
-    An error of a clock is a speed that is a little off.
+    ``sent_at`` and ``read_at`` are speeds in baud. The receiver waits for a start bit and samples
+    the line in the middle of each expected bit. Characters with a wrong parity or stop bit are
+    received all the same, as Linux does without INPCK. A break is received as one zero.
     """
     levels = [level ^ inverted for level in _levels(data, sent_as)]
     return bytes(_read(levels, _REST ^ inverted, sent_at / read_at, read_as, receiver))
 
 
 def _levels(data: bytes, framing: Framing) -> Iterator[int]:
-    """Yield the levels of a line, bit by bit."""
+    """Yield the level of each bit."""
     for byte in data:
         value = byte & (1 << framing.data_bits) - 1
         yield 0
@@ -77,14 +76,14 @@ def _levels(data: bytes, framing: Framing) -> Iterator[int]:
 def _read(
     levels: list[int], rest: int, ratio: float, framing: Framing, receiver: Receiver
 ) -> Iterator[int]:
-    """Yield the characters that are read of a line, each bit of which lasts so many levels."""
+    """Yield the received characters; a bit of the receiver lasts ``ratio`` levels."""
     stop = 1 + framing.data_bits + framing.has_parity
 
     def level_at(place: float) -> int:
         return levels[int(place)] if place < len(levels) else rest
 
     def after(place: float, level: int) -> float:
-        """Return where the line has this level next."""
+        """Return the next place with this level."""
         while place < len(levels) and level_at(place) != level:
             place = int(place) + 1
         return place

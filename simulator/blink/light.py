@@ -1,4 +1,4 @@
-"""A meter's light in front of a phototransistor at the receive line of a serial port."""
+"""A meter's LED in front of a phototransistor at the RX line of a serial port."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from typing import Final
 
 from simulator.line import Line
 
-#: What a flash is received as that is no shorter than a character.
+#: The character that is received for a flash.
 _DARK: Final = b"\x00"
-#: Seconds from a flash to its double, as a reflection or a bouncing threshold makes one.
+#: Seconds from a flash to its duplicate, caused by a reflection or a bouncing threshold.
 _DOUBLE: Final = 0.003
 
 
@@ -18,28 +18,28 @@ _DOUBLE: Final = 0.003
 class Troubles:
     """What keeps flashes from arriving as they were sent."""
 
-    #: Seconds by which each comes too early or too late at the most.
+    #: Largest deviation in seconds, early or late.
     jitter: float = 0.0
-    #: Share of the flashes that nobody sees.
+    #: Share of the flashes that are not received.
     miss: float = 0.0
-    #: Share of those that are seen twice.
+    #: Share of the received flashes that are received twice.
     double: float = 0.0
-    #: How many are held back to arrive together, as some bridges do it.
+    #: Number of flashes that arrive together, as with some bridges.
     burst: int = 1
     random: Random = field(default_factory=lambda: Random(0))
 
 
 @dataclass(slots=True)
 class Light:
-    """Flashes on a line, and knows how often."""
+    """An LED that flashes on a line, and counts how often."""
 
     line: Line
     troubles: Troubles = field(default_factory=Troubles)
-    #: Seconds that a flash lasts: several characters where it is that long.
+    #: Duration of a flash in seconds; a long one is received as several characters.
     length: float = 0.0
     #: Impulses of the meter so far.
     impulses: int = 0
-    #: Of these, those that nobody has seen, and those that were seen twice.
+    #: Of these, those that were not received, and those that were received twice.
     missed: int = 0
     doubled: int = 0
     _held: bytearray = field(default_factory=bytearray)
@@ -47,11 +47,11 @@ class Light:
 
     @property
     def flashes(self) -> int:
-        """What a reader should have seen by now."""
+        """Number of flashes that a reader has received."""
         return self.impulses - self.missed + self.doubled
 
     async def blink(self, flashes: Iterable[float], now: float) -> None:
-        """Flash at each time, on a clock that shows ``now`` at present."""
+        """Flash at each of these times; ``now`` is the current time on the same clock."""
         loop = asyncio.get_running_loop()
         ahead = loop.time() - now
         troubles = self.troubles

@@ -1,4 +1,4 @@
-"""When a meter's light flashes: once for so much energy of the household behind it."""
+"""When the LED of a meter flashes: at a constant energy per impulse."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ _KWH: Final = 36_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlinkingMeter:
-    """A meter in front of a household. Times are in seconds since 1970."""
+    """A meter that measures a household. Times are in seconds since 1970."""
 
     household: Household
-    #: Its impulse constant, imp/kWh.
+    #: Impulse constant in imp/kWh.
     per_kwh: Fraction = Fraction(1000)
-    #: Whether the light counts what is fed in.
+    #: Whether the LED flashes for exported energy.
     is_export: bool = False
 
     def impulses(self, time: int) -> int:
-        """Return how many impulses there were up to the beginning of a second."""
+        """Return the number of impulses up to a time."""
         return int(self._energy(time) * self.per_kwh // _KWH)
 
     def flashes(self, time: float) -> Iterator[float]:
-        """Yield when the light flashes, from a time on, for ever."""
+        """Yield the times of all flashes from a time on, for ever."""
         for second in count(int(time)):
             before, after = self._energy(second), self._energy(second + 1)
             for impulse in range(self.impulses(second) + 1, self.impulses(second + 1) + 1):
@@ -41,6 +41,6 @@ class BlinkingMeter:
 
 
 def steady(rate: float, time: float) -> Iterator[float]:
-    """Yield when a light flashes that does so many times per second, for ever."""
+    """Yield the times of flashes at a constant rate per second, for ever."""
     for number in count(1):
         yield time + number / rate

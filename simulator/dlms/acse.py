@@ -1,4 +1,4 @@
-"""Associations: what a client asks for (AARQ), and what a meter answers (Green Book, 9.3)."""
+"""ACSE: association requests (AARQ), responses (AARE) and releases (Green Book, 9.3)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,7 @@ SN: Final = 2
 LN_CIPHERED: Final = 3
 SN_CIPHERED: Final = 4
 
-#: Results, and what a meter says to them.
+#: Results, and diagnostics of the service user.
 ACCEPTED: Final = 0
 REJECTED: Final = 1
 NO_REASON: Final = 1
@@ -30,7 +30,7 @@ _NAME: Final = bytes.fromhex("6085740508")
 _CONTEXT: Final = b"\x01"
 _MECHANISM: Final = b"\x02"
 
-#: What a meter may do, by the places of the bits (clause 9.4.6.1).
+#: The bits of the conformance block, from the highest on (clause 9.4.6.1).
 CONFORMANCE: Final = {
     "general-protection": 1,
     "general-block-transfer": 2,
@@ -48,7 +48,7 @@ CONFORMANCE: Final = {
 }
 _BITS: Final = 24
 _DLMS_VERSION: Final = 6
-#: Of logical names, and the object of the association by short ones.
+#: VAA name with logical names, and with short names, the object of the association.
 _VAA_NAME: Final = b"\x00\x07"
 _VAA_SHORT_NAME: Final = b"\xfa\x00"
 _SMALLEST_PDU: Final = 12
@@ -72,7 +72,7 @@ class Request:
 
     @classmethod
     def parse(cls, apdu: bytes) -> Request:
-        """Read an AARQ; ValueError where it is none."""
+        """Parse an AARQ; ValueError if it is not one."""
         fields = _fields(apdu, AARQ)
         context = fields.get(0xA1, b"")
         if context[2:7] != _NAME or context[7:8] != _CONTEXT:
@@ -88,22 +88,22 @@ class Request:
 
 
 class InitiateError(ValueError):
-    """An initiate request that a meter cannot agree to."""
+    """An initiate request that a meter does not accept."""
 
     def __init__(self, number: int) -> None:
-        """Take the number of the error (initiate of ServiceError)."""
+        """Create it with the number of the error (initiate of ServiceError)."""
         super().__init__(f"initiate error {number}")
         self.number = number
 
     @property
     def apdu(self) -> bytes:
-        """The confirmed service error that tells it."""
+        """The confirmed-service-error for it."""
         return bytes([0x0E, 0x01, 0x06, self.number])
 
 
 @dataclass(frozen=True, slots=True)
 class Initiate:
-    """An initiate request: what the client can do."""
+    """An initiate request."""
 
     dedicated_key: bytes
     conformance: int
@@ -111,13 +111,13 @@ class Initiate:
 
     @classmethod
     def parse(cls, apdu: bytes) -> Initiate:
-        """Read an initiate request; InitiateError or ValueError where nothing comes of it."""
+        """Parse an initiate request; InitiateError if it is not accepted, ValueError if invalid."""
         reader = axdr.Reader(apdu)
         if reader.number() != 0x01:
             raise ValueError("no initiate request")
         dedicated_key = reader.sized() if reader.number() else b""
         if reader.number():
-            reader.number()  # whether an answer is wanted
+            reader.number()  # response-allowed
         if reader.number():
             reader.number()  # quality of service
         version = reader.number()
@@ -133,24 +133,24 @@ class Initiate:
         return cls(dedicated_key, conformance, max_pdu)
 
     def agree(self, supported: int) -> int:
-        """Return what both can do; InitiateError where that is nothing."""
+        """Return the conformance that both have; InitiateError if that is none."""
         if not (common := self.conformance & supported):
             raise InitiateError(_INCOMPATIBLE_CONFORMANCE)
         return common
 
 
 def conformance(*names: str) -> int:
-    """Return the bits of what a meter can do, the first place as the highest bit."""
+    """Return a conformance block with these bits."""
     return sum(1 << (_BITS - 1 - CONFORMANCE[name]) for name in names)
 
 
 def can(bits: int, name: str) -> bool:
-    """Whether a thing is among what was agreed on."""
+    """Whether a conformance block has a bit."""
     return bool(bits & conformance(name))
 
 
 def initiate_response(agreed: int, max_pdu: int, *, short_names: bool = False) -> bytes:
-    """Encode what was agreed on."""
+    """Encode an initiate response with the negotiated conformance."""
     name = _VAA_SHORT_NAME if short_names else _VAA_NAME
     bits = b"\x5f\x1f\x04\x00" + agreed.to_bytes(_BITS // 8)
     return b"\x08\x00" + bytes([_DLMS_VERSION]) + bits + max_pdu.to_bytes(2) + name
@@ -167,7 +167,7 @@ def response(
     user_information: bytes = b"",
     protocol_version: bool = False,
 ) -> bytes:
-    """Encode an AARE; the diagnostic is one of the service user."""
+    """Encode an AARE with a diagnostic of the service user."""
     body = b"\x80\x02\x07\x80" if protocol_version else b""
     body += _field(0xA1, _object_identifier(_CONTEXT, context))
     body += _field(0xA2, bytes([0x02, 0x01, result]))
@@ -184,15 +184,15 @@ def response(
 
 
 def release_information(apdu: bytes) -> bytes:
-    """Return the initiate request inside an RLRQ, where there is one; ValueError where it is none.
+    """Return the initiate request inside an RLRQ, empty if there is none.
 
-    Some clients leave the reason away, others put an initiate request into it once more.
+    Some clients omit the reason, others repeat the initiate request. ValueError if it is no RLRQ.
     """
     return _inner(_fields(apdu, RLRQ).get(0xBE, b""))
 
 
 def released(user_information: bytes = b"") -> bytes:
-    """Encode an RLRE: released in the normal way."""
+    """Encode an RLRE with the reason "normal"."""
     body = b"\x80\x01\x00"
     if user_information:
         body += _field(0xBE, _field(0x04, user_information))
@@ -200,12 +200,12 @@ def released(user_information: bytes = b"") -> bytes:
 
 
 def context_name(context: int) -> bytes:
-    """Return an application context's name."""
+    """Return the object identifier of an application context."""
     return _NAME + _CONTEXT + bytes([context])
 
 
 def mechanism_name(mechanism: int) -> bytes:
-    """Return an authentication mechanism's name."""
+    """Return the object identifier of an authentication mechanism."""
     return _NAME + _MECHANISM + bytes([mechanism])
 
 
@@ -230,7 +230,7 @@ def _fields(apdu: bytes, tag: int) -> dict[int, bytes]:
 
 
 def _inner(content: bytes) -> bytes:
-    """Return what is inside a field's own tag and length; nothing where there is no field."""
+    """Return the content of a nested field without its tag and length; nothing for no field."""
     if not content:
         return b""
     reader = axdr.Reader(content)

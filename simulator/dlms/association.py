@@ -1,4 +1,4 @@
-"""How a client associates itself: what the meter demands, agrees to and proves."""
+"""The association of a client with a meter: conditions, negotiation, authentication."""
 
 from dataclasses import dataclass, field
 import hmac
@@ -19,19 +19,19 @@ GLO_INITIATE_RESPONSE: Final = 0x28
 _TITLE: Final = 8
 _CHALLENGE: Final = 16
 _PUBLIC_CONFORMANCE: Final = acse.conformance("block-transfer-with-get", "get")
-#: The same by short names, and what all other clients may do.
+#: The same with short names, and the conformance for all other clients.
 _PUBLIC_SHORT: Final = acse.conformance("block-transfer-with-get", "read")
 _SHORT: Final = acse.conformance(
     "block-transfer-with-get", "multiple-references", "read", "parameterized-access"
 )
-#: A confirmed-service-error of the initiate request: application reference, deciphering error.
+#: confirmed-service-error of the initiate request: application reference, deciphering error.
 _DECIPHERING_ERROR: Final = bytes.fromhex("0e010006")
 _WITH_TITLES: Final = (Mechanism.GMAC, Mechanism.SHA256)
 
 
 @dataclass(kw_only=True)
 class Association:
-    """What a client and a meter have agreed on."""
+    """An association of a client with a meter."""
 
     services: Services
     ciphered: bool
@@ -42,7 +42,7 @@ class Association:
 def associate(
     meter: DlmsMeter, client: int, apdu: bytes
 ) -> tuple[bytes | None, Association | None]:
-    """Answer an AARQ; return the answer and the association, where one comes of it."""
+    """Answer an AARQ; return the answer, if any, and the association, if it is accepted."""
     try:
         request = acse.Request.parse(apdu)
     except (ValueError, IndexError) as error:
@@ -52,7 +52,7 @@ def associate(
 
 
 class _Candidate:
-    """A client that wants to be associated."""
+    """A client that requests an association."""
 
     def __init__(self, meter: DlmsMeter, client: int, request: acse.Request) -> None:
         self.meter = meter
@@ -70,7 +70,7 @@ class _Candidate:
             self.challenge = secrets.token_bytes(_CHALLENGE)
 
     def associate(self) -> tuple[bytes | None, Association | None]:
-        """Answer the request."""
+        """Return the answer and the association."""
         meter, request = self.meter, self.request
         meter.note(
             "association",
@@ -97,7 +97,7 @@ class _Candidate:
         return _PUBLIC_CONFORMANCE if self.public else self.meter.conformance
 
     def _objection(self) -> int | None:
-        """Return what speaks against an association."""
+        """Return the diagnostic of a rejection; None if the association is accepted."""
         meter, request = self.meter, self.request
         contexts = set()
         if not meter.policy or self.public:
@@ -122,7 +122,7 @@ class _Candidate:
         return objection
 
     def _initiate(self) -> tuple[acse.Initiate, int]:
-        """Return the initiate request, and the security control byte that it came with."""
+        """Return the initiate request and its security control byte, 0 without protection."""
         information, control = self.request.user_information, 0
         if information[:1] == bytes([GLO_INITIATE_REQUEST]):
             if self.meter.keys is None or len(self.request.title) != _TITLE:
@@ -157,11 +157,11 @@ class _Candidate:
             self.request.context if context is None else context,
             acse.ACCEPTED,
             acse.AUTHENTICATION_REQUIRED if pending else 0,
-            title=meter.title if has_title and meter.tells_title else b"",
+            title=meter.title if has_title and meter.sends_title else b"",
             mechanism=self.request.mechanism,
             challenge=self.challenge,
             user_information=information,
-            protocol_version=meter.tells_protocol_version,
+            protocol_version=meter.sends_protocol_version,
         )
 
     def _association(self, initiate: acse.Initiate, agreed: int) -> Association:
@@ -192,14 +192,14 @@ class _Candidate:
         )
 
     def _visible(self, agreed: int, max_pdu: int) -> dict[str, CosemObject]:
-        """Return the objects that the client sees, with that of the association itself."""
+        """Return the objects that the client may read, with that of the association."""
         meter, request = self.meter, self.request
         visible = {
             code: entry
             for code, entry in meter.objects.items()
             if not self.public or code in PUBLIC
         }
-        listed = visible.values if meter.tells_objects else tuple
+        listed = visible.values if meter.lists_objects else tuple
         if meter.short_names:
             visible[CURRENT_ASSOCIATION] = short_names.association(meter.base_names, listed)
             return visible
@@ -221,7 +221,7 @@ class _Candidate:
         return visible
 
     def _prove(self, answer: bytes) -> bytes | None:
-        """Check the client's answer to the challenge; return the meter's, None if it is wrong."""
+        """Check the answer to the challenge; return the meter's, or None if it is wrong."""
         meter, mechanism, keys = self.meter, self.meter.mechanism, self.meter.keys
         client, own = self.request.title, meter.title
         theirs = self.request.authentication

@@ -1,7 +1,6 @@
-"""A-XDR (IEC 61334-6) as COSEM uses it: every kind of data as bytes, and requests read back.
+"""A-XDR (IEC 61334-6) as used by COSEM: encoding of all data types, decoding of requests.
 
-Encoders take what is encoded already: what one function here returns is what the next one takes,
-so that a test may put anything anywhere.
+Encoders take elements that are already encoded, so that a test can put anything anywhere.
 """
 
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ OCTETS: Final = 0x09
 VISIBLE: Final = 0x0A
 DATE_TIME: Final = 0x19
 
-#: Sizes of fixed-length kinds by their tags, and whether they are signed numbers.
+#: Numbers by their tags: size, whether signed.
 _NUMBERS: Final = {
     0x03: (1, False),
     0x05: (4, True),
@@ -38,7 +37,7 @@ type Data = int | bytes | list[Data] | None
 
 
 def length(number: int) -> bytes:
-    """Encode a length: one byte, or their count and two or more."""
+    """Encode a length: in one byte, or in a byte with the size of the following number."""
     if number < _LONG:
         return bytes([number])
     size = (number.bit_length() + 7) // 8
@@ -46,7 +45,7 @@ def length(number: int) -> bytes:
 
 
 def sized(content: bytes) -> bytes:
-    """Put a length before bytes."""
+    """Encode bytes with their length before them."""
     return length(len(content)) + content
 
 
@@ -65,13 +64,13 @@ def _sequence(tag: int, items: Iterable[bytes]) -> bytes:
     return bytes([tag]) + length(len(elements)) + b"".join(elements)
 
 
-def boolean(value: bool) -> bytes:  # noqa: FBT001  it is what is encoded
+def boolean(value: bool) -> bytes:  # noqa: FBT001  the value to encode
     """Encode a Boolean."""
     return bytes([0x03, value])
 
 
 def bit_string(bits: str) -> bytes:
-    """Encode bits, the first one first."""
+    """Encode a bit-string from the digits 0 and 1."""
     size = (len(bits) + 7) // 8
     return b"\x04" + length(len(bits)) + int(bits.ljust(8 * size, "0"), 2).to_bytes(size)
 
@@ -132,32 +131,32 @@ def visible(text: str) -> bytes:
 
 
 def date_time(content: bytes) -> bytes:
-    """Encode a date-time of its own kind, for which most meters take an octet-string."""
+    """Encode a date-time (tag 25); most meters use an octet-string instead."""
     return bytes([DATE_TIME]) + content
 
 
 class Reader:
-    """What a client has sent, read from its beginning. What cannot be read raises ValueError."""
+    """Decodes what a client has sent, from its beginning on; ValueError if that is invalid."""
 
     def __init__(self, data: bytes) -> None:
-        """Take the bytes."""
+        """Begin at the first byte."""
         self.data = data
         self.at = 0
 
     @property
     def rest(self) -> bytes:
-        """All that was not read yet."""
+        """The bytes that have not been read."""
         return self.data[self.at :]
 
     def take(self, size: int) -> bytes:
-        """Read so many bytes."""
+        """Read bytes."""
         if self.at + size > len(self.data):
             raise ValueError(f"{size} bytes expected at {self.at} of {len(self.data)}")
         self.at += size
         return self.data[self.at - size : self.at]
 
     def number(self, size: int = 1) -> int:
-        """Read an unsigned number of so many bytes."""
+        """Read an unsigned number of this size in bytes."""
         return int.from_bytes(self.take(size))
 
     def length(self) -> int:
@@ -166,11 +165,11 @@ class Reader:
         return first if first < _LONG else self.number(first & ~_LONG)
 
     def sized(self) -> bytes:
-        """Read bytes behind their length."""
+        """Read bytes after their length."""
         return self.take(self.length())
 
     def value(self) -> Data:
-        """Read data of any of the kinds that clients send."""
+        """Read data of any type that clients send."""
         tag = self.number()
         if tag in _NUMBERS:
             size, signed = _NUMBERS[tag]

@@ -1,4 +1,4 @@
-"""How messages are enciphered and authenticated, and clients with a secret (Green Book, 9.2)."""
+"""Encryption and authentication of messages, and challenges of HLS (Green Book, 9.2)."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -8,7 +8,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-#: Bits of the security control byte; the lowest four number the suite.
+#: Bits of the security control byte; the lowest four are the security suite.
 AUTHENTICATED: Final = 0x10
 ENCRYPTED: Final = 0x20
 _SUITE: Final = 0x0F
@@ -18,17 +18,17 @@ _TAG: Final = 12
 _HEAD: Final = 5
 _BLOCK: Final = 16
 
-#: Bytes of keys by the number of the suite.
+#: Key sizes in bytes by security suite.
 KEY_SIZES: Final = {0: 16, 1: 16, 2: 32}
 
 
 class Mechanism(IntEnum):
-    """How a client shows that it may come in (clause 9.2.2.2.2)."""
+    """Authentication mechanisms (clause 9.2.2.2.2)."""
 
     NONE = 0
     #: A password.
     LLS = 1
-    #: A manufacturer's own: the challenge enciphered with the secret (AES-128, ECB).
+    #: A manufacturer's mechanism: the challenge encrypted with the secret (AES-128, ECB).
     HLS = 2
     MD5 = 3
     SHA1 = 4
@@ -37,12 +37,12 @@ class Mechanism(IntEnum):
 
 
 class DecipheringError(ValueError):
-    """What has come was not made with our keys, or it was changed on its way."""
+    """A message that was encrypted with other keys or changed afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What enciphers, and what goes into the tag."""
+    """An encryption key and an authentication key."""
 
     encryption: bytes = field(repr=False)
     authentication: bytes = field(default=b"", repr=False)
@@ -60,7 +60,7 @@ class Opened:
 def protect(
     plaintext: bytes, keys: Keys, title: bytes, counter: int, control: int, *, extra: bytes = b""
 ) -> bytes:
-    """Return control byte, counter, text and tag.
+    """Return control byte, counter, protected text and tag.
 
     ``title`` is the sender's; ``extra`` is the head of general-ciphering, which is authenticated.
     """
@@ -79,14 +79,14 @@ def protect(
 
 
 def peek(data: bytes) -> tuple[int, int]:
-    """Return control byte and counter of what is protected."""
+    """Return control byte and counter of a protected message."""
     if len(data) < _HEAD:
         raise DecipheringError("too short")
     return data[0], int.from_bytes(data[1:_HEAD])
 
 
 def unprotect(data: bytes, keys: Keys, title: bytes, suite: int) -> Opened:
-    """Undo ``protect``; DecipheringError where keys, title or tag are not right."""
+    """Undo ``protect``; DecipheringError if keys, title or tag are wrong."""
     control, counter = peek(data)
     if control & _OTHER or control & _SUITE != suite:
         raise DecipheringError(f"security control {control:02x}")
@@ -128,10 +128,10 @@ def proof(
     titles: tuple[bytes, bytes] = (b"", b""),
     other_challenge: bytes = b"",
 ) -> bytes:
-    """Return what answers a challenge, for all mechanisms but GMAC.
+    """Return the answer to a challenge, for all mechanisms but GMAC.
 
-    ``titles`` are those of who answers and of the other one, ``other_challenge`` is the one that
-    the answering side has given itself; only SHA-256 has them.
+    ``titles`` are the system titles of the answering side and of the other one,
+    ``other_challenge`` is the challenge of the answering side; only SHA-256 uses them.
     """
     match mechanism:
         case Mechanism.HLS:
@@ -147,10 +147,10 @@ def proof(
                 secret + titles[0] + titles[1] + challenge + other_challenge
             ).digest()
         case _:
-            raise ValueError(f"{mechanism.name} proves nothing so")
+            raise ValueError(f"{mechanism.name} has no such answer")
 
 
 def gmac(keys: Keys, title: bytes, counter: int, suite: int, challenge: bytes) -> bytes:
-    """Return what answers a challenge with GMAC: control byte, counter, tag."""
+    """Return the answer to a challenge with GMAC: control byte, counter, tag."""
     sent = protect(challenge, keys, title, counter, AUTHENTICATED | suite)
     return sent[:_HEAD] + sent[-_TAG:]

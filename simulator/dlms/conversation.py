@@ -1,4 +1,4 @@
-"""What a polled meter does on a line: it waits for whoever connects, and answers."""
+"""A polled meter on a line: connections, and the answers to requests."""
 
 import asyncio
 from typing import Final
@@ -16,14 +16,15 @@ from .settings import Confirmation, Transport
 from .station import NOTIFICATION, Station
 from .wrapper import Message, Unwrapper
 
-#: Seconds without a character after which what has begun is given up.
+#: Seconds without a character after which an incomplete message is discarded.
 _GAP: Final = 1.0
+#: Seconds that a slow answer takes.
 _SLOW: Final = 9.0
 
 
 async def serve(line: Line, meter: DlmsMeter) -> None:
-    """Let a meter answer on a line, for ever."""
-    # The first values take their time, the next ones do not.
+    """Serve a meter on a line, for ever."""
+    # The first values take long to compute, the next ones do not.
     meter.registers.numbers(int(meter.clock()))
     match meter.transport:
         case Transport.HDLC:
@@ -36,7 +37,7 @@ async def serve(line: Line, meter: DlmsMeter) -> None:
 
 
 async def _sign_on(line: Line, meter: DlmsMeter) -> None:
-    """Wait for a sign-on to HDLC; a readout may be had as well."""
+    """Wait for sign-ons (mode E) and switch to HDLC; a readout may be selected, too."""
 
     async def talk(link: Link, speed: int) -> None:
         digit = encoder.SPEED_DIGITS[speed]
@@ -61,8 +62,8 @@ async def _sign_on(line: Line, meter: DlmsMeter) -> None:
     await wait_for_sign_on(line, sign_on)
 
 
-class _Heard:
-    """What comes on a line, and whether it goes on."""
+class _Receiver:
+    """Receives bytes of a line; an incomplete message is discarded after a gap."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -70,8 +71,8 @@ class _Heard:
         self._heard_at = 0.0
         line.listen()
 
-    async def read(self, receiver: Deframer | Unwrapper, timeout: float | None) -> bytes | None:  # noqa: ASYNC109  None is no error
-        """Wait for bytes; None when none came in time. The receiver forgets what is over."""
+    async def read(self, parser: Deframer | Unwrapper, timeout: float | None) -> bytes | None:  # noqa: ASYNC109  its end is no error
+        """Wait for bytes; None if there are none in time. After a gap, clear ``parser``."""
         try:
             async with asyncio.timeout(timeout):
                 data = await self._line.read()
@@ -79,34 +80,34 @@ class _Heard:
             return None
         now = asyncio.get_running_loop().time()
         if now - self._heard_at > _GAP:
-            receiver.forget()
+            parser.forget()
         self._heard_at = now
         return data
 
-    def connected_anew(self) -> bool:
-        """Whether somebody else has connected."""
+    def is_new_connection(self) -> bool:
+        """Whether there has been a new connection since the last call."""
         before, self._connections = self._connections, self._line.connections
         return before != self._connections
 
 
 class _Connection:
-    """A connection by HDLC, from the first frame until it is ended."""
+    """An HDLC connection, from the first frame to its end."""
 
     def __init__(self, line: Line, meter: DlmsMeter) -> None:
         self.line = line
         self.meter = meter
 
     async def hold(self) -> None:
-        """Answer frames until the connection is ended, or nothing comes any more."""
+        """Answer frames until the connection ends or is inactive."""
         meter = self.meter
-        deframer, station, heard = Deframer(), Station(meter), _Heard(self.line)
+        deframer, station, receiver = Deframer(), Station(meter), _Receiver(self.line)
         while not station.ended:
-            data = await heard.read(deframer, meter.inactivity_timeout)
+            data = await receiver.read(deframer, meter.inactivity_timeout)
             if data is None:
                 if station.connected:
                     meter.note("inactivity")
                 return
-            if heard.connected_anew():
+            if receiver.is_new_connection():
                 deframer.forget()
             for frame in deframer.feed(data):
                 answers = station.hear(frame)
@@ -133,7 +134,7 @@ class _Connection:
 
 
 class _Wrapped:
-    """Messages in wrappers, of any number of clients."""
+    """Messages with the wrapper, of any number of clients."""
 
     def __init__(self, line: Line, meter: DlmsMeter) -> None:
         self.line = line
@@ -142,14 +143,14 @@ class _Wrapped:
 
     async def hold(self) -> None:
         """Answer messages, for ever."""
-        unwrapper, heard = Unwrapper(), _Heard(self.line)
+        unwrapper, receiver = Unwrapper(), _Receiver(self.line)
         is_broken = False
         while True:
-            data = await heard.read(unwrapper, self.meter.inactivity_timeout)
+            data = await receiver.read(unwrapper, self.meter.inactivity_timeout)
             if data is None:
                 self.sessions.clear()
                 continue
-            if heard.connected_anew():
+            if receiver.is_new_connection():
                 self.meter.note("connect")
                 unwrapper.forget()
                 self.sessions.clear()

@@ -22,11 +22,11 @@ LOAD_PROFILE: Final = "1-0:99.1.0*255"
 CURRENT_ASSOCIATION: Final = "0-0:40.0.0*255"
 LOGICAL_DEVICE_NAME: Final = "0-0:42.0.0*255"
 SECURITY: Final = "0-0:43.0.0*255"
-#: Of each client, in the order of value group E.
+#: By value group E.
 INVOCATION_COUNTERS: Final = tuple(f"0-0:43.1.{client}*255" for client in range(8))
 SERIAL: Final = "0-0:96.1.0*255"
 
-#: What anybody may read.
+#: Objects that the public client may read.
 PUBLIC: Final = frozenset(
     {CLOCK, LOGICAL_DEVICE_NAME, *INVOCATION_COUNTERS, CURRENT_ASSOCIATION, "0-0:41.0.0*255"}
 )
@@ -34,8 +34,8 @@ PUBLIC: Final = frozenset(
 #: Access to an attribute or a method.
 _READ_ONLY: Final = 1
 
-#: Short names: of the current association, and the first one of all others. An attribute's name is
-#: a step after that of the one before it.
+#: Short names: of the current association, and the first one of all other objects. The names of
+#: consecutive attributes differ by a step.
 _ASSOCIATION_NAME: Final = 0xFA00
 _FIRST_NAME: Final = 0x0100
 NAME_STEP: Final = 8
@@ -45,9 +45,9 @@ type Attributes = Mapping[int, Callable[[int], bytes]]
 
 @dataclass(frozen=True, slots=True)
 class CosemObject:
-    """An object: its class with the version, its code, and its attributes from the second on.
+    """An object. Attributes, from the second on, return their encoded values by time.
 
-    Each attribute gives its encoded value in a second since 1970.
+    Times are in seconds since 1970.
     """
 
     class_id: int
@@ -59,14 +59,14 @@ class CosemObject:
     methods: tuple[int, ...] = ()
 
     def attribute(self, number: int, time: int) -> bytes | None:
-        """Return the value of an attribute, the code itself as the first; None without one."""
+        """Return the encoded value of an attribute; None if there is no such attribute."""
         if number == 1:
             return axdr.octets(logical_name(self.code))
         found = self.attributes.get(number)
         return None if found is None else found(time)
 
     def element(self) -> bytes:
-        """Encode what an object list says of it."""
+        """Encode its element in the object list of an association."""
         return axdr.structure(
             axdr.u16(self.class_id),
             axdr.u8(self.version),
@@ -88,7 +88,7 @@ class CosemObject:
 
 
 def always(value: bytes) -> Callable[[int], bytes]:
-    """Return an attribute that never changes."""
+    """Return an attribute with a constant value."""
     return lambda _time: value
 
 
@@ -98,7 +98,7 @@ def scaler_unit(scaler: int, unit: int) -> bytes:
 
 
 def number(value: int, size: int, *, signed: bool) -> bytes:
-    """Encode a register's number in so many bytes."""
+    """Encode the number of a register in a size in bytes."""
     encoders = {
         (1, False): axdr.u8,
         (2, False): axdr.u16,
@@ -113,7 +113,7 @@ def number(value: int, size: int, *, signed: bool) -> bytes:
 
 
 def base_names(objects: Iterable[CosemObject]) -> dict[str, int]:
-    """Give each object its short name, by codes."""
+    """Return the short names of objects, by their codes."""
     names, name = {CURRENT_ASSOCIATION: _ASSOCIATION_NAME}, _FIRST_NAME
     for entry in objects:
         names[entry.code] = name
@@ -129,10 +129,10 @@ def association(
     names: tuple[bytes, bytes],
     context: bytes,
 ) -> CosemObject:
-    """Return the object of an association.
+    """Return the object of an association (class 15).
 
-    ``visible`` gives what its client sees, ``partners`` are client and logical device, ``names``
-    those of application context and mechanism, ``context`` is the structure of attribute 5.
+    ``visible`` returns the objects that its client may read, ``partners`` are client and logical
+    device, ``names`` those of application context and mechanism, ``context`` is attribute 5.
     """
 
     def object_list(_time: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How a pushed message gets onto the line: in one frame or in several."""
+"""Framings of pushed messages: one frame or several."""
 
 from enum import StrEnum
 from itertools import batched
@@ -9,37 +9,37 @@ from .hdlc import Frame
 from .wrapper import Message
 
 _GENERAL_BLOCK_TRANSFER: Final = 0xE0
-#: The last block; more come without being asked for.
+#: Block control: last block; streaming (blocks follow without requests).
 _LAST_BLOCK: Final = 0x80
 _STREAMING: Final = 0x40
 
 _MBUS_START: Final = 0x68
 _MBUS_STOP: Final = 0x16
-#: Control, and the address of whoever listens.
+#: Control field SND_UD, and the broadcast address.
 _MBUS_HEAD: Final = bytes.fromhex("53ff")
 _MBUS_LAST: Final = 0x10
-#: Service access points: of the management, and of the client.
+#: Source and destination service access points.
 _MBUS_SAPS: Final = bytes.fromhex("0167")
 _MBUS_LONGEST: Final = 255
 _MBUS_OVERLONG: Final = 257
 
 
 class Framing(StrEnum):
-    """What a message is put into."""
+    """What frames a message."""
 
     #: One frame of HDLC.
     HDLC = "hdlc"
-    #: Several of them, each but the last marked as a segment.
+    #: Several HDLC frames, all but the last with the segmentation bit.
     SEGMENTS = "segments"
-    #: Several of them, each with a block (general block transfer).
+    #: Several HDLC frames, each with a block (general block transfer).
     BLOCKS = "blocks"
     #: One or more long frames of wired M-Bus.
     MBUS = "mbus"
-    #: ... of which the first has 257 bytes, which its length byte cannot tell.
+    #: ... the first one with 257 bytes, which do not fit its length byte.
     MBUS_257 = "mbus-257"
     #: The wrapper of TCP and UDP.
     WRAPPER = "wrapper"
-    #: Nothing at all.
+    #: Nothing.
     BARE = "bare"
 
 
@@ -53,8 +53,8 @@ def frames(
 ) -> list[bytes]:
     """Put a message into frames.
 
-    ``destination`` and ``source`` are addresses of HDLC, ``size`` is what a segment or a block
-    holds.
+    ``destination`` and ``source`` are HDLC addresses, ``size`` is that of segments and blocks in
+    bytes.
     """
 
     def information(content: bytes, *, segmented: bool = False) -> bytes:
@@ -81,7 +81,7 @@ def frames(
 
 
 def blocks(message: bytes, size: int) -> list[bytes]:
-    """Cut a message into blocks (clause 9.4.6.5)."""
+    """Split a message into blocks (clause 9.4.6.5)."""
     pieces = _pieces(message, size)
     return [
         bytes([_GENERAL_BLOCK_TRANSFER, _STREAMING | _LAST_BLOCK * (number == len(pieces))])
@@ -93,7 +93,7 @@ def blocks(message: bytes, size: int) -> list[bytes]:
 
 
 def mbus(message: bytes, *, overlong: bool = False) -> list[bytes]:
-    """Put a message into long frames (EN 13757-2), numbered from 0, the last one marked."""
+    """Put a message into long frames (EN 13757-2), numbered from 0; the last one has a mark."""
     head = len(_MBUS_HEAD) + 1 + len(_MBUS_SAPS)
     longest = _MBUS_OVERLONG if overlong else _MBUS_LONGEST
     pieces = _pieces(message, longest - head)

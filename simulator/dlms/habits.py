@@ -1,4 +1,4 @@
-"""What meters in the field do otherwise than the standard says, by names for the command line."""
+"""Habits: what real meters do otherwise than the standard says, by name."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,9 +7,9 @@ from .meter import DlmsMeter
 from .profile import Empty
 from .settings import ListTrouble
 
-#: Of each habit what is set of the meter, that of its faults and of its load profile by a dot.
+#: The settings of each habit; those of the faults and the load profile with a dot.
 HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
-    # An exception, or a result that passes, in place of a value.
+    # An exception or a temporary error in place of a value.
     "drops-association": {"faults.dropped_associations": 1},
     "one-exception": {"faults.exceptions": 1},
     "passing-result": {"faults.passing_results": 1},
@@ -27,23 +27,23 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
         "longest_list": 127,
         "lists_unknown": False,
     },
-    # Live registers: HDLC is kept up by frames, the association only by what is asked.
+    # Live registers: any frame keeps the HDLC connection, only requests keep the association.
     "forgets-associations": {"association_timeout": 15.0},
     "hangs-up-after-15-s": {"inactivity_timeout": 15.0},
     # Addresses, keys and counters.
     "address-16": {"logical_device": 16, "address_sizes": (1,)},
     "address-17": {"logical_device": 17, "address_sizes": (1,)},
     "global-key-for-proof": {"dedicated_before_proof": False},
-    "counter-elsewhere": {"tells_counter": False, "counter_instance": 3},
-    "hides-counter": {"tells_counter": False, "public_client": None},
-    # More than anybody wants, and less.
+    "counter-elsewhere": {"reports_counter": False, "counter_instance": 3},
+    "hides-counter": {"reports_counter": False, "public_client": None},
+    # Very many objects; no rows.
     "many-registers": {"harmonics": 600},
     "refuses-empty-periods": {"profile.empty": Empty.REFUSED},
     "null-for-empty-periods": {"profile.empty": Empty.NULL},
     # Names.
     "short-names": {"short_names": True},
     "short-names-without-selection": {"short_names": True, "parameterized_access": False},
-    "short-names-in-another-connection": {"short_names": True, "takes_second_request": False},
+    "short-names-in-another-connection": {"short_names": True, "accepts_second_request": False},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
     "slow-answers": {"faults.slow_answers": 2},
@@ -52,7 +52,7 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def set_habit(meter: DlmsMeter, name: str) -> None:
-    """Give a meter a habit, beside those that it has."""
+    """Give a meter a habit in addition to those that it has."""
     for place, value in HABITS[name].items():
         part, _, field = place.rpartition(".")
         setattr(getattr(meter, part) if part else meter, field, value)

@@ -1,10 +1,10 @@
-"""HDLC frames of type 3 (IEC 62056-46): their fields, their checksums, and where they end."""
+"""HDLC frames of type 3 (IEC 62056-46): fields, checksums, delimiting."""
 
 from dataclasses import dataclass
 from typing import Final
 
 FLAG: Final = 0x7E
-#: Logical link control, before what a client asks and before what a meter answers.
+#: LLC headers of requests and of responses.
 LLC_COMMAND: Final = bytes.fromhex("e6e600")
 LLC_RESPONSE: Final = bytes.fromhex("e6e700")
 
@@ -17,7 +17,7 @@ DISC: Final = 0x43
 DM: Final = 0x0F
 FRMR: Final = 0x87
 UI: Final = 0x03
-#: Supervisory frames, without the number of the frame that is awaited.
+#: Supervisory frames, without N(R).
 RR: Final = 0x01
 RNR: Final = 0x05
 REJ: Final = 0x09
@@ -43,7 +43,7 @@ _CRC: Final = _crc_table()
 
 
 def checksum(data: bytes) -> bytes:
-    """Return the two bytes that check what is before them (CRC-16/X-25)."""
+    """Return the two bytes of a checksum (CRC-16/X-25)."""
     crc = 0xFFFF
     for byte in data:
         crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
@@ -51,7 +51,7 @@ def checksum(data: bytes) -> bytes:
 
 
 def server_address(logical: int, physical: int, size: int) -> bytes:
-    """Encode a meter's address in 1 byte (the logical device alone), 2 or 4."""
+    """Encode a meter's address in 1 byte (the logical device only), 2 or 4."""
     match size:
         case 1:
             return bytes([logical << 1 | _LAST])
@@ -80,7 +80,7 @@ class Frame:
     segmented: bool = False
 
     def to_bytes(self) -> bytes:
-        """Encode with both flags; the header has a checksum of its own before information."""
+        """Encode with both flags; the header has its own checksum if there is information."""
         head = self.destination + self.source + bytes([self.control])
         size = 2 + len(head) + 2 + (len(self.information) + 2 if self.information else 0)
         if size > _LONGEST:
@@ -94,18 +94,18 @@ class Frame:
 
 
 class Deframer:
-    """Takes bytes as they come and gives frames; what is damaged is passed over."""
+    """Extracts frames from a stream of bytes; damaged ones are skipped."""
 
     def __init__(self) -> None:
-        """Begin with nothing heard."""
+        """Start without bytes."""
         self._heard = bytearray()
 
     def forget(self) -> None:
-        """Drop what has begun."""
+        """Discard an incomplete frame."""
         self._heard.clear()
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that are complete now."""
+        """Return the frames that these bytes complete."""
         self._heard += data
         frames = []
         while (size := self._complete()) is not None:
@@ -114,12 +114,12 @@ class Deframer:
                 del self._heard[0]
             else:
                 frames.append(frame)
-                # The flag behind it may begin the next one.
+                # Its last flag may be the first one of the next frame.
                 del self._heard[: 1 + size]
         return frames
 
     def _complete(self) -> int | None:
-        """Return the size of what may be a frame, 0 where none begins, None to wait for more."""
+        """Return the size of a possible frame, 0 if none begins here, None if more is needed."""
         heard = self._heard
         place = heard.find(FLAG)
         del heard[: len(heard) if place < 0 else place]
@@ -135,7 +135,7 @@ class Deframer:
 
 
 def parse(data: bytes) -> Frame | None:
-    """Read what is between two flags; None where a checksum or a length is wrong."""
+    """Parse the bytes between two flags; None if a checksum or a length is wrong."""
     kind = int.from_bytes(data[:2])
     if kind & 0xF000 != _TYPE_3 or kind & _LENGTH != len(data) or checksum(data[:-2]) != data[-2:]:
         return None
@@ -160,7 +160,7 @@ def parse(data: bytes) -> Frame | None:
 
 
 def parse_parameters(information: bytes) -> dict[int, int]:
-    """Read the parameters of an SNRM frame by their numbers, 5 to 8; ValueError where odd."""
+    """Parse the parameters of an SNRM frame by their numbers, 5 to 8; ValueError if invalid."""
     if not information:
         return {}
     if information[:2] != b"\x81\x80" or information[2] != len(information) - 3:
@@ -175,7 +175,7 @@ def parse_parameters(information: bytes) -> dict[int, int]:
 
 
 def encode_parameters(parameters: dict[int, int]) -> bytes:
-    """Encode parameters: sizes in one byte or two, windows in four."""
+    """Encode parameters: lengths in one byte or two, windows in four."""
     body = b""
     for number, value in parameters.items():
         size = 4 if number in (7, 8) else 1 + (value > 0xFF)

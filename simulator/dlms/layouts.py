@@ -1,6 +1,6 @@
-"""What is inside pushed telegrams: the layouts that meters on the market have.
+"""Layouts of pushed telegrams of meters on the market.
 
-Each layout gives the encoded body, and what a right decoder reads in it.
+Each layout returns the encoded body of a telegram and the registers that a decoder must read.
 """
 
 from collections.abc import Sequence
@@ -19,23 +19,23 @@ _DEVICE_NAME: Final = "0-0:42.0.0*255"
 
 
 class Layout(StrEnum):
-    """How values are arranged."""
+    """How the values are arranged."""
 
     #: An array of structures: code, value, scaler with unit (Aidon and many others).
     LIST = "list"
-    #: Codes and values in turns, without scalers (Kamstrup).
+    #: Alternating codes and values, without scalers (Kamstrup).
     KAMSTRUP = "kamstrup"
-    #: Codes, values and scalers with units in turns, the meter's id at the end (Austria).
+    #: Alternating codes, values and scalers with units, the meter id at the end (Austria).
     EVN = "evn"
-    #: Values alone, of which the number tells what they are (Kaifa in Norway).
+    #: Values only, identified by their number in the list (Kaifa in Norway).
     POSITIONAL = "positional"
-    #: A list of what is pushed, then the values alone (Swiss meters).
+    #: The push object list, then the values only (Swiss meters).
     PUSH_LIST = "push-list"
-    #: Descriptors without tags, and values (Czech meters); not even valid A-XDR.
+    #: Descriptors without tags, and values (Czech meters); not valid A-XDR.
     UNTAGGED = "untagged"
-    #: Text, as a P1 port sends it.
+    #: Text, as at P1 ports.
     P1 = "p1"
-    #: Text, of which all but the first line is enciphered, without saying so (Polish meters).
+    #: Text with a readable head and an encrypted rest, without a DLMS tag (Polish meters).
     P1_HEAD = "p1-head"
 
 
@@ -101,7 +101,7 @@ _ONE_PHASE: Final = 1
 
 
 def structures(source: Source, *, with_clock: bool) -> Body:
-    """Return an array of structures, with the clock as its first; else a structure of them."""
+    """Return an array of structures, the first with the clock; or a structure without clock."""
     items = items_of(source, _LIST)
     serial = source.serial
     elements = [axdr.structure(axdr.octets(logical_name(_CLOCK)), source.clock)] * with_clock
@@ -114,7 +114,7 @@ def structures(source: Source, *, with_clock: bool) -> Body:
 
 
 def kamstrup(source: Source, *, with_energies: bool) -> Body:
-    """Return codes and values in turns, each hour with energies, in tens of watt hours."""
+    """Return alternating codes and values; energies, in tens of watt hours, are optional."""
     number_code, type_code, clock_code = "1-1:0.0.5*255", "1-1:96.1.1*255", "0-1:1.0.0*255"
     meter_type = "6000000DM000000000"
     elements = [
@@ -140,7 +140,7 @@ def kamstrup(source: Source, *, with_energies: bool) -> Body:
 
 
 def evn(source: Source) -> Body:
-    """Return clock, then codes, values and scalers in turns, then the meter's number."""
+    """Return the clock, alternating codes, values and scalers, and the serial number."""
     items = items_of(source, _EVN)
     elements = [part for item in items for part in (item.name, item.value, item.scaler_unit)]
     data = axdr.structure(source.clock, *elements, axdr.octets(source.serial.encode()))
@@ -148,7 +148,7 @@ def evn(source: Source) -> Body:
 
 
 def positional(source: Source, size: int) -> Body:
-    """Return 1, 9, 13, 14 or 18 values: power; and one phase or three; and energies."""
+    """Return 1, 9, 13, 14 or 18 values: power; one phase or three; energies."""
     if size not in (1, 9, 13, 14, 18):
         raise ValueError(f"there is no list of {size} values")
     if size == 1:
@@ -181,7 +181,7 @@ def positional(source: Source, size: int) -> Body:
 
 
 def push_list(source: Source) -> Body:
-    """Return what is pushed, itself first, and then the values of all but itself."""
+    """Return the push object list, which begins with itself, and the values of the others."""
     items = items_of(source, _PUSH_LIST)
     name = f"LGZ{source.serial[-13:]:0>13}"
     objects = [
@@ -199,7 +199,7 @@ def push_list(source: Source) -> Body:
 
 
 def untagged(source: Source) -> Body:
-    """Return structures of a descriptor that is no data of A-XDR, and a value."""
+    """Return structures of a descriptor without A-XDR tags and a value."""
     items = items_of(source, _UNTAGGED)
 
     def entry(class_id: int, code: str, value: bytes) -> bytes:

@@ -17,10 +17,10 @@ _LOG_MAX: Final = 1000
 
 
 class ReceivedCounter(NamedTuple):
-    """An invocation counter that a client has used, and what for."""
+    """An invocation counter that a client has used."""
 
     title: bytes
-    #: "global", "dedicated", or "proof" for the answer to a challenge, made with the global key.
+    #: "global", "dedicated", or "proof" for the answer to a challenge (with the global key).
     key: str
     counter: int
 
@@ -29,17 +29,17 @@ class ReceivedCounter(NamedTuple):
 class DlmsMeter(MeterSettings):
     """A meter that is polled."""
 
-    #: All counters that were ever received, in their order, and a file to which they are added.
+    #: All received counters in their order, and a file to which they are appended.
     received_counters: list[ReceivedCounter] = field(default_factory=list)
     counter_file: Path | None = None
 
-    #: What has happened last, and how often each thing has since the meter was made.
+    #: The last events, and how often each has happened since the start.
     log: list[Entry] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     @cached_property
     def objects(self) -> dict[str, CosemObject]:
-        """All objects but the associations, by their codes; a test may add some."""
+        """All objects but the associations, by their codes; a test may change them."""
         return objects(self)
 
     @cached_property
@@ -48,23 +48,23 @@ class DlmsMeter(MeterSettings):
         return base_names(self.objects.values())
 
     def next_counter(self) -> int:
-        """Return the counter for one more message of its own."""
+        """Return the invocation counter of the meter's next message."""
         self.server_counter += 1
         return self.server_counter - 1
 
     def receive_counter(self, title: bytes, key: str, counter: int) -> None:
-        """Write down a counter that a client has used."""
+        """Record a counter that a client has used."""
         self.received_counters.append(ReceivedCounter(title, key, counter))
         if self.counter_file is not None:
             with self.counter_file.open("a") as file:
                 file.write(f"{title.hex()} {key} {counter}\n")
 
     def note(self, what: str, detail: str = "") -> None:
-        """Write a line into the log."""
+        """Add an entry to the log."""
         self.log.append(Entry(asyncio.get_running_loop().time(), what, detail))
         del self.log[:-_LOG_MAX]
         self.counts[what] += 1
 
     def count(self, what: str) -> int:
-        """Return how often something has happened."""
+        """Return how often an event has happened."""
         return self.counts[what]

@@ -1,4 +1,4 @@
-"""The objects of a meter, except those of its associations: what their attributes hold."""
+"""The objects of a meter, except those of its associations."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -29,19 +29,19 @@ from .settings import MeterSettings
 
 _CRYSTAL: Final = 1
 _PERCENT: Final = 56
-#: How a profile's rows are sorted.
+#: Sort methods of a profile.
 _FIRST_IN_FIRST_OUT: Final = 1
 _LAST_IN_FIRST_OUT: Final = 2
-#: In minutes: what UTC is ahead of standard time, and summer time of that.
+#: Minutes from standard time to UTC, and from standard time to summer time.
 _STANDARD_TIME: Final = -60
 _SUMMER_TIME: Final = 60
-#: The last Sundays of March and October, at two and three o'clock.
+#: The last Sundays of March and October, at 2:00 and 3:00.
 _SUMMER_BEGINS: Final = bytes.fromhex("ffff03fe0702000000ffc400")
 _SUMMER_ENDS: Final = bytes.fromhex("ffff0afe0703000000ff8880")
 
 
 def objects(meter: MeterSettings) -> dict[str, CosemObject]:
-    """Return all objects but the association, by their codes."""
+    """Return all objects but the associations, by their codes."""
     found = [
         *_identities(meter),
         _clock(meter),

@@ -170,7 +170,8 @@ def _add_polled(parser: argparse.ArgumentParser) -> None:
         choices=list(HABITS),
         action="append",
         default=[],
-        help="deviation of some real meters; may be given several times",
+        metavar="NAME",
+        help="deviation of some real meters; may be given several times: " + ", ".join(HABITS),
     )
     polled.add_argument(
         "--echo", action="store_true", help="echo all that it receives, as some reading heads do"

@@ -1,4 +1,4 @@
-"""The load profile: a row for each quarter of an hour, and the part of it that is asked for."""
+"""The load profile: a row for each quarter of an hour, with selective access."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ _POWER_DOWN: Final = 0x80
 
 _BY_RANGE: Final = 1
 _BY_ENTRY: Final = 2
-#: Classes of what is captured.
+#: Classes of the captured objects.
 _DATA: Final = 1
 _REGISTER: Final = 3
 _CLOCK_CLASS: Final = 8
 
 
 class NoAccessError(ValueError):
-    """A selection that makes no sense, or none that the meter obeys."""
+    """A selection that is invalid or not supported."""
 
 
 class Empty(StrEnum):
-    """How a meter answers where no row is selected."""
+    """The answer to a selection without rows."""
 
     ARRAY = "array"
     NULL = "null"
@@ -39,30 +39,30 @@ class Empty(StrEnum):
 
 @dataclass(kw_only=True)
 class Profile:
-    """A load profile: its columns, how far it goes back, and its quirks.
+    """A load profile: columns, days, habits.
 
     Times are in seconds since 1970.
     """
 
-    #: Registers that are captured, behind clock and status.
+    #: Captured registers, after clock and status.
     registers: Sequence[str] = ("1-0:1.8.0*255", "1-0:2.8.0*255")
     days: int = 60
     with_status: bool = True
-    #: The clock of each row but the first is sent as null: a period after the one before.
+    #: Whether the clock of a row is null if it follows the row before after one period.
     null_clock: bool = False
-    #: The newest row is the first.
+    #: Whether the newest row is the first.
     newest_first: bool = False
-    #: Times without power: from, to. Quarters of an hour that lie in one have no row.
+    #: Power failures: from, to. A quarter of an hour that lies in one has no row.
     outages: Sequence[tuple[int, int]] = ()
-    #: Whether the meter obeys a selection by range, and by entry.
+    #: Whether the meter supports selection by range, and by entry.
     by_range: bool = True
     by_entry: bool = True
-    #: What it answers where no row is selected, in place of none.
+    #: The answer to a selection without rows.
     empty: Empty = Empty.ARRAY
 
     @property
     def columns(self) -> list[tuple[int, str]]:
-        """Class and code of what is in each row; it is the second attribute of each."""
+        """Class and code of each column, which holds attribute 2."""
         status = [(_DATA, STATUS)] if self.with_status else []
         return [
             (_CLOCK_CLASS, CLOCK),
@@ -71,7 +71,7 @@ class Profile:
         ]
 
     def capture_objects(self) -> bytes:
-        """Encode the columns."""
+        """Encode the capture objects."""
         return axdr.array(
             axdr.structure(
                 axdr.u16(class_id), axdr.octets(logical_name(code)), axdr.i8(2), axdr.u16(0)
@@ -80,7 +80,7 @@ class Profile:
         )
 
     def ends(self, now: int, first: int | None = None, last: int | None = None) -> list[int]:
-        """Return when the rows end that there are, in a span."""
+        """Return the ends of the stored rows, those in a span if one is given."""
         order = -1 if self.newest_first else 1
         oldest = now - self.days * SECONDS_PER_DAY + 1
         start = oldest if first is None else max(first, oldest)
@@ -94,7 +94,7 @@ class Profile:
     def buffer(
         self, registers: Registers, style: ClockStyle, now: int, selection: bytes | None = None
     ) -> bytes:
-        """Encode the rows that are selected, or all; NoAccessError where that is not possible.
+        """Encode the selected rows, or all; NoAccessError if the selection is not possible.
 
         A selection is the selector's number and its encoded parameters (Blue Book, 4.3.6).
         """

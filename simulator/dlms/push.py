@@ -1,4 +1,4 @@
-"""A meter that sends notifications without being asked."""
+"""A meter that pushes notifications."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,7 +16,6 @@ from .registers import Registers
 from .services import DATA_NOTIFICATION
 from .times import ClockStyle
 
-_MANUFACTURER: Final = "DMO"
 _INSTALLED: Final = INSTALLED_DAY * SECONDS_PER_DAY
 _FULL_HOUR: Final = 3600
 _GENERAL_GLO: Final = 0xDB
@@ -26,18 +25,18 @@ _NO_TITLE: Final = bytes(8)
 
 
 class TimeForm(StrEnum):
-    """How a notification tells its time."""
+    """How the time of a notification is encoded."""
 
-    #: Length and time: the standard's form.
+    #: Length and time, as in the standard.
     STANDARD = "standard"
-    #: Not at all.
+    #: No time.
     NONE = "none"
-    #: With the tag of an octet-string before it.
+    #: As an octet-string with its tag.
     TAGGED = "tagged"
 
 
 class Envelope(StrEnum):
-    """What an enciphered notification is put into."""
+    """The APDU of an encrypted notification."""
 
     GENERAL_GLO = "general-glo"
     GENERAL_DED = "general-ded"
@@ -46,7 +45,7 @@ class Envelope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushMeter:
-    """A meter in front of a household. Times are in seconds since 1970."""
+    """A meter that measures a household. Times are in seconds since 1970."""
 
     registers: Registers = field(default_factory=Registers)
     serial: str = "7350000000123456"
@@ -54,38 +53,38 @@ class PushMeter:
     framing: Framing = Framing.HDLC
     time_form: TimeForm = TimeForm.STANDARD
     clock_style: ClockStyle = ClockStyle.STANDARD
-    #: Values of a positional list: 1, 9, 13, 14 or 18.
+    #: Number of values in a positional list: 1, 9, 13, 14 or 18.
     items: int = 18
-    #: Whether energies are in each telegram of Kamstrup's list, or only in that of a full hour.
+    #: Whether each telegram of Kamstrup's list has energies, or only that of a full hour.
     always_energies: bool = True
-    #: Addresses of HDLC, and what a segment or a block holds.
+    #: HDLC addresses, and the size of a segment or a block.
     destination: bytes = b"\x41"
     source: bytes = b"\x03"
     size: int = 120
 
-    #: What enciphers; nothing where there is none.
+    #: None: telegrams are not encrypted.
     encryption_key: bytes | None = field(default=None, repr=False)
     authentication_key: bytes = field(default=b"", repr=False)
     suite: int = 0
-    #: Bits of the security control byte: encrypted, and perhaps authenticated.
+    #: Bits of the security control byte.
     protection: int = 0x30
     envelope: Envelope = Envelope.GENERAL_GLO
     system_title: bytes = b"DMO\x67\x00\x01\xe2\x40"
 
     def __post_init__(self) -> None:
-        """Refuse keys that do not fit."""
+        """Check the keys; ValueError if they do not fit."""
         key = self.encryption_key
         if key is not None and len(key) != KEY_SIZES[self.suite]:
             raise ValueError(f"suite {self.suite} has keys of {KEY_SIZES[self.suite]} bytes")
         if key is None and self.layout is Layout.P1_HEAD:
-            raise ValueError("this layout is always enciphered")
+            raise ValueError("this layout is always encrypted")
 
     def telegram(self, time: int) -> bytes:
-        """Return what the meter sends in a second."""
+        """Return the telegram of a time."""
         return b"".join(self.frames(time))
 
     def frames(self, time: int) -> list[bytes]:
-        """Return likewise, frame by frame."""
+        """Return the frames of the telegram of a time."""
         return frames(
             self.message(time),
             self.framing,
@@ -95,15 +94,15 @@ class PushMeter:
         )
 
     def expected(self, time: int) -> tuple[Expected, ...]:
-        """Return the registers that a right decoder reads; of text none, for it is text."""
+        """Return the registers that a decoder must read; none for text."""
         return () if self._is_text else self._body(time).expected
 
     def meter_id(self, time: int) -> str | None:
-        """Return the number of the meter that a right decoder reads; of text none, likewise."""
+        """Return the meter id that a decoder must read; None for text."""
         return None if self._is_text else self._body(time).meter
 
     def message(self, time: int) -> bytes:
-        """Return the message of a second, in its envelope."""
+        """Return the message of a time, encrypted if there is a key."""
         if self.layout is Layout.P1_HEAD:
             return self._p1_head(time)
         if self.layout is Layout.P1:
@@ -130,7 +129,7 @@ class PushMeter:
 
     @property
     def _keys(self) -> Keys:
-        assert self.encryption_key is not None  # noqa: S101  else nothing is enciphered
+        assert self.encryption_key is not None  # noqa: S101  its caller has checked it
         return Keys(self.encryption_key, self.authentication_key)
 
     def _time(self, time: int) -> bytes:
@@ -173,9 +172,9 @@ class PushMeter:
             tag = _GENERAL_GLO if self.envelope is Envelope.GENERAL_GLO else _GENERAL_DED
             sealed = self._protect(plain, self.system_title, counter)
             return bytes([tag]) + title + axdr.sized(sealed)
-        # Transaction, originator, no recipient, no time, no other information.
+        # Transaction id, originator, no recipient, no time, no other information.
         head = axdr.sized(counter.to_bytes(8)) + title + bytes(3)
-        # The global unicast key, by its number.
+        # Key information: identified key, global unicast encryption key.
         key = bytes.fromhex("010000")
         sealed = self._protect(plain, self.system_title, counter, head)
         return bytes([_GENERAL_CIPHERING]) + head + key + axdr.sized(sealed)

@@ -1,4 +1,4 @@
-"""What a meter's registers hold at any time, from the household behind it."""
+"""The registers of a meter at any time, by the household that it measures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ NO_UNIT: Final = 255
 
 UNITS: Final = {W: "W", VAR: "var", WH: "Wh", VARH: "varh", A: "A", V: "V", HZ: "Hz"}
 
-#: Of the load profile, in seconds.
+#: Capture period of the load profile in seconds.
 PERIOD: Final = 900
 #: Meters count in standard time.
 _STANDARD_TIME: Final = 3600
@@ -32,7 +32,7 @@ _TENTHS: Final = 10
 
 
 class Quantity(NamedTuple):
-    """What a register measures: its unit, its scaler, the bytes it takes, and whether signed."""
+    """Unit, scaler, size in bytes and sign of a register."""
 
     unit: int
     scaler: int
@@ -70,20 +70,20 @@ _ACTIVE: Final = ("1-0:1.8.0*255", "1-0:1.8.1*255", "1-0:1.8.2*255", "1-0:2.8.0*
 _TARIFFS: Final = _ACTIVE[1:3]
 _REACTIVE: Final = ("1-0:3.8.0*255", "1-0:4.8.0*255")
 
-#: The largest demand of the present month, and the demand of the present quarter of an hour.
+#: Maximum demand of the current month, and demand of the current quarter of an hour.
 MAXIMUM_DEMAND: Final = "1-0:1.6.0*255"
 DEMAND: Final = "1-0:1.4.0*255"
 
 
 class Maximum(NamedTuple):
-    """A maximum demand in watts, and when its quarter of an hour ended."""
+    """A maximum demand in watts, and the end of its quarter of an hour."""
 
     power: int
     time: int
 
 
 class Demand(NamedTuple):
-    """Mean powers in watts: of the present quarter of an hour so far, and of the last one."""
+    """Mean powers in watts: of the current quarter of an hour so far, and of the last one."""
 
     present: int
     last: int
@@ -96,36 +96,36 @@ def _house() -> Household:
 
 @dataclass(frozen=True, kw_only=True)
 class Registers:
-    """The registers of a meter in front of a household. Times are in seconds since 1970.
+    """The registers of a meter that measures a household. Times are in seconds since 1970.
 
     A register's number times ten to the power of its scaler is its value.
     """
 
     household: Household = field(default_factory=_house)
-    #: Of energies: 0 counts watt hours, 1 tens of them, -1 tenths, 3 whole kilowatt hours.
+    #: Scaler of energies in watt hours.
     energy_scaler: int = 0
 
     @property
     def quantities(self) -> Mapping[str, Quantity]:
-        """What there is, by its OBIS codes."""
+        """All registers by their OBIS codes."""
         energies = dict.fromkeys(_ACTIVE, Quantity(WH, self.energy_scaler, 4))
         reactive = dict.fromkeys(_REACTIVE, Quantity(VARH, self.energy_scaler, 4))
         return energies | reactive | _MOMENTARY
 
     def numbers(self, time: int) -> Mapping[str, int]:
-        """Return the numbers of all registers in a second, before their scalers."""
+        """Return the numbers of all registers at a time, before scaling."""
         return self.energies(time) | _momentary(self.household, time)
 
     def energies(self, time: int) -> dict[str, int]:
-        """Return the numbers of the totals alone."""
+        """Return the numbers of all totals."""
         return {code: self.energy(code, time) for code in _ACTIVE + _REACTIVE}
 
     def energy(self, code: str, time: int) -> int:
-        """Return the number of one total; KeyError where it is none."""
+        """Return the number of one total; KeyError if the code is not one."""
         energy = self.household.energy(time)
         imported = energy.imported
         tariff = day_tariff(self.household, time) if code in _TARIFFS else 0
-        # The household tells no reactive energy: a third and a twentieth of the active will do.
+        # Households have no reactive energy: a third and a twentieth of the active serve for it.
         totals = (
             imported,
             tariff,
@@ -137,7 +137,7 @@ class Registers:
         return self.counted(dict(zip(_ACTIVE + _REACTIVE, totals, strict=True))[code])
 
     def counted(self, energy: int) -> int:
-        """Return tenths of a watt times seconds as a register counts them: whole steps only."""
+        """Return the number of a register for an energy in tenths of a watt times seconds."""
         step = Decimal(_WATT_HOUR).scaleb(self.energy_scaler)
         return int(energy // step)
 
@@ -146,7 +146,7 @@ class Registers:
         return Decimal(self.numbers(time)[code]).scaleb(self.quantities[code].scaler)
 
     def maximum(self, time: int) -> Maximum:
-        """Return the largest demand of the month, up to the last whole quarter of an hour."""
+        """Return the maximum demand of the month up to the last complete quarter of an hour."""
         start = datetime.fromtimestamp(time, ZONE).replace(
             day=1, hour=0, minute=0, second=0, microsecond=0
         )
@@ -157,7 +157,7 @@ class Registers:
         return Maximum(energy // PERIOD // _TENTHS, at)
 
     def demand(self, time: int) -> Demand:
-        """Return the demand of the present and the last quarter of an hour."""
+        """Return the demand of the current and the last quarter of an hour."""
         start = time - time % PERIOD
         now, begun, before = (
             self.household.energy(at).imported for at in (time, start, start - PERIOD)
@@ -183,7 +183,7 @@ def _momentary(household: Household, time: int) -> dict[str, int]:
         zip(
             _MOMENTARY,
             [
-                # Towards zero: what a meter cannot show of a watt, it does not show.
+                # Rounded towards zero.
                 *(abs(tenths) // _TENTHS * (1 if tenths >= 0 else -1) for tenths in watts),
                 *measured.voltage,
                 *measured.current,

@@ -1,4 +1,4 @@
-"""What a client may ask for in an association: GET and ACTION, in blocks where they are long."""
+"""The services GET and ACTION in an association, with block transfer."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -12,7 +12,6 @@ from .profile import NoAccessError
 from .settings import ListTrouble
 
 GET_REQUEST: Final = 0xC0
-SET_REQUEST: Final = 0xC1
 ACTION_REQUEST: Final = 0xC3
 GET_RESPONSE: Final = 0xC4
 ACTION_RESPONSE: Final = 0xC7
@@ -22,11 +21,10 @@ _READ: Final = 5
 DATA_NOTIFICATION: Final = 0x0F
 
 _NORMAL: Final = 1
-_NEXT: Final = 2
 _WITH_LIST: Final = 3
 _WITH_BLOCK: Final = 2
 
-#: Results of access to data (clause 9.5).
+#: Data access results (clause 9.5).
 TEMPORARY_FAILURE: Final = 2
 READ_WRITE_DENIED: Final = 3
 OBJECT_UNDEFINED: Final = 4
@@ -35,17 +33,17 @@ NO_LONG_GET: Final = 16
 BLOCK_NUMBER_INVALID: Final = 19
 OTHER_REASON: Final = 250
 
-#: What a block takes besides its data, and the length before them.
+#: Size of a block without its data.
 _BLOCK_HEAD: Final = 12
 _REPLY_TO_CHALLENGE: Final = 1
 _OBJECT_LIST: Final = 2
 
 
 class RefusedError(Exception):
-    """An exception-response, which stands for an answer (clause 9.3.10)."""
+    """An exception-response in place of an answer (clause 9.3.10)."""
 
     def __init__(self, state: int, service: int, counter: int | None = None) -> None:
-        """Take the errors, and the counter that is expected with the last one of them."""
+        """Create it with state error, service error, and the expected invocation counter."""
         super().__init__(f"exception {state} {service}")
         self.apdu = bytes([EXCEPTION, state, service])
         if counter is not None:
@@ -53,40 +51,40 @@ class RefusedError(Exception):
 
 
 class ReadError(RefusedError):
-    """A confirmed-service-error, which stands for an answer by short names."""
+    """A confirmed-service-error in place of an answer, with short names."""
 
     def __init__(self, kind: int, value: int) -> None:
-        """Take class and value of the error."""
+        """Create it with class and value of the error."""
         super().__init__(kind, value)
         self.apdu = bytes([SERVICE_ERROR, _READ, kind, value])
 
 
 def not_allowed() -> RefusedError:
-    """Return the exception of a service that is not allowed: operation not possible."""
+    """Return an exception: service not allowed, operation not possible."""
     return RefusedError(1, 1)
 
 
 def not_supported() -> RefusedError:
-    """Return the exception of a service that is not supported."""
+    """Return an exception: service not supported."""
     return RefusedError(1, 2)
 
 
 def deciphering_error() -> RefusedError:
-    """Return the exception of what cannot be deciphered."""
+    """Return an exception: deciphering error."""
     return RefusedError(1, 5)
 
 
 def counter_error(expected: int | None) -> RefusedError:
-    """Return the exception of an invocation counter that was used before."""
+    """Return an exception: invocation counter error."""
     return RefusedError(1, 6, expected)
 
 
 class SilentError(Exception):
-    """The meter answers nothing."""
+    """The meter does not answer."""
 
 
 class HangUpError(Exception):
-    """The meter ends the connection instead of an answer."""
+    """The meter ends the connection instead of answering."""
 
 
 class Services:
@@ -101,18 +99,18 @@ class Services:
         max_pdu: int,
         prove: Callable[[bytes], bytes | None] | None,
     ) -> None:
-        """Take what its client sees and what was agreed on.
+        """Create the services of a client that may read the ``visible`` objects.
 
-        ``max_pdu`` is the space for an answer without its protection. ``prove`` takes the
-        client's answer to the challenge and gives the meter's, or None where it is wrong; it is
-        None where no challenge is open.
+        ``max_pdu`` is the largest answer without its protection. ``prove`` takes the client's
+        answer to the challenge and returns the meter's, or None if it is wrong; it is None if
+        there is no open challenge.
         """
         self.meter = meter
         self.visible = visible
         self.conformance = conformance
         self.max_pdu = max_pdu
         self.prove = prove
-        #: Whether the meter has forgotten the association.
+        #: Whether the meter has lost the association.
         self.is_dropped = False
         self._asked_at = asyncio.get_running_loop().time()
         self._rest = b""
@@ -120,11 +118,11 @@ class Services:
 
     @property
     def midway(self) -> bool:
-        """Whether blocks of an answer are still to come."""
+        """Whether more blocks of an answer follow."""
         return bool(self._rest)
 
     def answer(self, apdu: bytes) -> bytes:
-        """Answer a request; RefusedError where an exception-response is the answer."""
+        """Answer a request; RefusedError if the answer is an exception-response."""
         try:
             return self._answer(axdr.Reader(apdu))
         except (ValueError, IndexError) as error:
@@ -152,7 +150,7 @@ class Services:
                 count = request.data[3]
                 names = (request.data[at + 2 : at + 8] for at in range(4, len(request.data), 10))
                 unknown = any(written(name) not in self.visible for name in names)
-                count = self.judge_list(count, unknown=unknown)
+                count = self.limit_list(count, unknown=unknown)
                 request.length()
                 found = [self._get(request, is_listed=True) for _ in range(count)]
                 self.meter.note("get list", " ".join(name for name, _ in found))
@@ -167,21 +165,21 @@ class Services:
                 raise not_supported()
 
     def refuse_reading(self) -> None:
-        """Raise an exception where the association is forgotten, or where one is to happen."""
+        """Raise an exception if the association is lost or this fault is due."""
         self.is_dropped |= self._is_late() or self.meter.faults.happens("dropped_associations")
         if self.is_dropped or self.meter.faults.happens("exceptions"):
             raise not_allowed()
 
     def _is_late(self) -> bool:
-        """Whether nothing was asked for so long that the association is forgotten."""
+        """Whether the association has timed out since the last request."""
         now = asyncio.get_running_loop().time()
         before, self._asked_at = self._asked_at, now
         return 0 < self.meter.association_timeout < now - before
 
-    def judge_list(self, count: int, *, unknown: bool) -> int:
-        """Return how many attributes of a list are answered, unless it makes trouble.
+    def limit_list(self, count: int, *, unknown: bool) -> int:
+        """Return how many attributes of a list are answered; raise the trouble with lists.
 
-        Some make it where an object is unknown.
+        Some meters have it if an object of the list is unknown.
         """
         meter = self.meter
         too_many = count > meter.longest_list
@@ -201,7 +199,7 @@ class Services:
                 return meter.longest_list
 
     def _get(self, request: axdr.Reader, *, is_listed: bool = False) -> tuple[str, bytes]:
-        """Read what one attribute is asked for; return its name and the result."""
+        """Read the request of one attribute; return its name and the result."""
         class_id = request.number(2)
         code = written(request.take(6))
         attribute = request.number()
@@ -216,7 +214,7 @@ class Services:
     def result(
         self, class_id: int, code: str, attribute: int, selection: bytes | None, *, is_listed: bool
     ) -> tuple[str, bytes]:
-        """Return the name of an attribute, and what it is answered by."""
+        """Return the name of an attribute and the encoded result."""
         name = f"{code} {attribute}"
         faults = self.meter.faults
         if code == CURRENT_ASSOCIATION and attribute == _OBJECT_LIST:
@@ -236,7 +234,7 @@ class Services:
     def _value(
         self, class_id: int, code: str, attribute: int, selection: bytes | None
     ) -> bytes | int:
-        """Return the encoded value of an attribute, or why there is none."""
+        """Return the encoded value of an attribute, or a data access result."""
         found = self.visible.get(code)
         if found is None and self.meter.unknown_is_exception:
             raise not_allowed()
@@ -258,12 +256,12 @@ class Services:
         return READ_WRITE_DENIED if value is None else value
 
     def _fit(self, invoke: int, kind: int, result: bytes) -> bytes:
-        """Return a whole answer, or its first block where it is too long."""
+        """Return a complete answer, or its first block if it is too long."""
         if len(result) + 3 <= self.max_pdu:
             return bytes([GET_RESPONSE, kind, invoke]) + result
         if not acse.can(self.conformance, "block-transfer-with-get"):
             raise RefusedError(1, 4)
-        # A result of one attribute says in each block that it is data.
+        # With one attribute, each block has the choice "data" of the result.
         self._rest = result[1:] if kind == _NORMAL else result
         self._block = 0
         return self._next(invoke, 0)
@@ -283,7 +281,7 @@ class Services:
         return head + last + self._block.to_bytes(4) + b"\x00" + axdr.sized(raw)
 
     def _act(self, invoke: int, request: axdr.Reader) -> bytes:
-        """Take the answer to the challenge; there is nothing else to be done here."""
+        """Answer an ACTION; the only supported one is the answer to the challenge."""
         class_id, name, method = request.number(2), request.take(6), request.number()
         self.meter.note("action", f"{written(name)} {method}")
         head = bytes([ACTION_RESPONSE, _NORMAL, invoke])

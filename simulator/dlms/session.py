@@ -1,4 +1,4 @@
-"""A client's session with a meter: from the association, through its services, to the release."""
+"""A client's session with a meter: association, services, release."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,7 +19,7 @@ from .settings import WrongKey
 _GENERAL_GLO: Final = 0xDB
 _GENERAL_DED: Final = 0xDC
 _GENERAL: Final = (_GENERAL_GLO, _GENERAL_DED)
-#: Tags of enciphered requests with those of their answers, by the global key and by dedicated ones.
+#: Tags of enciphered requests and their answers, with the global key and with dedicated keys.
 _GLOBAL: Final = {0x25: 0x2C, 0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
 _DEDICATED: Final = {0x45: 0x4C, 0xD0: 0xD4, 0xD1: 0xD5, 0xD3: 0xD7}
 _ANSWERS: Final = _GLOBAL | _DEDICATED
@@ -27,7 +27,7 @@ _ANSWERS: Final = _GLOBAL | _DEDICATED
 
 @dataclass(frozen=True, slots=True)
 class _Envelope:
-    """How a request was protected, so that the answer can be."""
+    """The protection of a request, which its answer gets, too."""
 
     tag: int
     control: int
@@ -35,10 +35,10 @@ class _Envelope:
 
 
 class Session:
-    """What passes between a meter and one of its clients."""
+    """The session of a meter with one of its clients."""
 
     def __init__(self, meter: DlmsMeter, client: int) -> None:
-        """Take the meter, and the number of the client (its service access point)."""
+        """Create a session with a client address (service access point)."""
         self.meter = meter
         self.client = client
         self._association: Association | None = None
@@ -46,18 +46,18 @@ class Session:
 
     @property
     def midway(self) -> bool:
-        """Whether blocks of an answer are still to come."""
+        """Whether more blocks of an answer follow."""
         return self._association is not None and self._association.services.midway
 
     def respond(self, apdu: bytes) -> bytes | None:
-        """Answer a message; None where the meter says nothing."""
+        """Answer a message; None if the meter does not answer."""
         meter = self.meter
         meter.note("request", f"{apdu[:1].hex()} {len(apdu)}")
         if not apdu:
             return None
         try:
             match apdu[0]:
-                case acse.AARQ if self._was_asked and not meter.takes_second_request:
+                case acse.AARQ if self._was_asked and not meter.accepts_second_request:
                     return None
                 case acse.AARQ:
                     self._was_asked = True
@@ -114,7 +114,7 @@ class Session:
         return answer if envelope is None else self._close(answer, envelope)
 
     def _open(self, apdu: bytes, current: Association) -> tuple[bytes, _Envelope | None]:
-        """Take the protection from a request; refuse one that lacks some of it."""
+        """Remove the protection of a request; RefusedError if it lacks some of it."""
         meter, tag = self.meter, apdu[0]
         if tag not in _ANSWERS and tag not in _GENERAL:
             if current.ciphered and meter.policy:
@@ -139,7 +139,7 @@ class Session:
 
     def _close(self, answer: bytes, envelope: _Envelope) -> bytes:
         meter, tag = self.meter, envelope.tag
-        if meter.answers_generally:
+        if meter.answers_with_general_ciphering:
             return seal_generally(meter, answer, envelope.control)
         sealed = seal(meter, answer, envelope.keys, envelope.control)
         if tag in _GENERAL:

@@ -1,4 +1,4 @@
-"""What distinguishes one DLMS meter from another: identity, connection, access, protection."""
+"""The settings of a polled DLMS meter: identity, connection, access, protection, services."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from .profile import Profile
 from .registers import Registers
 from .times import ClockStyle
 
-#: A manufacturer that does not exist.
+#: Not assigned by the FLAG association.
 MANUFACTURER: Final = "DMO"
-#: The client that may read a little without any right.
+#: The client that may read a few objects without authentication.
 PUBLIC_CLIENT: Final = 16
 
 _CONFORMANCE: Final = conformance(
@@ -30,7 +30,7 @@ _CONFORMANCE: Final = conformance(
 
 
 class Transport(StrEnum):
-    """What carries the messages."""
+    """What transports the messages."""
 
     HDLC = "hdlc"
     #: HDLC after a sign-on at 300 baud (IEC 62056-21, mode E).
@@ -39,19 +39,19 @@ class Transport(StrEnum):
 
 
 class Parameters(StrEnum):
-    """What a meter makes of parameters in an SNRM frame."""
+    """How a meter handles parameters in an SNRM frame."""
 
     NEGOTIATED = "negotiated"
-    #: It answers none but those with parameters.
+    #: It refuses a frame without parameters.
     REQUIRED = "required"
-    #: It answers none but those without.
+    #: It refuses a frame with parameters.
     REFUSED = "refused"
-    #: It takes no notice of those with parameters.
+    #: It does not answer a frame with parameters.
     IGNORED = "ignored"
 
 
 class Confirmation(StrEnum):
-    """How a meter confirms that HDLC will follow the sign-on."""
+    """When a meter confirms that HDLC follows the sign-on."""
 
     NONE = "none"
     #: At the speed of the sign-on.
@@ -61,19 +61,19 @@ class Confirmation(StrEnum):
 
 
 class WrongKey(StrEnum):
-    """What a meter does with what it cannot decipher."""
+    """What a meter answers when it cannot decipher a message."""
 
-    #: It says so: exception-response, deciphering error.
+    #: An exception-response: deciphering error.
     EXCEPTION = "exception"
-    #: It refuses an association without telling why.
+    #: A rejected association without a reason.
     REJECTION = "rejection"
-    #: It refuses an association with a confirmed-service-error: deciphering error.
+    #: A rejected association with a confirmed-service-error: deciphering error.
     ERROR = "error"
     SILENCE = "silence"
 
 
 class ListTrouble(StrEnum):
-    """What a meter does with a list of attributes that it does not answer."""
+    """What a meter does with a list of attributes that it does not support."""
 
     EXCEPTION = "exception"
     SILENCE = "silence"
@@ -92,108 +92,108 @@ class MeterSettings:
     clock: Callable[[], float] = time.time
     clock_style: ClockStyle = ClockStyle.STANDARD
     serial: str = "12345678"
-    #: The error register 0.0.97.97.0: bits, none of them set while all is well.
+    #: The error register 0-0:97.97.0.
     error: int = 0
 
-    # --- how it is connected
+    # --- connection
     transport: Transport = Transport.HDLC
-    #: The speed that it proposes in mode E; else the line has one of its own.
+    #: The speed that it proposes in mode E; otherwise the line has a constant speed.
     baudrate: int = 9600
     start_baudrate: int = 300
     confirmation: Confirmation = Confirmation.AFTER
     logical_device: int = 1
     physical_device: int = 17
-    #: The sizes of addresses that it answers to.
+    #: The sizes of HDLC addresses that it answers.
     address_sizes: tuple[int, ...] = (1, 2, 4)
-    #: Whether it refuses (DM) what is for another address, instead of being silent.
+    #: Whether it answers DM to frames for other addresses, instead of ignoring them.
     refuses_other_addresses: bool = False
     parameters: Parameters = Parameters.NEGOTIATED
-    #: Whether its UA frame tells what was agreed on.
-    tells_parameters: bool = True
-    #: Bytes of information in a frame, and frames in a row.
+    #: Whether its UA frame has the negotiated parameters.
+    sends_parameters: bool = True
+    #: Bytes of information in a frame, and window size.
     max_information: int = 128
     window: int = 1
-    #: Frames that it sends in a row whatever was agreed on; 0 is none.
+    #: Window size that it uses regardless of the negotiated one; 0: the negotiated one.
     frames_in_a_row: int = 0
-    #: Whether its wrapper headers are those of the requests, instead of the other way round.
+    #: Whether its wrapper headers repeat the ports of the requests instead of swapping them.
     mirrors_ports: bool = False
-    #: Whether it answers nothing more in the wrapper after a byte of HDLC.
+    #: Whether it stops answering with the wrapper after it has received HDLC.
     breaks_on_hdlc: bool = False
-    #: Seconds that it takes before each answer.
+    #: Seconds before each answer.
     reaction_time: float = 0.0
-    #: Seconds without a message after which it forgets the association; 0 is never.
+    #: Seconds without a request after which the association times out; 0: never.
     association_timeout: float = 0.0
-    #: Seconds without a frame after which it is disconnected.
+    #: Seconds without a frame after which it disconnects.
     inactivity_timeout: float = 60.0
 
-    # --- whom it lets in
+    # --- access
     client: int = 1
     public_client: int | None = PUBLIC_CLIENT
     mechanism: Mechanism = Mechanism.NONE
     #: The password, or the secret of HLS.
     secret: bytes = field(default=b"", repr=False)
-    #: Whether an association that fails comes with user information.
+    #: Whether a rejected association has user information.
     explains_rejection: bool = False
-    #: Whether an association tells the version of its protocol, though it need not.
-    tells_protocol_version: bool = False
-    #: Say nothing of the authentication that is still to come: the diagnostic is 0, not 14.
+    #: Whether an association response has the optional protocol version.
+    sends_protocol_version: bool = False
+    #: Whether the diagnostic is 0 instead of 14 while the HLS authentication is pending.
     hides_pending_authentication: bool = False
-    #: The application context in answers; None is the one asked for.
+    #: The application context in answers; None: the requested one.
     answered_context: int | None = None
-    #: Whether it answers a release.
+    #: Whether it answers a release request.
     answers_release: bool = True
 
-    # --- how messages are protected
+    # --- protection
     suite: int = 0
     encryption_key: bytes | None = field(default=None, repr=False)
     authentication_key: bytes = field(default=b"", repr=False)
-    #: What each message must have: bits of the security control byte, or 0.
+    #: Protection that each message must have: bits of the security control byte, or 0.
     policy: int = 0
     wrong_key: WrongKey = WrongKey.EXCEPTION
     system_title: bytes | None = None
-    #: Whether an association tells the system title where it has to.
-    tells_title: bool = True
-    #: Answer by general-ciphering, whatever the request came in.
-    answers_generally: bool = False
-    #: Whether a dedicated key may protect the client's answer to the challenge already.
+    #: Whether an association response has the system title if it is required.
+    sends_title: bool = True
+    #: Whether it answers with general-ciphering regardless of the request.
+    answers_with_general_ciphering: bool = False
+    #: Whether a dedicated key is accepted for the client's answer to the challenge.
     dedicated_before_proof: bool = True
-    #: Whether it says which counter it would accept, and the instance of its object for that.
-    tells_counter: bool = True
+    #: Whether its exception has the expected counter, and the instance of its counter object.
+    reports_counter: bool = True
     counter_instance: int = 0
-    #: The highest counter that a client has used.
+    #: The highest counter that it has accepted from a client.
     client_counter: int = 0
-    #: The counter of its own next message.
+    #: The counter of its next message.
     server_counter: int = 1
-    #: The title of the client that came last.
+    #: The system title of the last client.
     client_title: bytes = bytes(8)
-    #: Whether it answers another request for an association in the same connection.
-    takes_second_request: bool = True
+    #: Whether it answers a second association request in the same connection.
+    accepts_second_request: bool = True
 
-    # --- what it can do
-    #: Whether it knows its objects by short names instead of logical ones.
+    # --- services
+    #: Whether it has short names instead of logical names.
     short_names: bool = False
-    #: Whether it lets rows of a profile be chosen by short names.
+    #: Whether it supports selective access with short names.
     parameterized_access: bool = True
-    #: Registers that hardly anybody needs, before all others in the list of its objects.
+    #: Number of registers for harmonics, which come first in its object list.
     harmonics: int = 0
     max_pdu: int = 1024
     conformance: int = _CONFORMANCE
-    #: What it does with a list of attributes that is longer than the longest that it answers, or,
-    #: where it does not take them, one with an object that it does not have; None: answers it.
+    #: What it does with a list of attributes that is longer than ``longest_list`` or, without
+    #: ``lists_unknown``, has an unknown object; None: it answers all lists.
     list_trouble: ListTrouble | None = None
     longest_list: int = 1
     lists_unknown: bool = True
-    #: Whether it makes an exception of an object that it does not have.
+    #: Whether it answers a request of an unknown object with an exception.
     unknown_is_exception: bool = False
-    #: Codes of objects that it gives alone only.
+    #: Codes of objects that it refuses in lists.
     refused_in_lists: frozenset[str] = frozenset()
-    #: Whether its object list has anything in it.
-    tells_objects: bool = True
+    #: Whether its object list has its objects, or is empty.
+    lists_objects: bool = True
 
     faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
-        """Refuse keys that do not fit."""
+        """Check the keys; ValueError if they do not fit."""
         key = self.encryption_key
         if key is not None and len(key) != KEY_SIZES[self.suite]:
             raise ValueError(f"suite {self.suite} has keys of {KEY_SIZES[self.suite]} bytes")
@@ -202,12 +202,12 @@ class MeterSettings:
 
     @property
     def logical_device_name(self) -> bytes:
-        """Its name: sixteen bytes, of which the first three are the manufacturer."""
+        """Its logical device name: sixteen bytes, the first three are the manufacturer."""
         return f"{MANUFACTURER}{self.serial:0>13}".encode()
 
     @property
     def title(self) -> bytes:
-        """Its system title: eight bytes, of which the first three are the manufacturer."""
+        """Its system title: eight bytes, the first three are the manufacturer."""
         if self.system_title is not None:
             return self.system_title
         return MANUFACTURER.encode() + (int(self.serial) % 2**40).to_bytes(5)
@@ -221,7 +221,7 @@ class MeterSettings:
 
     @property
     def addresses(self) -> set[bytes]:
-        """All that it answers to on HDLC."""
+        """The HDLC addresses that it answers."""
         return {
             hdlc.server_address(self.logical_device, self.physical_device, size)
             for size in self.address_sizes

@@ -1,4 +1,4 @@
-"""Objects by short names: READ in place of GET, and the list of them (Green Book, 9.3.14)."""
+"""Short names: READ in place of GET, and the object list (Green Book, 9.3.14)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, override
@@ -20,24 +20,24 @@ from .services import (
 READ_REQUEST: Final = 0x05
 READ_RESPONSE: Final = 0x0C
 
-#: The method of the current association that takes the answer to a challenge.
+#: Short name of the method reply_to_HLS_authentication of the current association.
 _REPLY_TO_CHALLENGE: Final = 0xFA58
 _ASSOCIATION_CLASS: Final = 12
 _VARIABLE: Final = 2
 _PARAMETERIZED: Final = 4
 _BLOCK: Final = 5
-#: Service errors: there is no DLMS context, and the service is unsupported.
+#: Service errors: no DLMS context; service unsupported.
 _NO_CONTEXT: Final = (2, 1)
 _UNSUPPORTED: Final = (3, 2)
 _DATA_BLOCK: Final = b"\x01\x02"
-#: What a block takes besides its data: tag, kind, number, length.
+#: Size of a block without its data: tag, kind, number, length.
 _BLOCK_HEAD: Final = 10
 
 
 def association(
     names: Mapping[str, int], visible: Callable[[], Iterable[CosemObject]]
 ) -> CosemObject:
-    """Return the object of an association by short names, with the list of what is visible."""
+    """Return the object of an association with short names (class 12)."""
 
     def element(entry: CosemObject) -> bytes:
         base = names[entry.code]
@@ -55,11 +55,11 @@ def association(
 
 
 class ShortNameServices(Services):
-    """The services of one association by short names."""
+    """The services of one association with short names."""
 
     @override
     def refuse_reading(self) -> None:
-        # Exception-responses are younger than short names.
+        # With short names there are no exception-responses.
         try:
             super().refuse_reading()
         except RefusedError as refusal:
@@ -79,7 +79,7 @@ class ShortNameServices(Services):
             request.number()
             return self._block_after(request.number(2))
         if count > 1:
-            count = self.judge_list(count, unknown=False)
+            count = self.limit_list(count, unknown=False)
         found = [self._read(request, is_listed=count > 1) for _ in range(count)]
         self.meter.note("read", " ".join(name for name, _ in found))
         content = axdr.length(count) + b"".join(result for _, result in found)
@@ -102,7 +102,7 @@ class ShortNameServices(Services):
         return head + self._block.to_bytes(2) + axdr.sized(raw)
 
     def _read(self, request: axdr.Reader, *, is_listed: bool) -> tuple[str, bytes]:
-        """Read what one variable is asked for; return its name and the result."""
+        """Read the request of one variable; return its name and the result."""
         kind, name = request.number(), request.number(2)
         selection = None
         if kind == _PARAMETERIZED:
@@ -123,7 +123,7 @@ class ShortNameServices(Services):
         return self.result(entry.class_id, code, attribute, selection, is_listed=is_listed)
 
     def _named(self, name: int) -> tuple[str, int]:
-        """Return code and attribute of a name."""
+        """Return code and attribute of a short name."""
         before = [(base, code) for code, base in self.meter.base_names.items() if base <= name]
         base, code = max(before, default=(name, ""))
         attribute, rest = divmod(name - base, NAME_STEP)

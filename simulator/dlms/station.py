@@ -1,4 +1,4 @@
-"""A meter's side of a connection by HDLC (IEC 62056-46, normal response mode)."""
+"""The meter's side of an HDLC connection (IEC 62056-46, normal response mode)."""
 
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from .session import Session
 from .settings import Parameters
 
 _DEFAULT_INFORMATION = 128
+#: Kinds of meters that refuse SNRM frames without, or with, parameters.
 _PARTICULAR = (Parameters.REQUIRED, Parameters.REFUSED)
 _MAX_TX, _MAX_RX, _WINDOW_TX, _WINDOW_RX = 5, 6, 7, 8
 #: A notification without time and values.
@@ -17,10 +18,10 @@ NOTIFICATION = bytes([DATA_NOTIFICATION]) + bytes.fromhex("4000000100") + b"\x00
 
 
 class Station:
-    """Takes frames, and gives those that answer them."""
+    """Answers frames with frames."""
 
     def __init__(self, meter: DlmsMeter) -> None:
-        """Begin disconnected."""
+        """Start disconnected."""
         self.meter = meter
         #: Whether the last frame has ended a connection.
         self.ended = False
@@ -31,7 +32,7 @@ class Station:
         self._window = 1
         self._awaited = 0
         self._received = b""
-        #: What was not acknowledged yet, the first of which has this number.
+        #: Frames that are not acknowledged, and the number of the first of them.
         self._segments: list[Frame] = []
         self._first = 0
         self._sent = 0
@@ -42,12 +43,12 @@ class Station:
         return self._client is not None
 
     def disconnect(self) -> None:
-        """Forget the client."""
+        """Disconnect the client."""
         self._client = None
         self._segments = []
 
     def hear(self, frame: Frame) -> list[Frame]:
-        """Answer a frame."""
+        """Return the frames that answer a frame."""
         meter = self.meter
         self.ended = False
         control = frame.control & ~hdlc.POLL
@@ -66,14 +67,14 @@ class Station:
             self.disconnect()
             self.ended = True
         elif control != hdlc.UI:
-            answers = self._talk(frame)
+            answers = self._answer(frame)
         return answers
 
-    def _talk(self, frame: Frame) -> list[Frame]:
-        """Answer what is said in a connection."""
+    def _answer(self, frame: Frame) -> list[Frame]:
+        """Answer a frame within a connection."""
         if frame.source != self._client:
             return [_reply(frame, hdlc.DM)]
-        if (broken := self._break_off(frame)) is not None:
+        if (broken := self._disconnect_midway(frame)) is not None:
             return broken
         if not frame.control & 1:
             return self._information(frame)
@@ -108,7 +109,7 @@ class Station:
         self._received = b""
         self._segments = []
         parameters = b""
-        if meter.tells_parameters:
+        if meter.sends_parameters:
             parameters = hdlc.encode_parameters(
                 {
                     _MAX_TX: self._max_send,
@@ -119,8 +120,8 @@ class Station:
             )
         return [replace(_reply(frame, hdlc.UA), information=parameters)]
 
-    def _break_off(self, frame: Frame) -> list[Frame] | None:
-        """Go away in the middle of a long answer, when it is time for that."""
+    def _disconnect_midway(self, frame: Frame) -> list[Frame] | None:
+        """Disconnect in the middle of a long answer if this fault is due."""
         faults = self.meter.faults
         if not (self._session.midway or len(self._segments) > self._sent):
             return None
@@ -137,7 +138,7 @@ class Station:
         self._acknowledge(frame.control >> 5)
         polled = bool(frame.control & hdlc.POLL)
         if frame.control >> 1 & 7 != self._awaited:
-            # It has come before: our answer was lost.
+            # It was received before: our answer was lost.
             meter.note("repetition")
             return (self._transmit() or [self._supervisory(hdlc.RR)]) if polled else []
         if len(frame.information) > self._max_receive:
@@ -151,7 +152,7 @@ class Station:
         return [self._supervisory(hdlc.RR)] if polled else []
 
     def _message(self, message: bytes) -> list[Frame]:
-        """Answer a whole message."""
+        """Answer a complete message."""
         meter = self.meter
         if not message.startswith(hdlc.LLC_COMMAND):
             meter.note("no LLC", message[:3].hex())
@@ -163,7 +164,7 @@ class Station:
             self.disconnect()
             return []
         if answer is None:
-            # A meter that has nothing to say lets the client wait.
+            # Without an answer there is no frame at all; the client waits.
             return []
         self._cut(hdlc.LLC_RESPONSE + answer)
         if meter.faults.happens("busy"):
@@ -176,15 +177,15 @@ class Station:
         return frames
 
     def _rejection(self, frame: Frame, why: int) -> Frame:
-        """Return an FRMR frame: 1 for an unknown control field, 4 for too much information."""
+        """Return an FRMR frame; ``why`` is 1 for an unknown control field, 4 for too much data."""
         self.meter.note("frame rejected", f"{frame.control:02x} {why}")
         numbers = self._awaited << 5 | self._first << 1
         information = bytes([frame.control, numbers, why])
         return replace(_reply(frame, hdlc.FRMR), information=information)
 
     def _cut(self, message: bytes) -> None:
-        """Make frames of an answer."""
-        assert self._client is not None  # noqa: S101  who else has asked?
+        """Split an answer into frames."""
+        assert self._client is not None  # noqa: S101  it has sent the request
         size = self._max_send
         pieces = [message[at : at + size] for at in range(0, len(message), size)]
         self._segments = [
@@ -194,7 +195,7 @@ class Station:
         self._sent = 0
 
     def _acknowledge(self, awaited: int) -> None:
-        """Drop the frames that the client has."""
+        """Remove the frames that the client has acknowledged."""
         count = (awaited - self._first) % 8
         if count <= self._sent:
             del self._segments[:count]
@@ -202,7 +203,7 @@ class Station:
             self._first = awaited
 
     def _transmit(self) -> list[Frame]:
-        """Return the frames that may be sent: those sent before that are not acknowledged too."""
+        """Return the frames to be sent now, including those without acknowledgement."""
         batch = self._segments[: self._window]
         self._sent = len(batch)
         frames = []
@@ -214,7 +215,7 @@ class Station:
         return frames
 
     def _supervisory(self, kind: int) -> Frame:
-        assert self._client is not None  # noqa: S101  else nothing is to be said
+        assert self._client is not None  # noqa: S101  its callers answer a client
         control = self._number() << 5 | hdlc.POLL | kind
         return Frame(self._client, self._own, control)
 

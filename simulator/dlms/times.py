@@ -1,4 +1,4 @@
-"""Times as COSEM clocks tell them: twelve bytes, some of which may be left open."""
+"""COSEM date-times: twelve bytes, some of which may be "not specified"."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -7,25 +7,25 @@ from typing import Final
 from simulator.iec62056.registers import ZONE
 
 _SIZE: Final = 12
-_OPEN: Final = 0xFF
+_NOT_SPECIFIED: Final = 0xFF
 _NO_YEAR: Final = 0xFFFF
 _NO_DEVIATION: Final = -0x8000
 _SUMMER: Final = 0x80
 
 
 class ClockStyle(StrEnum):
-    """How a clock tells its distance from UTC."""
+    """How a clock encodes its deviation from UTC."""
 
-    #: As the standard wants it: UTC is local time plus deviation, -120 minutes in summer.
+    #: As in the standard: UTC is local time plus deviation, -120 minutes in summer.
     STANDARD = "standard"
-    #: With the other sign.
+    #: With the opposite sign.
     INVERTED = "inverted"
-    #: Not at all, and without summer time.
+    #: Without deviation, in standard time all year.
     UNSPECIFIED = "unspecified"
 
 
 def encode(time: int, style: ClockStyle = ClockStyle.STANDARD) -> bytes:
-    """Return the twelve bytes of a second since 1970 (Blue Book, clause 4.1.6.1)."""
+    """Encode a time in seconds since 1970 (Blue Book, clause 4.1.6.1)."""
     local = datetime.fromtimestamp(time, ZONE)
     summer = bool(local.dst())
     offset = int((local.utcoffset() or timedelta()).total_seconds()) // 60
@@ -46,17 +46,17 @@ def encode(time: int, style: ClockStyle = ClockStyle.STANDARD) -> bytes:
 
 
 def parse(data: bytes, style: ClockStyle = ClockStyle.STANDARD) -> int | None:
-    """Read a time as seconds since 1970; None where the year is left open.
+    """Decode a time as seconds since 1970; None if the year is not specified.
 
-    What else is left open begins at its least. ValueError where it is no time.
+    Other fields that are not specified have their lowest value. ValueError if it is invalid.
     """
     if len(data) != _SIZE:
         raise ValueError(f"a time of {len(data)} bytes")
     year = int.from_bytes(data[:2])
     if year == _NO_YEAR:
         return None
-    month, day = (1 if part >= _OPEN - 2 else part for part in data[2:4])
-    hour, minute, second = (0 if part == _OPEN else part for part in data[5:8])
+    month, day = (1 if part >= _NOT_SPECIFIED - 2 else part for part in data[2:4])
+    hour, minute, second = (0 if part == _NOT_SPECIFIED else part for part in data[5:8])
     local = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  its zone follows
     deviation = int.from_bytes(data[9:11], signed=True)
     if deviation == _NO_DEVIATION:

@@ -1,4 +1,4 @@
-"""The wrapper of TCP and UDP (IEC 62056-47): eight bytes before each message."""
+"""The wrapper of TCP and UDP (IEC 62056-47): a header of eight bytes before each message."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,31 +9,31 @@ _HEAD: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message, with the ports that it comes from and goes to."""
+    """A message with its source and destination wrapper ports."""
 
     source: int
     destination: int
     apdu: bytes
 
     def to_bytes(self) -> bytes:
-        """Encode with the head before it."""
+        """Encode it with its header."""
         ports = self.source.to_bytes(2) + self.destination.to_bytes(2)
         return _VERSION + ports + len(self.apdu).to_bytes(2) + self.apdu
 
 
 class Unwrapper:
-    """Takes bytes as they come and gives messages; what begins otherwise is passed over."""
+    """Extracts messages from a stream of bytes; other bytes are skipped."""
 
     def __init__(self) -> None:
-        """Begin with nothing heard."""
+        """Start without bytes."""
         self._heard = bytearray()
 
     def forget(self) -> None:
-        """Drop what has begun."""
+        """Discard an incomplete message."""
         self._heard.clear()
 
     def feed(self, data: bytes) -> list[Message]:
-        """Return the messages that are complete now."""
+        """Return the messages that these bytes complete."""
         self._heard += data
         heard = self._heard
         messages = []

@@ -1,4 +1,4 @@
-"""A readout that a real meter once gave, for a meter to give again."""
+"""A readout captured from a real meter, to be sent by a simulated one."""
 
 from dataclasses import dataclass
 import re
@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from .encoder import ETX, SPEED_DIGITS, SPEED_LETTERS, STX, Checksum, frame_readout
 
-#: An identification as captured; the echo of a sign-on is none.
+#: An identification as captured, but not the echo of a sign-on.
 _IDENTIFICATION: Final = re.compile(rb"/[A-Za-z]{3}([^\r\n])([^\r\n]*)(?:\r\n|\r|\n)")
 _SPEEDS: Final = {
     ord(letter): speed
@@ -18,17 +18,17 @@ _HDLC: Final = rb"\2"
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A captured readout: the identification, where there was one, and the block as sent."""
+    """A captured readout: the identification, if there is one, and the block as sent."""
 
     identification: bytes | None
     block: bytes
 
     @classmethod
     def from_bytes(cls, data: bytes, checksum: Checksum | None = None) -> Self:
-        """Take a captured stream: an identification and what follows it, or that alone.
+        """Parse a captured stream: an identification and a block, or a block alone.
 
-        The block is as captured, and only gets its end when it has a beginning but no end. With a
-        kind of checksum it gets a frame of that kind instead of what it has.
+        The block is kept as captured, except that a missing end is added. With a kind of checksum
+        its frame is replaced by one of that kind.
         """
         identification = None
         if (found := _IDENTIFICATION.search(data)) is not None:
@@ -46,7 +46,7 @@ class Captured:
 
     @property
     def mode(self) -> str:
-        """The mode that the identification speaks of: "A", "B", "C" or "E"."""
+        """The protocol mode by the identification: "A", "B", "C" or "E"."""
         if self.identification is None:
             return "C"
         speed = self.identification[4:5].decode("latin-1")
@@ -56,11 +56,11 @@ class Captured:
 
     @property
     def baudrate(self) -> int | None:
-        """The speed that the identification speaks of; None where it speaks of none."""
+        """The speed in the identification, if there is one."""
         return None if self.identification is None else _SPEEDS.get(self.identification[4])
 
     def register(self, address: str) -> str | None:
-        """Return the values of an address, in their brackets; None where it is not there."""
+        """Return the values of an address in their brackets, if it is in the readout."""
         pattern = rb"(?:^|(?<=[\r\n\x02)]))" + re.escape(address.encode()) + rb"((?:\([^()]*\))+)"
         found = re.search(pattern, self.block)
         return None if found is None else found[1].decode("latin-1")

@@ -165,7 +165,7 @@ async def _run(options: argparse.Namespace, line: Line) -> None:
     if options.mode is not None:
         common["mode"] = options.mode
     if options.readout is not None:
-        meter = Iec62056Meter.playing(
+        meter = Iec62056Meter.from_capture(
             options.readout.read_bytes(), checksum=options.checksum, **common
         )
     else:

@@ -1,4 +1,4 @@
-"""What meters do on a line: they wait for somebody to sign on, and answer."""
+"""Meters on a line: waiting for a sign-on, and the answers to it."""
 
 import asyncio
 from contextlib import suppress
@@ -28,7 +28,7 @@ _NOISE: Final = bytes.fromhex("7f00ff53")
 
 @dataclass(frozen=True, slots=True)
 class SignOn:
-    """Somebody asks for identifications: "/", a table, an address or none, "!"."""
+    """A request: "/", a table ("?" is the standard readout), an address or none, "!"."""
 
     table: str
     address: str
@@ -36,7 +36,7 @@ class SignOn:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What is to come after the identification (clause 6.3.3): ACK V Z Y."""
+    """An acknowledgement / option select message (clause 6.3.3): ACK V Z Y."""
 
     protocol: str
     speed: str
@@ -44,13 +44,13 @@ class Acknowledgement:
 
 
 async def serve(line: Line, *meters: Iec62056Meter) -> None:
-    """Let meters answer on a line, for ever.
+    """Serve meters on a line, for ever.
 
-    A meter of mode D needs a line of its own. Where several meters answer to the same sign-on,
-    they do so at the same time.
+    A meter of mode D needs a line of its own. Meters that answer the same sign-on do so at the
+    same time.
     """
     for meter in meters:
-        # The first readout takes its time, the next ones do not.
+        # The first readout takes long to compute, the next ones do not.
         meter.readout()
     if len(meters) == 1 and meters[0].mode is Mode.D:
         await _push(Link(line), meters[0])
@@ -77,7 +77,7 @@ async def serve(line: Line, *meters: Iec62056Meter) -> None:
 
 
 async def _push(link: Link, meter: Iec62056Meter) -> None:
-    """Send readouts without being asked (mode D)."""
+    """Push readouts (mode D)."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     conversation = _Conversation(link, meter)
@@ -90,7 +90,7 @@ async def _push(link: Link, meter: Iec62056Meter) -> None:
 
 
 async def _talk_across(link: Link, meters: list[Iec62056Meter]) -> None:
-    """Let meters introduce themselves all at once: where one shines, the others are not seen."""
+    """Send the identifications of several meters at once: a 0 bit of one hides the 1 of others."""
     for meter in meters:
         meter.note("collision")
     identifications = [meter.identification for meter in meters]
@@ -118,7 +118,7 @@ async def _sign_on(link: Link, sleeps: list[Sleep]) -> SignOn:
 
 
 def _complete(heard: bytearray, character: int) -> SignOn | None:
-    """Take one more character; return the sign-on that it makes complete."""
+    """Add a character; return the sign-on that it completes."""
     heard.append(character)
     del heard[:-_SIGN_ON_MAX]
     if (found := _SIGN_ON.search(heard)) is None:
@@ -129,7 +129,7 @@ def _complete(heard: bytearray, character: int) -> SignOn | None:
 
 
 class _Conversation:
-    """What follows on a sign-on, until the meter waits for the next one."""
+    """What follows a sign-on, until the meter waits for the next one."""
 
     def __init__(self, link: Link, meter: Iec62056Meter) -> None:
         self.link = link
@@ -140,7 +140,7 @@ class _Conversation:
         link.strict = meter.strict_parity
 
     async def hold(self, sign_on: SignOn) -> None:
-        """Answer, as the meter's mode wants it."""
+        """Answer as in the meter's mode."""
         meter = self.meter
         again: SignOn | None = sign_on
         while again is not None:
@@ -151,7 +151,7 @@ class _Conversation:
             await self.identify()
             match meter.mode:
                 case Mode.C | Mode.E:
-                    again = await self.come_to_terms(sign_on)
+                    again = await self.select_option(sign_on)
                 case Mode.B:
                     await asyncio.sleep(meter.tr)
                     self.line.baudrate = meter.baudrate
@@ -160,11 +160,11 @@ class _Conversation:
                     await self.send_readout(meter.readout(sign_on.table))
 
     async def identify(self) -> None:
-        """Send the identification, with what goes wrong on the way."""
+        """Send the identification, damaged if a fault is due."""
         meter = self.meter
         line = bytearray(meter.identification)
         if meter.faults.happens("damage_identifications"):
-            # With the bit of parity that the character had before.
+            # The parity bit is that of the undamaged character.
             await self.link.send(bytes(line[:-3]))
             damaged = encoder.with_even_parity(bytes(line[-3:-2]))
             await self.line.write(bytes([damaged[0] ^ 1]))
@@ -175,8 +175,8 @@ class _Conversation:
             del line[:-1]
         await self.link.send(bytes(line))
 
-    async def come_to_terms(self, sign_on: SignOn) -> SignOn | None:
-        """Do what is asked for after the identification; return the sign-on that came instead."""
+    async def select_option(self, sign_on: SignOn) -> SignOn | None:
+        """Do what the acknowledgement selects; return a sign-on that arrives instead of it."""
         match await self.acknowledgement():
             case SignOn() as again:
                 return again
@@ -188,14 +188,14 @@ class _Conversation:
         return None
 
     def is_wanted(self, chosen: Acknowledgement) -> bool:
-        """Whether the meter answers an acknowledgement that it has seen."""
+        """Whether the meter answers this acknowledgement."""
         wanted = self.meter.readout_after
         if wanted is None or chosen.choice == _PROGRAMMING:
             return True
         return f"{chosen.protocol}{chosen.speed}{chosen.choice}" == wanted
 
     async def acknowledgement(self) -> Acknowledgement | SignOn | None:
-        """Wait for an acknowledgement, or another sign-on; None when neither comes in time."""
+        """Wait for an acknowledgement or another sign-on; None when neither arrives in time."""
         deadline = asyncio.get_running_loop().time() + self.meter.acknowledgement_timeout
         heard = bytearray()
         begun = b""
@@ -209,17 +209,17 @@ class _Conversation:
             elif begun:
                 begun += bytes([character])
             again = _complete(heard, character)
-            if again is not None and self.meter.takes_requests_again:
+            if again is not None and self.meter.accepts_repeated_requests:
                 return again
             if (found := _ACKNOWLEDGEMENT.match(begun)) is not None:
                 chosen = Acknowledgement(*(group.decode() for group in found.groups()))
-                if self.sees(chosen):
+                if self.is_accepted(chosen):
                     return chosen
             if len(begun) >= _ACKNOWLEDGEMENT_SIZE:
                 begun = b""
 
-    def sees(self, chosen: Acknowledgement) -> bool:
-        """Whether the meter takes an acknowledgement for one."""
+    def is_accepted(self, chosen: Acknowledgement) -> bool:
+        """Whether the meter accepts an acknowledgement that has arrived."""
         meter = self.meter
         if meter.faults.happens("lose_acknowledgements"):
             meter.note("lost acknowledgement")
@@ -234,7 +234,7 @@ class _Conversation:
         return speed == meter.baudrate or meter.lower_speed is not LowerSpeed.REFUSED
 
     async def follow(self, sign_on: SignOn, chosen: Acknowledgement) -> None:
-        """Do what was chosen, at the speed that was agreed upon."""
+        """Do what is selected, at the agreed speed."""
         meter = self.meter
         answer_at = self.link.heard_at + meter.tr
         readout = meter.readout(sign_on.table, chosen.choice)
@@ -259,7 +259,7 @@ class _Conversation:
             await self.link.send(encoder.command("B0", None, meter.checksum))
 
     async def listen_to_hdlc(self) -> None:
-        """Write what comes into the log, until nothing comes any more; answer nothing."""
+        """Log what arrives until the session times out; answer nothing."""
         self.meter.note("hdlc", str(self.line.baudrate))
         heard = bytearray()
         loop = asyncio.get_running_loop()
@@ -272,12 +272,12 @@ class _Conversation:
         self.meter.note("hdlc ended", heard.hex())
 
     async def send_noise(self) -> None:
-        """Send noise, when it is time for some."""
+        """Send noise if this fault is due."""
         if self.meter.faults.happens("noise"):
             await self.line.write(_NOISE)
 
     async def send_readout(self, readout: bytes) -> None:
-        """Send a readout, with what goes wrong on the way."""
+        """Send a readout, damaged if a fault is due."""
         faults = self.meter.faults
         data = bytearray(readout)
         middle = len(data) // 2

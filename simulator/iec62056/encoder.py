@@ -1,4 +1,4 @@
-"""Encoding of IEC 62056-21: identifications, data sets, blocks with their check character."""
+"""Encoding of IEC 62056-21: data sets, blocks with their check character, commands."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -13,7 +13,7 @@ EOT: Final = b"\x04"
 ACK: Final = b"\x06"
 NAK: Final = b"\x15"
 
-#: Speeds by the digits with which meters of modes C and E propose them (clause 6.3.14).
+#: Identification digits of speeds in modes C and E (clause 6.3.14).
 SPEED_DIGITS: Final = {
     300: "0",
     600: "1",
@@ -23,7 +23,7 @@ SPEED_DIGITS: Final = {
     9600: "5",
     19_200: "6",
 }
-#: Speeds by the letters with which meters of mode B announce them.
+#: Identification letters of speeds in mode B.
 SPEED_LETTERS: Final = {600: "A", 1200: "B", 2400: "C", 4800: "D", 9600: "E", 19_200: "F"}
 
 _ODD: Final = [byte.bit_count() % 2 for byte in range(256)]
@@ -35,55 +35,55 @@ _OF_ODD_PARITY: Final = bytes(byte for byte in range(256) if _ODD[byte])
 class Checksum(StrEnum):
     """How a block is protected."""
 
-    #: STX, ETX, and the longitudinal parity of all that is between them and of ETX (ISO 1155).
+    #: STX, ETX, and the longitudinal parity of the bytes after STX up to ETX (ISO 1155).
     XOR = "xor"
-    #: Likewise, but with the sum of the characters, of which seven bits are sent.
+    #: Likewise, but with the sum of the characters modulo 128.
     SUM = "sum"
-    #: CRC-16 after the "!", as P1 ports send it.
+    #: CRC-16 after the "!", as at P1 ports.
     CRC16 = "crc16"
     #: Neither STX nor ETX nor check character.
     NONE = "none"
 
 
 def block_check(data: bytes, checksum: Checksum) -> bytes:
-    """Return the check character of what begins after STX or SOH and ends with ETX or EOT."""
+    """Return the check character of the bytes after STX or SOH up to ETX or EOT."""
     total = sum(data) if checksum is Checksum.SUM else reduce(xor, data, 0)
     return bytes([total & 0x7F])
 
 
 def data_block(lines: str, checksum: Checksum) -> bytes:
-    """Encode a readout from its lines, each of which ends with CR LF."""
+    """Encode a readout; each of its lines ends with CR LF."""
     return frame_readout(lines.encode("ascii") + b"!\r\n", checksum)
 
 
 def data_blocks(lines: str, size: int, checksum: Checksum) -> bytes:
-    """Encode a readout as blocks of so many lines each, the last one with "!"."""
+    """Encode a readout in several blocks of ``size`` lines, the last one with "!"."""
     ended = [f"{line}\r\n" for line in lines.split("\r\n") if line] + ["!\r\n"]
     blocks = ["".join(ended[at : at + size]) for at in range(0, len(ended), size)]
     return b"".join(frame_readout(block.encode("ascii"), checksum) for block in blocks)
 
 
 def frame_readout(body: bytes, checksum: Checksum) -> bytes:
-    """Put a readout that ends with "!" CR LF into its frame."""
+    """Frame a readout that ends with "!" CR LF."""
     if checksum is Checksum.NONE or checksum is Checksum.CRC16:
         return body
     return STX + body + ETX + block_check(body + ETX, checksum)
 
 
 def answer(data: str, checksum: Checksum, *, last: bool = True) -> bytes:
-    """Encode a meter's answer to a command; after a partial block the next one may be had."""
+    """Encode a meter's answer to a command; after a partial block another one follows."""
     body = data.encode("ascii") + (ETX if last else EOT)
     return STX + body + block_check(body, checksum)
 
 
 def command(name: str, data: str | None, checksum: Checksum) -> bytes:
-    """Encode a command, such as P0 with its seed in brackets, or B0 without data."""
+    """Encode a command, such as P0 with a seed in brackets, or B0 without data."""
     body = name.encode("ascii") + (b"" if data is None else STX + data.encode("ascii")) + ETX
     return SOH + body + block_check(body, checksum)
 
 
 def p1_crc(telegram: bytes) -> bytes:
-    """Return the CRC-16 (ARC) of a telegram from its "/" to its "!", as four digits and CR LF."""
+    """Return the CRC-16 (ARC) of a telegram from "/" to "!" as four hexadecimal digits, CR LF."""
     crc = 0
     for byte in telegram:
         crc ^= byte
@@ -93,20 +93,20 @@ def p1_crc(telegram: bytes) -> bytes:
 
 
 def data_set(address: str, values: Iterable[str]) -> str:
-    """Encode a data set: its address, and each of its values in brackets."""
+    """Encode a data set: the address, and each value in brackets."""
     return address + "".join(f"({value})" for value in values)
 
 
 def with_even_parity(data: bytes) -> bytes:
-    """Return seven-bit characters with the parity bit that makes 7E1 of 8N1."""
+    """Add an even parity bit to seven-bit characters, so that 8N1 becomes 7E1."""
     return data.translate(_WITH_EVEN_PARITY)
 
 
 def with_odd_parity(data: bytes) -> bytes:
-    """Return seven-bit characters with the parity bit that makes 7O1 of 8N1."""
+    """Add an odd parity bit to seven-bit characters, so that 8N1 becomes 7O1."""
     return bytes(byte ^ 0x80 for byte in with_even_parity(data))
 
 
 def without_parity(data: bytes, *, strict: bool = False) -> bytes:
-    """Return the seven bits of each character; a strict receiver drops those of odd parity."""
+    """Remove the parity bit of each character; ``strict`` drops characters of odd parity."""
     return data.translate(_WITHOUT_PARITY, _OF_ODD_PARITY if strict else b"")

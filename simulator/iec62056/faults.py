@@ -1,29 +1,29 @@
-"""What may go wrong between a meter and whoever reads it."""
+"""Faults of a meter and its line, for tests."""
 
 from dataclasses import dataclass
 from typing import Final
 
-#: So often that nobody sees the end of it.
+#: More often than any test runs.
 ALWAYS: Final = 10**9
 
 
 @dataclass(kw_only=True)
 class Faults:
-    """How often each thing will still go wrong; a test may set it at any time."""
+    """How often each fault still happens; a test may set it at any time."""
 
-    #: The meter does not see the acknowledgement.
+    #: The meter does not receive an acknowledgement.
     lose_acknowledgements: int = 0
-    #: The meter does not hear a request.
+    #: The meter does not receive a request.
     miss_requests: int = 0
     #: One bit of the text of the identification is flipped.
     damage_identifications: int = 0
-    #: A command in a programming session is not heard.
+    #: The meter does not receive a command in programming mode.
     miss_commands: int = 0
-    #: The meter agrees to another speed and then sends at the old one.
+    #: The meter agrees on another speed and then sends at the old one.
     keep_old_speed: int = 0
     #: One bit in the middle of a readout is flipped.
     flip_bits: int = 0
-    #: One bit in the middle of an answer in a programming session is flipped.
+    #: One bit in the middle of an answer in programming mode is flipped.
     flip_bits_of_answers: int = 0
     #: The meter stops in the middle of a readout.
     stop_midway: int = 0
@@ -31,7 +31,7 @@ class Faults:
     noise: int = 0
 
     def happens(self, name: str) -> bool:
-        """Whether a thing goes wrong now: then it does so once less in the future."""
+        """Whether a fault is due; if it is, count it down."""
         left: int = getattr(self, name)
         if left <= 0:
             return False

@@ -1,4 +1,4 @@
-"""The characters between a meter and whoever reads it, and when they come."""
+"""The characters that a meter sends and receives on a line, and their times."""
 
 import asyncio
 from collections import deque
@@ -16,25 +16,25 @@ class Link:
     """A meter's side of the line: seven-bit characters, with or without parity."""
 
     def __init__(self, line: Line) -> None:
-        """Take the line; it is listened to from now on."""
+        """Begin to receive from a line."""
         self.line = line
-        #: Whether the meter sends its characters with even parity, as the standard wants it.
+        #: Whether the meter sends with even parity, as in the standard.
         self.even_parity = True
         self.odd_parity = False
-        #: Whether it drops what comes with odd parity.
+        #: Whether it drops characters that are received with odd parity.
         self.strict = False
-        #: When the last character had come, in the event loop's time.
+        #: Event loop time at the end of the last received character.
         self.heard_at = 0.0
         self._heard: deque[int] = deque()
         line.listen()
 
     @property
     def character_time(self) -> float:
-        """Seconds that a character takes at the present speed."""
+        """Duration of a character at the current speed, in seconds."""
         return self.line.bits_per_character / self.line.baudrate if self.line.baudrate else 0.0
 
     async def character(self, deadline: float | None = None) -> int | None:
-        """Wait for a character; None when the event loop's time has reached the deadline."""
+        """Wait for a character until a deadline in event loop time; None if there is none."""
         try:
             async with asyncio.timeout_at(deadline):
                 while not self._heard:
@@ -46,11 +46,11 @@ class Link:
         return self._heard.popleft()
 
     async def wait_until(self, time: float) -> None:
-        """Wait for a time of the event loop."""
+        """Wait until an event loop time."""
         await asyncio.sleep(time - asyncio.get_running_loop().time())
 
     async def send(self, data: bytes) -> None:
-        """Send characters. What comes meanwhile is not heard: the meter is busy."""
+        """Send characters; what is received meanwhile is lost, since the meter is busy."""
         if self.odd_parity:
             data = with_odd_parity(data)
         elif self.even_parity:

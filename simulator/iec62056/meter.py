@@ -1,4 +1,4 @@
-"""An IEC 62056-21 meter: who it is, what it says and what it allows."""
+"""An IEC 62056-21 meter: its identity, its readouts, its settings."""
 
 import asyncio
 from collections import Counter
@@ -16,50 +16,50 @@ from .link import Link
 from .profile import Memory, parse_span
 from .registers import Registers, lines
 
-#: A manufacturer that does not exist.
+#: Not assigned by the FLAG association.
 MANUFACTURER: Final = "DMO"
 
-#: Reaction times in seconds (clause 6.4.3): of all meters, and of those that announce to be quick.
+#: Reaction times in seconds (clause 6.4.3): the usual one, and the announced quick one.
 _REACTION_TIME: Final = 0.2
 _QUICK_REACTION_TIME: Final = 0.02
-#: After so many wrong passwords none is right any more.
+#: After this number of wrong passwords every password is rejected.
 _WRONG_PASSWORDS: Final = 3
-#: Longest log. A meter may run for weeks, and be asked each second.
+#: Entries kept in the log: a meter may run for weeks and be polled each second.
 _LOG_MAX: Final = 1000
 
 
 class Mode(StrEnum):
-    """How a meter and whoever reads it come to terms (clause 6.4)."""
+    """The protocol mode (clause 6.4)."""
 
     #: The readout follows the identification at once, at the same speed.
     A = "A"
-    #: ... after the reaction time, at the speed that the identification announces.
+    #: ... after the reaction time, at the speed in the identification.
     B = "B"
-    #: ... when it was acknowledged, at the speed that was agreed upon.
+    #: ... when it is acknowledged, at the agreed speed.
     C = "C"
-    #: The meter sends its readout at intervals, without being asked.
+    #: The meter pushes its readout at intervals.
     D = "D"
-    #: Like C, and DLMS may be chosen instead of the readout.
+    #: Like C, and HDLC may be selected instead of the readout.
     E = "E"
 
 
 class LowerSpeed(StrEnum):
-    """What a meter does when a lower speed is asked for than it proposes."""
+    """What a meter does when a lower speed than the proposed one is requested."""
 
     ACCEPTED = "accepted"
     #: It sends at the speed that it has proposed.
     OVERRULED = "overruled"
-    #: It takes the acknowledgement for none.
+    #: It ignores the acknowledgement.
     REFUSED = "refused"
 
 
 class Programming(StrEnum):
-    """What a meter does when a programming session is asked for."""
+    """What a meter does when programming mode is requested."""
 
     ALLOWED = "allowed"
-    #: It breaks off (B0).
+    #: It answers with a break (B0).
     REFUSED = "refused"
-    #: It says nothing.
+    #: It does not answer.
     IGNORED = "ignored"
 
 
@@ -68,15 +68,15 @@ class Rejection(StrEnum):
 
     NAK = "nak"
     ERROR = "error"
-    #: It breaks the session off (B0).
+    #: It ends the session (B0).
     BREAK = "break"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a meter's log: what has happened, when, and to what."""
+    """An entry of a meter's log."""
 
-    #: The event loop's time.
+    #: Event loop time.
     time: float
     what: str
     detail: str
@@ -84,7 +84,7 @@ class Entry:
 
 @dataclass(kw_only=True, eq=False)
 class Iec62056Meter:
-    """A meter with an optical port. Everything may be changed while it runs."""
+    """A meter with an optical port. All its settings may be changed while it runs."""
 
     registers: Registers = field(default_factory=Registers)
     #: What the meter's clock shows, in seconds since 1970.
@@ -92,83 +92,83 @@ class Iec62056Meter:
     mode: Mode = Mode.C
     #: Three letters; the last one in lower case announces the quick reaction time.
     manufacturer: str = MANUFACTURER
-    #: Of the identification what comes behind the speed; of the mode when it is None.
+    #: The identification after the speed; None: as usual in the mode.
     ident: str | None = None
     serial: str = "12345678"
-    #: The address that it answers to, besides none; its serial number when this is None.
+    #: Its device address; None: its serial number.
     address: str | None = None
-    #: The speed that it proposes, in modes B, C and E, or at which it pushes, in mode D.
+    #: The speed that it proposes in modes B, C and E, or at which it pushes in mode D.
     baudrate: int = 9600
-    #: The speed at which it waits for somebody to sign on.
+    #: The speed of the sign-on.
     start_baudrate: int = 300
     lower_speed: LowerSpeed = LowerSpeed.ACCEPTED
-    #: Seconds that it takes before each answer; of the manufacturer's letters when it is None.
+    #: Seconds before each answer; None: as the manufacturer's letters announce.
     reaction_time: float | None = None
-    #: Seconds after the identification in which an acknowledgement must have begun; after them
-    #: the readout comes at the speed of the identification.
+    #: Seconds after the identification in which an acknowledgement must begin; otherwise the
+    #: readout follows at the speed of the identification.
     acknowledgement_timeout: float = 2.0
     checksum: Checksum = Checksum.XOR
-    #: Send parity bits (7E1), or none and eight bits (8N1).
+    #: Send 7E1, otherwise 8N1.
     even_parity: bool = True
-    #: Ignore characters that come with a wrong parity bit.
+    #: Ignore characters with a wrong parity bit.
     strict_parity: bool = False
-    #: Lines of the readouts for other sign-ons than "/?", by the character after the slash.
+    #: Readouts of further tables: lines by the character after the slash of the sign-on.
     tables: Mapping[str, str] = field(default_factory=dict)
-    #: What it says instead of the identification and the readout that would be its own.
+    #: A captured identification and readout that it sends instead of its own.
     captured: Captured | None = None
-    #: Whether it takes another request in place of an acknowledgement.
-    takes_requests_again: bool = True
+    #: Whether it answers another request in place of an acknowledgement.
+    accepts_repeated_requests: bool = True
     #: Send odd parity in place of even.
     odd_parity: bool = False
     #: Seconds between the carriage return of the identification and its line feed.
     line_feed_after: float = 0.0
-    #: The only acknowledgement after which it sends its readout; "" for one that it sends if there
-    #: is none. Other ones are taken for nothing that is to be answered.
+    #: The only acknowledgement after which it sends its readout; "": it sends the readout only
+    #: without an acknowledgement. None: any acknowledgement.
     readout_after: str | None = None
-    #: The speed of its data, where that is not the one that was agreed upon.
+    #: The speed of its data, if it is not the agreed one.
     data_baudrate: int | None = None
-    #: Data sets of each of the blocks in which it sends its readout, the last one with "!".
+    #: Data sets in each block of its readout, if it has several; the last one has the "!".
     lines_per_readout_block: int | None = None
-    #: What it sends in place of its readout's data.
+    #: Sent in place of the data of its readout.
     instead_of_data: str | None = None
-    #: Whether it wants its answers in a session to be acknowledged (EOT).
+    #: Whether it sends answers in programming mode as partial blocks (EOT).
     partial_answers: bool = False
-    #: The blocks in which it answers the questions for some registers, none for no answer.
+    #: Answers of some registers in programming mode, as blocks; no blocks: no answer.
     own_answers: Mapping[str, list[str]] = field(default_factory=dict)
-    #: Whether it has a battery, and sleeps until it is woken.
+    #: Whether it sleeps to save its battery until it is woken.
     battery: bool = False
     #: Seconds between two readouts in mode D.
     interval: float = 1.0
-    #: What talks on when HDLC is chosen, at a speed; without, the meter only listens to it.
+    #: Continues at a speed when HDLC is selected; None: the meter only logs what it receives.
     hdlc: Callable[[Link, int], Awaitable[None]] | None = None
 
     programming: Programming = Programming.ALLOWED
-    #: The password of programming sessions; None where none is needed.
+    #: Password of programming mode; None: no password is needed.
     password: str | None = None
-    #: What it sends for the client to make the password of; most clients need not.
+    #: Operand of P0, for passwords that are computed from it.
     seed: str = ""
     rejection: Rejection = Rejection.ERROR
-    #: Wrong passwords since the last right one, after three of which none is right any more.
+    #: Wrong passwords since the last right one; after three, every password is rejected.
     wrong_passwords: int = 0
-    #: The answer to a question for a register that is not there.
+    #: The answer to a request for an unknown register.
     unknown_register: str = "(ER01)"
-    #: Seconds without a command after which a session ends.
+    #: Seconds without a command after which programming mode ends.
     session_timeout: float = 60.0
     #: Lines in each partial block that answers R6.
     lines_per_block: int = 16
     memory: Memory = field(default_factory=Memory)
 
     faults: Faults = field(default_factory=Faults)
-    #: What has happened last, and how often each thing has since the meter was made.
+    #: The last events, and how often each has happened since the start.
     log: list[Entry] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def playing(cls, data: bytes, *, checksum: Checksum | None = None, **options: Any) -> Self:
-        """Make a meter that gives a captured readout, at the speed that it was given at.
+    def from_capture(cls, data: bytes, *, checksum: Checksum | None = None, **options: Any) -> Self:
+        """Create a meter that sends a captured readout, in the mode and at the speed of it.
 
-        ``data`` is an identification with the block that followed it, or the block alone; with a
-        kind of checksum it is framed anew. Other options are those of any meter.
+        ``data`` is an identification and the block after it, or the block alone. With a kind of
+        checksum its frame is replaced. Other options are those of any meter.
         """
         captured = Captured.from_bytes(data, checksum)
         options.setdefault("mode", Mode(captured.mode))
@@ -178,7 +178,7 @@ class Iec62056Meter:
 
     @property
     def identification(self) -> bytes:
-        """The line by which it introduces itself, with CR LF."""
+        """The identification line, with CR LF."""
         if self.captured is not None and self.captured.identification is not None:
             return self.captured.identification
         match self.mode:
@@ -187,7 +187,7 @@ class Iec62056Meter:
             case Mode.B:
                 speed = encoder.SPEED_LETTERS[self.baudrate]
             case Mode.C | Mode.D | Mode.E:
-                # There is no digit for the highest speeds, at which only mode D sends.
+                # There is no digit for the highest speeds, which are used in mode D only.
                 speed = encoder.SPEED_DIGITS.get(self.baudrate, "5")
         ident = self.ident
         if ident is None:
@@ -203,14 +203,14 @@ class Iec62056Meter:
         return _QUICK_REACTION_TIME if quick else _REACTION_TIME
 
     def answers(self, table: str, address: str) -> bool:
-        """Whether it answers to a sign-on. Leading zeros of addresses do not count."""
+        """Whether it answers a sign-on; leading zeros of addresses are ignored."""
         if table != "?" and table not in self.tables:
             return False
         own = self.serial if self.address is None else self.address
         return not address or address.lstrip("0") == own.lstrip("0")
 
     def readout(self, table: str = "?", choice: str = "0") -> bytes:
-        """Return the readout of now: that of a table, and what was chosen of it (6 is short)."""
+        """Return the current readout of a table; the option 6 selects a short one."""
         now = int(self.clock())
         if table in self.tables:
             content = self.tables[table]
@@ -227,7 +227,7 @@ class Iec62056Meter:
         return encoder.data_block(content, self.checksum)
 
     def pushed(self) -> bytes:
-        """Return what it sends in mode D: the identification and the readout of now."""
+        """Return what it sends in mode D: the identification and the current readout."""
         if self.captured is not None:
             return self.identification + self.captured.block
         content = lines(self.registers.pushed(int(self.clock()), self.serial))
@@ -237,7 +237,7 @@ class Iec62056Meter:
         return telegram + b"\r\n"
 
     def register(self, address: str) -> str | None:
-        """Return the answer to a question for a register: its values in their brackets."""
+        """Return the answer to a request for a register: its values in brackets."""
         if self.captured is not None:
             return self.captured.register(address)
         address = address.removeprefix("1-0:").removesuffix("*255")
@@ -246,8 +246,8 @@ class Iec62056Meter:
                 return encoder.data_set("", values)
         return None
 
-    def remembered(self, name: str, span: str) -> list[str] | None:
-        """Return the lines of P.01 or P.98 in a span; None where there is no such thing."""
+    def profile_lines(self, name: str, span: str) -> list[str] | None:
+        """Return the lines of P.01 or P.98 in a span; None if it is neither, or no span."""
         if (times := parse_span(span)) is None:
             return None
         now = int(self.clock())
@@ -261,7 +261,7 @@ class Iec62056Meter:
         return found or [f"{name}()"]
 
     def check_password(self, password: str) -> bool:
-        """Whether a password opens a session; wrong ones are counted."""
+        """Whether a password is accepted; wrong ones are counted."""
         if self.password is None:
             return True
         if self.wrong_passwords < _WRONG_PASSWORDS and password == self.password:
@@ -271,11 +271,11 @@ class Iec62056Meter:
         return False
 
     def note(self, what: str, detail: str = "") -> None:
-        """Write a line into the log."""
+        """Add an entry to the log."""
         self.log.append(Entry(asyncio.get_running_loop().time(), what, detail))
         del self.log[:-_LOG_MAX]
         self.counts[what] += 1
 
     def count(self, what: str) -> int:
-        """Return how often something has happened."""
+        """Return how often an event has happened."""
         return self.counts[what]

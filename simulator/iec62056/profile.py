@@ -1,4 +1,4 @@
-"""What a meter remembers: its load profile P.01 and its event log P.98."""
+"""The stored data of a meter: its load profile P.01 and its event log P.98."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,26 +31,26 @@ type Row = tuple[int, int]
 
 @dataclass(kw_only=True)
 class Memory:
-    """The memory of a meter: a row for each quarter of an hour, and what has happened.
+    """The stored data of a meter: a row for each quarter of an hour, and events.
 
     Times are in seconds since 1970.
     """
 
-    #: Columns of the load profile: mean power (1.5.0, 2.5.0), energy of each quarter of an hour
-    #: (1.29.0, 2.29.0) or its totals (1.8.0, 2.8.0).
+    #: Columns of the load profile: mean power (1.5.0, 2.5.0), energy of the quarter of an hour
+    #: (1.29.0, 2.29.0) or totals (1.8.0, 2.8.0).
     channels: Sequence[str] = ("1.5.0", "2.5.0")
-    #: How far it goes back.
+    #: Days before now that are stored.
     days: int = 60
-    #: Whether times tell the season in their first digit; without, an hour in autumn comes twice.
+    #: Whether the first digit of times is the season; without it, one hour in autumn is ambiguous.
     seasons: bool = True
-    #: Times without power: from, to. Quarters of an hour that lie in one have no row.
+    #: Power failures: from, to. A quarter of an hour that lies in one has no row.
     outages: Sequence[tuple[int, int]] = ()
 
     def load_profile(self, household: Household, now: int, span: tuple[int, int]) -> list[str]:
         """Return the lines of P.01: headers, and rows whose quarter of an hour ends in the span.
 
-        A header tells the end of the first row below it. It comes again after rows that are
-        missing, where the status changes and where the clock does.
+        A header has the end of the first row below it. There is a new header after missing rows
+        and at each change of the status or of summer time.
         """
         lines = []
         before: Row | None = None
@@ -62,7 +62,7 @@ class Memory:
         return lines
 
     def event_log(self, now: int, span: tuple[int, int]) -> list[str]:
-        """Return the lines of P.98: the events in the span, with their status, without entries."""
+        """Return the lines of P.98: the events in the span with their status."""
         start = max(span[0], now - self.days * _SECONDS_PER_DAY)
         end = min(span[1], now)
         events = [(time, _CLOCK_CHANGED) for time in _clock_changes(start, end)]
@@ -75,7 +75,7 @@ class Memory:
         ]
 
     def stamp(self, time: int) -> str:
-        """Write a time as the clock shows it when it is reached: at a change, the old time."""
+        """Format a time; at a change of summer time, as before the change."""
         before = datetime.fromtimestamp(time - 1, ZONE)
         season = ("1" if before.dst() else "0") if self.seasons else ""
         return f"{season}{before + timedelta(seconds=1):%y%m%d%H%M%S}"
@@ -100,9 +100,9 @@ class Memory:
 
 
 def parse_span(text: str) -> tuple[int, int] | None:
-    """Read the span of a command: from;to, each of them possibly left out.
+    """Parse the span of a command: from;to, each of them optional.
 
-    Times have 10 to 13 digits: a season or none, YYMMDDhhmm, ss or none. None where it is no span.
+    Times have 10 to 13 digits: an optional season, YYMMDDhhmm, optional ss. None if invalid.
     """
     first, separator, last = text.partition(";")
     if not separator and text:
@@ -136,7 +136,7 @@ def _value(household: Household, code: str, end: int) -> str:
         case "29":
             return f"{(energy[place] - before[place]) / KILOWATT_HOUR:06.4f}"
         case _:
-            # As a register, it never shows more than was counted.
+            # Rounded down, as in a register.
             return f"{energy[place] * 1000 // KILOWATT_HOUR / 1000:010.3f}"
 
 
@@ -145,13 +145,13 @@ def _unit(code: str) -> str:
 
 
 def _shifted(time: int, later: int) -> bool:
-    """Whether the clock changes when a time is reached, or until shortly before a later one."""
+    """Whether summer time begins or ends from a time on, before a later one."""
     before, after = (datetime.fromtimestamp(t - 1, ZONE) for t in (time, later))
     return before.utcoffset() != after.utcoffset()
 
 
 def _clock_changes(start: int, end: int) -> Iterator[int]:
-    """Return when the clock changes; in our times it does at full hours."""
+    """Yield the times at which summer time begins or ends, which are full hours."""
     for hour in range(-(-start // 3600) * 3600, end + 1, 3600):
         if _shifted(hour, hour + 1):
             yield hour

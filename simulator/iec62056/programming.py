@@ -1,4 +1,4 @@
-"""Programming sessions: one command after the other, of which the meter obeys those that read."""
+"""Programming mode: the answers to commands, of which only those that read are supported."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _NAME_SIZE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as it was heard: its name, such as R1, its data, and whether it came unharmed."""
+    """A received command: its name, such as R1, its data, and whether the checksum is right."""
 
     name: str
     data: str
@@ -25,10 +25,10 @@ class Command:
 
 
 class Session:
-    """A programming session, from its P0 to the break or the meter's time-out (clause 6.4.3.3)."""
+    """A session in programming mode, from P0 to the break or a time-out (clause 6.4.3.3)."""
 
     def __init__(self, link: Link, meter: Iec62056Meter) -> None:
-        """Take the line, at the speed agreed upon, and the meter whose session it is."""
+        """Begin a session of a meter on a line, at the agreed speed."""
         self.link = link
         self.meter = meter
         self._open = meter.password is None
@@ -36,7 +36,7 @@ class Session:
         self._blocks: Iterator[bytes] = iter(())
 
     async def hold(self) -> None:
-        """Ask for the password, and obey until the session is broken off."""
+        """Request the password, and answer commands until the session ends."""
         meter = self.meter
         meter.note("session")
         await self.link.send(encoder.command("P0", f"({meter.seed})", meter.checksum))
@@ -59,10 +59,10 @@ class Session:
                     return
                 case Command() as command:
                     meter.note("command", f"{command.name} {command.data}")
-                    if not await self._obey(command):
+                    if not await self._execute(command):
                         return
 
-    async def _obey(self, command: Command) -> bool:
+    async def _execute(self, command: Command) -> bool:
         """Answer a command; return whether the session goes on."""
         meter = self.meter
         self._blocks = iter(())
@@ -75,14 +75,14 @@ class Session:
                 if name in meter.own_answers:
                     await self._answer_in_blocks(meter.own_answers[name])
                 elif name.startswith("P."):
-                    await self._remembered(name, argument, partial=False)
+                    await self._send_profile(name, argument, partial=False)
                 elif (values := meter.register(name)) is None:
                     await self._answer(encoder.answer(meter.unknown_register, meter.checksum))
                 else:
                     last = not meter.partial_answers
                     await self._answer(encoder.answer(name + values, meter.checksum, last=last))
             case "R5" | "R6" if self._open and found is not None:
-                await self._remembered(name, argument, partial=command.name == "R6")
+                await self._send_profile(name, argument, partial=command.name == "R6")
             case _:
                 await self._answer(encoder.answer(_ERROR, meter.checksum))
         return True
@@ -104,9 +104,9 @@ class Session:
                 await self._answer(encoder.command("B0", None, meter.checksum))
         return meter.rejection is not Rejection.BREAK
 
-    async def _remembered(self, name: str, span: str, *, partial: bool) -> None:
+    async def _send_profile(self, name: str, span: str, *, partial: bool) -> None:
         meter = self.meter
-        lines = meter.remembered(name, span)
+        lines = meter.profile_lines(name, span)
         if lines is None:
             await self._answer(encoder.answer(meter.unknown_register, meter.checksum))
             return
@@ -133,7 +133,7 @@ class Session:
         await self.link.send(bytes(answer))
 
     async def _next(self) -> Command | bytes | None:
-        """Wait for a command, ACK or NAK; None when none comes until the session times out."""
+        """Wait for a command, ACK or NAK; None if the session times out."""
         heard = bytearray()
         deadline = asyncio.get_running_loop().time() + self.meter.session_timeout
         while True:
@@ -147,7 +147,7 @@ class Session:
             byte = bytes([character])
             if heard:
                 heard += byte
-                # The check character follows, whatever it is.
+                # Any byte may be the check character.
                 if heard[-2:-1] == encoder.ETX:
                     if not self.meter.faults.happens("miss_commands"):
                         return self._command(bytes(heard))

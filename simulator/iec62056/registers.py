@@ -1,4 +1,4 @@
-"""What a meter's registers hold at any time, from the household behind it."""
+"""The registers of a meter at any time, by the household that it measures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Household
 
 from .encoder import data_set
 
-#: Where the meters are.
+#: Time zone of the meters.
 ZONE: Final = ZoneInfo("Europe/Berlin")
-#: The meters count in standard time, from which their clocks may differ in summer.
+#: Tariffs and billing periods are in standard time, also in summer.
 _STANDARD_TIME: Final = 3600
 _QUARTER: Final = 900
 _INSTALLED: Final = INSTALLED_DAY * SECONDS_PER_DAY - _STANDARD_TIME
@@ -22,7 +22,7 @@ _INSTALLED: Final = INSTALLED_DAY * SECONDS_PER_DAY - _STANDARD_TIME
 #: Tenths of a watt times seconds in a kilowatt hour.
 KILOWATT_HOUR: Final = 36_000_000
 KILOWATT: Final = 10_000
-#: Hours of the day from which and to which tariff 1 applies; tariff 2 is the night.
+#: Hours of the day between which tariff 1 applies; tariff 2 is the night.
 _DAY: Final = (6, 22)
 
 type DataSet = tuple[str, tuple[str, ...]]
@@ -34,7 +34,7 @@ def _house() -> Household:
 
 @dataclass(kw_only=True)
 class Registers:
-    """The registers of a meter in front of a household, as data sets in the order of a readout.
+    """The registers of a meter as data sets, in the order of a readout.
 
     Times are in seconds since 1970.
     """
@@ -42,25 +42,25 @@ class Registers:
     household: Household = field(default_factory=_house)
     #: Decimal places of kilowatt hours, from 0 to 4.
     decimals: int = 3
-    #: Whether the meter tells its power; many tell only what they have counted.
+    #: Whether there are registers of power; many meters have totals only.
     with_power: bool = True
-    #: Whether it tells voltages, currents and the frequency.
+    #: Whether there are voltages, currents and the frequency.
     with_grid: bool = True
-    #: For how many past months it tells their last totals.
+    #: Number of past months with their final totals.
     history: int = 3
-    #: The code under which it tells its serial number: C.1.0 or 0.0.0.
+    #: The code of the serial number: C.1.0 or 0.0.0.
     serial_code: str = "C.1.0"
-    #: Impulses for each kilowatt hour.
+    #: Impulse constant in imp/kWh.
     impulses: int = 5000
-    #: Ratios of current and voltage transformers, where there are any.
+    #: Ratios of current and voltage transformers, if there are any.
     ratios: tuple[int, int] | None = None
-    #: The error register F.F: bits in hexadecimal digits, none of them set while all is well.
+    #: The error register F.F: bits in hexadecimal digits.
     error: str = "00000000"
     battery: str = "00"
     power_failures: int = 2
 
     def data_sets(self, time: int, serial: str) -> list[DataSet]:
-        """Return the whole readout of a second."""
+        """Return the complete readout of a time."""
         return [
             ("F.F", (self.error,)),
             (self.serial_code, (serial,)),
@@ -72,12 +72,12 @@ class Registers:
         ]
 
     def short_list(self, time: int, serial: str) -> list[DataSet]:
-        """Return the few registers that also a hurried client wants."""
+        """Return the few registers of the short readout."""
         wanted = ("F.F", self.serial_code, "1.8.0", "2.8.0", "16.7.0")
         return [entry for entry in self.data_sets(time, serial) if entry[0] in wanted]
 
     def pushed(self, time: int, serial: str) -> list[DataSet]:
-        """Return what a meter sends that is not asked, with its codes in full."""
+        """Return what a meter pushes, with full codes."""
         wanted = {"1.8.0", "1.8.1", "1.8.2", "2.8.0", "16.7.0", "32.7.0", "52.7.0", "72.7.0"}
         return [
             ("1-0:0.0.0*255", (serial,)),
@@ -145,14 +145,14 @@ class Registers:
         yield "C.7.0", (f"{self.power_failures:04}",)
 
     def _energy(self, energy: int) -> str:
-        """Write energy as a register shows it, which counts whole units of its last place."""
+        """Format energy as in a register: rounded down to its last decimal place."""
         digits = f"{energy * 10**self.decimals // KILOWATT_HOUR:0{6 + self.decimals}}"
         if self.decimals:
             digits = f"{digits[: -self.decimals]}.{digits[-self.decimals :]}"
         return f"{digits}*kWh"
 
     def _month_starts(self, time: int) -> list[int]:
-        """Return when the present month began, and when those before it of which is history."""
+        """Return the beginnings of the current month and of the past ones with totals."""
         start = datetime.fromtimestamp(time, ZONE).replace(
             day=1, hour=0, minute=0, second=0, microsecond=0
         )
@@ -164,7 +164,7 @@ class Registers:
 
 
 def lines(data_sets: list[DataSet]) -> str:
-    """Write data sets as the lines of a readout."""
+    """Encode data sets as the lines of a readout."""
     return "".join(f"{data_set(address, values)}\r\n" for address, values in data_sets)
 
 
@@ -176,23 +176,23 @@ def day_tariff(household: Household, time: int) -> int:
 
 @lru_cache(maxsize=64)
 def _day_tariffs(household: Household, days: int) -> int:
-    """Return likewise what was imported in so many whole days since the installation."""
+    """Return the energy imported in tariff 1 in the first days since the installation."""
     return sum(_in_day_tariff(household, day, SECONDS_PER_DAY) for day in range(days))
 
 
 def _in_day_tariff(household: Household, day: int, second: int) -> int:
-    """Return likewise what was imported on one day until a second of it."""
+    """Return the energy imported in tariff 1 on a day up to a second of it."""
     midnight = _INSTALLED + day * SECONDS_PER_DAY
     start, end = (midnight + min(hour * 3600, second) for hour in _DAY)
     return household.energy(end).imported - household.energy(start).imported
 
 
 def maximum_demand(household: Household, start: int, end: int) -> tuple[int, int] | None:
-    """Return the largest energy imported in a quarter of an hour, and when that ended.
+    """Return the largest energy imported in a quarter of an hour, and the end of that.
 
-    None when there was no whole quarter of an hour.
+    None if there was no whole quarter of an hour.
     """
-    # A day at a time: the days of the past need not be looked at again.
+    # Day by day: past days are cached.
     days = range(start, end, SECONDS_PER_DAY)
     found = [
         _maximum_of_day(household, day, min(day + SECONDS_PER_DAY, end) // _QUARTER) for day in days

@@ -1,9 +1,8 @@
-"""Every construct of the Smart Message Language, as bytes (SML 1.04; BSI TR-03109-1 Anlage).
+"""Encoding of the Smart Message Language (SML 1.04; BSI TR-03109-1 Anlage).
 
-Elements are given encoded: what one function here returns is what the next one takes, so that a
-test may put anything anywhere. Only OBIS codes and octet strings are given as they are. The
-constructs that no sane meter sends are possible as well; for the usual telegram there is
-``encode_telegram``.
+Functions take elements that are already encoded, so that a test can put anything anywhere, also
+what no real meter sends. Only OBIS codes and octet strings are raw bytes. ``encode_telegram``
+encodes the usual telegram.
 """
 
 from collections.abc import Iterable
@@ -12,7 +11,7 @@ from typing import Final, Literal
 
 type Crc = Literal["x25", "kermit"]
 
-#: An optional element that is left out.
+#: An omitted optional element.
 SKIPPED: Final = b"\x01"
 #: The end of a message.
 END: Final = b"\x00"
@@ -32,7 +31,7 @@ _MORE: Final = 0x80
 
 
 class Kind(IntEnum):
-    """What a type-length field announces."""
+    """The type in a type-length field."""
 
     OCTETS = 0
     BOOLEAN = 4
@@ -47,8 +46,8 @@ class Kind(IntEnum):
 def tl(kind: Kind, length: int, width: int | None = None) -> bytes:
     """Encode a type-length field.
 
-    ``length`` counts the elements of a list, or the bytes that follow the field, to which the
-    field adds its own. ``width`` is the field's size in bytes; None is the smallest.
+    ``length`` is the number of elements of a list, or of bytes after the field. ``width`` is the
+    size of the field in bytes; None is the smallest.
     """
     if width is None:
         width = 1
@@ -75,12 +74,12 @@ def octets(content: bytes, width: int | None = None) -> bytes:
 
 
 def integer(value: int, width: int | None = None, *, tl_width: int | None = None) -> bytes:
-    """Encode a signed integer in ``width`` bytes, or in the least of 1, 2, 4, 8 that will do."""
+    """Encode a signed integer in ``width`` bytes, or in the smallest of 1, 2, 4, 8."""
     return _number(Kind.INTEGER, value, width, tl_width)
 
 
 def unsigned(value: int, width: int | None = None, *, tl_width: int | None = None) -> bytes:
-    """Encode an unsigned integer in ``width`` bytes, or in the least of 1, 2, 4, 8 that will do."""
+    """Encode an unsigned integer in ``width`` bytes, or in the smallest of 1, 2, 4, 8."""
     return _number(Kind.UNSIGNED, value, width, tl_width)
 
 
@@ -93,7 +92,7 @@ def _number(kind: Kind, value: int, width: int | None, tl_width: int | None) -> 
 
 
 def boolean(value: int) -> bytes:
-    """Encode a Boolean: one byte, 0 for false, any other for true."""
+    """Encode a Boolean; any value other than 0 is true."""
     return tl(Kind.BOOLEAN, 1) + bytes([value])
 
 
@@ -103,21 +102,21 @@ def sequence(items: Iterable[bytes], width: int | None = None) -> bytes:
     return tl(Kind.LIST, len(elements), width) + b"".join(elements)
 
 
-# --- times (choice SML_Time); the bare form some meters send is just ``unsigned(n, 4)`` ----------
+# --- times (choice SML_Time); some meters send just ``unsigned(n, 4)`` instead --------------------
 
 
 def time_index(seconds: int) -> bytes:
-    """Encode a time as seconds of operation (secIndex)."""
+    """Encode a time in seconds of operation (secIndex)."""
     return sequence([unsigned(1, 1), unsigned(seconds, 4)])
 
 
 def timestamp(seconds: int) -> bytes:
-    """Encode a time as seconds since 1970 in UTC."""
+    """Encode a time in seconds since 1970, UTC."""
     return sequence([unsigned(2, 1), unsigned(seconds, 4)])
 
 
 def local_timestamp(seconds: int, offset: int, season: int) -> bytes:
-    """Encode seconds since 1970 with the minutes to add for the zone and for summer time."""
+    """Encode a time in seconds since 1970 with the minutes to add for zone and summer time."""
     return sequence(
         [
             unsigned(3, 1),
@@ -139,7 +138,7 @@ def entry(
     scaler: bytes = SKIPPED,
     signature: bytes = SKIPPED,
 ) -> bytes:
-    """Encode one register: the six raw bytes of its OBIS code, all else encoded."""
+    """Encode one register; ``obis`` is raw, six bytes, all else is encoded."""
     return sequence([octets(obis), status, time, unit, scaler, value, signature])
 
 
@@ -168,29 +167,29 @@ def open_response(
     reference_time: bytes = SKIPPED,
     version: bytes = SKIPPED,
 ) -> bytes:
-    """Encode the body PublicOpen.Res, with which a file begins."""
+    """Encode the body PublicOpen.Res, the first of a file."""
     return sequence([codepage, client_id, request_file_id, server_id, reference_time, version])
 
 
 def close_response(signature: bytes = SKIPPED) -> bytes:
-    """Encode the body PublicClose.Res, with which a file ends."""
+    """Encode the body PublicClose.Res, the last of a file."""
     return sequence([signature])
 
 
 def attention_response(
     server_id: bytes, number: bytes, *, text: bytes = SKIPPED, details: bytes = SKIPPED
 ) -> bytes:
-    """Encode the body Attention.Res, with which a meter refuses a request."""
+    """Encode the body Attention.Res, which refuses a request."""
     return sequence([server_id, number, text, details])
 
 
 def get_proc_parameter_response(server_id: bytes, path: Iterable[bytes], tree: bytes) -> bytes:
-    """Encode the body GetProcParameter.Res: the path asked for and the tree found there."""
+    """Encode the body GetProcParameter.Res: the requested path and the tree at it."""
     return sequence([server_id, sequence(path), tree])
 
 
 def tree(name: bytes, *, value: bytes = SKIPPED, children: Iterable[bytes] = ()) -> bytes:
-    """Encode an SML_Tree: a name, a parameter's value, further trees below it."""
+    """Encode an SML_Tree: a name, a parameter value and child trees."""
     below = list(children)
     return sequence([octets(name), value, sequence(below) if below else SKIPPED])
 
@@ -211,8 +210,8 @@ def message(
 ) -> bytes:
     """Encode a message with its checksum.
 
-    ``crc_width`` 1 is what some meters send when the checksum's first byte is zero; where it is
-    not, ValueError is raised, and another transaction id helps.
+    Some meters send a ``crc_width`` of 1 when the first byte of the checksum is zero. ValueError
+    if it is not zero; another transaction id changes the checksum.
     """
     tagged = sequence([unsigned(body_tag, tag_width), body])
     head = tl(Kind.LIST, 6) + transaction_id + unsigned(group, 1) + unsigned(abort, 1) + tagged
@@ -224,7 +223,7 @@ def message(
 
 
 def transport(body: bytes, *, crc: Crc = "x25") -> bytes:
-    """Wrap messages into the transport protocol, version 1: escapes, padding, checksum."""
+    """Encode the transport protocol, version 1: escapes, padding, checksum."""
     padding = -len(body) % 4
     framed = START + body.replace(ESCAPE, ESCAPE + ESCAPE) + bytes(padding)
     framed += ESCAPE + bytes([0x1A, padding])
@@ -242,7 +241,7 @@ def encode_telegram(
 ) -> bytes:
     """Encode the telegram that a meter pushes: open, one list of registers, close.
 
-    ``server_id`` is encoded, like all else; ``transaction`` numbers the three messages.
+    ``server_id`` is encoded; the three messages are numbered from ``transaction`` on.
     """
     bodies = (
         (OPEN_RESPONSE, open_response(server_id)),
@@ -262,7 +261,7 @@ def encode_telegram(
 
 
 def checksum(data: bytes, crc: Crc = "x25") -> bytes:
-    """Return the two bytes of a checksum in the order in which SML sends them.
+    """Return the two bytes of a checksum in their order on the line.
 
     Both are reflected CRC-16 of the polynomial 0x1021. X-25 starts at 0xFFFF, is inverted, and
     goes low byte first; Kermit starts at 0, is not inverted, and goes high byte first.

@@ -1,4 +1,4 @@
-"""An SML meter: what it says each second about the household behind it."""
+"""An SML meter: the telegram that it pushes each second."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Energy, Househol
 
 from . import encoder as sml
 
-#: A manufacturer that does not exist.
+#: Not assigned by the FLAG association.
 MANUFACTURER: Final = "DMO"
 FIRMWARE: Final = "1.00-DEMO"
 
@@ -23,11 +23,11 @@ _DEGREE: Final = 8
 _ENERGY_STEP: Final = 3600
 _KWH: Final = 10_000
 
-#: Layout of FNN basic meters; all three phases have voltage, and there is load.
+#: Status word of FNN basic meters: three phases with voltage, load present.
 _STATUS_FNN: Final = 0x1C0104
 _FNN_EXPORT: Final = 0x0800
 _FNN_EXPORT_L1: Final = 0x1000
-#: Layout of EDL meters.
+#: Status word of EDL meters.
 _STATUS_EDL: Final = 0x000182
 _EDL_EXPORT: Final = 0x20
 
@@ -37,37 +37,37 @@ _LIST_NAME: Final = bytes.fromhex("0100620affff")
 class Style(StrEnum):
     """A generation of meters."""
 
-    #: A modern meter (mMe4.0): true sign, values of each phase, direction in the status as well.
+    #: A modern meter (mMe4.0): signed power, values of each phase, direction also in the status.
     FNN = "fnn"
-    #: A meter of about 2010: absolute power, the direction only in the status.
+    #: A meter of about 2010: absolute power, direction in the status only.
     EDL = "edl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmlMeter:
-    """A meter in front of a household. Times are in seconds since 1970."""
+    """A meter that measures a household. Times are in seconds since 1970."""
 
     household: Household
-    #: Its number, up to 99 999 999: the meter is called 1 DMO00 and this number.
+    #: Up to eight digits; "1 DMO00" and this number are the device id.
     serial: int = 12_345_678
     style: Style = Style.FNN
-    #: Show what meters show to whoever has not entered the PIN: whole kWh, no power.
+    #: Send what meters send before the PIN is entered: whole kWh, no power.
     locked: bool = False
-    #: From this time on it is another meter's totals: they begin again at zero.
+    #: Time at which the totals restart at zero, as with a new meter.
     restart: int | None = None
 
     @property
     def server_id(self) -> bytes:
-        """The ten bytes in which the meter sends its id (DIN 43863-5)."""
+        """The device id as it is sent, ten bytes (DIN 43863-5)."""
         return bytes([0x0A, 1]) + MANUFACTURER.encode() + b"\x00" + self.serial.to_bytes(4)
 
     @property
     def name(self) -> str:
-        """The id as it is printed on the meter: "1 DMO00 1234 5678"."""
+        """The device id as it is printed on the meter: "1 DMO00 1234 5678"."""
         return f"1 {MANUFACTURER}00 {self.serial // 10_000:04} {self.serial % 10_000:04}"
 
     def totals(self, time: int) -> Energy:
-        """Return the registers of energy imported and exported, in tenths of a watt hour."""
+        """Return the totals in tenths of a watt hour."""
         imported, exported = self.household.energy(time)
         if self.restart is not None and time >= self.restart:
             before = self.household.energy(self.restart)
@@ -75,7 +75,7 @@ class SmlMeter:
         return Energy(imported // _ENERGY_STEP, exported // _ENERGY_STEP)
 
     def telegram(self, time: int) -> bytes:
-        """Return the telegram that the meter sends in a second."""
+        """Return the telegram of a second."""
         uptime = time - INSTALLED_DAY * SECONDS_PER_DAY
         entries = self._fnn(time) if self.style is Style.FNN else self._edl(time)
         return sml.encode_telegram(
@@ -113,7 +113,7 @@ class SmlMeter:
         ]
         if not self.locked:
             entries.append(_number("1-0:15.7.0*255", sml.integer(abs(power), 4), _W, -1))
-        # A public key: the meter signs nothing, so that any will do.
+        # A public key; the meter signs nothing, so it can be any.
         return [*entries, _entry("129-129:199.130.5*255", sml.octets(bytes(range(48))))]
 
     def _energy(self, time: int, status: bytes) -> list[bytes]:
@@ -150,7 +150,7 @@ def _instantaneous(measured: Measurement) -> list[bytes]:
             for _, _, current, phase in phases
         ),
         _number("1-0:14.7.0*255", sml.unsigned(measured.frequency, 2), _HZ, -2),
-        # Between the voltages of two phases, then between current and voltage of each phase.
+        # Angles between the voltages of two phases, then between current and voltage of each phase.
         *(
             _number(f"1-0:81.7.{pair}*255", sml.unsigned(degrees, 2), _DEGREE, 0)
             for pair, degrees in zip((1, 2, 4, 15, 26), (120, 240, *measured.angle), strict=True)

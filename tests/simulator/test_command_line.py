@@ -171,7 +171,7 @@ def test_files_that_are_in_the_way_or_missing(
     path = tmp_path / "mine"
     path.write_text("mine")
     assert main(["sml", "--pty", str(path)]) == 1
-    assert capsys.readouterr().err == f"simulate: {path}: is no link, and stays as it is\n"
+    assert capsys.readouterr().err == f"simulate: {path}: exists and is not a symbolic link\n"
     missing = tmp_path / "missing"
     assert main(["replay", str(missing), "--pty", str(tmp_path / "meter")]) == 1
     assert capsys.readouterr().err == f"simulate: {missing}: No such file or directory\n"

@@ -166,9 +166,9 @@ async def test_transports_are_found_out(transport: dlms.Transport) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"tells_parameters": False},
+        {"sends_parameters": False},
         {"max_information": 32},
-        {"tells_protocol_version": True},
+        {"sends_protocol_version": True},
         {"hides_pending_authentication": True},
         {"answered_context": 3},
         {"list_trouble": ListTrouble.EXCEPTION},
@@ -234,13 +234,13 @@ async def test_who_needs_a_pause_between_connections(is_known: bool) -> None:
 
 @pytest.mark.parametrize("protection", [Protection.AUTHENTICATED, Protection.BOTH])
 async def test_answers_by_general_ciphering(protection: Protection) -> None:
-    async with plugged_in(ciphered(answers_generally=True)) as line:
+    async with plugged_in(ciphered(answers_with_general_ciphering=True)) as line:
         client = gmac_client(line, protection=protection)
         assert isinstance(value(await client.read(), "1-0:1.8.0"), int)
 
 
 async def test_an_empty_object_list_tells_nothing() -> None:
-    async with plugged_in(DlmsMeter(tells_objects=False)) as line:
+    async with plugged_in(DlmsMeter(lists_objects=False)) as line:
         assert isinstance(value(await client_at(line).read(), "1-0:1.8.0"), int)
 
 

@@ -103,12 +103,12 @@ async def test_wrong_authentication_key(behaviour: WrongKey) -> None:
 
 @pytest.mark.parametrize("protection", [Protection.NONE, Protection.BOTH])
 async def test_system_title_that_is_not_told(protection: Protection) -> None:
-    meter = ciphered(tells_title=False)
+    meter = ciphered(sends_title=False)
     async with plugged_in(meter) as line:
         counter = MemoryCounter()
         with pytest.raises(AssociationError, match="system title"):
             await gmac_client(line, counter, protection=protection).read()
-        meter.tells_title = True
+        meter.sends_title = True
         await works(gmac_client(line, counter, protection=protection))
 
 

@@ -128,7 +128,7 @@ async def test_exceptions_without_end_are_an_error() -> None:
 async def test_exceptions_of_one_object_end_no_session() -> None:
     """It makes one of what it does not have, each time; the association stays."""
     expected = await usual()
-    meter = DlmsMeter(unknown_is_exception=True, tells_objects=False, max_information=1024)
+    meter = DlmsMeter(unknown_is_exception=True, lists_objects=False, max_information=1024)
     async with plugged_in(meter) as line:
         client = client_at(line)
         first = await client.read()
@@ -324,7 +324,7 @@ async def test_a_counter_that_nobody_tells_is_asked_for() -> None:
 
 
 async def test_a_counter_that_another_program_has_raised_is_asked_for_again() -> None:
-    meter = ciphered(tells_counter=False)
+    meter = ciphered(reports_counter=False)
     async with plugged_in(meter) as line:
         client = gmac_client(line)
         await client.read()
@@ -387,7 +387,7 @@ async def test_all_objects_are_looked_at(habit: str) -> None:
 
 
 async def test_guessed_objects_in_lists_that_get_no_answer() -> None:
-    meter = with_habit("ignores-lists-with-unknown-objects", tells_objects=False)
+    meter = with_habit("ignores-lists-with-unknown-objects", lists_objects=False)
     async with plugged_in(meter) as line:
         client = client_at(line)
         found = [await codes(client), await codes(client), await codes(restarted(line, client))]

@@ -182,7 +182,10 @@ async def test_wrong_password(authentication: Authentication) -> None:
 @pytest.mark.parametrize("dedicated_key", [False, True])
 async def test_ciphered(dedicated_key: bool) -> None:
     meter = ciphered(
-        short_names=True, policy=AUTHENTICATED | ENCRYPTED, client_counter=5000, tells_counter=False
+        short_names=True,
+        policy=AUTHENTICATED | ENCRYPTED,
+        client_counter=5000,
+        reports_counter=False,
     )
     async with plugged_in(meter) as line:
         client = gmac_client(line, dedicated_key=dedicated_key)
@@ -237,11 +240,11 @@ async def test_a_list_that_is_refused_is_asked_for_again() -> None:
         assert isinstance(value(await client.read(), TOTAL), int)
 
 
-@pytest.mark.parametrize("takes_second_request", [False, True])
-async def test_neither_kind_of_names(takes_second_request: bool) -> None:
+@pytest.mark.parametrize("accepts_second_request", [False, True])
+async def test_neither_kind_of_names(accepts_second_request: bool) -> None:
     """The error has the reason for which the usual kind was refused."""
     meter = ciphered(
-        policy=ENCRYPTED, public_client=None, takes_second_request=takes_second_request
+        policy=ENCRYPTED, public_client=None, accepts_second_request=accepts_second_request
     )
     async with plugged_in(meter) as line:
         client = client_at(line)
@@ -264,7 +267,7 @@ async def test_one_request_in_each_connection() -> None:
 
 
 async def test_the_counter_of_a_meter_that_takes_one_request() -> None:
-    meter = ciphered(short_names=True, takes_second_request=False)
+    meter = ciphered(short_names=True, accepts_second_request=False)
     async with plugged_in(meter) as line:
         assert isinstance(value(await gmac_client(line).read(), TOTAL), int)
 

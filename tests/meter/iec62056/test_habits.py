@@ -82,7 +82,7 @@ async def test_readings(habit: str) -> None:
 
 async def test_readout_after_a_damaged_identification() -> None:
     """It comes at the old speed, and is that of the meter of last time by its number."""
-    simulated = meter(takes_requests_again=False, start_baudrate=4800)
+    simulated = meter(accepts_repeated_requests=False, start_baudrate=4800)
     async with plugged_in(simulated) as line:
         client = client_at(line, 4800)
         # Of an unknown meter, it is passed over.

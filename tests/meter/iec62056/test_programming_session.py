@@ -34,7 +34,7 @@ def let_answer(
     monkeypatch: pytest.MonkeyPatch, answer: Answer, *, with_address: bool = False
 ) -> None:
     """Let simulated meters answer questions for registers in their own way."""
-    obey = Session._obey
+    obey = Session._execute
 
     async def answer_or_obey(self: Session, command: Command) -> bool:
         if command.name != "R1":
@@ -45,7 +45,7 @@ def let_answer(
         await answer(self, encoder.with_even_parity(said))
         return True
 
-    monkeypatch.setattr(Session, "_obey", answer_or_obey)
+    monkeypatch.setattr(Session, "_execute", answer_or_obey)
 
 
 @pytest.mark.parametrize("with_address", [False, True])

@@ -87,7 +87,7 @@ def test_usual_speeds(arguments: list[str], speed: int) -> None:
         (["--encryption-key", KEY[:-1]], "not 32 or 64 hexadecimal digits"),
         (["--encryption-key", KEY, "--suite", "2"], "suite 2 has keys of 32 bytes"),
         (["--authentication", "gmac"], "there is no encryption key"),
-        (["--push", "p1-head"], "this layout is always enciphered"),
+        (["--push", "p1-head"], "this layout is always encrypted"),
         (["--system-title", "00"], "not 16 hexadecimal digits: 00"),
         (["--counter", "-1"], "not a whole number: -1"),
         (["--transport", "udp"], "invalid Transport value: 'udp'"),

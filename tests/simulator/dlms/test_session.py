@@ -178,7 +178,7 @@ async def test_wrong_answer_to_a_challenge() -> None:
 async def test_quirks_of_associations() -> None:
     meter = meter_of_noon(
         mechanism=Mechanism.MD5,
-        tells_protocol_version=True,
+        sends_protocol_version=True,
         hides_pending_authentication=True,
         answered_context=3,
     )

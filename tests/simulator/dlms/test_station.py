@@ -76,7 +76,7 @@ async def test_parameters_that_are_refused_or_missed() -> None:
         assert controls(station.hear(frame(hdlc.SNRM | POLL, information_))) == [hdlc.DM | POLL]
     for kind, information_ in ((Parameters.REFUSED, b""), (Parameters.REQUIRED, parameters)):
         connected(information_, parameters=kind)
-    (answer,) = Station(DlmsMeter(tells_parameters=False)).hear(frame(hdlc.SNRM | POLL))
+    (answer,) = Station(DlmsMeter(sends_parameters=False)).hear(frame(hdlc.SNRM | POLL))
     assert answer.information == b""
 
 

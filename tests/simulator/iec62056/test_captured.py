@@ -52,14 +52,14 @@ def test_another_frame() -> None:
 def test_mode_follows_from_the_identification(
     identification: bytes, mode: Mode, baudrate: int
 ) -> None:
-    meter = Iec62056Meter.playing(identification + WHOLE)
+    meter = Iec62056Meter.from_capture(identification + WHOLE)
     assert (meter.mode, meter.baudrate) == (mode, baudrate)
     assert meter.identification == identification
-    assert Iec62056Meter.playing(identification + WHOLE, mode=Mode.D).mode is Mode.D
+    assert Iec62056Meter.from_capture(identification + WHOLE, mode=Mode.D).mode is Mode.D
 
 
 async def test_captured_readout_is_given_again() -> None:
-    meter = Iec62056Meter.playing(
+    meter = Iec62056Meter.from_capture(
         b"/ABc5METER\r\n" + WHOLE, start_baudrate=4800, unknown_register="()"
     )
     async with probed(meter) as probe:

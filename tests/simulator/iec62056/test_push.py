@@ -46,7 +46,7 @@ async def test_checksum_of_p1() -> None:
 
 async def test_captured_readout_is_pushed() -> None:
     lines = b"/ABC5METER\r\n\r\n1-0:1.8.0*255(000123.4*kWh)\r\n!\r\n"
-    meter = Iec62056Meter.playing(lines, mode=Mode.D, start_baudrate=9600, interval=0.1)
+    meter = Iec62056Meter.from_capture(lines, mode=Mode.D, start_baudrate=9600, interval=0.1)
     async with probed(meter) as probe:
         await probe.receive(b"!\r\n")
         assert await probe.receive(b"!\r\n") == lines
