@@ -14,6 +14,7 @@ FLOORS = (
     {"totals"},
     {"impulses"},
     {"coordinator"},
+    {"energy_dashboard"},
     {"states", "flow", "entity", "services"},
     {"__init__", "config_flow", "repairs", "diagnostics", "system_health"}
     | {"sensor", "binary_sensor", "button"},

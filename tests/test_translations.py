@@ -27,6 +27,9 @@ NAMES_OF_SENSORS = {
     *(str(description.translation_key) for description in DERIVED),
 }
 
+#: What the action for the Energy dashboard may say.
+OF_ENERGY_DASHBOARD = ("energy_not_set_up", "no_energy_sensor")
+
 
 def load(name: str) -> Any:
     return json.loads((INTEGRATION / name).read_text(encoding="utf-8"))
@@ -74,7 +77,7 @@ def situations() -> set[str]:
 def test_every_situation_and_every_issue_has_a_text() -> None:
     texts_of = load("translations/en.json")
     # What no key can be is told by the form, and never enters an entry.
-    others = {"slow_readout", "not_counted", "not_written"}
+    others = {"slow_readout", "not_counted", "not_written", *OF_ENERGY_DASHBOARD}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
     assert set(texts_of["issues"]) == {*Issue} - {Issue.IMPULSE_DRIFT} | drifts

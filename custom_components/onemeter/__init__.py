@@ -20,6 +20,7 @@ from .coordinator.blink import BlinkCoordinator
 from .coordinator.polled import PolledCoordinator
 from .coordinator.pushed import PushedCoordinator
 from .coordinator.schedule import poll_interval
+from .energy_dashboard import async_remove_from_energy, async_setup_energy_dashboard
 from .meter.errors import (
     MeterConnectionError,
     PortBusyError,
@@ -76,6 +77,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> 
     for issue in SECOND_SOURCE_ISSUES:
         async_clear_issue(hass, entry, issue)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_setup_energy_dashboard(hass, entry)
     return True
 
 
@@ -94,6 +96,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     counter = stored_counter(hass, from_entry(entry.data))
     if counter is not None:
         await counter.async_forget()
+    await async_remove_from_energy(hass, entry)
 
 
 def _make_coordinator(hass: HomeAssistant, entry: OneMeterConfigEntry) -> OneMeterCoordinator:

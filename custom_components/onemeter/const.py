@@ -60,6 +60,9 @@ CONF_DIRECTION: Final = "direction"
 #: str, an exact decimal above zero
 CONF_MULTIPLIER: Final = "multiplier"
 
+#: str, a value of Role: what the meter is in the Energy dashboard
+CONF_ENERGY_ROLE: Final = "energy_role"
+
 #: dict, what the entry data of a BLINK meter would be
 CONF_IMPULSES: Final = "impulses"
 

@@ -22,6 +22,7 @@ from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_DTR,
     CONF_EDGES,
+    CONF_ENERGY_ROLE,
     CONF_EXPORT,
     CONF_IMPULSES_PER_KWH,
     CONF_MAX_POWER,
@@ -703,12 +704,16 @@ async def test_options_of_a_meter_that_blinks(hass: HomeAssistant, setup_entry: 
     result = await options.async_init(entry.entry_id)
     assert result["step_id"] == "blink"
     names = [field["name"] for field in sent(result["data_schema"])]
-    assert names == [CONF_PUBLISH_INTERVAL, CONF_MAX_POWER, CONF_READING]
+    assert names == [CONF_PUBLISH_INTERVAL, CONF_MAX_POWER, CONF_READING, CONF_ENERGY_ROLE]
     entered = {CONF_PUBLISH_INTERVAL: 60, CONF_MAX_POWER: 5000, CONF_READING: " "}
     result = await options.async_configure(result["flow_id"], entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
-    assert entry.options == {CONF_PUBLISH_INTERVAL: 60, CONF_MAX_POWER: 5000}
+    assert entry.options == {
+        CONF_PUBLISH_INTERVAL: 60,
+        CONF_MAX_POWER: 5000,
+        CONF_ENERGY_ROLE: "none",
+    }
     assert setup_entry.call_count == 2
 
 
@@ -733,7 +738,11 @@ async def test_total_is_set_to_what_the_display_shows(
         result = await options.async_configure(result["flow_id"], {})
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.async_block_till_done()
-        assert entry.options == {CONF_PUBLISH_INTERVAL: 10, CONF_MAX_POWER: 43470}
+        assert entry.options == {
+            CONF_PUBLISH_INTERVAL: 10,
+            CONF_MAX_POWER: 43470,
+            CONF_ENERGY_ROLE: "none",
+        }
         assert entry.runtime_data.client.counter.energy == Decimal(shown.replace(",", "."))
         await hass.config_entries.async_unload(entry.entry_id)
 
@@ -754,4 +763,8 @@ async def test_reading_that_cannot_be_set_may_be_left_out(
     assert result["errors"] == {CONF_READING: error}
     result = await options.async_configure(result["flow_id"], {CONF_PUBLISH_INTERVAL: 60})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {CONF_PUBLISH_INTERVAL: 60, CONF_MAX_POWER: 43470}
+    assert entry.options == {
+        CONF_PUBLISH_INTERVAL: 60,
+        CONF_MAX_POWER: 43470,
+        CONF_ENERGY_ROLE: "none",
+    }

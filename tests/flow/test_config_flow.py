@@ -23,6 +23,7 @@ from custom_components.onemeter.const import (
     CONF_BAUDRATE,
     CONF_DIRECTION,
     CONF_DTR,
+    CONF_ENERGY_ROLE,
     CONF_FRAMING,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
@@ -861,6 +862,7 @@ async def test_options_are_kept_exactly_and_take_effect(
         CONF_MAX_POWER: 43470,
         CONF_DIRECTION: "auto",
         CONF_MULTIPLIER: "1",
+        CONF_ENERGY_ROLE: "none",
     }
     assert entry.options == usual | kept
     assert setup_entry.call_count == 2
@@ -1549,7 +1551,7 @@ async def test_options_are_those_that_the_meter_has(
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert result["step_id"] == step
     names = [field["name"] for field in sent(result["data_schema"])]
-    assert names == [*expected, CONF_FLASHES]
+    assert names == [*expected, CONF_FLASHES, CONF_ENERGY_ROLE]
 
 
 @pytest.mark.parametrize(
@@ -1582,7 +1584,8 @@ async def test_options_of_a_meter_that_is_asked(
     result = await options.async_init(entry.entry_id)
     result = await options.async_configure(result["flow_id"], entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {CONF_MAX_POWER: 43470, CONF_MULTIPLIER: "1"} | kept
+    usual = {CONF_MAX_POWER: 43470, CONF_MULTIPLIER: "1", CONF_ENERGY_ROLE: "none"}
+    assert entry.options == usual | kept
 
 
 async def test_code_that_no_meter_understands_may_be_corrected(hass: HomeAssistant) -> None:

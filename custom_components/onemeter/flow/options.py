@@ -18,6 +18,7 @@ from homeassistant.helpers.selector import (
 
 from ..const import (
     CONF_DIRECTION,
+    CONF_ENERGY_ROLE,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -32,6 +33,7 @@ from ..const import (
 )
 from ..coordinator.blink import BlinkCoordinator
 from ..coordinator.schedule import shortest_poll_interval, usual_poll_interval
+from ..energy_dashboard import Role
 from ..meter import Protocol
 from ..meter.dlms.settings import is_code
 from ..meter.iec62056.settings import is_register
@@ -104,6 +106,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
                     return self.async_create_entry(data=self._options)
                 return await self.async_step_calibrated()
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power() | _reading()
+        fields |= _energy_role()
         return self.async_show_form(
             step_id="blink",
             data_schema=self.add_suggested_values_to_schema(
@@ -146,7 +149,9 @@ class OneMeterOptionsFlow(ImpulseOptions):
                 errors[CONF_MULTIPLIER] = "too_many_decimals"
             else:
                 return await self._async_go_on({**user_input, CONF_MULTIPLIER: multiplier})
-        schema = probatio.Schema(fields | MULTIPLIER_SCHEMA.schema | self._flashes())
+        schema = probatio.Schema(
+            fields | MULTIPLIER_SCHEMA.schema | self._flashes() | _energy_role()
+        )
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input or self._current()),
@@ -202,6 +207,11 @@ def _max_power() -> Fields:
 
 def _reading() -> Fields:
     return {probatio.Optional(CONF_READING): TextSelector()}
+
+
+def _energy_role() -> Fields:
+    key = probatio.Required(CONF_ENERGY_ROLE, default=Role.NONE.value)
+    return {key: select(CONF_ENERGY_ROLE, [role.value for role in Role])}
 
 
 def _direction() -> Fields:

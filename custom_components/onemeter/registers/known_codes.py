@@ -24,7 +24,7 @@ class KnownCodes:
         self._title = entry.title
         prefix = f"{entry.unique_id}-"
         self._known: set[Key] = {
-            _key(sensor.unique_id.removeprefix(prefix))
+            parse_key(sensor.unique_id.removeprefix(prefix))
             for sensor in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
             if sensor.domain == Platform.SENSOR
         }
@@ -50,7 +50,7 @@ class KnownCodes:
         return {key: item for key, item in registers.items() if key in self._known}
 
 
-def _key(text: str) -> Key:
+def parse_key(text: str) -> Key:
     """Return the code of a sensor, or else its address, by the end of its unique id."""
     try:
         return Obis.parse(text)

@@ -1,0 +1,107 @@
+"""The sensors of a meter that the Energy dashboard can use."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Set as AbstractSet
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+
+from ..coordinator.base import OneMeterConfigEntry
+from ..meter import Key, Register
+from ..registers.known_codes import parse_key
+from ..registers.lookup import describe_register, may_be
+from ..registers.table import MEASURED
+from ..totals import Total
+
+_LINES: Final = tuple(MEASURED[groups] for groups in ((1, 8), (2, 8), (16, 7), (1, 7), (2, 7)))
+#: What sensors are used for, by the keys of these lines.
+IMPORT, EXPORT, POWER, POWER_IMPORT, POWER_EXPORT = (line.key for line in _LINES)
+DERIVED_POWER: Final = "derived_power"
+POWERS: Final = (POWER, POWER_IMPORT, POWER_EXPORT, DERIVED_POWER)
+#: The keys of sensors that are no registers.
+_DERIVED: Final = (POWER, DERIVED_POWER)
+_TARIFFS: Final = range(1, 64)
+#: How the code of what is counting still ends.
+_CURRENT_PERIOD: Final = "*255"
+
+
+class Sensor(NamedTuple):
+    """A sensor that can be used."""
+
+    entity_id: str
+    #: kWh; None for power.
+    energy: Decimal | None = None
+
+
+class EnergySensors(NamedTuple):
+    """The enabled sensors of a meter that matter to the Energy dashboard."""
+
+    #: Those that can be used, by their key, with the tariff behind it: "energy_import T1".
+    usable: Mapping[str, Sensor]
+    #: The entity ids of all sensors of a key, also those of phases, and of what was sent earlier.
+    related: Mapping[str, AbstractSet[str]]
+
+    def total(self, direction: str) -> list[Sensor]:
+        """Return the total of a direction, if there is one."""
+        return [self.usable[direction]] if direction in self.usable else []
+
+    def tariffs(self, direction: str) -> list[Sensor]:
+        """Return the tariffs of a direction in their order."""
+        names = [f"{direction} T{number}" for number in _TARIFFS]
+        return [self.usable[name] for name in names if name in self.usable]
+
+    def energy(self, direction: str) -> Decimal | None:
+        """Return the energy of a direction in kWh; None where the meter does not count it."""
+        sensors = self.total(direction) or self.tariffs(direction)
+        energies = [sensor.energy for sensor in sensors if sensor.energy is not None]
+        return sum(energies, Decimal(0)) if energies else None
+
+
+@callback
+def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySensors:
+    """Return the sensors of a meter that is read."""
+    registers = entry.runtime_data.data.registers
+    usable: dict[str, Sensor] = {}
+    related: dict[str, set[str]] = defaultdict(set)
+    derived: dict[str, Sensor] = {}
+    for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
+        if entity.domain != Platform.SENSOR or entity.disabled:
+            continue
+        text = entity.unique_id.removeprefix(f"{entry.unique_id}-")
+        if text in _DERIVED:
+            related[text].add(entity.entity_id)
+            derived[text] = Sensor(entity.entity_id)
+            continue
+        if not text.endswith(_CURRENT_PERIOD):
+            continue
+        key = parse_key(text)
+        for line in _LINES:
+            if may_be(line, key):
+                related[line.key].add(entity.entity_id)
+                energy = _energy(key, registers)
+                if energy is not None or line.key in POWERS:
+                    usable.setdefault(_name(key, registers), Sensor(entity.entity_id, energy))
+    return EnergySensors(derived | usable, related)
+
+
+def has_tariffs(registers: Mapping[Key, Register]) -> bool:
+    """Tell whether a meter sends a total of its imports, and tariffs from which it is made."""
+    names = {_name(key, registers) for key in registers if may_be(_LINES[0], key)}
+    return {IMPORT, f"{IMPORT} T1", f"{IMPORT} T2"} <= names
+
+
+def _energy(key: Key, registers: Mapping[Key, Register]) -> Decimal | None:
+    """Return the energy of a register in kWh; None where there is no such value."""
+    total = Total.of(registers.get(key))
+    return None if total is None else total.amount
+
+
+def _name(key: Key, registers: Mapping[Key, Register]) -> str:
+    """Return what a register is used for; anything else where it cannot be used."""
+    if key not in registers:
+        return ""
+    line, scope = describe_register(key, registers)
+    return f"{line.key}{scope}"
