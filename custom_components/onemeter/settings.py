@@ -239,17 +239,15 @@ class BlinkEntrySettings(EntrySettings):
 type AnySettings = SmlEntrySettings | Iec62056EntrySettings | DlmsEntrySettings | BlinkEntrySettings
 
 
+_KINDS: Final[Mapping[Protocol, type[AnySettings]]] = {
+    kind.protocol: kind
+    for kind in (SmlEntrySettings, Iec62056EntrySettings, DlmsEntrySettings, BlinkEntrySettings)
+}
+
+
 def from_entry(data: Mapping[str, Any]) -> AnySettings:
     """Return the settings that entry data hold, of the class of their protocol."""
-    match Protocol(data[CONF_PROTOCOL]):
-        case Protocol.SML:
-            return SmlEntrySettings.from_entry(data)
-        case Protocol.IEC62056:
-            return Iec62056EntrySettings.from_entry(data)
-        case Protocol.DLMS:
-            return DlmsEntrySettings.from_entry(data)
-        case Protocol.BLINK:
-            return BlinkEntrySettings.from_entry(data)
+    return _KINDS[Protocol(data[CONF_PROTOCOL])].from_entry(data)
 
 
 def second_source(options: Mapping[str, Any]) -> BlinkEntrySettings | None:

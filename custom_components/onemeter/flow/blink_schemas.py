@@ -115,7 +115,7 @@ def to_blink_form(settings: BlinkEntrySettings | None) -> dict[str, Any]:
             source = {CONF_EVENT: source_id}
         case HassSource.MQTT:
             source = {CONF_MAC: source_id.rpartition("/")[2]}
-        case Source() as line:
+        case line:
             source = {CONF_LINE: line.value}
     return {
         **source,
