@@ -31,13 +31,13 @@ from .invocation_counter import StoredCounter, client_title
 
 
 def expected_meter(entry: ConfigEntry) -> str | None:
-    """Return the id that the entry's meter tells; None where it tells none and got one from us."""
+    """Return the id that the entry's meter sends; None where it sends none and got one from us."""
     own = str(entry.unique_id)
     return None if own.startswith(GENERATED) else own
 
 
 def is_meter_of(entry: ConfigEntry, meter: Identity) -> bool:
-    """Tell whether this is the meter that the entry was set up with."""
+    """Return whether this is the meter that the entry was set up with."""
     expected = expected_meter(entry)
     if from_entry(entry.data).protocol is not Protocol.DLMS:
         return meter.unique_id == expected

@@ -17,7 +17,7 @@ from .schemas import FormError
 
 
 class BlinkSteps(SourceSteps, Steps):
-    """Asks what sees a meter's flashes, and how much energy each of them is."""
+    """Asks for the source of a meter's impulses, and for the impulse constant."""
 
     def __init__(self) -> None:
         """Start with empty forms."""
@@ -31,7 +31,7 @@ class BlinkSteps(SourceSteps, Steps):
         """Show in this step what was found, or create the entry."""
 
     async def async_step_blink(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask what sees the flashes."""
+        """Ask for the kind of source."""
         options = source_steps(self.hass, with_port=bool(self._connection.source_id))
         return self.async_show_menu(step_id="blink", menu_options=options)
 

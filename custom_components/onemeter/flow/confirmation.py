@@ -1,4 +1,4 @@
-"""What a flow shows of the meter that it has found."""
+"""The placeholders that describe a meter which a flow has found, and its title."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,17 +17,17 @@ from ..settings import EntrySettings
 from .impulse_probe import ImpulseProbe
 from .schemas import HIGHEST_MULTIPLIER, MULTIPLIER_STEP
 
-#: What is there in place of a value that the meter does not tell.
+#: Shown in place of a value that the meter does not send.
 NOTHING: Final = "–"
 
-#: What meters are called whose manufacturer is not known.
+#: Titles of meters whose manufacturer is not known.
 _NAMELESS: Final = {
     Protocol.SML: "SML meter",
     Protocol.IEC62056: "IEC 62056-21 meter",
     Protocol.DLMS: "DLMS meter",
     Protocol.BLINK: "BLINK meter",
 }
-#: What is shown of the registers: placeholder -> OBIS codes, the first that the meter has.
+#: Placeholder -> OBIS codes, of which the first is shown that the meter has.
 _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "energy_import": ("1.8.0",),
     "energy_export": ("2.8.0",),
@@ -41,9 +41,9 @@ _OVERALL_RATIO: Final = (4, 7)
 
 
 def title(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
-    """Name a meter by who made it, and count where that is not enough.
+    """Return the manufacturer's name, with a number where other entries have it too.
 
-    Without its id, since Home Assistant writes titles and what it makes of them into its log.
+    Without the meter's id, since Home Assistant writes titles into its log.
     """
     if identity.manufacturer is None:
         name = _NAMELESS[protocol]
@@ -57,13 +57,12 @@ def title(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
 def found(reading: Reading, settings: EntrySettings) -> dict[str, str]:
     """Return the placeholders that describe the first reading of a meter with these settings."""
     meter = reading.meter
-    as_told = settings.writes_units
     ratio = transformer_ratio(reading)
     return {
         "manufacturer": manufacturer_name(meter.manufacturer or NOTHING),
         "id": meter.name or NOTHING,
         "count": str(len(reading.registers)),
-        **{name: _amount(reading, codes, as_told=as_told) for name, codes in _SHOWN.items()},
+        **{name: _amount(reading, codes, settings) for name, codes in _SHOWN.items()},
         **({} if ratio is None else {"ratio": f"{ratio:f}"}),
     }
 
@@ -81,18 +80,18 @@ def found_impulses(reading: Reading, probe: ImpulseProbe) -> dict[str, str]:
         "seconds": str(probe.longest),
         "impulses": str(probe.impulses),
         "rejected": str(probe.rejected),
-        "power": _amount(reading, ("1.7.0", "2.7.0"), as_told=True),
+        "power": _amount(reading, ("1.7.0", "2.7.0"), settings),
         "reading": NOTHING if settings.reading is None else f"{settings.reading:f} kWh",
     }
 
 
-def _amount(reading: Reading, codes: tuple[str, ...], *, as_told: bool) -> str:
+def _amount(reading: Reading, codes: tuple[str, ...], settings: EntrySettings) -> str:
     """Return the first of these registers that holds a number, with its unit, energy in kWh."""
     for code in codes:
-        for told in reading.registers:
-            if told.obis is None or told.obis.short != code:
+        for sent in reading.registers:
+            if sent.obis is None or sent.obis.short != code:
                 continue
-            register = told if as_told else with_implied_unit(told.obis, told)
+            register = sent if settings.writes_units else with_implied_unit(sent.obis, sent)
             value = register.value if register.signed_value is None else register.signed_value
             if is_number(value):
                 if register.unit == "Wh":
@@ -102,9 +101,9 @@ def _amount(reading: Reading, codes: tuple[str, ...], *, as_told: bool) -> str:
 
 
 def transformer_ratio(reading: Reading) -> Decimal | None:
-    """Return the ratio of the transformers that a meter knows to be before it, if any.
+    """Return the ratio of the transformers in front of a meter, if it sends one.
 
-    It is for the user to tell whether the registers have it in them already.
+    Only the user knows whether the registers include it already.
     """
     ratio = _ratio(reading, _OVERALL_RATIO)
     if ratio == 1:
@@ -114,13 +113,13 @@ def transformer_ratio(reading: Reading) -> Decimal | None:
 
 
 def _ratio(reading: Reading, groups: tuple[int, int]) -> Decimal:
-    """Return a ratio of a meter's transformers; 1 where it does not tell any."""
+    """Return a ratio of a meter's transformers; 1 where it sends none."""
     numerator, denominator = (_factor(reading, group) for group in groups)
     return numerator / denominator if numerator and denominator else Decimal(1)
 
 
 def _factor(reading: Reading, group: int) -> Decimal:
-    """Return the number that a meter tells in 0.4.E; 1 where it tells none."""
+    """Return the number that a meter sends in 0.4.E; 1 where it sends none."""
     for channel in (0, 1):
         register = reading.get(Obis(1, channel, 0, 4, group))
         if register is not None:

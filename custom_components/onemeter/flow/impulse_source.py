@@ -1,4 +1,4 @@
-"""The steps that each ask for one kind of source of impulses, whichever flow they are part of."""
+"""The steps for each kind of impulse source, of the config flow and the options flow."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Final
@@ -10,7 +10,7 @@ _MQTT: Final = "mqtt"
 
 
 def source_steps(hass: HomeAssistant, *, with_port: bool) -> list[str]:
-    """Return the steps that there is something to choose in."""
+    """Return the steps of the sources that Home Assistant can have."""
     steps = ["blink_port"] if with_port else []
     steps += ["blink_entity", "blink_event"]
     if _MQTT in hass.config.components:
@@ -19,7 +19,7 @@ def source_steps(hass: HomeAssistant, *, with_port: bool) -> list[str]:
 
 
 class SourceSteps(ABC):
-    """Asks what sees the flashes of a meter."""
+    """Asks for the source of a meter's impulses."""
 
     @abstractmethod
     async def _async_ask_source(
@@ -30,23 +30,23 @@ class SourceSteps(ABC):
     async def async_step_blink_port(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask how a port tells of flashes."""
+        """Ask for the signal of the port."""
         return await self._async_ask_source("blink_port", user_input)
 
     async def async_step_blink_entity(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask which entity does."""
+        """Ask for the entity."""
         return await self._async_ask_source("blink_entity", user_input)
 
     async def async_step_blink_event(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask which events are flashes."""
+        """Ask for the type of the events."""
         return await self._async_ask_source("blink_event", user_input)
 
     async def async_step_blink_mqtt(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask which sender sees them."""
+        """Ask for the address of the sender."""
         return await self._async_ask_source("blink_mqtt", user_input)

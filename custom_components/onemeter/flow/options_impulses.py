@@ -19,10 +19,10 @@ from .impulse_source import SourceSteps, source_steps
 from .picture import async_serve_picture
 from .schemas import FormError, select
 
-#: The field that asks what sees the flashes, and its option for nothing.
+#: The field for the kind of source of the impulses, and its option for no source.
 CONF_FLASHES: Final = "flashes"
 _NOTHING: Final = "none"
-#: The forms for what sees them, by the source in the options; the port's is for all others.
+#: The forms by the source in the options; the form of the port is for all others.
 _FORMS: Final[Mapping[str, str]] = {
     HassSource.ENTITY: "blink_entity",
     HassSource.EVENT: "blink_event",
@@ -32,7 +32,7 @@ _PORT_FORM: Final = "blink_port"
 
 
 class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
-    """Asks what sees the flashes of a meter whose registers are read, if anything does."""
+    """Asks for a source of impulses of a meter whose registers are read."""
 
     config_entry: OneMeterConfigEntry
 
@@ -40,14 +40,14 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
     _entered: dict[str, Any]
 
     def _flashes(self) -> dict[probatio.Marker, Any]:
-        """Return the field that asks what sees the flashes."""
+        """Return the field for the kind of source."""
         options = [_NOTHING, *source_steps(self.hass, with_port=True)]
         kept = second_source(self.config_entry.options)
         form = _NOTHING if kept is None else _FORMS.get(kept.source, _PORT_FORM)
         return {probatio.Required(CONF_FLASHES, default=form): select(CONF_FLASHES, options)}
 
     async def _async_go_on(self, entered: Mapping[str, Any]) -> ConfigFlowResult:
-        """Keep what was entered, or ask for more about the flashes first."""
+        """Store what was entered, or go on to the form of the source."""
         self._entered = {key: value for key, value in entered.items() if key != CONF_FLASHES}
         if (step_id := entered[CONF_FLASHES]) != _NOTHING:
             return await self._async_ask_source(step_id, None)
@@ -86,7 +86,7 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
             raise FormError("base", "source_taken")
 
     def _known(self) -> dict[str, Any]:
-        """Return what the forms begin with: the constant may be known from the meter itself."""
+        """Return the values that the forms begin with; the meter may send its constant."""
         kept = second_source(self.config_entry.options)
         if kept is not None:
             return {CONF_PORT: kept.source_id, **to_blink_form(kept)}

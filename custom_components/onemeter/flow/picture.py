@@ -16,7 +16,7 @@ _IS_SERVED: HassKey[bool] = HassKey(f"{DOMAIN}_picture")
 
 
 async def async_serve_picture(hass: HomeAssistant) -> str:
-    """Let browsers have the picture; return its address.
+    """Serve the picture and return its URL.
 
     A flow needs it before there is any entry, and so before the integration is set up.
     """

@@ -56,10 +56,10 @@ class Probe:
         self._protocol = settings.protocol
         self._is_dlms = self._protocol is Protocol.DLMS
         # Meters that share a line do not push, and a meter on a battery sleeps.
-        self._is_heard = not (is_shared or settings.on_battery or settings.is_polled)
+        self._may_push = not (is_shared or settings.on_battery or settings.is_polled)
         self._clients: list[PushedClient | PolledClient] = []
-        #: How the meter is tried at present.
-        self.mode = Mode.PUSHED if self._is_heard else Mode.POLLED
+        #: Whether the meter is listened to or polled at present.
+        self.mode = Mode.PUSHED if self._may_push else Mode.POLLED
 
     @property
     def longest(self) -> float:
@@ -86,7 +86,7 @@ class Probe:
     async def async_read(self) -> Reading:
         """Open the port and wait for a reading; the port is closed again in any case.
 
-        Raises MeterError, the one that says most, and ConfigEntryNotReady for a port of an
+        Raises MeterError, the most useful one, and ConfigEntryNotReady for a port of an
         integration that is not there yet.
         """
         settings = self._settings
@@ -95,8 +95,8 @@ class Probe:
             return await listen()
         poll = partial(self._async_poll, settings)
         attempts: list[Callable[[], Awaitable[Reading]]] = [poll]
-        if self._is_heard:
-            # Some meters push so rarely that they are only heard in the end.
+        if self._may_push:
+            # A meter that pushes rarely is found by listening longer in the end.
             at_first = DLMS_PUSH_SECONDS if self._is_dlms else PUSH_SECONDS
             attempts = [partial(self._async_listen, at_first), poll, listen]
         errors: list[MeterError] = []

@@ -1,0 +1,74 @@
+"""From what detection finds at a port to the settings of an entry."""
+
+from ..meter import POLLED_LINE, PUSHED_LINE, LineSettings, Protocol
+from ..meter.blink.settings import BlinkSettings
+from ..meter.dlms.settings import PUBLIC_CLIENT, DlmsSettings
+from ..meter.iec62056.settings import SignOn
+from ..settings import (
+    AnySettings,
+    BlinkEntrySettings,
+    Connection,
+    DlmsEntrySettings,
+    Iec62056EntrySettings,
+    Mode,
+    SmlEntrySettings,
+)
+
+
+def detected_settings(
+    port: str,
+    protocol: Protocol,
+    line: LineSettings,
+    details: SignOn | DlmsSettings | BlinkSettings | None = None,
+    *,
+    is_polled: bool,
+) -> AnySettings:
+    """Return the settings with which a meter is read that was found at a port.
+
+    Those of BLINK have no impulse constant, and those of DLMS no keys: only the user has them.
+    """
+    connection = _connection(port, line, (POLLED_LINE if is_polled else PUSHED_LINE)[protocol])
+    mode = Mode.POLLED if is_polled else Mode.PUSHED
+    match protocol:
+        case Protocol.IEC62056:
+            sign_on = details if isinstance(details, SignOn) else SignOn()
+            return Iec62056EntrySettings(
+                connection=connection,
+                mode=mode,
+                battery=sign_on.wake_up,
+                address=sign_on.address,
+                table=sign_on.table,
+                switch_speed=sign_on.switch_speed,
+                switch_delay=sign_on.switch_delay,
+                acknowledgement=sign_on.acknowledgement,
+            )
+        case Protocol.DLMS:
+            dlms = details if isinstance(details, DlmsSettings) else DlmsSettings()
+            return DlmsEntrySettings(
+                connection=connection,
+                mode=mode,
+                transport=dlms.transport,
+                # With keys another client is the usual one.
+                client=None if dlms.client == PUBLIC_CLIENT else dlms.client,
+                logical_device=dlms.logical_device,
+                physical_device=dlms.physical_device,
+                address_length=dlms.address_length,
+                address=dlms.sign_on_address,
+            )
+        case Protocol.BLINK:
+            blink = details if isinstance(details, BlinkSettings) else BlinkSettings()
+            return BlinkEntrySettings(
+                connection=connection, source=blink.source, export=blink.is_export
+            )
+        case _:
+            return SmlEntrySettings(connection=connection)
+
+
+def _connection(port: str, line: LineSettings, usual: LineSettings) -> Connection:
+    return Connection(
+        port,
+        baudrate=None if line.baudrate == usual.baudrate else line.baudrate,
+        framing=None if line.framing is usual.framing else line.framing,
+        dtr=line.dtr,
+        rts=line.rts,
+    )
