@@ -20,8 +20,7 @@ from typing import Any
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.cli.commands import _profile_as_json
-from custom_components.onemeter.meter.cli.json_lines import as_json
+from custom_components.onemeter.meter.cli.json_lines import as_json, profile_as_json
 from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import TelegramError
@@ -160,7 +159,7 @@ def test_iec62056_prefixes(path: Path) -> None:
 @pytest.mark.parametrize("path", expected_in("iec62056/profiles"))
 def test_iec62056_profiles(path: Path) -> None:
     data, expected = load(path)
-    got = _profile_as_json(decode_profile(profile_text(data)))
+    got = profile_as_json(decode_profile(profile_text(data)))
     assert got["object"] == expected["object"]
     assert got["capture_period_minutes"] == expected["capture_period_minutes"]
     assert got["channels"] == expected["channels"]

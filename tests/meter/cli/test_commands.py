@@ -10,9 +10,11 @@ from itertools import islice
 import json
 import os
 from pathlib import Path
+import shlex
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any, Protocol as Interface, override
 
 import pytest
@@ -26,10 +28,12 @@ from custom_components.onemeter.meter import (
     Reading,
     Register,
 )
+from custom_components.onemeter.meter.cli.arguments import parser
 from custom_components.onemeter.meter.cli.commands import main
 from custom_components.onemeter.meter.cli.json_lines import as_json
 from custom_components.onemeter.meter.cli.listen import _listen, listen
 from custom_components.onemeter.meter.errors import MeterSilentError, PortLostError
+from simulator import dlms
 from simulator.blink import Light, steady
 from simulator.clock import SimulatedClockLoop
 from simulator.iec62056 import serve
@@ -39,6 +43,7 @@ from simulator.line import Line
 from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 from simulator.sml import encoder as sml
+from tests.helpers import dlms_meters
 from tests.helpers.lines import at_a_pty, meter
 from tests.helpers.telegrams import SERVER_ID, damaged, telegram
 from tests.helpers.waiting import until
@@ -149,7 +154,26 @@ def test_decode_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main([*DECODE, str(tmp_path / "capture.bin")]) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err == "good=0 damaged=0 other=0\n"
+    assert output.err == "onemeter: no SML telegram in it\ngood=0 damaged=0 other=0\n"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "data", "hint"),
+    [
+        ("sml", READOUT, "looks like IEC 62056-21: try --protocol iec62056"),
+        ("dlms", READOUT, "looks like IEC 62056-21: try --protocol iec62056"),
+        ("iec62056", telegram(), "looks like SML: try --protocol sml"),
+        ("sml", bytes([0x00, 0xF8, 0x80]) * 30, "looks like line noise or wrong speed"),
+    ],
+)
+def test_decode_something_else(
+    protocol: str, data: bytes, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "capture.bin").write_bytes(data)
+    assert main(["decode", "--protocol", protocol, str(tmp_path / "capture.bin")]) == 1
+    (message, _) = capsys.readouterr().err.splitlines()
+    assert message.startswith("onemeter: no ")
+    assert message.endswith(hint)
 
 
 def test_decode_body(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -387,8 +411,13 @@ def test_decode_what_is_no_profile(
         ([*LISTEN, "/dev/null", "--framing", "9N1"], "invalid choice: '9N1'"),
         ([*DECODE, "--time-zone", "Mars/Olympus", "-"], "'Mars/Olympus' is not a time zone"),
         ([*DECODE, "--object", "subject", "-"], "invalid choice: 'subject'"),
-        (["read", "--protocol", "sml", "--port", "x"], "invalid choice: 'sml'"),
-        (["decode", "--protocol", "blink", "-"], "invalid choice: 'blink'"),
+        (
+            ["read", "--protocol", "sml", "--port", "x"],
+            "sml meters are not polled: use",
+        ),
+        (["objects", "--protocol", "blink", "--port", "x"], "use the command listen"),
+        (["objects", "--protocol", "iec62056", "--port", "x"], "only for dlms"),
+        (["decode", "--protocol", "blink", "-"], "use the command listen"),
         (LISTEN_BLINK, "--impulses-per-kwh or --wh-per-impulse"),
         ([*LISTEN_BLINK, "--impulses-per-kwh", "0"], "not a number above 0"),
         ([*LISTEN_BLINK, "--impulses-per-kwh", "1e9"], "not from 0.01 to 1 000 000"),
@@ -414,9 +443,30 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    output = capsys.readouterr().out
-    assert "decode --protocol sml capture.bin" in output
-    assert "exit status" in output
+    assert "exit status" in capsys.readouterr().out
+
+
+def test_examples_of_the_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They name the script as it is, and are understood as they are printed."""
+    monkeypatch.chdir(tmp_path)
+    Path("capture.bin").write_bytes(telegram())
+    Path("guek.txt").write_text("000102030405060708090A0B0C0D0E0F")
+    stdin = SimpleNamespace(fileno=lambda: os.open("capture.bin", os.O_RDONLY))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    examples = parser().format_help().partition("examples:\n")[2].partition("\n\n")[0]
+    commands = []
+    for line in examples.splitlines():
+        program, *arguments = shlex.split(line.rpartition("|")[2])
+        assert (ROOT / program).is_file()
+        options = parser().parse_args(arguments)
+        commands.append(options.command)
+        if options.command == "decode":
+            options.file.close()
+    assert set(commands) == {"decode", "listen", "read", "profile", "objects"}
+    assert main(shlex.split(examples.splitlines()[0])[1:]) == 0
+    assert readings(capsys.readouterr().out) == [READING]
 
 
 # --- the format -------------------------------------------------------------------------------
@@ -754,7 +804,38 @@ def test_profile(at_a_line: AtALine) -> None:
     assert len(ends) == 16
     assert (ends[0], ends[-1]) == ("2026-10-24T23:15:00+00:00", "2026-10-25T03:00:00+00:00")
     assert ends == sorted(set(ends))
+    for row in rows:
+        assert [channel["obis"] for channel in row["channels"]] == [
+            "1-0:1.5.0*255",
+            "1-0:2.5.0*255",
+        ]
+        assert {channel["unit"] for channel in row["channels"]} == {"kW"}
+        assert len(row["values"]) == 2
     assert last_line(errors) == "good=1 damaged=0 other=0"
+
+
+@pytest.mark.parametrize("client", [(), ("--client", "1")], ids=["public", "other"])
+def test_read_an_encrypted_meter_without_keys(client: tuple[str, ...], at_a_line: AtALine) -> None:
+    simulated = dlms_meters.ciphered()
+    _, errors, _ = at_a_line(
+        lambda line: dlms.serve(line, simulated),
+        *("read", "--protocol", "dlms", "--baud", str(dlms_meters.SPEED), "--server", "1", *client),
+    )
+    message, counts = errors.splitlines()[-2:]
+    assert "no keys were given" in message
+    assert counts.startswith("good=")
+
+
+def test_decode_encrypted_telegrams_without_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "capture.bin"
+    pushing = dlms.PushMeter(encryption_key=dlms_meters.ENCRYPTION_KEY)
+    file.write_bytes(pushing.telegram(1_790_000_000))
+    assert main(["decode", "--protocol", "dlms", str(file)]) == 1
+    message, counts = capsys.readouterr().err.splitlines()
+    assert message == "onemeter: telegrams are encrypted: give --encryption-key"
+    assert "needs_key=1" in counts
 
 
 def test_listen_to_an_iec62056_meter(at_a_line: AtALine) -> None:

@@ -1,4 +1,4 @@
-"""The command line for DLMS meters that are asked."""
+"""The command line for polled DLMS meters."""
 
 import asyncio
 import json
@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from custom_components.onemeter.meter.cli.arguments import dlms_of, parser
+from custom_components.onemeter.meter.cli.arguments import parser
+from custom_components.onemeter.meter.cli.polled_arguments import dlms_of
 from custom_components.onemeter.meter.dlms.settings import (
     Authentication,
     DlmsSettings,

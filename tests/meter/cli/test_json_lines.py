@@ -8,7 +8,6 @@ import pytest
 
 from custom_components.onemeter.meter.cli.json_lines import (
     as_json,
-    channels_as_json,
     event_as_json,
     interval_as_json,
 )
@@ -109,9 +108,11 @@ def test_event() -> None:
     }
 
 
-def test_channels() -> None:
-    channels = (Register(TOTAL, None, "kWh", address="1.8"), Register(None, None, address="X"))
-    assert channels_as_json(channels) == [
+def test_interval_with_channels() -> None:
+    values = (Register(TOTAL, Decimal(1), "kWh", address="1.8"), Register(None, "a", address="X"))
+    row = interval_as_json(Interval(NOON, NOON, None, None, "", values), with_channels=True)
+    assert row["channels"] == [
         {"obis": "1-0:1.8.0*255", "address": "1.8", "unit": "kWh"},
         {"obis": None, "address": "X", "unit": None},
     ]
+    assert row["values"] == ["1", "a"]

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from ..iec62056 import Profile
 from ..reading import Event, Interval, Reading, Register, Value
 
 
 def as_json(reading: Reading) -> dict[str, object]:
-    """Return a reading as the command line prints it; values are exact decimals or text."""
+    """Return a reading; the values of its registers are exact decimals or text."""
     result: dict[str, object] = {
         "meter_id": reading.meter.meter_id,
         "manufacturer": reading.meter.manufacturer,
@@ -31,7 +32,7 @@ def _register(register: Register) -> dict[str, object]:
 
 
 def as_text(value: Value) -> str | None:
-    """Return a value as the command line prints it."""
+    """Return a value as text: decimals without exponent, bytes as hexadecimal digits after 0x."""
     match value:
         case bool():
             return str(value).lower()
@@ -47,8 +48,21 @@ def as_text(value: Value) -> str | None:
             return value
 
 
-def interval_as_json(interval: Interval) -> dict[str, object]:
-    """Return a row of a load profile as the command line prints it."""
+def profile_as_json(profile: Profile) -> dict[str, object]:
+    """Return a load profile or event log with all its rows."""
+    header = profile.header
+    period = header.capture_period
+    events = [event_as_json(event) for event in profile.events]
+    return {
+        "object": header.object,
+        "capture_period_minutes": None if period is None else int(period.total_seconds()) // 60,
+        "channels": [] if period is None else _channels(header.channels),
+        "rows": events or [interval_as_json(interval) for interval in profile.intervals],
+    }
+
+
+def interval_as_json(interval: Interval, *, with_channels: bool = False) -> dict[str, object]:
+    """Return a row of a load profile; ``with_channels`` adds the registers and units."""
     result: dict[str, object] = {
         "start": interval.start.isoformat(),
         "end": interval.end.isoformat(),
@@ -56,12 +70,15 @@ def interval_as_json(interval: Interval) -> dict[str, object]:
     }
     if interval.end_utc is not None:
         result["end_utc"] = interval.end_utc.isoformat()
-    values = [as_text(register.value) for register in interval.values]
-    return result | {"status": interval.status, "values": values}
+    result["status"] = interval.status
+    if with_channels:
+        result["channels"] = _channels(interval.values)
+    result["values"] = [as_text(register.value) for register in interval.values]
+    return result
 
 
 def event_as_json(event: Event) -> dict[str, object]:
-    """Return an entry of an event log as the command line prints it."""
+    """Return an entry of an event log."""
     return {
         "time": event.time.isoformat(),
         "season": event.season,
@@ -70,13 +87,12 @@ def event_as_json(event: Event) -> dict[str, object]:
     }
 
 
-def channels_as_json(channels: Iterable[Register]) -> list[dict[str, object]]:
-    """Return what a profile captures as the command line prints it."""
+def _channels(registers: Iterable[Register]) -> list[dict[str, object]]:
     return [
         {
-            "obis": None if channel.obis is None else str(channel.obis),
-            "address": channel.address,
-            "unit": channel.unit,
+            "obis": None if register.obis is None else str(register.obis),
+            "address": register.address,
+            "unit": register.unit,
         }
-        for channel in channels
+        for register in registers
     ]

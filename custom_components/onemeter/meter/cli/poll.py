@@ -1,4 +1,4 @@
-"""Asking a meter from the command line."""
+"""Polling a meter: the commands ``read``, ``profile`` and ``objects``."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ def read(
     *,
     addresses: Sequence[str],
 ) -> None:
-    """Show one reading, with the seconds that it took: of these registers, or of all.
+    """Show one reading and its duration in seconds; without addresses, of all registers.
 
-    Complains when the meter cannot be read.
+    ``complain`` is called with the error when the meter cannot be read.
     """
 
-    async def ask() -> None:
+    async def poll() -> None:
         if not addresses:
             show(await client.read(), client.duration)
             return
@@ -33,7 +33,7 @@ def read(
 
     with suppress(BrokenPipeError, KeyboardInterrupt):
         try:
-            asyncio.run(ask())
+            asyncio.run(poll())
         except MeterError as err:
             complain(err)
 
@@ -49,7 +49,7 @@ def read_profile(
 ) -> None:
     """Show each interval of the load profile that ends after the start, up to the end.
 
-    Complains when the meter has none, or does not give it away.
+    ``complain`` is called with the error when there is none.
     """
     with suppress(BrokenPipeError, KeyboardInterrupt):
         try:
@@ -66,7 +66,7 @@ def read_objects(
     show: Callable[[ObjectValue], None],
     complain: Callable[[MeterError], None],
 ) -> None:
-    """Show each object that a meter has. Complains when the meter cannot be read."""
+    """Show each object of a meter; ``complain`` is called with the error when it cannot be read."""
     with suppress(BrokenPipeError, KeyboardInterrupt):
         try:
             objects = asyncio.run(client.objects())
