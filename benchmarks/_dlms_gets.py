@@ -22,7 +22,7 @@ from meter.dlms.link.hdlc_link import HdlcLink
 from meter.dlms.link.message_channel import MessageChannel
 from meter.dlms.link.wrapper import Packet
 from meter.dlms.link.wrapper_link import WrapperLink
-from meter.dlms.security.protection import Numbers
+from meter.dlms.security.protection import InvocationCounterRange
 from meter.dlms.settings import Authentication, DlmsSettings, Keys, Transport as OurTransport
 from meter.line import LineSettings
 from meter.obis import Obis
@@ -136,7 +136,7 @@ async def _connected(meter: DlmsMeter, port: int) -> AsyncGenerator[tuple[Link, 
             address = server_address(meter.logical_device, meter.physical_device)
             link = HdlcLink(channel, meter.client, address)
             await link.connect()
-        association = Association(_settings(meter), Numbers(next(_counters), 10_000))
+        association = Association(_settings(meter), InvocationCounterRange(next(_counters), 10_000))
         await _drive(link, association.associate())
         yield link, association
         await _drive(link, association.release())

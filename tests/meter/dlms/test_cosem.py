@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter import Obis
-from custom_components.onemeter.meter.dlms.apdu.axdr import BitString, Data, Enumerated
+from custom_components.onemeter.meter.dlms.apdu.data_types import BitString, Data, Enumerated
 from custom_components.onemeter.meter.dlms.cosem import (
     CosemObject,
     ScalerUnit,
@@ -17,7 +17,7 @@ from custom_components.onemeter.meter.dlms.cosem import (
     register_value,
     time_of,
 )
-from custom_components.onemeter.meter.dlms.object_selection import usual_objects, wanted
+from custom_components.onemeter.meter.dlms.object_selection import default_objects, objects_to_read
 from custom_components.onemeter.meter.errors import TelegramError
 from custom_components.onemeter.meter.units import scaled
 
@@ -76,8 +76,11 @@ def test_what_is_read_of_many_objects() -> None:
         CosemObject(1, 0, Obis.parse("0-0:96.1.0")),
         CosemObject(1, 0, Obis.parse("0-0:43.1.0")),
     ]
-    assert [str(entry.obis) for entry in wanted(objects)] == ["1-0:1.8.0*255", "0-0:96.1.0*255"]
-    assert len(wanted(usual_objects())) == len(set(wanted(usual_objects())))
+    assert [str(entry.obis) for entry in objects_to_read(objects)] == [
+        "1-0:1.8.0*255",
+        "0-0:96.1.0*255",
+    ]
+    assert len(objects_to_read(default_objects())) == len(set(objects_to_read(default_objects())))
 
 
 def test_times() -> None:

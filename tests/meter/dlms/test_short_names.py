@@ -11,7 +11,7 @@ import pytest
 from custom_components.onemeter.meter import Obis
 from custom_components.onemeter.meter.dlms import short_names
 from custom_components.onemeter.meter.dlms.apdu import xdlms
-from custom_components.onemeter.meter.dlms.apdu.axdr import Data
+from custom_components.onemeter.meter.dlms.apdu.data_types import Data
 from custom_components.onemeter.meter.dlms.apdu.results import ServiceError
 from custom_components.onemeter.meter.dlms.apdu.xdlms import AccessResult
 from custom_components.onemeter.meter.dlms.association import Association, Operation
@@ -207,7 +207,7 @@ async def test_another_meter(uses_short_names: bool) -> None:
         clock=lambda: TIME, serial="87654321", harmonics=3, short_names=uses_short_names
     )
     async with plugged_in(other) as line:
-        client._access._connector._url = line.url
+        client._manager._connector._url = line.url
         second = await client.read()
         expected = await client_at(line).read()
     assert first.meter != second.meter
@@ -224,7 +224,7 @@ async def test_another_meter_where_none_says_who_it_is() -> None:
         client = client_at(line)
         expected = value(await client.read(), TOTAL)
     async with plugged_in(second) as line:
-        client._access._connector._url = line.url
+        client._manager._connector._url = line.url
         reading = await client.read()
     assert reading.meter.meter_id is None
     assert value(reading, TOTAL) == expected
@@ -235,7 +235,7 @@ async def test_a_list_that_is_refused_is_asked_for_again() -> None:
     set_habit(meter, "object-list-later")
     async with plugged_in(meter) as line:
         client = client_at(line)
-        with pytest.raises(AccessError, match="does not list its objects"):
+        with pytest.raises(AccessError, match="refuses the list of its objects"):
             await client.read()
         assert isinstance(value(await client.read(), TOTAL), int)
 
@@ -249,7 +249,7 @@ async def test_neither_kind_of_names(accepts_second_request: bool) -> None:
     async with plugged_in(meter) as line:
         client = client_at(line)
         for _ in range(2):
-            with pytest.raises(AssociationError, match="messages are wanted ciphered"):
+            with pytest.raises(AssociationError, match="the meter requires ciphered"):
                 await client.read()
         assert client.memory.has_short_names is False
         assert meter.count("rejected") == 4

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu import axdr, lengths
 from custom_components.onemeter.meter.dlms.apdu.xdlms import parse_results
 from custom_components.onemeter.meter.dlms.link import assembly
 from custom_components.onemeter.meter.dlms.link.assembly import Assembler
@@ -174,7 +174,7 @@ def test_long_lists_are_decoded_element_by_element() -> None:
     with pytest.raises(TelegramError):
         axdr.decode(numbers)
     assert list(axdr.decode_elements(numbers)) == list(range(count))
-    compact = b"\x13\x12" + axdr.encode_length(2 * count)
+    compact = b"\x13\x12" + lengths.encode_length(2 * count)
     compact += b"".join(number.to_bytes(2) for number in range(count))
     assert list(axdr.decode_elements(compact)) == list(range(count))
     for broken in (numbers[:-1], compact[:-1], axdr.long_unsigned(1), b"", b"\x01"):

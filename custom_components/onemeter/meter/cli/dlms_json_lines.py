@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ..dlms.apdu.axdr import Data
+from ..dlms.apdu.data_types import Data
 from ..dlms.cosem import plain_value
 from ..dlms.objects import ObjectValue
 from .json_lines import as_text

@@ -1,1 +1,1 @@
-"""DLMS/COSEM: meters that are asked, or that push, with keys or without."""
+"""DLMS/COSEM: polled and pushing meters, plain or ciphered."""

@@ -1,4 +1,4 @@
-"""Being let in: the invocation counter, the association, and which of the secrets is wrong."""
+"""Opening and releasing sessions: invocation counter, association, and diagnosis of refusals."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -30,14 +30,15 @@ from .apdu.results import (
     ServiceError,
 )
 from .apdu.xdlms import descriptor
-from .association import NUMBERS_AT_ONCE, Association
+from .association import COUNTERS_PER_EXCHANGE, Association
 from .connection import Connector, Link
 from .cosem import VALUE, ObjectClass
 from .memory import Memory
 from .object_list import list_objects
 from .security.authenticity import Authenticity
+from .security.counter_supply import COUNTER_MAX, CounterSupply
 from .security.counters import InvocationCounter
-from .security.protection import Numbers, protection_of
+from .security.protection import protection_of
 from .session import Session, SessionEndedError
 from .settings import (
     PUBLIC_CLIENT,
@@ -48,24 +49,21 @@ from .settings import (
     Transport,
 )
 
-#: Invocation counters that are set apart at a time: storing them takes longer than using them.
-_NUMBERS: Final = 100
-#: A meter's counter beyond it is not believed, since ours would have no room left.
-_NUMBER_MAX: Final = 0xFFFF_0000
-#: Seconds that meters need after a connection over a network before they take the next one.
+#: Seconds that meters need after a connection over a network before they accept the next one.
 _NETWORK_PAUSE: Final = 0.5
-#: The same for those that were not ready after it.
+#: The same for a meter that was not ready by then.
 _BUSY_SECONDS: Final = 2.5
-#: Seconds until a farewell is answered, and bytes of both.
-_FAREWELL_SECONDS: Final = 3.0
-_FAREWELL_LENGTH: Final = 200
-#: With the client's instance as value group E, and the instances that meters have.
+#: Seconds until the meter answers a release request, and the bytes of both on the wire.
+_RELEASE_SECONDS: Final = 3.0
+_RELEASE_LENGTH: Final = 200
+#: Code of the meter's invocation counter; value group E is the counter instance of the client.
 _COUNTER: Final = Obis(0, 0, 43, 1, 0, 255)
-_COUNTERS: Final = range(8)
+#: Counter instances that meters have.
+_COUNTER_INSTANCES: Final = range(8)
 
 
-class Access:
-    """Lets a client in, one session after the other."""
+class AssociationManager:
+    """Opens sessions with one meter, one after the other."""
 
     def __init__(
         self,
@@ -77,28 +75,25 @@ class Access:
         authenticity: Authenticity,
         url: str,
     ) -> None:
-        """Take how the meter is reached and spoken to, and where invocation counters come from.
+        """Take what opens connections, the settings, and the source of invocation counters.
 
-        What is known of its authenticity goes on from there.
+        ``authenticity`` is what earlier sessions have learned about the meter's tags.
 
-        Raises ValueError where the counter, a key, a password or a system title is missing.
+        Raises ValueError if the counter, a key, the password or the system title is missing.
         """
         self._connector = connector
         self._settings = settings
         self._memory = memory
-        self._counter = counter
         self._authenticity = authenticity
         self._port = redact(url)
-        self._numbers = Numbers()
-        #: No invocation counter may be below.
-        self._at_least = 0
-        self._knows_counter = not Association(settings).uses_numbers
+        self._supply = CounterSupply(counter, self._port)
+        self._knows_counter = not Association(settings).uses_counters
         if counter is None and not self._knows_counter:
-            raise ValueError("what is ciphered needs an invocation counter")
+            raise ValueError("ciphering needs an invocation counter")
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[Session]:
-        """Associate, and release again; what breaks off is disconnected without farewell.
+        """Open an association and release it; after an error the meter is only disconnected.
 
         Raises MeterAuthenticationError, WrongEncryptionKeyError, WrongAuthenticationKeyError,
         InvocationCounterError, AssociationError, and what Connector.connected() raises.
@@ -111,22 +106,22 @@ class Access:
         except MeterError as err:
             if isinstance(err, NotAuthenticatedError):
                 self._connector.counters.not_authenticated += 1
-            # What was found out without a port lacks it.
+            # Errors of codecs do not know the port.
             err.details.setdefault("port", self._port)
             raise
 
     @asynccontextmanager
     async def _session(self) -> AsyncGenerator[Session]:
         if not self._knows_counter:
-            await self._learn_counter()
+            await self._read_counter()
             self._knows_counter = True
         async with AsyncExitStack() as stack:
-            session = await self._enter(stack, self._settings.client, self._associated)
+            session = await self._open(stack, self._settings.client, self._associate)
             try:
                 yield session
             except ExceptionError as err:
                 if err.service == COUNTER_ERROR:
-                    self._take_hint(err.counter)
+                    self._supply.accept_proposal(err.counter)
                     raise self._counter_rejected() from err
                 if err.service == DECIPHERING_ERROR:
                     raise self._wrong_keys() from err
@@ -137,62 +132,62 @@ class Access:
                 raise
             await self._release(session)
 
-    async def _enter(
+    async def _open(
         self, stack: AsyncExitStack, client: int, associate: Callable[[Link], Awaitable[Session]]
     ) -> Session:
-        """Connect and associate, once more where the meter may still hold the last connection."""
+        """Connect and associate; retry once if the meter may still hold the last connection."""
         connected = self._connector.connected
         try:
             return await associate(await stack.enter_async_context(connected(client)))
         except MeterConnectionError:
-            if not self._connector.is_hasty:
+            if not self._connector.is_early:
                 raise
         await stack.aclose()
         await asyncio.sleep(_BUSY_SECONDS)
         return await associate(await stack.enter_async_context(connected(client)))
 
     async def _release(self, session: Session) -> None:
-        """Take leave, unless the meter takes no notice: then the connection just ends."""
         if not self._memory.answers_release:
             return
-        seconds = _FAREWELL_SECONDS + session.link.channel.wire_time(_FAREWELL_LENGTH)
+        seconds = _RELEASE_SECONDS + session.link.channel.wire_time(_RELEASE_LENGTH)
         try:
             async with asyncio.timeout(seconds):
                 await session.run(session.association.release())
         except TimeoutError, MeterSilentError:
             self._memory.answers_release = False
         except MeterError:
-            # It may have hung up already.
+            # The meter may have closed the connection already.
             return
 
-    async def _associated(self, link: Link) -> Session:
-        """Associate, once more with the invocation counter that the meter proposes."""
-        hint: int | None = None
-        for has_hint in (False, True):
+    async def _associate(self, link: Link) -> Session:
+        """Associate; retry once with the invocation counter that the meter proposes."""
+        proposal: int | None = None
+        for is_retry in (False, True):
             try:
-                return await self._associate(link, self._settings, self._memory)
+                return await self._try_both_names(link, self._settings, self._memory)
             except ExceptionError as err:
                 if err.service == DECIPHERING_ERROR:
-                    raise await self._which_key(link) from err
+                    raise await self._find_wrong_key(link) from err
                 if err.service != COUNTER_ERROR:
                     message = f"the meter refuses the association: {err.details['reason']}"
                     raise AssociationError(message, **err.details) from err
-                hint = err.counter
-                if has_hint or not self._take_hint(hint):
+                proposal = err.counter
+                if is_retry or not self._supply.accept_proposal(proposal):
                     break
             except ServiceError as err:
                 if err.is_about_ciphering:
-                    raise await self._which_key(link) from err
+                    raise await self._find_wrong_key(link) from err
                 raise
             except MeterAuthenticationError as err:
                 self._memory.password_rejected = True
                 raise self._password_rejected() from err
-        raise self._counter_rejected(is_known=hint is not None or self._at_least > 0)
+        is_known = proposal is not None or self._supply.at_least > 0
+        raise self._counter_rejected(is_known=is_known)
 
-    async def _associate(self, link: Link, settings: DlmsSettings, memory: Memory) -> Session:
-        """Associate by the kind of names that the meter is known to use, or else by the other.
+    async def _try_both_names(self, link: Link, settings: DlmsSettings, memory: Memory) -> Session:
+        """Associate with the kind of names that the meter is known to use, else with the other.
 
-        Raises SessionEndedError where that needs another connection.
+        Raises SessionEndedError if the other kind needs a new connection.
         """
         is_short = memory.has_short_names
         session = self._new_session(link, settings, memory, is_short=is_short)
@@ -212,7 +207,7 @@ class Access:
                 raise
             raise refusal from None
         except MeterSilentError, PortLostError:
-            # It may take one request in each connection: short names are tried first in the next.
+            # Some meters accept one request per connection: the next begins with the other kind.
             memory.has_short_names = not is_short
             if is_short:
                 raise refusal from None
@@ -224,13 +219,17 @@ class Access:
         self, link: Link, settings: DlmsSettings, memory: Memory, *, is_short: bool
     ) -> Session:
         names = memory.base_names if is_short else None
-        association = Association(settings, self._numbers, self._authenticity, names)
-        return Session(link, association, memory, self._supply)
+        association = Association(settings, self._supply.counters, self._authenticity, names)
+        return Session(link, association, memory, self._ensure_counters)
 
-    async def _which_key(self, link: Link) -> MeterError:
-        """Find out which key is wrong, with a message that only the encryption key has to do with.
+    async def _ensure_counters(self) -> None:
+        await self._supply.ensure(COUNTERS_PER_EXCHANGE)
 
-        Whatever the meter makes of it, unless it cannot decipher that either, the key is right.
+    async def _find_wrong_key(self, link: Link) -> MeterError:
+        """Return the error for the wrong key, found with a request without authentication tag.
+
+        Only the encryption key matters for it: unless the meter cannot decipher it either, that key
+        is right, whatever else the meter answers.
         """
         if protection_of(self._settings) is not Protection.BOTH:
             return self._wrong_keys()
@@ -244,35 +243,15 @@ class Access:
         except MeterError:
             if not session.association.is_agreed:
                 return self._wrong_keys()
-        message = f"the meter at {self._port} does not take the authentication key"
+        message = f"the meter at {self._port} rejects the authentication key"
         return WrongAuthenticationKeyError(message, port=self._port)
 
-    # --- invocation counter
+    # --- the meter's invocation counter
 
-    async def _supply(self) -> None:
-        """Set invocation counters apart where they run out."""
-        numbers = self._numbers
-        if numbers.left >= NUMBERS_AT_ONCE and numbers.next >= self._at_least:
-            return
-        if self._counter is None:
-            raise ValueError("what is ciphered needs an invocation counter")
-        at_least = max(numbers.next, self._at_least)
-        try:
-            first = await self._counter.reserve(_NUMBERS, at_least=at_least)
-        except LookupError:
-            message = "it is not known which invocation counters were used already"
-            raise CounterNeededError(message, port=self._port) from None
-        except OverflowError, OSError, ValueError:
-            message = (
-                "no invocation counters can be set apart: they are used up, or not to be stored"
-            )
-            raise InvocationCounterError(message, port=self._port) from None
-        numbers.refill(first, _NUMBERS)
+    async def _read_counter(self) -> None:
+        """Read the last accepted counter from the meter, as the public client.
 
-    async def _learn_counter(self) -> None:
-        """Ask, as the public client, for the last counter that the meter has taken.
-
-        Where it does not tell, what is stored has to do.
+        If that fails, the stored counter is used.
         """
         settings = replace(
             self._settings,
@@ -283,66 +262,59 @@ class Access:
             dedicated_key=False,
         )
 
-        # What the public client sees is not what this one does.
+        # A memory of its own: the public client has other access rights.
         memory = Memory(has_short_names=self._memory.has_short_names)
 
-        async def associated(link: Link) -> Session:
-            return await self._associate(link, settings, memory)
+        async def associate(link: Link) -> Session:
+            return await self._try_both_names(link, settings, memory)
 
         try:
             async with AsyncExitStack() as stack:
-                session = await self._enter(stack, PUBLIC_CLIENT, associated)
+                session = await self._open(stack, PUBLIC_CLIENT, associate)
                 if memory.has_short_names:
                     await list_objects(session, memory)
-                found = await self._counters(session)
+                found = await self._accepted_counters(session)
                 await self._release(session)
         except MeterConnectionError:
             raise
         except MeterError, SessionEndedError:
-            # Who lets no public client in may let this one in.
+            # A meter that refuses the public client may still accept this one.
             return
         finally:
             if self._memory.transport is Transport.WRAPPER:
                 await asyncio.sleep(_NETWORK_PAUSE)
-        self._at_least = max([self._at_least, *found])
+        self._supply.at_least = max([self._supply.at_least, *found])
 
-    async def _counters(self, session: Session) -> list[int]:
-        """Return the counters that would be accepted by this client's object, or else by others."""
+    async def _accepted_counters(self, session: Session) -> list[int]:
+        """Return the counters that the meter accepts, of this client's or other instances."""
         own = self._settings.counter_instance
         found: list[int] = []
-        for instances in ([own], [other for other in _COUNTERS if other != own]):
+        for instances in ([own], [other for other in _COUNTER_INSTANCES if other != own]):
             for instance in instances:
                 obis = _COUNTER._replace(e=instance)
                 with suppress(AccessError, ExceptionError):
                     last = await session.get(descriptor(ObjectClass.DATA, obis, VALUE))
-                    if isinstance(last, int) and 0 <= last < _NUMBER_MAX:
+                    if isinstance(last, int) and 0 <= last < COUNTER_MAX:
                         found.append(last + 1)
             if found:
                 break
         return found
 
-    def _take_hint(self, counter: int | None) -> bool:
-        """Take the counter that a meter would accept; whether it makes a difference."""
-        if counter is None or not self._numbers.next <= counter < _NUMBER_MAX:
-            return False
-        self._at_least = counter
-        return True
-
     # --- errors
 
     def _password_rejected(self) -> MeterAuthenticationError:
-        message = f"the meter at {self._port} does not take the password"
+        message = f"the meter at {self._port} rejects the password"
         return MeterAuthenticationError(message, port=self._port)
 
     def _wrong_keys(self) -> WrongKeysError:
-        message = f"the meter at {self._port} cannot decipher what it is sent"
+        message = f"the meter at {self._port} cannot decipher the client's messages"
         return WrongKeysError(message, port=self._port)
 
     def _counter_rejected(self, *, is_known: bool = True) -> InvocationCounterError:
-        # Another program may have gone on with it, so the meter is asked for its own again.
+        # Another program may have used higher counters, so the meter's is read again next time.
         self._knows_counter = False
-        message = f"the meter at {self._port} does not take the invocation counter"
+        message = f"the meter at {self._port} rejects the invocation counter"
         if is_known:
             return InvocationCounterError(message, port=self._port)
-        message += ", and does not tell which it would take"
+        message += ", and does not say which one it expects"
         return CounterNeededError(message, port=self._port)

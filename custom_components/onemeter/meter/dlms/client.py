@@ -1,4 +1,4 @@
-"""The DLMS client: asks a meter for its registers, its load profile, and all of its objects."""
+"""Client for polled DLMS meters: registers, load profile, and all objects."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from ..line import LineSettings
 from ..port_lock import PortLock, port_lock
 from ..reading import Interval, Reading
 from ..redaction import redact
-from .association_manager import Access
+from .association_manager import AssociationManager
 from .connection import Connector
 from .memory import Memory
 from .objects import ObjectValue, read_objects
@@ -23,31 +23,31 @@ from .security.counters import InvocationCounter
 from .session import Session, SessionEndedError
 from .settings import DlmsSettings
 
-#: Seconds after which a meter hears that we are still there, before it hangs up.
-_STAY_SECONDS: Final = 8.0
-#: Sessions without a reading after which it has failed, and seconds after which none is begun.
+#: Seconds between keep-alive requests: meters end sessions that are inactive for longer.
+_KEEP_ALIVE_SECONDS: Final = 8.0
+#: Sessions in a row that the meter may end without a reading, and seconds for new attempts.
 _SESSIONS_MAX: Final = 5
-_AGAIN_SECONDS: Final = 45.0
-#: Seconds after which a load profile must have been read: of years, at 9600 baud.
+_RETRY_SECONDS: Final = 45.0
+#: Seconds for a load profile: one of several years, at 9600 baud.
 _PROFILE_SECONDS: Final = 4 * 3600.0
 
 
-class _Patience:
-    """How long a meter is asked again that ends sessions without a reading."""
+class _RetryLimit:
+    """Limits new sessions with a meter that ends them without a reading."""
 
     def __init__(self) -> None:
         self._sessions = 0
         self._loop = asyncio.get_running_loop()
-        self._end = self._loop.time() + _AGAIN_SECONDS
+        self._end = self._loop.time() + _RETRY_SECONDS
 
-    def is_over(self) -> bool:
-        """Count a session that was ended; return whether it was the last one."""
+    def is_reached(self) -> bool:
+        """Count a session that the meter has ended; return whether it was the last one allowed."""
         self._sessions += 1
         return self._sessions >= _SESSIONS_MAX or self._loop.time() > self._end
 
 
 class DlmsClient(PolledClient):
-    """Reads a meter over HDLC or the wrapper."""
+    """Polls a meter over HDLC or the wrapper."""
 
     def __init__(
         self,
@@ -57,24 +57,29 @@ class DlmsClient(PolledClient):
         counter: InvocationCounter | None,
         authenticity: Authenticity | None = None,
     ) -> None:
-        """Take the port, how to open it, and how to speak to the meter. Nothing is opened yet.
+        """Take the port, its line settings, and the settings of the meter; open nothing.
 
-        The counter is where invocation counters come from, needed where anything is ciphered. What
-        is known of the meter's authenticity goes on from there.
-        Raises ValueError where it, a key, a password or a system title is missing.
+        ``counter`` is the source of invocation counters, required if anything is ciphered.
+        ``authenticity`` is what earlier sessions have learned about the meter's tags.
+
+        Raises ValueError if the counter, a key, the password or the system title is missing.
         """
         super().__init__(url, line)
         self.settings = settings
         self._memory = Memory()
         connector = Connector(url, line, settings, self._memory, self.counters)
-        judge = authenticity or Authenticity()
-        self._access = Access(
-            connector, settings, self._memory, counter, authenticity=judge, url=url
+        self._manager = AssociationManager(
+            connector,
+            settings,
+            self._memory,
+            counter,
+            authenticity=authenticity or Authenticity(),
+            url=url,
         )
 
     @property
     def memory(self) -> Memory:
-        """What was found out about the meter."""
+        """What the client has discovered about the meter."""
         return self._memory
 
     @override
@@ -99,59 +104,59 @@ class DlmsClient(PolledClient):
         return reading
 
     async def _in_sessions[T](self, run: Callable[[Session], Awaitable[T]]) -> T:
-        """Run something in a session, and in others where the meter ends that one."""
-        patience = _Patience()
+        """Run something in a session; in another one if the meter ends the session."""
+        limit = _RetryLimit()
         while True:
             try:
-                async with self._access.session() as session:
+                async with self._manager.session() as session:
                     return await run(session)
             except SessionEndedError as err:
-                if patience.is_over():
-                    raise self._reason(err) from err
+                if limit.is_reached():
+                    raise self._error_of(err) from err
 
     @override
     async def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
         loop = asyncio.get_running_loop()
         lock = port_lock(self.url)
-        was_heard = False
-        patience = _Patience()
+        has_reading = False
+        limit = _RetryLimit()
         while True:
             try:
-                async with lock, self._access.session() as session:
+                async with lock, self._manager.session() as session:
                     reader = self._reader(session)
                     while True:
                         due = loop.time() + interval
                         session.link.channel.renew()
                         meter = self._memory.meter
                         reading = await reader.read(addresses)
-                        if was_heard and reading.meter != meter:
-                            raise self._ended()
-                        was_heard = True
-                        patience = _Patience()
+                        if has_reading and reading.meter != meter:
+                            raise self._session_ended()
+                        has_reading = True
+                        limit = _RetryLimit()
                         if self.duration is None:
                             self.duration = session.link.channel.duration
                         self.counters.good += 1
                         yield reading
-                        await self._rest(session, lock, due)
+                        await self._wait(session, lock, due)
                         if lock.has_waiters:
                             break
             except SessionEndedError as err:
-                if patience.is_over():
-                    raise self._reason(err) from err
+                if limit.is_reached():
+                    raise self._error_of(err) from err
             except MeterSilentError as err:
-                if not was_heard:
+                if not has_reading:
                     raise
-                # Another meter may be there by now, which only a whole reading tells.
-                raise self._ended() from err
+                # Another meter may be connected by now, which only a complete reading detects.
+                raise self._session_ended() from err
 
-    async def _rest(self, session: Session, lock: PortLock, due: float) -> None:
+    async def _wait(self, session: Session, lock: PortLock, due: float) -> None:
         """Keep the session open until it is time, or until another client waits for the port."""
         loop = asyncio.get_running_loop()
         while not lock.has_waiters and (rest := due - loop.time()) > 0:
-            await lock.hold(min(rest, _STAY_SECONDS))
-            if rest > _STAY_SECONDS and not lock.has_waiters:
+            await lock.hold(min(rest, _KEEP_ALIVE_SECONDS))
+            if rest > _KEEP_ALIVE_SECONDS and not lock.has_waiters:
                 session.link.channel.renew()
-                await session.stay()
+                await session.keep_alive()
 
     @override
     async def read_profile(
@@ -172,13 +177,13 @@ class DlmsClient(PolledClient):
             return await self._in_sessions(read)
 
     async def objects(self) -> Sequence[ObjectValue]:
-        """Read all objects that the meter has, with their values where it gives them away.
+        """Read all objects of the meter, with the values that this client may read.
 
         Raises what read() raises.
         """
 
         async def read(session: Session) -> Sequence[ObjectValue]:
-            # Only a list that was just read has them all.
+            # The memory holds only the objects of a reading.
             self._memory.objects = None
             inverted = self.settings.invert_deviation
             return await read_objects(
@@ -195,10 +200,10 @@ class DlmsClient(PolledClient):
         inverted = self.settings.invert_deviation
         return Reader(session, self._memory, invert_deviation=inverted)
 
-    def _reason(self, ended: SessionEndedError) -> MeterError:
+    def _error_of(self, ended: SessionEndedError) -> MeterError:
         ended.error.details.setdefault("port", redact(self.url))
         return ended.error
 
-    def _ended(self) -> MeterSilentError:
+    def _session_ended(self) -> MeterSilentError:
         port = redact(self.url)
         return MeterSilentError(f"a session ended at {port}", port=port)

@@ -1,4 +1,4 @@
-"""How a meter is reached: over which transport, and at which address."""
+"""Connections to a meter: which transport it uses, and which address it has."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -23,17 +23,18 @@ from ..line import Framing, LineSettings
 from ..port import Port
 from .association import Association
 from .link.hdlc import server_address
-from .link.hdlc_link import ANSWER_SECONDS, PROBE_SECONDS, Connected, HdlcLink, address_error
+from .link.hdlc_link import ANSWER_SECONDS, PROBE_SECONDS, ConnectResult, HdlcLink, address_error
 from .link.message_channel import MessageChannel
 from .link.wrapper_link import WrapperLink
 from .memory import Memory
 from .settings import PUBLIC_CLIENT, DlmsSettings, Transport
 
+#: Schemes of URLs whose other end may be the meter itself.
 _NETWORK: Final = ("socket", "tcp")
-#: The logical device of management, which is what a meter has if it has one.
+#: The management logical device, which every meter has.
 _LOGICAL_DEVICE: Final = 1
-#: Physical devices that are usual, with the logical device, by the bytes of an address.
-_USUAL: Final = (
+#: Common HDLC addresses: size in bytes, logical device, physical device.
+_COMMON_ADDRESSES: Final = (
     (1, 1, None),
     (2, 1, 16),
     (2, 1, 17),
@@ -48,20 +49,21 @@ _USUAL: Final = (
 #: Bytes of the longest address.
 _LONGEST: Final = 4
 #: Seconds between the sign-on and the first frame, in which meters change their speed.
-_SETTLE: Final = 0.3
-#: Seconds that the wrapper gets to answer while it is not known to be there.
+_SPEED_CHANGE_SECONDS: Final = 0.3
+#: Seconds until an answer over the wrapper begins, while it is not known whether there is one.
 _WRAPPER_PROBE_SECONDS: Final = 2.0
-#: Seconds until the other side of a network takes the next connection for sure.
-_NOTICED_SECONDS: Final = 5.0
-#: A network has no speed: nothing waits for the time on a wire.
+#: Seconds after which the other end of a network has noticed that the last connection was closed.
+_CLOSED_SECONDS: Final = 5.0
+#: A speed so high that no time on the wire is waited for: a network has none.
 _NETWORK_SPEED: Final = 10_000_000
+#: Speed of a mode E sign-on (IEC 62056-21, annex E).
 _SIGN_ON_SPEED: Final = 300
 
 type Link = HdlcLink | WrapperLink
 
 
 class Connector:
-    """Opens the port and connects, however the meter wants it."""
+    """Opens the port and connects, with the transport and the address that the meter uses."""
 
     def __init__(
         self,
@@ -71,29 +73,29 @@ class Connector:
         memory: Memory,
         counters: Counters,
     ) -> None:
-        """Take the port, how to open it, what is known of the meter, and where to count."""
+        """Take the port, its line settings, the settings and memory of the meter, and counters."""
         self._url = url
         self._line = line
         self._settings = settings
         self._memory = memory
         self.counters = counters
-        #: When the last connection has ended, and whether the newest one has begun so soon that
-        #: the other side of a network may not have noticed that.
+        #: When the last connection has ended.
         self._ended = -inf
-        self.is_hasty = False
+        #: Whether the current connection began before the other end of a network has noticed that.
+        self.is_early = False
         parity = LineSettings(_SIGN_ON_SPEED, Framing.SEVEN_EVEN, line.dtr, line.rts)
         self._network_line = replace(line, baudrate=_NETWORK_SPEED)
         self._signer = Iec62056Client(url, parity, SignOn(address=settings.sign_on_address))
 
     @asynccontextmanager
     async def connected(self, client: int) -> AsyncGenerator[Link]:
-        """Connect as a client (SAP); the connection is ended in any case.
+        """Connect with a client address (SAP), and disconnect at the end.
 
         Raises AddressError, MeterSilentError, UnknownDataError, MeterConnectionError.
         """
         transport = self._memory.transport or self._settings.transport
         if transport is None:
-            transport = await self._find_out(client)
+            transport = await self._detect_transport(client)
         try:
             async with (
                 self._open(transport) as channel,
@@ -102,7 +104,7 @@ class Connector:
                 self._memory.transport = transport
                 yield link
         except AddressError, MeterSilentError, UnknownDataError:
-            # Perhaps it is another meter by now, which is found out next time.
+            # It may be another meter by now, so both are detected again next time.
             self._memory.transport = self._memory.address = None
             raise
 
@@ -111,7 +113,7 @@ class Connector:
         match transport:
             case Transport.MODE_E:
                 async with self._signer.open_mode_e() as port:
-                    await asyncio.sleep(_SETTLE)
+                    await asyncio.sleep(_SPEED_CHANGE_SECONDS)
                     yield MessageChannel(port, self.counters)
             case Transport.WRAPPER:
                 async with self._port(self._network_line) as port:
@@ -124,7 +126,7 @@ class Connector:
     @asynccontextmanager
     async def _port(self, line: LineSettings) -> AsyncGenerator[Port]:
         loop = asyncio.get_running_loop()
-        self.is_hasty = _is_network(self._url) and loop.time() - self._ended < _NOTICED_SECONDS
+        self.is_early = _is_network(self._url) and loop.time() - self._ended < _CLOSED_SECONDS
         async with Port(self._url, line) as port:
             try:
                 yield port
@@ -150,62 +152,62 @@ class Connector:
         return WrapperLink(channel, client, _LOGICAL_DEVICE if device is None else device)
 
     async def _connect(self, channel: MessageChannel, client: int, *, signed_on: bool) -> HdlcLink:
-        """Connect at the address that is known, or else at one that the meter answers to."""
+        """Connect to the known address, or to the first one that the meter answers to."""
         memory = self._memory
         addresses = [memory.address] if memory.address else list(_addresses(self._settings))
         is_known = len(addresses) == 1
         was_refused = False
         for address in addresses:
             link = HdlcLink(channel, client, address)
-            outcome = await link.connect(
+            result = await link.connect(
                 seconds=ANSWER_SECONDS if is_known else PROBE_SECONDS,
                 attempts=1 + is_known,
-                with_parameters=memory.takes_parameters,
+                with_parameters=memory.accepts_parameters,
             )
-            if outcome is Connected.YES:
+            if result is ConnectResult.CONNECTED:
                 memory.address = address
-                memory.takes_parameters = link.takes_parameters
+                memory.accepts_parameters = link.accepts_parameters
                 return link
-            was_refused |= outcome is Connected.REFUSED
+            was_refused |= result is ConnectResult.REFUSED
         if was_refused or signed_on:
-            # It has answered the sign-on, so that it is there.
+            # A meter that has answered the sign-on is present, so the address is wrong.
             raise address_error(channel.name)
         raise channel.silence_error()
 
-    async def _find_out(self, client: int) -> Transport:
-        """Return what the meter answers to, or might."""
+    async def _detect_transport(self, client: int) -> Transport:
+        """Return the transport that the meter answers on; the most likely one if on none."""
         if not _is_network(self._url):
             return Transport.HDLC if await self._answers_hdlc(client) else Transport.MODE_E
-        # Some meters in the network take HDLC for the beginning of a message and answer no more.
+        # The wrapper first: some meters take HDLC for an incomplete packet and stop answering.
         if await self._answers_wrapper():
-            # The meter may hang up now, which would not change that.
+            # Remembered at once, since the meter may refuse the next connection.
             self._memory.transport = Transport.WRAPPER
             return Transport.WRAPPER
         return Transport.HDLC if await self._answers_hdlc(client) else Transport.WRAPPER
 
     async def _answers_hdlc(self, client: int) -> bool:
-        """Whether there is HDLC, if only to refuse."""
+        """Return whether the meter answers HDLC frames, also with a refusal."""
         was_refused = False
         async with self._open(Transport.HDLC) as channel:
             try:
                 for address in _addresses(self._settings):
                     link = HdlcLink(channel, client, address)
-                    outcome = await link.connect(seconds=PROBE_SECONDS, attempts=1)
-                    if outcome is Connected.YES:
+                    result = await link.connect(seconds=PROBE_SECONDS, attempts=1)
+                    if result is ConnectResult.CONNECTED:
                         self._memory.address = address
-                        self._memory.takes_parameters = link.takes_parameters
+                        self._memory.accepts_parameters = link.accepts_parameters
                         await link.disconnect()
                         return True
-                    was_refused |= outcome is Connected.REFUSED
+                    was_refused |= result is ConnectResult.REFUSED
             except PortLostError:
-                # Who speaks another protocol may hang up.
+                # A device with another protocol may close the connection.
                 if _is_network(self._url):
                     return False
                 raise
         return was_refused
 
     async def _answers_wrapper(self) -> bool:
-        """Whether anything comes when the public client asks to be let in."""
+        """Return whether the meter answers an association request of the public client."""
         try:
             async with self._open(Transport.WRAPPER) as channel:
                 link = self._wrapper(channel, PUBLIC_CLIENT)
@@ -220,12 +222,11 @@ class Connector:
 
 
 def _is_network(url: str) -> bool:
-    """Tell whether a port is at the other end of a network."""
     return urlparse(url).scheme in _NETWORK
 
 
 def _addresses(settings: DlmsSettings) -> Iterator[bytes]:
-    """Yield the addresses that the meter may have by what is known of them."""
+    """Yield the addresses to try, as far as the settings leave them open."""
     logical, physical, length = (
         settings.logical_device,
         settings.physical_device,
@@ -238,13 +239,13 @@ def _addresses(settings: DlmsSettings) -> Iterator[bytes]:
             yield server_address(logical, physical, _LONGEST)
         return
     tried: set[bytes] = set()
-    for size, usual_logical, usual_physical in _USUAL:
+    for size, common_logical, common_physical in _COMMON_ADDRESSES:
         if length not in {None, size}:
             continue
-        found = usual_logical if logical is None else logical
-        device = usual_physical if physical is None or size == 1 else physical
+        upper = common_logical if logical is None else logical
+        lower = common_physical if physical is None or size == 1 else physical
         with suppress(ValueError):
-            address = server_address(found, device, size)
+            address = server_address(upper, lower, size)
             if address not in tried:
                 tried.add(address)
                 yield address

@@ -1,4 +1,4 @@
-"""Objects of COSEM: their classes, their attributes, and what the values mean (IEC 62056-6-2)."""
+"""COSEM objects: classes, attributes, and the meaning of values (IEC 62056-6-2)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Value
 from ..units import UNITS, scaled
-from .apdu.axdr import Data
+from .apdu.data_types import Data
 from .apdu.times import LENGTH as TIME_LENGTH, decode_date_time
 
 OBIS_LENGTH: Final = 6
 CURRENT_ASSOCIATION: Final = Obis(0, 0, 40, 0, 0, 255)
-#: A scaler beyond it is damaged.
+#: The largest plausible power of ten; any beyond it is damaged data.
 _SCALER_MAX: Final = 32
 
 
 class ObjectClass(IntEnum):
-    """The classes whose attributes are read."""
+    """Interface classes whose attributes are read."""
 
     DATA = 1
     REGISTER = 3
@@ -31,29 +31,30 @@ class ObjectClass(IntEnum):
     CLOCK = 8
     ASSOCIATION_BY_SHORT_NAMES = 12
     ASSOCIATION = 15
-    SECURITY_SETUP = 64
 
 
-#: Attributes by their numbers: the value of most classes, the buffer of a profile, the object list.
+#: Attribute 2: the value of most classes, the buffer of a profile, an object list.
 VALUE: Final = 2
+#: Attribute of a demand register.
 LAST_AVERAGE: Final = 3
+#: Attributes of a profile.
 CAPTURE_OBJECTS: Final = 3
 CAPTURE_PERIOD: Final = 4
-#: Of registers.
+#: Attributes of registers, by class.
 SCALER_UNIT: Final = {
     ObjectClass.REGISTER: 3,
     ObjectClass.EXTENDED_REGISTER: 3,
     ObjectClass.DEMAND_REGISTER: 4,
 }
 CAPTURE_TIME: Final = {ObjectClass.EXTENDED_REGISTER: 5, ObjectClass.DEMAND_REGISTER: 6}
-#: More objects than any meter has.
+#: More objects than any known meter has.
 OBJECTS_MAX: Final = 4000
-#: What an attribute may not be accessed for.
+#: Access mode of an attribute.
 _NO_ACCESS: Final = 0
 
 
 class CosemObject(NamedTuple):
-    """An object that a meter has."""
+    """An object of a meter."""
 
     class_id: int
     version: int
@@ -62,18 +63,18 @@ class CosemObject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScalerUnit:
-    """What makes a value of a register's number."""
+    """Scaler (power of ten) and unit of a register."""
 
     scaler: int
     unit: str | None
 
     def scale(self, number: Decimal | int) -> Decimal | int:
-        """Return the exact value."""
+        """Return the number times ten to the power of the scaler, exactly."""
         return scaled(number, self.scaler)
 
 
 def parse_scaler_unit(data: Data) -> ScalerUnit | None:
-    """Read a scaler with its unit; None where it is neither."""
+    """Return {scaler, unit} as ScalerUnit; None for other data. The unit may be unknown (None)."""
     match data:
         case (int(scaler), int(unit)) if abs(scaler) <= _SCALER_MAX:
             return ScalerUnit(scaler, UNITS.get(unit))
@@ -81,9 +82,9 @@ def parse_scaler_unit(data: Data) -> ScalerUnit | None:
 
 
 def accessible_objects(elements: Iterable[Data]) -> Iterator[CosemObject | None]:
-    """Yield what the elements of an association's object list are, in their order.
+    """Yield the objects in the elements of an object list (class 15), in their order.
 
-    None for objects whose value this client may not access. Raises TelegramError.
+    None stands for an object whose attribute 2 this client may not access. Raises TelegramError.
     """
     for number, element in enumerate(elements):
         match element:
@@ -107,7 +108,7 @@ def _may_read(rights: Sequence[Data]) -> bool:
 
 
 def number_of(data: Data) -> Decimal | int | None:
-    """Return what a register's value attribute holds as a number; None without one."""
+    """Return the data of a register as a number; None for other data."""
     if isinstance(data, bool):
         return None
     if isinstance(data, int):
@@ -116,13 +117,16 @@ def number_of(data: Data) -> Decimal | int | None:
 
 
 def register_value(data: Data, scaler_unit: ScalerUnit) -> Value:
-    """Return the value of a register; None where the meter has none."""
+    """Return the scaled value of a register; other data as plain_value() does."""
     number = number_of(data)
     return plain_value(data) if number is None else scaler_unit.scale(number)
 
 
 def plain_value(data: Data) -> Value:
-    """Return a value that has no scaler: octets that are text as text; None for arrays."""
+    """Return data without a scaler as a value of a register; None for arrays and structures.
+
+    Octets that are printable text are returned as text.
+    """
     match data:
         case bool():
             return data
@@ -138,7 +142,7 @@ def plain_value(data: Data) -> Value:
 
 
 def text_of(octets: bytes) -> str | bytes:
-    """Return the text that an octet string is, or the octets where they are none."""
+    """Return octets as text if they are printable ASCII, without trailing NULs and blanks."""
     trimmed = octets.rstrip(b"\0 ")
     if trimmed and trimmed.isascii() and (text := trimmed.decode("ascii")).isprintable():
         return text
@@ -146,9 +150,9 @@ def text_of(octets: bytes) -> str | bytes:
 
 
 def time_of(data: Data, *, invert: bool = False) -> datetime | None:
-    """Return the point in time that a clock, a capture time or a profile's row holds.
+    """Return a clock, a capture time or the time of a profile's row; None for other data.
 
-    Twelve octets, or the seconds since 1970 (UTC).
+    Either a date-time of 12 octets (see decode_date_time()) or the seconds since 1970 in UTC.
     """
     if isinstance(data, bytes) and len(data) == TIME_LENGTH:
         return decode_date_time(data, invert=invert)

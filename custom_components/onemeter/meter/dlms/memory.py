@@ -1,4 +1,4 @@
-"""What is found out about a meter, so that it need not be found out again."""
+"""Discoveries about a meter, kept so that later sessions need not repeat them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,44 +9,45 @@ from ..reading import Identity
 from .cosem import CosemObject, ScalerUnit
 from .settings import Transport
 
-#: Questions that are asked at once at first.
+#: Attributes in one list request, unless the meter answers only shorter lists.
 LIST_SIZE: Final = 64
 
 
 @dataclass(slots=True)
 class Memory:
-    """What was found out about a meter; it outlives the connection."""
+    """Discoveries about one meter; they outlive the connection."""
 
     transport: Transport | None = None
-    #: Its HDLC address, as on the wire.
+    #: The encoded HDLC address of the meter.
     address: bytes | None = None
     meter: Identity | None = None
-    #: What is needed of its own list of objects; None where it has not given that yet.
+    #: The objects of a reading, the clock and profiles, from the object list; None: not read yet.
     objects: tuple[CosemObject, ...] | None = None
-    #: It knows its objects by short names, and the base names of those that it lists, by class and
-    #: code as in a descriptor; empty while it has not listed them.
+    #: Whether the meter uses short names.
     has_short_names: bool = False
+    #: Base names by the descriptors of objects without their last byte; empty: not read yet.
     base_names: dict[bytes, int] = field(default_factory=dict)
-    #: Scalers and units of its registers; None where it does not tell.
+    #: Scalers and units of registers; None if the meter does not return one.
     scalers: dict[Obis, ScalerUnit | None] = field(default_factory=dict)
-    #: Attributes, by their descriptors: those that it refuses for good, those that it has refused
-    #: when asked for nothing else, and those that it has answered by an exception.
+    #: Descriptors of attributes that the meter refuses permanently, ...
     refused: set[bytes] = field(default_factory=set)
+    #: ... that it has refused in a request of their own, ...
     refused_alone: set[bytes] = field(default_factory=set)
+    #: ... and that it has answered with an exception.
     exceptions: set[bytes] = field(default_factory=set)
-    #: How many questions are asked at once, how many have been answered at once, and whether that
-    #: went wrong in this reading.
+    #: Attributes per list request, the most that were answered, and whether a list has failed in
+    #: this reading.
     list_size: int = LIST_SIZE
     longest_list: int = 0
     list_failed: bool = False
-    #: It connects (SNRM) with parameters, and answers when it is taken leave of (RLRQ).
-    takes_parameters: bool = True
+    #: Whether the meter answers SNRM with parameters, and release requests.
+    accepts_parameters: bool = True
     answers_release: bool = True
-    #: It has refused the password, which is never tried again.
+    #: Whether the meter has rejected the password, which is then never tried again.
     password_rejected: bool = False
 
     def forget_objects(self) -> None:
-        """Begin anew with another meter, or with one that has changed."""
+        """Forget all that may differ in another meter, or in one that was reconfigured."""
         self.objects = None
         self.meter = None
         self.scalers.clear()
@@ -56,10 +57,10 @@ class Memory:
         self.list_size, self.longest_list, self.list_failed = LIST_SIZE, 0, False
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is worth keeping beyond the process, of JSON's types only.
+        """Return the discoveries that are stored over restarts, as JSON types.
 
-        Scalers and base names are not: a meter that was given new ones would be read wrongly for
-        good.
+        Scalers and base names are not stored: after a reconfiguration of the meter they would make
+        all later readings wrong.
         """
         meter = self.meter or Identity()
         return {
@@ -68,28 +69,28 @@ class Memory:
             "meter_id": meter.meter_id,
             "manufacturer": meter.manufacturer,
             "device_id": meter.device_id,
-            "objects": [_line(entry) for entry in self.objects or ()],
+            "objects": [_object_as_json(entry) for entry in self.objects or ()],
             "list_size": self.list_size,
             "short_names": self.has_short_names,
         }
 
     def recall(self, content: Mapping[str, Any]) -> None:
-        """Take what as_json() has returned.
+        """Restore what as_json() has returned.
 
-        Raises ValueError, KeyError or TypeError for anything else, and has taken nothing then.
+        Raises ValueError, KeyError or TypeError for anything else, and then changes nothing.
         """
         transport, address = content["transport"], content["address"]
         meter_id, manufacturer = content["meter_id"], content["manufacturer"]
         list_size, has_short_names = content["list_size"], content.get("short_names", False)
         if list_size not in range(1, LIST_SIZE + 1):
-            raise ValueError("no size of a list")
+            raise ValueError("invalid list_size")
         if not isinstance(has_short_names, bool):
-            raise TypeError("neither short names nor logical ones")
+            raise TypeError("invalid short_names")
         kept = Memory(
             transport=None if transport is None else Transport(transport),
             address=None if address is None else bytes.fromhex(address),
             meter=Identity(meter_id, manufacturer, device_id=content["device_id"]),
-            objects=tuple(map(_object, content["objects"])) or None,
+            objects=tuple(map(_object_from_json, content["objects"])) or None,
         )
         self.forget_objects()
         self.transport, self.address = kept.transport, kept.address
@@ -98,10 +99,10 @@ class Memory:
         self.list_size = self.longest_list = list_size
 
 
-def _line(entry: CosemObject) -> list[int | str]:
+def _object_as_json(entry: CosemObject) -> list[int | str]:
     return [entry.class_id, entry.version, bytes(entry.obis).hex()]
 
 
-def _object(line: tuple[int, int, str]) -> CosemObject:
-    class_id, version, name = line
+def _object_from_json(values: tuple[int, int, str]) -> CosemObject:
+    class_id, version, name = values
     return CosemObject(class_id, version, Obis.from_bytes(bytes.fromhex(name)))

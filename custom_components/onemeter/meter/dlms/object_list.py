@@ -1,22 +1,24 @@
-"""The objects that a meter lists (IEC 62056-6-2, classes 15 and 12)."""
+"""Reading the object list of a meter (IEC 62056-6-2, classes 15 and 12)."""
+
+from typing import Final
 
 from ..errors import AccessError, TelegramError
 from ..interleaving import find_in_turns
 from .apdu.axdr import decode_elements
-from .apdu.results import access_error
+from .apdu.results import OTHER_REASON, access_error
 from .apdu.xdlms import AccessResult, descriptor, parse_result
 from .cosem import CURRENT_ASSOCIATION, VALUE, CosemObject, ObjectClass, accessible_objects
 from .memory import Memory
 from .session import Session
 from .short_names import named_objects
 
-_OBJECT_LIST = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
+_OBJECT_LIST: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, VALUE)
 
 
 async def list_objects(session: Session, memory: Memory) -> tuple[CosemObject, ...] | None:
-    """Return the objects that the meter lists; None where it does not.
+    """Read the object list; None if the meter refuses it or returns something else.
 
-    Where they have short names, these are learned.
+    Short names in it are written to the memory.
     """
     try:
         content = await session.get_encoded(_OBJECT_LIST)
@@ -30,7 +32,7 @@ async def list_objects(session: Session, memory: Memory) -> tuple[CosemObject, .
 
 
 async def objects_in(content: bytes) -> tuple[CosemObject, ...]:
-    """Return the objects in a list as it was answered. Raises AccessError, TelegramError."""
+    """Decode an object list from a get-response. Raises AccessError, TelegramError."""
     _check(content)
     found = accessible_objects(decode_elements(content, 1))
     return tuple(await find_in_turns(step for entry in found for step in (entry, None)))
@@ -47,6 +49,7 @@ async def _learn_names(content: bytes, memory: Memory) -> tuple[CosemObject, ...
 
 
 def _check(content: bytes) -> None:
+    """Raise AccessError or TelegramError unless the result is data."""
     if content[:1] != b"\0":
         result = parse_result(content)
-        raise access_error(result if isinstance(result, AccessResult) else 250)
+        raise access_error(result if isinstance(result, AccessResult) else OTHER_REASON)

@@ -1,4 +1,4 @@
-"""Which of a meter's objects make a reading, and which codes there usually are."""
+"""Selection of the objects that make a reading, and default objects for meters without a list."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -22,14 +22,14 @@ LOAD_PROFILE: Final = Obis(1, 0, 99, 1, 0, 255)
 _REGISTERS: Final = frozenset(
     {ObjectClass.REGISTER, ObjectClass.EXTENDED_REGISTER, ObjectClass.DEMAND_REGISTER}
 )
-#: Data objects by value groups C and D: ids, firmware, status words, tariff, errors.
+#: Value groups C and D of data objects to read: ids, firmware, status words, tariff, errors.
 _ABSTRACT: Final = frozenset({(42, 0), (96, 1), (96, 5), (96, 7), (96, 14), (97, 97), (0, 2)})
-_OF_ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
-#: More registers are not read, since that would take too long, ...
-MOST: Final = 400
-#: ... but the most useful ones, by value group D and whether there is an E (tariff, harmonic):
-#: first totals and momentary values, then totals of tariffs, all others without E, maxima of
-#: tariffs, and the rest.
+_ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
+#: Objects in a reading: more would take too long.
+OBJECTS_TO_READ_MAX: Final = 400
+#: Rank by value group D and whether there is an E (tariff or harmonic), if there are more objects:
+#: data first, then totals and momentary values, totals by tariff, all others without E, maxima by
+#: tariff, the rest.
 _RANKS: Final = {
     (D.ENERGY, False): 1,
     (D.INSTANTANEOUS, False): 1,
@@ -37,10 +37,10 @@ _RANKS: Final = {
     (D.MAXIMUM_DEMAND, True): 4,
 }
 _WITHOUT_E: Final = 3
-_LEAST: Final = 5
+_LAST_RANK: Final = 5
 
-#: What meters usually have, for those that do not tell: energies with tariffs, powers, voltages,
-#: currents, power factor, frequency, maximum demands.
+#: Value groups C, D and E of registers that most meters have: energies with tariffs, powers,
+#: voltages, currents, power factor, frequency.
 _ACTIVE: Final = (C.ACTIVE_IMPORT, C.ACTIVE_EXPORT)
 _SUMS: Final = (C.ACTIVE_ABSOLUTE, C.ACTIVE_NET)
 _OTHER_ENERGIES: Final = (*range(C.REACTIVE_IMPORT, C.APPARENT_IMPORT + 1), *_SUMS)
@@ -48,7 +48,7 @@ _MOMENTARY: Final = (
     *(*_ACTIVE, C.REACTIVE_IMPORT, C.REACTIVE_EXPORT, C.APPARENT_IMPORT),
     *(C.POWER_FACTOR, C.FREQUENCY, *_SUMS),
 )
-_USUAL: Final = (
+_DEFAULT_REGISTERS: Final = (
     *((c, D.ENERGY, tariff) for c in _ACTIVE for tariff in range(5)),
     *((c, D.ENERGY, 0) for c in _OTHER_ENERGIES),
     *((c, D.INSTANTANEOUS, 0) for c in _MOMENTARY),
@@ -60,18 +60,15 @@ _USUAL: Final = (
 )
 
 
-def wanted(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
-    """Return the objects of a reading: registers with current values, and some data.
-
-    Where there are too many of them, the most useful ones.
-    """
+def objects_to_read(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
+    """Return the objects of a reading: the readable ones, or the most useful of too many."""
     found = tuple(readable(objects))
-    if len(found) <= MOST:
+    if len(found) <= OBJECTS_TO_READ_MAX:
         return found
-    by_rank: list[list[int]] = [[] for _ in range(_LEAST + 1)]
+    by_rank: list[list[int]] = [[] for _ in range(_LAST_RANK + 1)]
     for place, entry in enumerate(found):
         by_rank[_rank(entry)].append(place)
-    places = sorted(islice(chain.from_iterable(by_rank), MOST))
+    places = sorted(islice(chain.from_iterable(by_rank), OBJECTS_TO_READ_MAX))
     return tuple(found[place] for place in places)
 
 
@@ -82,18 +79,18 @@ def _rank(entry: CosemObject) -> int:
     if obis.a != ELECTRICITY:
         # Other media have few registers.
         return 1
-    return _RANKS.get((obis.d, obis.e > 0), _LEAST if obis.e else _WITHOUT_E)
+    return _RANKS.get((obis.d, obis.e > 0), _LAST_RANK if obis.e else _WITHOUT_E)
 
 
-def needed(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
+def objects_to_remember(objects: Sequence[CosemObject]) -> tuple[CosemObject, ...]:
     """Return the objects of a reading, the clock, and the profiles."""
     clocks = [entry for entry in objects if entry.obis == CLOCK]
     profiles = [entry for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
-    return (*wanted(objects), *clocks, *profiles[:MOST])
+    return (*objects_to_read(objects), *clocks, *profiles[:OBJECTS_TO_READ_MAX])
 
 
 def readable(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
-    """Yield all objects that could be part of a reading."""
+    """Yield the objects that may be part of a reading: current registers, and some data."""
     for entry in objects:
         obis = entry.obis
         if obis.f != CURRENT_VALUE:
@@ -101,21 +98,20 @@ def readable(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
         if entry.class_id in _REGISTERS:
             yield entry
         elif entry.class_id == ObjectClass.DATA:
-            kinds = _ABSTRACT if obis.a == 0 else _OF_ELECTRICITY
+            kinds = _ABSTRACT if obis.a == 0 else _ELECTRICITY
             if (obis.c, obis.d) in kinds:
                 yield entry
 
 
-def usual_objects() -> tuple[CosemObject, ...]:
-    """Return what most meters have, to be tried where the object list is refused."""
+def default_objects() -> tuple[CosemObject, ...]:
+    """Return objects that most meters have, for a meter that refuses its object list."""
+    maximum = Obis(ELECTRICITY, 0, C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0)
+    registers = (Obis(ELECTRICITY, 0, c, d, e) for c, d, e in _DEFAULT_REGISTERS)
     data = (LOGICAL_DEVICE_NAME, DEVICE_ID_1, Obis(1, 0, 0, 2, 0), Obis(0, 0, 96, 14, 0))
     return (
         *(CosemObject(ObjectClass.DATA, 0, obis) for obis in data),
         CosemObject(ObjectClass.CLOCK, 0, CLOCK),
-        *(
-            CosemObject(ObjectClass.REGISTER, 0, Obis(ELECTRICITY, 0, c, d, e))
-            for c, d, e in _USUAL
-        ),
+        *(CosemObject(ObjectClass.REGISTER, 0, obis) for obis in registers),
         CosemObject(
             ObjectClass.EXTENDED_REGISTER,
             0,

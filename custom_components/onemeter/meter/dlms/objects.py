@@ -1,4 +1,4 @@
-"""All objects of a meter with their values, for whoever wants to look into it."""
+"""All objects of a meter with their values, for diagnosis on the command line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from ..obis import Obis
-from .apdu.axdr import Data
+from .apdu.data_types import Data
 from .apdu.results import access_text
 from .apdu.xdlms import AccessResult, descriptor
 from .cosem import (
@@ -22,7 +22,7 @@ from .memory import Memory
 from .registers import Reader
 from .session import Session
 
-#: Classes whose second attribute is too long to be looked at, or no value.
+#: Classes whose attribute 2 is not read: a long buffer, or a list.
 _NOT_READ: Final = frozenset(
     {
         ObjectClass.PROFILE_GENERIC,
@@ -31,28 +31,28 @@ _NOT_READ: Final = frozenset(
     }
 )
 
-#: Of a register whose number means nothing by itself.
-_NO_SCALER: Final = "the meter does not tell its scaler"
+#: Refusal of a register whose number means nothing by itself.
+_NO_SCALER: Final = "the meter does not return its scaler"
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectValue:
-    """An object, and what its second attribute holds: in most classes the value."""
+    """An object with its attribute 2, which is the value in most classes."""
 
     obis: Obis
     class_id: int
     version: int
-    #: Scaled where it is a register; None where it was not read.
+    #: Scaled if it is a register; None if it was not read.
     value: Data | datetime = None
     unit: str | None = None
-    #: Why the meter does not give the value away.
+    #: Reason of the meter's refusal.
     refusal: str | None = None
 
 
 async def read_objects(
     session: Session, reader: Reader, memory: Memory, *, invert_deviation: bool
 ) -> Sequence[ObjectValue]:
-    """Read all that the meter has."""
+    """Read all objects of the meter."""
     objects = await reader.discover()
     attributes = {
         entry: descriptor(entry.class_id, entry.obis, VALUE)
@@ -62,7 +62,7 @@ async def read_objects(
     results = await session.get_all(list(attributes.values()))
     await reader.learn_scalers(objects, results)
 
-    def look(entry: CosemObject) -> ObjectValue:
+    def value_of(entry: CosemObject) -> ObjectValue:
         obis, class_id, version = entry.obis, entry.class_id, entry.version
         attribute = attributes.get(entry)
         if attribute is None or attribute not in results:
@@ -75,11 +75,11 @@ async def read_objects(
             return ObjectValue(obis, class_id, version, result if time is None else time)
         scaler_unit = memory.scalers.get(obis) if class_id in SCALER_UNIT else None
         if scaler_unit is None and class_id in SCALER_UNIT and number_of(result) is not None:
-            # Without its scaler a number may mean anything.
+            # A number without scaler and unit has no meaning.
             return ObjectValue(obis, class_id, version, refusal=_NO_SCALER)
         if scaler_unit is None:
             return ObjectValue(obis, class_id, version, result)
         value = register_value(result, scaler_unit)
         return ObjectValue(obis, class_id, version, value, scaler_unit.unit)
 
-    return [look(entry) for entry in objects]
+    return [value_of(entry) for entry in objects]

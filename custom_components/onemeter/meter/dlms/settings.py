@@ -1,4 +1,4 @@
-"""How a DLMS meter wants to be spoken to, and the keys that its operator has given out."""
+"""Settings of a DLMS meter: transport, addresses, authentication, and keys."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Final
 from ..errors import KeyFormatError
 from ..obis import Obis
 
-#: What people put between the digits of a key, or before them.
+#: Separators that operators put between the digits of a key, and a prefix.
 _FILLING: Final = re.compile(r"0x|[\s:,;.\-]", re.IGNORECASE)
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+", re.ASCII)
 #: Bytes of a key: AES-128 (suites 0 and 1) or AES-256 (suite 2).
@@ -16,10 +16,10 @@ KEY_LENGTHS: Final = (16, 32)
 
 
 def parse_key(text: str) -> bytes:
-    """Read a key as operators write it: 32 hexadecimal digits, 64 in suite 2.
+    """Parse a key as operators write it: 32 hexadecimal digits, or 64 in suite 2.
 
-    Blanks, colons, commas and ``0x`` are left out. Raises KeyFormatError, which does not hold the
-    key, with the number of digits found.
+    Blanks, colons, commas and ``0x`` are ignored. Raises KeyFormatError, with the number of
+    characters and without the key.
     """
     digits = _FILLING.sub("", text)
     if _HEX.fullmatch(digits) is None or len(digits) // 2 not in KEY_LENGTHS:
@@ -29,7 +29,7 @@ def parse_key(text: str) -> bytes:
 
 
 def is_code(text: str) -> bool:
-    """Tell whether a text is the address of a register: a complete code, 1-0:1.8.0*255."""
+    """Return whether a text is the address of a register: a complete code, 1-0:1.8.0*255."""
     try:
         return str(Obis.parse(text)) == text
     except ValueError:
@@ -37,9 +37,9 @@ def is_code(text: str) -> bool:
 
 
 def parse_password(text: str) -> bytes:
-    """Read a password: text, or octets as hexadecimal digits after ``0x``.
+    """Parse a password: text, or octets as hexadecimal digits after ``0x``.
 
-    Raises ValueError, which does not hold the password, for digits that are none.
+    Raises ValueError for other characters after ``0x``; the message does not contain the password.
     """
     if text[:2].lower() != "0x":
         return text.encode()
@@ -52,7 +52,7 @@ def parse_password(text: str) -> bytes:
 class Keys:
     """The global unicast keys of a meter (IEC 62056-5-3, 5.3.5).
 
-    Raises ValueError for lengths that no suite has, or two keys of different suites.
+    Raises ValueError for a length that no suite has, and for keys of different lengths.
     """
 
     #: Global unicast encryption key (GUEK, EK), 16 bytes, in suite 2 32 bytes.
@@ -61,19 +61,19 @@ class Keys:
     authentication: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Let nothing pass that no meter could use."""
+        """Check the lengths."""
         lengths = {len(key) for key in (self.encryption, self.authentication) if key is not None}
         if lengths and (len(lengths) > 1 or not lengths <= set(KEY_LENGTHS)):
             raise ValueError("keys have 16 bytes, or both 32")
 
 
 class Authentication(StrEnum):
-    """How a client proves who it is (IEC 62056-5-3, 5.3.2)."""
+    """Authentication of the client (IEC 62056-5-3, 5.3.2)."""
 
     NONE = "none"
     #: Low level security: the password itself is sent.
     LLS = "lls"
-    #: Mechanism 2, whose secret processing is the manufacturer's: AES-128-ECB of the challenge.
+    #: Mechanism 2, which is specific to manufacturers: AES-128-ECB of the challenge.
     HLS_MANUFACTURER = "hls"
     HLS_MD5 = "md5"
     HLS_SHA1 = "sha1"
@@ -83,14 +83,14 @@ class Authentication(StrEnum):
 
 
 def usual_authentication(*, has_password: bool, has_both_keys: bool) -> Authentication:
-    """Return what a password and keys are given out for, where nobody says anything else."""
+    """Return the authentication to assume for a password or keys, if none is set."""
     if has_password:
         return Authentication.LLS
     return Authentication.HLS_GMAC if has_both_keys else Authentication.NONE
 
 
 class Transport(StrEnum):
-    """What carries the messages."""
+    """Transport of messages."""
 
     #: HDLC from the first byte on, also through bridges (IEC 62056-46).
     HDLC = "hdlc"
@@ -101,53 +101,50 @@ class Transport(StrEnum):
 
 
 class Protection(StrEnum):
-    """What the messages of an association are protected by."""
+    """Protection of the messages of an association."""
 
-    #: Nothing, even where there are keys: they serve the authentication only.
+    #: None, also if there are keys: these are used for the authentication only.
     NONE = "none"
     AUTHENTICATED = "authenticated"
     ENCRYPTED = "encrypted"
     BOTH = "both"
 
 
-#: The addresses of a client that any meter lets in (IEC 62056-5-3, 4.2.2), and, with most meters,
-#: of one that shows who it is.
+#: Address (SAP) of the public client, which every meter accepts (IEC 62056-5-3, 4.2.2).
 PUBLIC_CLIENT: Final = 16
+#: Address of the management client: with most meters the one that authenticates.
 TRUSTED_CLIENT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DlmsSettings:
-    """What the user knows about a meter that is asked.
+    """Settings of a polled meter, as far as the user knows them."""
 
-    Raises ValueError for what cannot be sent.
-    """
-
-    #: None: find out.
+    #: None: detect.
     transport: Transport | None = None
-    #: The client's address (SAP), which stands for what it may do.
+    #: The client's address (SAP), which determines its access rights.
     client: int = PUBLIC_CLIENT
-    #: The meter's logical device; None: find out.
+    #: The meter's logical device; None: detect.
     logical_device: int | None = None
-    #: Its physical device, where HDLC addresses have one; None: find out.
+    #: The meter's physical device, if the HDLC address has one; None: detect.
     physical_device: int | None = None
-    #: Bytes of an HDLC server address: 1, 2 or 4; None: find out.
+    #: Bytes of the meter's HDLC address: 1, 2 or 4; None: detect.
     address_length: int | None = None
     authentication: Authentication = Authentication.NONE
-    #: Of LLS and of HLS but GMAC.
+    #: Of LLS, and of HLS except GMAC.
     password: bytes | None = field(default=None, repr=False)
     keys: Keys = Keys()
-    #: None: BOTH with both keys, ENCRYPTED or NONE otherwise.
+    #: None: BOTH with both keys, ENCRYPTED with the encryption key, otherwise NONE.
     protection: Protection | None = None
-    #: Cipher with a key made for each association (ded) instead of the global one (glo).
+    #: Cipher with a key generated for each association (ded) instead of the global one (glo).
     dedicated_key: bool = False
     #: Security suite: 0, 1 or 2; None: 2 with keys of 32 bytes, otherwise 0.
     suite: int | None = None
-    #: The client's own system title, 8 bytes; needed wherever something is ciphered.
+    #: The client's system title, 8 bytes; required for ciphering, GMAC and SHA-256.
     system_title: bytes | None = None
-    #: Value group E of the meter's counter for this client, 0.0.43.1.E.255.
+    #: Value group E of the meter's invocation counter for this client, 0-0:43.1.E*255.
     counter_instance: int = 0
-    #: The meter counts its deviation from UTC the other way round.
+    #: The meter sends its deviation from UTC with the opposite sign.
     invert_deviation: bool = False
     #: Device address of the mode E sign-on.
     sign_on_address: str = ""

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu import axdr, data_types, lengths
 from custom_components.onemeter.meter.errors import TelegramError
 
 INTEGERS = {
@@ -77,9 +77,9 @@ def test_values(sent: str, value: object) -> None:
 
 
 def test_kinds_that_are_plain_values_otherwise() -> None:
-    assert isinstance(axdr.decode(b"\x16\x1e")[0], axdr.Enumerated)
-    assert isinstance(axdr.decode(b"\x1c\x1e")[0], axdr.Delta)
-    assert isinstance(axdr.decode(b"\x04\x01\x80")[0], axdr.BitString)
+    assert isinstance(axdr.decode(b"\x16\x1e")[0], data_types.Enumerated)
+    assert isinstance(axdr.decode(b"\x1c\x1e")[0], data_types.Delta)
+    assert isinstance(axdr.decode(b"\x04\x01\x80")[0], data_types.BitString)
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
@@ -199,5 +199,5 @@ def test_garbage(data: bytes) -> None:
 
 @given(st.integers(0, 0xFFFF_FFFF))
 def test_lengths(length: int) -> None:
-    sent = axdr.encode_length(length)
-    assert axdr.decode_length(sent, 0) == (length, len(sent))
+    sent = lengths.encode_length(length)
+    assert lengths.decode_length(sent, 0) == (length, len(sent))

@@ -6,10 +6,10 @@ import pytest
 
 from custom_components.onemeter.meter import Reading
 from custom_components.onemeter.meter.checksum import crc16_arc
-from custom_components.onemeter.meter.dlms.apdu.axdr import encode_length
+from custom_components.onemeter.meter.dlms.apdu.lengths import encode_length
 from custom_components.onemeter.meter.dlms.link.hdlc import Frame
 from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
-from custom_components.onemeter.meter.dlms.security.ciphering import sealed
+from custom_components.onemeter.meter.dlms.security.ciphering import seal
 from custom_components.onemeter.meter.dlms.settings import Keys
 
 KEYS = Keys(bytes(range(16)), bytes(range(16, 32)))
@@ -22,7 +22,7 @@ ENCRYPTED = 0x20
 
 
 def protected(content: bytes, *, title: bytes, control: int, counter: int = 7) -> bytes:
-    inside = sealed(
+    inside = seal(
         content,
         control=control,
         counter=counter,

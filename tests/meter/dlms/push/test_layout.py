@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu import axdr, data_types
 from custom_components.onemeter.meter.dlms.apdu.times import encode_date_time
 from custom_components.onemeter.meter.dlms.push.layout import NotificationReader
 from custom_components.onemeter.meter.dlms.push.notification import decode_notification
@@ -20,7 +20,7 @@ TITLE = b"LGZgp\1\2\3"
 
 
 def scaler_unit(scaler: int, unit: int) -> bytes:
-    return axdr.structure(axdr.integer(scaler), bytes([axdr.ENUMERATED, unit]))
+    return axdr.structure(axdr.integer(scaler), bytes([data_types.ENUMERATED, unit]))
 
 
 def code(text: str) -> bytes:

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu import axdr, data_types
 from custom_components.onemeter.meter.dlms.apdu.times import encode_date_time
 from custom_components.onemeter.meter.dlms.push.lists import POSITIONAL_LISTS, PositionalList
 from custom_components.onemeter.meter.dlms.push.notification import decode_notification
@@ -207,7 +207,7 @@ def u32(number: int) -> bytes:
 
 
 def scaler_unit(scaler: int, unit: int) -> bytes:
-    return axdr.structure(axdr.integer(scaler), bytes([axdr.ENUMERATED, unit]))
+    return axdr.structure(axdr.integer(scaler), bytes([data_types.ENUMERATED, unit]))
 
 
 def notification(*elements: bytes, time: bytes = CLOCK) -> bytes:

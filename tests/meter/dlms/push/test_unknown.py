@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from custom_components.onemeter.meter.dlms.apdu import axdr
+from custom_components.onemeter.meter.dlms.apdu import axdr, data_types
 from custom_components.onemeter.meter.dlms.apdu.times import encode_date_time
 from custom_components.onemeter.meter.dlms.push.client import DlmsPushClient
 from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
@@ -29,7 +29,7 @@ CLOCK = axdr.octet_string(encode_date_time(datetime(2026, 11, 30, 6, 30)))  # no
 SERIAL = axdr.octet_string(b"XYZ0000000012345")
 VOLTS = axdr.long_unsigned(230)
 TRUE = b"\x03\x01"
-SCALER_UNIT = axdr.structure(axdr.integer(-1), bytes([axdr.ENUMERATED, 35]))
+SCALER_UNIT = axdr.structure(axdr.integer(-1), bytes([data_types.ENUMERATED, 35]))
 
 
 def code(text: str) -> bytes:

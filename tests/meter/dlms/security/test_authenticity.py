@@ -16,9 +16,9 @@ from custom_components.onemeter.meter.dlms.security.authenticity import (
 from custom_components.onemeter.meter.dlms.security.ciphering import (
     AUTHENTICATED,
     ENCRYPTED,
-    sealed,
+    seal,
 )
-from custom_components.onemeter.meter.dlms.security.protection import Cipher, Numbers
+from custom_components.onemeter.meter.dlms.security.protection import Cipher, InvocationCounterRange
 from custom_components.onemeter.meter.dlms.settings import Authentication, DlmsSettings
 from custom_components.onemeter.meter.errors import (
     NotAuthenticatedError,
@@ -174,7 +174,7 @@ ANSWER = b"\xc4\x01\xc1\x00\x11\x05"
 
 def answer(control: int, counter: int, key: bytes = AUTHENTICATION_KEY) -> bytes:
     """Return a ciphered answer."""
-    protected = sealed(
+    protected = seal(
         ANSWER,
         control=control,
         counter=counter,
@@ -188,7 +188,7 @@ def answer(control: int, counter: int, key: bytes = AUTHENTICATION_KEY) -> bytes
 def cipher(judge: Authenticity) -> Cipher:
     """Return what deciphers the answers in a new association."""
     settings = DlmsSettings(keys=KEYS, system_title=TITLE)
-    found = Cipher(settings, Numbers(), b"", judge)
+    found = Cipher(settings, InvocationCounterRange(), b"", judge)
     found.meter_title = b"METER678"
     return found
 

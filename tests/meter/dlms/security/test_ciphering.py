@@ -6,9 +6,9 @@ import pytest
 from custom_components.onemeter.meter.dlms.security.ciphering import (
     AUTHENTICATED,
     ENCRYPTED,
-    Opened,
-    opened,
-    sealed,
+    Unsealed,
+    seal,
+    unseal,
 )
 from custom_components.onemeter.meter.errors import TelegramError
 
@@ -27,7 +27,7 @@ PROTECTED = {
 
 @pytest.mark.parametrize(("control", "expected"), PROTECTED.items())
 def test_examples_of_the_standard(control: int, expected: str) -> None:
-    protected = sealed(
+    protected = seal(
         REQUEST,
         control=control,
         counter=COUNTER,
@@ -36,8 +36,8 @@ def test_examples_of_the_standard(control: int, expected: str) -> None:
         authentication_key=AK,
     )
     assert protected.hex() == expected
-    found = opened(protected, title=TITLE, encryption_key=EK, authentication_key=AK)
-    assert found == Opened(REQUEST, True if control & AUTHENTICATED else None)
+    found = unseal(protected, title=TITLE, encryption_key=EK, authentication_key=AK)
+    assert found == Unsealed(REQUEST, True if control & AUTHENTICATED else None)
 
 
 PLAIN = st.binary(max_size=300)
@@ -50,7 +50,7 @@ def test_back_and_forth(
     content: bytes, control: int, keys: tuple[bytes, bytes], counter: int, header: bytes
 ) -> None:
     ek, ak = keys
-    protected = sealed(
+    protected = seal(
         content,
         control=control,
         counter=counter,
@@ -59,11 +59,11 @@ def test_back_and_forth(
         authentication_key=ak,
         header=header,
     )
-    found = opened(protected, title=TITLE, encryption_key=ek, authentication_key=ak, header=header)
+    found = unseal(protected, title=TITLE, encryption_key=ek, authentication_key=ak, header=header)
     assert found.content == content
     assert found.is_authentic is (True if control & AUTHENTICATED else None)
-    without = opened(protected, title=TITLE, encryption_key=ek, authentication_key=None)
-    assert without == Opened(content, None)
+    without = unseal(protected, title=TITLE, encryption_key=ek, authentication_key=None)
+    assert without == Unsealed(content, None)
 
 
 @given(st.sampled_from([0x10, 0x30]), st.data())
@@ -71,14 +71,14 @@ def test_a_single_bit_is_told(control: int, data: st.DataObject) -> None:
     protected = bytearray(bytes.fromhex(PROTECTED[control]))
     place = data.draw(st.integers(1, len(protected) - 1))
     protected[place] ^= 1 << data.draw(st.integers(0, 7))
-    found = opened(bytes(protected), title=TITLE, encryption_key=EK, authentication_key=AK)
+    found = unseal(bytes(protected), title=TITLE, encryption_key=EK, authentication_key=AK)
     assert found.is_authentic is False
 
 
 @pytest.mark.parametrize(("ek", "ak"), [(AK, AK), (EK, EK), (AK, EK)])
 def test_wrong_keys(ek: bytes, ak: bytes) -> None:
     protected = bytes.fromhex(PROTECTED[0x30])
-    found = opened(protected, title=TITLE, encryption_key=ek, authentication_key=ak)
+    found = unseal(protected, title=TITLE, encryption_key=ek, authentication_key=ak)
     assert found.is_authentic is False
     # The content is right with the right encryption key: so the authentication key is at fault.
     assert (found.content == REQUEST) is (ek == EK)
@@ -87,17 +87,17 @@ def test_wrong_keys(ek: bytes, ak: bytes) -> None:
 @pytest.mark.parametrize("protected", ["", "30012345", "3001234567" + "00" * 11, "b0" + "00" * 30])
 def test_no_ciphered_message(protected: str) -> None:
     with pytest.raises(TelegramError):
-        opened(bytes.fromhex(protected), title=TITLE, encryption_key=EK, authentication_key=AK)
+        unseal(bytes.fromhex(protected), title=TITLE, encryption_key=EK, authentication_key=AK)
 
 
 def test_system_title_of_another_length() -> None:
     with pytest.raises(TelegramError):
-        opened(bytes.fromhex(PROTECTED[0x30]), title=b"", encryption_key=EK, authentication_key=AK)
+        unseal(bytes.fromhex(PROTECTED[0x30]), title=b"", encryption_key=EK, authentication_key=AK)
 
 
 def test_tag_needs_its_key() -> None:
     with pytest.raises(ValueError, match="authentication"):
-        sealed(
+        seal(
             REQUEST,
             control=AUTHENTICATED | ENCRYPTED,
             counter=1,

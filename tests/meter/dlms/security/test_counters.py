@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from custom_components.onemeter.meter.dlms.security.counters import FileCounter
-from custom_components.onemeter.meter.dlms.security.protection import Numbers
+from custom_components.onemeter.meter.dlms.security.protection import InvocationCounterRange
 from custom_components.onemeter.meter.errors import CounterNeededError, InvocationCounterError
 from simulator.dlms import DlmsMeter
 from tests.helpers.waiting import until
@@ -75,9 +75,9 @@ async def test_many_at_once(tmp_path: Path) -> None:
 
 
 def test_numbers_never_go_back() -> None:
-    numbers = Numbers(5, 2)
+    numbers = InvocationCounterRange(5, 2)
     assert [numbers.take(), numbers.take()] == [5, 6]
-    with pytest.raises(ValueError, match="set apart"):
+    with pytest.raises(ValueError, match="no invocation counter is reserved"):
         numbers.take()
     with pytest.raises(ValueError, match="back"):
         numbers.refill(6, 10)

@@ -1,1 +1,1 @@
-"""Messages of DLMS, and the data in them, as bytes and as objects."""
+"""APDUs: encoding and decoding of messages and of the data in them."""

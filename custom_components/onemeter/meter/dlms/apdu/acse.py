@@ -1,6 +1,6 @@
-"""Associations: how a client asks to be let in, and what the meter answers (IEC 62056-5-3, 7.2).
+"""APDUs of ACSE, which open and release associations (IEC 62056-5-3, 7.2).
 
-The APDUs of ACSE are written in BER: a tag, a length, a content.
+They are encoded in BER: tag, length, content.
 """
 
 from dataclasses import dataclass, field
@@ -8,24 +8,23 @@ from enum import IntEnum
 from typing import Final
 
 from ...errors import TelegramError
-from .axdr import decode_length, encode_length
+from .lengths import decode_length, encode_length
+from .tags import AARE, AARQ, RLRQ
 
-AARQ: Final = 0x60
-AARE: Final = 0x61
-RLRQ: Final = 0x62
-RLRE: Final = 0x63
-
-#: Application contexts: objects by logical names, in the clear and ciphered.
+#: Application contexts: objects referenced by logical names, plain and ciphered.
 LOGICAL_NAMES: Final = 1
 LOGICAL_NAMES_CIPHERED: Final = 3
-#: By short names, in the clear and ciphered.
+#: The same by short names.
 SHORT_NAMES: Final = 2
 SHORT_NAMES_CIPHERED: Final = 4
 
-_CONTEXT_NAME: Final = bytes.fromhex("60857405080100")[:-1]
-_MECHANISM_NAME: Final = bytes.fromhex("60857405080200")[:-1]
-#: The functional unit of authentication, one bit.
+#: Object identifiers without their last byte: 2.16.756.5.8.1 and 2.16.756.5.8.2 (7.2.2).
+_CONTEXT_NAME: Final = bytes.fromhex("608574050801")
+_MECHANISM_NAME: Final = bytes.fromhex("608574050802")
+#: Bit string of one bit: the functional unit of authentication.
 _AUTHENTICATION_UNIT: Final = b"\x07\x80"
+#: Reason of a release request, [0]: normal.
+_NORMAL_RELEASE: Final = b"\x80\x01\x00"
 
 _OCTET_STRING: Final = 0x04
 _OBJECT_IDENTIFIER: Final = 0x06
@@ -41,12 +40,12 @@ _DIAGNOSTIC: Final = 0xA3
 _RESPONDING_TITLE: Final = 0xA4
 _RESPONDING_MECHANISM: Final = 0x89
 _RESPONDING_VALUE: Final = 0xAA
-#: The choice within the diagnostic: whose it is.
+#: Choice within the diagnostic: of the ACSE provider, otherwise of the user.
 _OF_PROVIDER: Final = 0xA2
 
 
 class Mechanism(IntEnum):
-    """The authentication mechanisms (7.2.2.3)."""
+    """Authentication mechanisms (7.2.2.3)."""
 
     NONE = 0
     LLS = 1
@@ -61,26 +60,26 @@ class Mechanism(IntEnum):
 class AssociationResponse:
     """An AARE."""
 
-    #: 0 accepted, 1 rejected for good, 2 rejected for now.
+    #: 0: accepted, 1: rejected permanently, 2: rejected transiently.
     result: int
-    #: The diagnostic, and whether it is the provider's instead of the user's (7.2.3.4).
+    #: The diagnostic, and whether it is of the provider instead of the user (7.2.3.4).
     diagnostic: int = 0
     is_of_provider: bool = False
-    #: The application context, which may be another one than was asked for; None without one.
+    #: The application context, which may differ from the requested one; None if missing.
     context: int | None = None
-    #: The meter's system title; empty without one.
+    #: The meter's system title; empty if missing.
     title: bytes = b""
     mechanism: Mechanism | int = Mechanism.NONE
-    #: The meter's challenge (StoC), or empty.
+    #: The meter's challenge (StoC); empty if missing.
     challenge: bytes = field(default=b"", repr=False)
-    #: The initiate response or an error, possibly ciphered; empty where the meter leaves it out.
+    #: Initiate response or service error, possibly ciphered; empty if missing.
     user_information: bytes = b""
 
 
 def association_request(
     context: int, mechanism: Mechanism, secret: bytes, title: bytes, user_information: bytes
 ) -> bytes:
-    """Write an AARQ.
+    """Encode an AARQ.
 
     ``secret`` is the password or the client's challenge (CtoS), ``title`` the client's system
     title or empty, ``user_information`` the initiate request, possibly ciphered.
@@ -98,9 +97,9 @@ def association_request(
 
 
 def parse_association_response(apdu: bytes) -> AssociationResponse:
-    """Read an AARE, with or without the fields that are optional; unknown ones are passed over.
+    """Decode an AARE; optional fields may be missing, unknown ones are skipped.
 
-    Raises TelegramError for anything else.
+    Raises TelegramError for any other message.
     """
     fields = _fields(apdu, AARE)
     if _RESULT not in fields:
@@ -121,8 +120,8 @@ def parse_association_response(apdu: bytes) -> AssociationResponse:
 
 
 def release_request(user_information: bytes = b"") -> bytes:
-    """Write an RLRQ: a normal release, with an initiate request where messages are ciphered."""
-    content = b"\x80\x01\x00"
+    """Encode an RLRQ; ``user_information`` is a ciphered initiate request if there is ciphering."""
+    content = _NORMAL_RELEASE
     if user_information:
         content += _field(_USER_INFORMATION, _field(_OCTET_STRING, user_information))
     return _field(RLRQ, content)
@@ -152,7 +151,7 @@ def _fields(apdu: bytes, tag: int) -> dict[int, bytes]:
 
 
 def _inner(content: bytes) -> bytes:
-    """Return what is in the element that a field consists of; empty where there is none."""
+    """Return the content of the element in a field; empty for an empty field."""
     if not content:
         return b""
     try:
@@ -165,5 +164,4 @@ def _inner(content: bytes) -> bytes:
 
 
 def _number(element: bytes) -> int:
-    """Return the value of an INTEGER element."""
     return int.from_bytes(_inner(element))

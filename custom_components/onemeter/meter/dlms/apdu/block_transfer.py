@@ -1,27 +1,29 @@
-"""General block transfer in what a polled meter answers (IEC 62056-5-3, 7.3.13)."""
+"""General block transfer of the answers of a polled meter (IEC 62056-5-3, 7.3.13)."""
 
 from collections.abc import Generator
 from typing import Final
 
 from ...errors import TelegramError
-from .axdr import decode_length
-from .xdlms import GENERAL_BLOCK_TRANSFER
+from . import tags
+from .lengths import decode_length
 
 _LAST: Final = 0x80
 _STREAMING: Final = 0x40
-#: Our own blocks are empty: the last one, and one of the meter's may follow.
+#: Control byte of our own blocks, which are empty: last block, window of one.
 _OURS: Final = _LAST | 1
+#: Bytes of a message, for meters that never send a last block.
 _LONGEST: Final = 1 << 20
-#: Blocks that bring nothing new, before it is too many of them.
+#: Empty or repeated blocks, before the transfer counts as endless.
 _IDLE_MAX: Final = 32
 _NUMBER_MAX: Final = 0xFFFF
 
 
 def assemble(first: bytes) -> Generator[bytes, bytes, bytes]:
-    """Return the message whose first block has come; yields and wants messages.
+    """Return the message that begins with the block ``first``.
 
-    An empty one asks for the next block without acknowledging the last.
-    Raises TelegramError where a block is missing, and where it does not end.
+    Yields acknowledgements and expects the next block to be sent; an empty acknowledgement means
+    that nothing is to be sent, since the meter streams. Raises TelegramError if a block is missing
+    or the transfer does not end.
     """
     content = bytearray()
     answer = first
@@ -46,13 +48,16 @@ def assemble(first: bytes) -> Generator[bytes, bytes, bytes]:
         own += 1
         acknowledged = (expected - 1).to_bytes(2)
         answer = (
-            yield bytes((GENERAL_BLOCK_TRANSFER, _OURS)) + own.to_bytes(2) + acknowledged + b"\0"
+            yield bytes((tags.GENERAL_BLOCK_TRANSFER, _OURS))
+            + own.to_bytes(2)
+            + acknowledged
+            + b"\0"
         )
 
 
 def _parse(apdu: bytes) -> tuple[int, int, bytes]:
-    """Return control, number and content of a block."""
-    if len(apdu) < 7 or apdu[0] != GENERAL_BLOCK_TRANSFER:
+    """Return control byte, number and content of a block."""
+    if len(apdu) < 7 or apdu[0] != tags.GENERAL_BLOCK_TRANSFER:
         raise TelegramError("no block of a general block transfer")
     try:
         size, position = decode_length(apdu, 6)

@@ -1,31 +1,33 @@
-"""Ciphered messages that tell who has sent them (IEC 62056-5-3, 6.5)."""
+"""Ciphered messages with the system title of their sender (IEC 62056-5-3, 6.5)."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ...errors import TelegramError
-from .axdr import decode_length
-from .xdlms import GENERAL_CIPHERING
+from . import tags
+from .lengths import decode_length
 
-#: Before what is protected in general-ciphering: transaction id, originator, recipient, date-time,
-#: other information.
-_FIELDS = 5
+#: Octet strings in front of the key information of general-ciphering: transaction id, originator,
+#: recipient, date-time, other information.
+_FIELDS: Final = 5
+#: Position of the originator's system title in them.
+_ORIGINATOR: Final = 1
 
 
-class GeneralMessage(NamedTuple):
-    """The parts of a message of general-glo-, general-ded- or general-ciphering."""
+class GeneralCipheringMessage(NamedTuple):
+    """The parts of a general-glo-ciphering, general-ded-ciphering or general-ciphering message."""
 
-    #: System title of the sender; empty where it is left out.
+    #: System title of the sender; may be empty.
     title: bytes
-    #: What is authenticated besides.
+    #: Fields of general-ciphering that are authenticated in addition; otherwise empty.
     header: bytes
     #: Security control, invocation counter, content, tag.
     protected: bytes
-    #: Where the message ends.
+    #: Position behind the message.
     end: int
 
 
-def parse_general(message: bytes) -> GeneralMessage:
-    """Take a message apart that begins with its tag. Raises TelegramError."""
+def parse_general_ciphering(message: bytes) -> GeneralCipheringMessage:
+    """Split a message that begins with its tag; bytes may follow it. Raises TelegramError."""
     try:
         title, header, start = _head(message)
         size, position = decode_length(message, start)
@@ -34,12 +36,12 @@ def parse_general(message: bytes) -> GeneralMessage:
     end = position + size
     if end > len(message):
         raise TelegramError("a ciphered message is cut off")
-    return GeneralMessage(title, header, message[position:end], end)
+    return GeneralCipheringMessage(title, header, message[position:end], end)
 
 
 def _head(message: bytes) -> tuple[bytes, bytes, int]:
-    """Return system title, what is authenticated besides, and where the rest begins."""
-    is_long = message[0] == GENERAL_CIPHERING
+    """Return system title, additionally authenticated fields, and the position behind them."""
+    is_long = message[0] == tags.GENERAL_CIPHERING
     position = 1
     fields: list[bytes] = []
     for _ in range(_FIELDS if is_long else 1):
@@ -48,11 +50,14 @@ def _head(message: bytes) -> tuple[bytes, bytes, int]:
         position += size
     if not is_long:
         return fields[0], b"", position
-    return fields[1], message[1:position], _skip_key_info(message, position)
+    return fields[_ORIGINATOR], message[1:position], _skip_key_info(message, position)
 
 
 def _skip_key_info(message: bytes, position: int) -> int:
-    """Step over how the key is named, if it is the one that the meter was given."""
+    """Return the position behind the optional key information.
+
+    Raises TelegramError unless it names the global key of the meter: choice 0, identified-key.
+    """
     if message[position] == 0:
         return position + 1
     if message[position + 1] != 0:

@@ -1,42 +1,47 @@
-"""What meters answer in place of what they were asked for, as texts (IEC 62056-5-3, 7 and 8)."""
+"""Errors that meters answer with, and their texts (IEC 62056-5-3, 7 and 8)."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from ...errors import AccessError, AssociationError, RefusedError
 
+READ_WRITE_DENIED: Final = 3
+OBJECT_UNDEFINED: Final = 4
+_CLASS_INCONSISTENT: Final = 9
+_TYPE_UNMATCHED: Final = 12
+LONG_GET_ABORTED: Final = 15
+OTHER_REASON: Final = 250
 #: Data-access-result and action-result (Table 41 and 8.2).
 ACCESS_RESULTS: Final[Mapping[int, str]] = {
     1: "hardware fault",
     2: "temporary failure",
-    3: "read or write denied: this client has no right to it",
-    4: "object undefined: the meter does not have it",
-    9: "object class inconsistent",
+    READ_WRITE_DENIED: "read or write denied: this client has no right to it",
+    OBJECT_UNDEFINED: "object undefined: the meter does not have it",
+    _CLASS_INCONSISTENT: "object class inconsistent",
     11: "object unavailable",
-    12: "type unmatched",
+    _TYPE_UNMATCHED: "type unmatched",
     13: "scope of access violated: this client may not access it like this",
     14: "data block unavailable",
-    15: "long get aborted",
+    LONG_GET_ABORTED: "long get aborted",
     16: "no long get in progress",
     17: "long set aborted",
     18: "no long set in progress",
     19: "data block number invalid",
-    250: "other reason",
+    OTHER_REASON: "other reason",
 }
-#: Those that are about the object itself. After others the same question may be answered another
-#: time.
-LASTING: Final = frozenset({4, 9, 12})
+#: Permanent ones, which concern the object itself; with others a later request may succeed.
+PERMANENT_RESULTS: Final = frozenset({OBJECT_UNDEFINED, _CLASS_INCONSISTENT, _TYPE_UNMATCHED})
 
 _STATES: Final[Mapping[int, str]] = {
     1: "service not allowed",
     2: "service unknown",
 }
-OPERATION_NOT_POSSIBLE: Final = 1
+_OPERATION_NOT_POSSIBLE: Final = 1
 PDU_TOO_LONG: Final = 4
 DECIPHERING_ERROR: Final = 5
 COUNTER_ERROR: Final = 6
 _SERVICES: Final[Mapping[int, str]] = {
-    OPERATION_NOT_POSSIBLE: "operation not possible",
+    _OPERATION_NOT_POSSIBLE: "operation not possible",
     2: "service not supported",
     3: "other reason",
     PDU_TOO_LONG: "PDU too long",
@@ -52,7 +57,7 @@ _USER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     0: "no diagnostic",
     _NO_REASON: "no reason given",
     CONTEXT_NOT_SUPPORTED: (
-        "application context not supported: messages are wanted ciphered, or in the clear"
+        "application context not supported: the meter requires ciphered, or plain, messages"
     ),
     3: "calling application title not recognised: the client's system title is unknown",
     4: "calling application invocation identifier not recognised",
@@ -62,7 +67,7 @@ _USER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     8: "called application invocation identifier not recognised",
     9: "called application qualifier not recognised",
     10: "called entity invocation identifier not recognised",
-    11: "authentication mechanism not recognised: another one is wanted",
+    11: "authentication mechanism not recognised: the meter requires another one",
     12: "authentication mechanism required",
     AUTHENTICATION_FAILURE: "authentication failure",
     14: "authentication required",
@@ -139,10 +144,10 @@ _SERVICE_ERRORS: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
         },
     ),
 }
-#: An application reference that is a deciphering error, and a service error about the PDU's size.
+#: Class and value of a deciphering error, and of a PDU that is too long.
 _SERVICE_DECIPHERING_ERROR: Final = (0, 6)
 _SERVICE_PDU_SIZE: Final = (3, 1)
-#: Those about the application context, or about services of which the meter has none.
+#: The same of errors about the application context: the meter may use the other kind of names.
 _SERVICE_CONTEXT: Final = frozenset({(0, 4), (6, 2)})
 
 
@@ -152,7 +157,7 @@ class ExceptionError(RefusedError):
     situation = "access_refused"
 
     def __init__(self, state: int, service: int, counter: int | None) -> None:
-        """Take what the meter says, and the invocation counter that it would accept."""
+        """Take state error, service error, and the invocation counter that the meter expects."""
         reasons = (_STATES.get(state, f"state {state}"), _SERVICES.get(service, f"error {service}"))
         text = ", ".join(reasons)
         super().__init__(f"the meter refuses: {text}", reason=text)
@@ -161,17 +166,17 @@ class ExceptionError(RefusedError):
 
     @property
     def is_about_ciphering(self) -> bool:
-        """Whether keys or invocation counter are at fault, so that nothing else would do either."""
+        """Whether keys or invocation counter are wrong, so that any request would fail."""
         return self.service in {DECIPHERING_ERROR, COUNTER_ERROR}
 
     @property
     def is_about_length(self) -> bool:
-        """Whether a shorter message would do."""
+        """Whether a shorter request may succeed."""
         return self.service == PDU_TOO_LONG
 
 
 class ContextError(AssociationError):
-    """The meter refuses the application context, or answers in another one."""
+    """The meter refuses the application context, or answers with another one."""
 
     is_about_context = True
 
@@ -180,32 +185,32 @@ class ServiceError(AssociationError):
     """The meter answers with a confirmed-service-error."""
 
     def __init__(self, kind: int, value: int, *, is_of_association: bool = True) -> None:
-        """Take class and value of the error, and whether it is about the initiate request."""
+        """Take class and value of the error, and whether it concerns the initiate request."""
         name, values = _SERVICE_ERRORS.get(kind, (f"class {kind}", {}))
         text = f"{name}: {values.get(value, f'value {value}')}"
         refused = " the association" if is_of_association else ""
         super().__init__(f"the meter refuses{refused}: {text}", reason=text)
-        #: The keys are at fault, so that nothing else would do either.
+        #: Whether the keys are wrong, so that any request would fail.
         self.is_about_ciphering = (kind, value) == _SERVICE_DECIPHERING_ERROR
-        #: A shorter message would do.
+        #: Whether a shorter request may succeed.
         self.is_about_length = (kind, value) == _SERVICE_PDU_SIZE
-        #: The meter may know its objects by other names.
+        #: Whether the meter may use the other kind of names.
         self.is_about_context = (kind, value) in _SERVICE_CONTEXT
 
 
 def access_text(result: int) -> str:
-    """Return what a data-access-result or action-result means."""
+    """Return the text of a data-access-result or action-result."""
     return ACCESS_RESULTS.get(result, f"access result {result}")
 
 
 def access_error(result: int) -> AccessError:
-    """Return the error of a data-access-result."""
+    """Return the error for a data-access-result."""
     text = access_text(result)
-    return AccessError(f"the meter does not give it away: {text}", reason=text)
+    return AccessError(f"the meter refuses access: {text}", reason=text)
 
 
 def diagnostic_text(result: int, diagnostic: int, *, is_of_provider: bool) -> str:
-    """Return why a meter has rejected an association."""
+    """Return the text of result and result-source-diagnostic of an AARE (7.2.3.4)."""
     texts = _PROVIDER_DIAGNOSTICS if is_of_provider else _USER_DIAGNOSTICS
     text = texts.get(diagnostic, f"diagnostic {diagnostic}")
     return f"{_RESULTS.get(result, f'result {result}')}: {text}"

@@ -1,4 +1,4 @@
-"""Points in time as COSEM writes them (IEC 62056-6-2, 4.1.6.1)."""
+"""Encoding of date-times (IEC 62056-6-2, 4.1.6.1)."""
 
 from datetime import datetime, timedelta, timezone
 from functools import cache
@@ -9,16 +9,16 @@ from typing import Final
 LENGTH: Final = 12
 _UNSPECIFIED: Final = 0xFF
 _NO_DEVIATION: Final = -0x8000
-#: Minutes; beyond it, it is none.
+#: Minutes; no time zone is further from UTC.
 _DEVIATION_MAX: Final = 15 * 60
 
 
 def decode_date_time(octets: bytes, *, invert: bool = False) -> datetime | None:
-    """Read a date-time; None where it is not one point in time, or none at all.
+    """Decode a date-time of 12 bytes; None if it is invalid or does not specify year to minute.
 
-    UTC is local time + deviation; ``invert`` is for meters that take it the other way round. With a
-    deviation the result has an offset, without one it is as the meter's clock counts. Seconds that
-    are not specified are 0. What the status says of the clock is left to the reader.
+    The result is aware if the meter sends its deviation, otherwise naive in the meter's local time.
+    UTC is local time + deviation; ``invert`` is for meters that send the opposite sign.
+    Unspecified seconds and hundredths are 0. The clock status is not evaluated.
     """
     if len(octets) != LENGTH:
         return None
@@ -44,7 +44,7 @@ def _zone(minutes: int) -> timezone:
 
 
 def encode_date_time(time: datetime, *, invert: bool = False) -> bytes:
-    """Write a date-time; a naive one is as the meter's clock counts, without deviation."""
+    """Encode a date-time; a naive one is in the meter's local time and gets no deviation."""
     offset = time.utcoffset()
     deviation = _NO_DEVIATION
     if offset is not None:

@@ -1,4 +1,4 @@
-"""Messages of xDLMS: initiate, get, action, and what meters answer (IEC 62056-5-3, 7.3 and 8)."""
+"""Messages of xDLMS: initiate, get and action, with their responses (IEC 62056-5-3, 7.3 and 8)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,63 +8,47 @@ from typing import Final
 
 from ...errors import TelegramError
 from ...obis import Obis
-from .axdr import VALUES_MAX, Data, decode, decode_length, encode_length
+from . import tags
+from .axdr import VALUES_MAX, decode
+from .data_types import Data
+from .lengths import decode_length, encode_length
 from .results import COUNTER_ERROR, ExceptionError, ServiceError
 
-INITIATE_REQUEST: Final = 0x01
-READ_REQUEST: Final = 0x05
-INITIATE_RESPONSE: Final = 0x08
-READ_RESPONSE: Final = 0x0C
-CONFIRMED_SERVICE_ERROR: Final = 0x0E
-DATA_NOTIFICATION: Final = 0x0F
-EVENT_NOTIFICATION: Final = 0xC2
-GET_REQUEST: Final = 0xC0
-ACTION_REQUEST: Final = 0xC3
-GET_RESPONSE: Final = 0xC4
-ACTION_RESPONSE: Final = 0xC7
-EXCEPTION_RESPONSE: Final = 0xD8
-#: Ciphered messages: with a system title before them, and with more (7.2).
-GENERAL_GLO: Final = 0xDB
-GENERAL_DED: Final = 0xDC
-GENERAL_CIPHERING: Final = 0xDD
-GENERAL_CIPHERED: Final = frozenset({GENERAL_GLO, GENERAL_DED, GENERAL_CIPHERING})
-GENERAL_BLOCK_TRANSFER: Final = 0xE0
-
-#: Kinds of get requests and responses.
+#: Choices of get requests and responses.
 NORMAL: Final = 1
 NEXT: Final = 2
 WITH_LIST: Final = 3
 
+#: Version of DLMS.
 _VERSION: Final = 6
 _CONFORMANCE_TAG: Final = b"\x5f\x1f\x04\x00"
-#: Quality of service, if any, version, conformance; its tag has one byte in old meters.
-_INITIATE_RESPONSE: Final = re.compile(
+#: Optional quality of service, version, conformance (whose tag has one byte in old meters), PDU.
+_INITIATE_RESPONSE_FIELDS: Final = re.compile(
     rb"\x08(?:\x00|\x01.).\x5f\x1f?\x04\x00(.{3})(.{2})", re.DOTALL
 )
-#: What an error is about, in a confirmed-service-error.
+#: Choice of a confirmed-service-error: it concerns the initiate request.
 _INITIATE_ERROR: Final = 1
-#: Values in one of several attributes that are asked for at once, however much came before it.
+#: Values that one result of a list may always hold, however many the previous ones have used.
 _IN_LIST_MIN: Final = 8
-#: No limit of our own.
-PDU_MAX: Final = 0xFFFF
-#: Confirmed, and high priority; the lowest four bits number the question.
+#: The client accepts messages of any length.
+_PDU_MAX: Final = 0xFFFF
+#: Bits of invoke-id-and-priority: confirmed service, high priority; the lowest four are the id.
 _CONFIRMED: Final = 0xC0
-#: Of an attribute, all of it.
+#: The whole attribute, without selective access.
 NO_SELECTION: Final = b"\x00"
-#: Bytes of the longest answer, which is a load profile of years; and its blocks.
+#: Bytes and blocks of the longest answer: a load profile of several years.
 _ANSWER_MAX: Final = 1 << 22
 _BLOCKS_MAX: Final = 0xFFFF
-#: Blocks without content that an answer may have.
+#: Empty blocks in one answer, before it counts as endless.
 _EMPTY_MAX: Final = 32
 
 
 class Conformance(IntFlag):
-    """What two sides can do with each other (7.3.1), the first bit as the highest of 24."""
+    """The conformance block (7.3.1): supported services, with bit 0 as the highest of 24."""
 
-    GENERAL_PROTECTION = 1 << 22
     GENERAL_BLOCK_TRANSFER = 1 << 21
     READ = 1 << 20
-    #: Or with read.
+    #: With READ as well.
     BLOCK_TRANSFER_WITH_GET = 1 << 12
     MULTIPLE_REFERENCES = 1 << 9
     PARAMETERIZED_ACCESS = 1 << 5
@@ -73,7 +57,7 @@ class Conformance(IntFlag):
     ACTION = 1 << 0
 
 
-#: What we make use of, by logical names and by short ones.
+#: Services that the client uses, with logical and with short names.
 PROPOSED: Final = (
     Conformance.BLOCK_TRANSFER_WITH_GET
     | Conformance.MULTIPLE_REFERENCES
@@ -91,38 +75,39 @@ PROPOSED_SHORT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Initiate:
-    """What a meter has agreed to."""
+    """Content of an initiate response: what was negotiated."""
 
     conformance: Conformance
-    #: The longest message that it takes; 0 is no limit.
+    #: The longest message that the meter accepts, in bytes; 0: no limit.
     max_pdu: int
 
 
 class AccessResult(int):
-    """A data-access-result in place of a value: why the meter does not give it away."""
+    """A data-access-result in place of a value: the reason why it cannot be read."""
 
     __slots__ = ()
 
 
 def initiate_request(dedicated_key: bytes = b"", proposed: Conformance = PROPOSED) -> bytes:
-    """Write an initiate request that proposes all that we make use of."""
+    """Encode an initiate request; an empty ``dedicated_key`` is left out."""
     key = b"\x01" + encode_length(len(dedicated_key)) + dedicated_key if dedicated_key else b"\0"
     conformance = _CONFORMANCE_TAG + proposed.to_bytes(3)
-    return b"\x01" + key + b"\0\0" + bytes([_VERSION]) + conformance + PDU_MAX.to_bytes(2)
+    tag = bytes([tags.INITIATE_REQUEST])
+    return tag + key + b"\0\0" + bytes([_VERSION]) + conformance + _PDU_MAX.to_bytes(2)
 
 
 def parse_initiate_response(apdu: bytes) -> Initiate:
-    """Read an initiate response; raises ServiceError for an error instead, or TelegramError."""
-    if apdu[:1] == bytes([CONFIRMED_SERVICE_ERROR]):
+    """Decode an initiate response. Raises ServiceError for an error instead, or TelegramError."""
+    if apdu[:1] == bytes([tags.CONFIRMED_SERVICE_ERROR]):
         raise parse_service_error(apdu)
-    match = _INITIATE_RESPONSE.match(apdu)
+    match = _INITIATE_RESPONSE_FIELDS.match(apdu)
     if match is None:
         raise TelegramError("no initiate response")
     return Initiate(Conformance(int.from_bytes(match[1])), int.from_bytes(match[2]))
 
 
 def parse_exception(apdu: bytes) -> ExceptionError:
-    """Read an exception-response."""
+    """Decode an exception-response. Raises TelegramError."""
     if len(apdu) < 3:
         raise TelegramError("half an exception response")
     counter = None
@@ -132,63 +117,65 @@ def parse_exception(apdu: bytes) -> ExceptionError:
 
 
 def parse_service_error(apdu: bytes) -> ServiceError:
-    """Read a confirmed-service-error."""
+    """Decode a confirmed-service-error. Raises TelegramError."""
     if len(apdu) < 4:
         raise TelegramError("half a service error")
     return ServiceError(apdu[2], apdu[3], is_of_association=apdu[1] == _INITIATE_ERROR)
 
 
 def descriptor(class_id: int, obis: Obis, attribute: int) -> bytes:
-    """Write which attribute, or method, of which object is meant."""
+    """Return the 9 bytes that reference an attribute or a method: class, code, number."""
     return class_id.to_bytes(2) + bytes(obis) + bytes([attribute])
 
 
 def get_request(invoke_id: int, attribute: bytes, selection: bytes = NO_SELECTION) -> bytes:
-    """Ask for one attribute, by its descriptor; the selection is written with its selector."""
-    return bytes((GET_REQUEST, NORMAL, _CONFIRMED | invoke_id)) + attribute + selection
+    """Encode a get request for one attribute; ``selection`` is encoded with its selector."""
+    return bytes((tags.GET_REQUEST, NORMAL, _CONFIRMED | invoke_id)) + attribute + selection
 
 
 def get_list_request(invoke_id: int, attributes: Sequence[bytes]) -> bytes:
-    """Ask for several attributes at once, at most 127."""
-    head = bytes((GET_REQUEST, WITH_LIST, _CONFIRMED | invoke_id, len(attributes)))
+    """Encode a get request for up to 127 attributes."""
+    head = bytes((tags.GET_REQUEST, WITH_LIST, _CONFIRMED | invoke_id, len(attributes)))
     return head + b"".join([attribute + NO_SELECTION for attribute in attributes])
 
 
 def get_next_request(invoke_id: int, block: int) -> bytes:
-    """Ask for the block after this one."""
-    return bytes((GET_REQUEST, NEXT, _CONFIRMED | invoke_id)) + block.to_bytes(4)
+    """Encode a get request for the block after number ``block``."""
+    return bytes((tags.GET_REQUEST, NEXT, _CONFIRMED | invoke_id)) + block.to_bytes(4)
 
 
 def action_request(invoke_id: int, method: bytes, parameters: bytes) -> bytes:
-    """Invoke a method, by its descriptor, with encoded parameters."""
-    return bytes((ACTION_REQUEST, NORMAL, _CONFIRMED | invoke_id)) + method + b"\x01" + parameters
+    """Encode an action request for one method, with its encoded parameters."""
+    return (
+        bytes((tags.ACTION_REQUEST, NORMAL, _CONFIRMED | invoke_id)) + method + b"\x01" + parameters
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of a long answer."""
+    """One block of a get-response."""
 
     number: int
     is_last: bool
-    #: Part of the encoded answer, or why there is none.
+    #: Part of the encoded answer, or the reason why there is none.
     content: bytes | AccessResult
 
 
 class LongAnswer:
-    """The blocks of a long answer, as they come."""
+    """Collects the blocks of one answer."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Start without blocks."""
         self._contents: list[bytes] = []
         self._number: int | None = None
         self._size = self._empty = 0
 
     def add(self, number: int, content: bytes, *, is_last: bool) -> bytes | None:
-        """Take the next block; return the whole content with the last one.
+        """Add the next block; return the whole content if it is the last one, else None.
 
-        Raises TelegramError where one is missing, and where it does not end.
+        Raises TelegramError if a block is missing or the answer does not end.
         """
-        # They are counted from 1, by some meters from 0.
+        # Blocks are numbered from 1, by some meters from 0.
         if self._number is not None and number != self._number + 1:
             raise TelegramError("a block of a long answer is missing")
         self._number = number
@@ -204,12 +191,12 @@ class LongAnswer:
 
 
 def endless() -> TelegramError:
-    """Return the error of a long answer without an end."""
+    """Return the error for an answer whose last block never comes."""
     return TelegramError("a long answer that does not end")
 
 
 def parse_block(apdu: bytes) -> Block:
-    """Read a get-response with a block; raises TelegramError."""
+    """Decode a get-response with a block. Raises TelegramError."""
     try:
         is_last, number, choice = apdu[3] != 0, int.from_bytes(apdu[4:8]), apdu[8]
         if choice:
@@ -223,9 +210,10 @@ def parse_block(apdu: bytes) -> Block:
 
 
 def parse_result(content: bytes) -> Data | AccessResult:
-    """Read what a get-response of one attribute holds behind its invoke id.
+    """Decode the result in a get-response of one attribute, which follows the invoke id.
 
-    What follows the value is ignored: some meters send parts of it twice. Raises TelegramError.
+    Bytes behind the value are ignored, because some meters send parts of it twice. Raises
+    TelegramError.
     """
     if content[:1] == b"\0":
         return decode(content, 1)[0]
@@ -237,10 +225,10 @@ def parse_result(content: bytes) -> Data | AccessResult:
 def parse_results(
     content: bytes, count: int, *, is_exact: bool = False
 ) -> list[Data | AccessResult]:
-    """Read what a get-response of several attributes holds behind its invoke id, or its blocks.
+    """Decode the results in a get-response of several attributes, whole or from its blocks.
 
-    Raises TelegramError, also where it is not about as many as were asked for, and, if that is
-    wanted, where something follows.
+    Raises TelegramError, also if the number of results is not ``count``, or if ``is_exact`` and
+    bytes follow.
     """
     try:
         found, position = decode_length(content, 0)
@@ -250,7 +238,7 @@ def parse_results(
         for _ in range(count):
             choice = content[position]
             if choice == 0:
-                # Values take a byte at least: all in all they are not many more than may be in one.
+                # A value has at least one byte, so the position bounds the values decoded so far.
                 most = max(VALUES_MAX - position, _IN_LIST_MIN)
                 value, position = decode(content, position + 1, most)
                 results.append(value)
@@ -267,14 +255,14 @@ def parse_results(
 
 
 def parse_action_result(apdu: bytes) -> tuple[int, Data]:
-    """Read an action-response: its result, and what the method returns.
+    """Decode an action-response: the action-result (0: success) and the returned value or None.
 
     Raises TelegramError.
     """
     if len(apdu) < 4:
         raise TelegramError("half an answer to an action")
     result = apdu[3]
-    # Some meters leave the returned value away, or refuse it.
+    # Some meters leave the returned value out, or refuse it.
     if len(apdu) > 6 and apdu[4] == 1 and apdu[5] == 0:
         return result, decode(apdu, 6)[0]
     return result, None

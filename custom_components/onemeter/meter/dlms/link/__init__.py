@@ -1,1 +1,1 @@
-"""What carries messages: HDLC, the wrapper, M-Bus, or nothing at all."""
+"""Transport of messages: HDLC, wrapper, M-Bus, or none."""

@@ -1,38 +1,24 @@
-"""Messages out of a stream: whatever frames they come in, and however many (IEC 62056-46, -47)."""
+"""Finding messages in a stream, with any of the frames that meters use (IEC 62056-46, -47)."""
 
 from collections.abc import Iterator
 import re
 from typing import Final
 
 from ...errors import TelegramError
-from ..apdu.axdr import decode, decode_length
-from ..apdu.xdlms import (
-    DATA_NOTIFICATION,
-    GENERAL_BLOCK_TRANSFER,
-    GENERAL_CIPHERED,
-    GENERAL_GLO,
-)
-from .hdlc import (
-    DISC,
-    DM,
-    FLAG,
-    FRMR,
-    SNRM,
-    UA,
-    CutFrameError,
-    Frame,
-    frame_at,
-)
+from ..apdu import tags
+from ..apdu.axdr import decode
+from . import hdlc, mbus
+from .hdlc import LLC_RESPONSE, CutFrameError, Frame, frame_at
 from .joined import LLC, split_joined
-from .mbus import NUMBERS, START, MbusFrame, is_header, mbus_frame_at
-from .unframed import BARE, LIMIT, bare_message_at
+from .mbus import MbusFrame, is_header, mbus_frame_at
+from .reassembly import Blocks, MbusFrames, Segments
+from .unframed import LIMIT, UNFRAMED, unframed_message_at
 from .wrapper import HEADER_LENGTH, packet_at
 
-_LAST_BLOCK: Final = 0x80
-#: No message is shorter: its tag, and two choices.
+#: Bytes of the shortest message: a tag and two choices.
 _SHORTEST: Final = 3
 
-#: What a frame begins with, as far as it has come: a flag of HDLC, M-Bus, a wrapper.
+#: First bytes of a frame, of which the last ones may not have arrived: HDLC, M-Bus, wrapper.
 _FRAMED: Final = (
     rb"\x7e(?:\Z|[\xa0-\xaf])"
     rb"|\x68(?:\Z|(?P<length>.)(?:\Z|(?P=length)(?:\Z|\x68(?:\Z|[\x43\x53\x63\x73\x08\x18\x28\x38]))))"
@@ -40,57 +26,67 @@ _FRAMED: Final = (
     rb"|[\x00-\x20](?:\Z|.(?:\Z|[\x01-\xe0]))))))))"
 )
 _BEGIN: Final = re.compile(_FRAMED, re.DOTALL)
-#: As long as no frame has come, messages may do without.
-_BEGIN_OR_BARE: Final = re.compile(_FRAMED + b"|" + BARE, re.DOTALL)
-#: What messages begin with: IEC 62056-5-3, 9.5, and ACSE.
+#: The same until the first frame has arrived: messages may have none.
+_BEGIN_OR_UNFRAMED: Final = re.compile(_FRAMED + b"|" + UNFRAMED, re.DOTALL)
+#: Tags with which a message may begin.
 _TAGS: Final = frozenset(
-    {0x01, 0x08, 0x0E, 0x0F, 0x21, 0x28, *range(0x60, 0x64), *range(0xC0, 0xE1)}
+    {
+        tags.INITIATE_REQUEST,
+        tags.INITIATE_RESPONSE,
+        tags.CONFIRMED_SERVICE_ERROR,
+        tags.DATA_NOTIFICATION,
+        tags.GLO_INITIATE_REQUEST,
+        tags.GLO_INITIATE_RESPONSE,
+        *range(tags.AARQ, tags.RLRE + 1),
+        *range(tags.GET_REQUEST, tags.GENERAL_BLOCK_TRANSFER + 1),
+    }
 )
-#: Those that are pushed.
-_PUSHED: Final = GENERAL_CIPHERED | {DATA_NOTIFICATION, GENERAL_BLOCK_TRANSFER}
-#: Control fields of frames that set up and take down connections, whose information is no message.
-_UNNUMBERED: Final = frozenset({SNRM, UA, DISC, DM, FRMR})
-#: Bytes that are scanned for beginnings of frames in one go, and beginnings that are looked at.
+#: Control fields of frames that open and close connections; their information is no message.
+_UNNUMBERED: Final = frozenset({hdlc.SNRM, hdlc.UA, hdlc.DISC, hdlc.DM, hdlc.FRMR})
+#: Bytes that are scanned in one slice, and beginnings of frames that are tried in one slice.
 _SCANNED: Final = 4096
 _TRIES: Final = 64
-#: Ports of wrappers: client and logical device.
+#: The highest wrapper port, of a client or a logical device.
 _PORT_MAX: Final = 0xFF
 
 
 class Assembler:
-    """Finds messages; whatever comes, it never raises.
+    """Finds messages in a stream; invalid input never raises.
 
-    However the stream is cut into chunks, the messages are the same. Ends are found by lengths,
-    never by a pause.
+    The messages do not depend on how the stream is split into chunks: their ends are found by
+    lengths, never by pauses.
     """
 
     def __init__(self) -> None:
-        """Begin before the first byte."""
-        #: Frames and messages that were rejected or cut off.
-        self.damaged = 0
-        #: Frames in order without a message.
+        """Start before the first byte."""
+        self._damaged = 0
+        #: Valid frames without a message.
         self.empty = 0
+        self._segments = Segments()
+        self._mbus_frames = MbusFrames()
+        self._blocks = Blocks()
         self._begin()
 
+    @property
+    def damaged(self) -> int:
+        """Frames and messages that were invalid or cut off."""
+        parts = self._segments.damaged + self._mbus_frames.damaged + self._blocks.damaged
+        return self._damaged + parts
+
     def _begin(self) -> None:
-        """Begin before the first byte of a stream."""
         self._damaged_before = self.damaged
         self._buffer = bytearray()
-        #: All that has come, as long as no frame was in it.
+        #: The whole stream until the first frame: it may be a message without any frame.
         self._head: bytearray | None = bytearray()
-        #: Whether frames come, so that nothing without a checksum is taken for a message.
+        #: Whether frames have arrived, so that messages without a checksum are not accepted.
         self._is_framed = False
-        #: What has come of a message in segments of HDLC, in frames of M-Bus, in blocks.
-        self._segments = bytearray()
-        self._frames = bytearray()
-        self._next_frame = 0
-        self._blocks = bytearray()
-        self._next_block = 1
+        for parts in (self._segments, self._mbus_frames, self._blocks):
+            parts.clear()
 
     def feed(self, data: bytes) -> Iterator[bytes | None]:
-        """Take the next bytes; yield the messages that end in them.
+        """Add the next bytes; yield the messages that end in them.
 
-        None is the end of a slice: much that has begun like a frame was none.
+        None marks the end of a time slice: many beginnings of frames were invalid.
         """
         if self._head is not None:
             self._head += data[: LIMIT + 1 - len(self._head)]
@@ -98,40 +94,38 @@ class Assembler:
         yield from self._advance(is_end=False)
 
     def finish(self) -> Iterator[bytes | None]:
-        """End the stream: yield what is a message without any frame. Another stream may follow."""
+        """End the stream; yield the message that has no frame at all. Another stream may follow."""
         yield from self._advance(is_end=True)
-        self.damaged += bool(self._segments) + bool(self._frames) + bool(self._blocks)
+        for parts in (self._segments, self._mbus_frames, self._blocks):
+            parts.finish()
         head = self._head if self.damaged == self._damaged_before else None
         self._begin()
         if head:
-            yield from self._bare(bytes(head))
+            yield from self._unframed(bytes(head))
 
-    def _bare(self, data: bytes) -> Iterator[bytes]:
-        """Yield a message that came without a frame."""
-        data = data[3:] if data.startswith(LLC) else data
+    def _unframed(self, data: bytes) -> Iterator[bytes]:
+        data = data[len(LLC_RESPONSE) :] if data.startswith(LLC) else data
         if len(data) > LIMIT or not data:
-            self.damaged += 1
+            self._damaged += 1
         elif data[0] in _TAGS:
             yield from self._messages(data)
-            self.damaged += bool(self._blocks)
-            self._blocks.clear()
-            self._next_block = 1
+            self._blocks.finish()
         elif _is_data(data):
             self.empty += 1
         else:
-            self.damaged += 1
+            self._damaged += 1
 
     def _advance(self, *, is_end: bool) -> Iterator[bytes | None]:
         buffer = self._buffer
         position = tries = 0
         try:
             while position < len(buffer):
-                begin = _BEGIN if self._is_framed else _BEGIN_OR_BARE
+                begin = _BEGIN if self._is_framed else _BEGIN_OR_UNFRAMED
                 match = begin.search(buffer, position, position + _SCANNED)
                 end = min(position + _SCANNED, len(buffer))
                 position = match.start() if match else end
                 if match is None or not begin.match(buffer, position):
-                    # It may also have been cut off by the end of the slice only.
+                    # Or the match ends only because the slice does.
                     position += match is not None
                     if end < len(buffer):
                         yield None
@@ -144,7 +138,7 @@ class Assembler:
                     found = self._frame(start)
                 except TelegramError as err:
                     self._is_framed = self._is_framed or isinstance(err, CutFrameError)
-                    self.damaged += self._is_begun(start)
+                    self._damaged += self._is_begun(start)
                     position = start + 1
                     continue
                 if found is not None:
@@ -152,26 +146,26 @@ class Assembler:
                     self._head = None
                     yield from messages
                 elif is_end:
-                    # What looks like a frame may only be the beginning of one.
-                    self.damaged += self._is_begun(start)
+                    # The bytes of an unfinished frame may contain a whole one.
+                    self._damaged += self._is_begun(start)
                     position = start + 1
                 else:
                     break
         finally:
-            # Also where nobody wants the rest of the messages any more.
+            # Also if the caller does not consume all messages.
             del buffer[:position]
 
     def _is_begun(self, start: int) -> bool:
-        """Tell whether what is no frame was more than a byte that frames begin with."""
+        """Return whether an invalid frame has enough of a header to count as damaged."""
         buffer = self._buffer
-        if buffer[start] == FLAG:
+        if buffer[start] == hdlc.FLAG:
             return len(buffer) > start + 2 and buffer[start + 1] & 0xF0 == 0xA0
-        if buffer[start] == START:
+        if buffer[start] == mbus.START:
             is_begun = len(buffer) > start + 6 and bool(is_header(buffer, start))
             self._is_framed = self._is_framed or is_begun
             return is_begun
         if buffer[start]:
-            return len(buffer) > start + 4 and buffer[start] == GENERAL_GLO
+            return len(buffer) > start + 4 and buffer[start] == tags.GENERAL_GLO_CIPHERING
         return len(buffer) >= start + HEADER_LENGTH + 1 and self._is_wrapper(start) is True
 
     def _is_wrapper(self, start: int) -> bool | None:
@@ -186,18 +180,18 @@ class Assembler:
         return header[HEADER_LENGTH] in _TAGS
 
     def _frame(self, start: int) -> tuple[Iterator[bytes], int] | None:
-        """Read the frame at a place; return its messages, and where to go on.
+        """Return the messages of the frame at ``start``, and the position to go on at.
 
         None if more bytes are needed. Raises TelegramError.
         """
         buffer = self._buffer
         match buffer[start]:
-            case 0x7E:
+            case hdlc.FLAG:
                 if (found := frame_at(buffer, start)) is None:
                     return None
                 self._is_framed = True
                 return self._hdlc(found[0]), found[1]
-            case 0x68:
+            case mbus.START:
                 is_mbus = is_header(buffer, start)
                 if is_mbus is False:
                     raise TelegramError("not an M-Bus frame")
@@ -208,12 +202,12 @@ class Assembler:
             case 0:
                 return self._wrapper(start)
             case _:
-                bare = bare_message_at(buffer, start, self._next_block)
-                return bare and (self._ciphered(bare[0]), bare[1])
+                unframed = unframed_message_at(buffer, start, self._blocks.next)
+                return unframed and (self._ciphered(unframed[0]), unframed[1])
 
     def _ciphered(self, message: bytes) -> Iterator[bytes]:
-        """Yield a message that came without a frame, or what ends with this block of it."""
-        if message[0] == GENERAL_BLOCK_TRANSFER:
+        """Yield a message without a frame, or the one that this block completes."""
+        if message[0] == tags.GENERAL_BLOCK_TRANSFER:
             yield from self._block(message)
         else:
             yield message
@@ -227,41 +221,13 @@ class Assembler:
         return self._message(packet[0].content), packet[1]
 
     def _hdlc(self, frame: Frame) -> Iterator[bytes]:
-        information = frame.information
-        if not information or frame.control in _UNNUMBERED:
+        if not frame.information or frame.control in _UNNUMBERED:
             self.empty += 1
-            return
-        if information.startswith(LLC):
-            # Some meters repeat it in each segment.
-            information = information[3:]
-            if self._segments and information[:1] and information[0] in _PUSHED:
-                self._segments.clear()
-                self.damaged += 1
-        self._segments += information
-        if len(self._segments) > LIMIT:
-            self._segments.clear()
-            self.damaged += 1
-        elif not frame.is_segmented:
-            message = bytes(self._segments)
-            self._segments.clear()
+        elif (message := self._segments.add(frame)) is not None:
             yield from self._messages(message)
 
     def _mbus(self, frame: MbusFrame) -> Iterator[bytes]:
-        if frame.number == 0 and (self._next_frame == 0 or self._next_frame % NUMBERS):
-            self.damaged += bool(self._frames)
-            self._frames.clear()
-            self._next_frame = 0
-        if frame.number != self._next_frame % NUMBERS or len(self._frames) > LIMIT:
-            self._frames.clear()
-            self._next_frame = 0
-            self.damaged += 1
-            return
-        self._frames += frame.content
-        self._next_frame += 1
-        if frame.is_last:
-            message = bytes(self._frames)
-            self._frames.clear()
-            self._next_frame = 0
+        if (message := self._mbus_frames.add(frame)) is not None:
             yield from self._message(message)
 
     def _messages(self, data: bytes) -> Iterator[bytes]:
@@ -273,43 +239,19 @@ class Assembler:
             self.empty += 1
         elif message[0] not in _TAGS:
             # Its beginning was lost.
-            self.damaged += 1
-        elif message[0] != GENERAL_BLOCK_TRANSFER:
+            self._damaged += 1
+        elif message[0] != tags.GENERAL_BLOCK_TRANSFER:
             yield message
         else:
             yield from self._block(message)
 
     def _block(self, message: bytes) -> Iterator[bytes]:
-        """Put the blocks of general block transfer together (IEC 62056-5-3, 6.4.4.9)."""
-        try:
-            control, number = message[1], int.from_bytes(message[2:4])
-            length, start = decode_length(message, 6)
-        except IndexError, TelegramError:
-            length, start, control, number = -1, 0, 0, 0
-        if number == 1:
-            # Some meters begin anew, without having been damaged on the way.
-            self._blocks.clear()
-            self._next_block = 1
-        if number != self._next_block or start + length != len(message):
-            self._blocks.clear()
-            self._next_block = 1
-            self.damaged += 1
-            return
-        self._blocks += message[start:]
-        self._next_block += 1
-        if len(self._blocks) > LIMIT:
-            self._blocks.clear()
-            self.damaged += 1
-        if control & _LAST_BLOCK:
-            content = bytes(self._blocks)
-            self._blocks.clear()
-            self._next_block = 1
-            if content:
-                yield content
+        if (content := self._blocks.add(message)) is not None:
+            yield content
 
 
 def _is_data(data: bytes) -> bool:
-    """Tell whether bytes are one value and nothing else."""
+    """Return whether the bytes are exactly one encoded value."""
     try:
         return decode(data)[1] == len(data)
     except TelegramError:

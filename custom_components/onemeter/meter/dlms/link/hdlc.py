@@ -1,4 +1,4 @@
-"""HDLC: the frames that carry DLMS on serial lines (IEC 62056-46, 6.4; ISO/IEC 13239, type 3)."""
+"""HDLC frames of format type 3 (IEC 62056-46, 6.4; ISO/IEC 13239)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,54 +8,54 @@ from ...checksum import crc16_x25
 from ...errors import TelegramError
 
 FLAG: Final = 0x7E
-#: The format type, in the upper four bits of the first byte.
+#: Format type 3, in the upper four bits of the first byte.
 _TYPE: Final = 0xA0
 _TYPE_MASK: Final = 0xF0
 _SEGMENTED: Final = 0x08
 _LENGTH_MASK: Final = 0x7FF
-#: The longest frame with its flags, and so the most bytes that a reader keeps.
+#: Bytes of the longest frame with its flags, which bounds the buffer of a reader.
 LIMIT: Final = _LENGTH_MASK + 2
-#: Format, two addresses of one byte, control and checksum.
+#: Length of the shortest frame: format, two addresses of one byte, control and checksum.
 _SHORTEST: Final = 7
 _ADDRESS_LENGTHS: Final = (1, 2, 4)
 
-#: The logical link layer: before a command, and before a response (IEC 62056-46, 5.3.2).
+#: Headers of the logical link control sublayer: of a command and of a response (5.3.2).
 LLC_COMMAND: Final = b"\xe6\xe6\x00"
 LLC_RESPONSE: Final = b"\xe6\xe7\x00"
 
-# Control fields (6.4.3), with the poll/final bit.
+#: Control fields (6.4.3), with the poll/final bit.
 SNRM: Final = 0x93
 UA: Final = 0x73
 DISC: Final = 0x53
 DM: Final = 0x1F
 FRMR: Final = 0x97
-#: Unnumbered information, which meters push; the poll bit may be missing.
+#: Unnumbered information, which carries pushed messages; without the poll/final bit.
 UI: Final = 0x13
 POLL: Final = 0x10
 
 
 class FrameError(TelegramError):
-    """What begins here is no frame in order."""
+    """The bytes at this position are no valid frame."""
 
 
 class CutFrameError(FrameError):
-    """The header of a frame is in order, but not what follows."""
+    """The header of a frame is valid, but the rest is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame."""
 
-    #: Addresses as on the wire: 1, 2 or 4 bytes, the lowest bit set in the last one alone.
+    #: Encoded addresses: 1, 2 or 4 bytes, of which only the last has its lowest bit set.
     destination: bytes
     source: bytes
     control: int
     information: bytes = b""
-    #: Another frame of the same message follows.
+    #: Whether another frame of the same message follows.
     is_segmented: bool = False
 
     def to_bytes(self) -> bytes:
-        """Return the frame between its flags."""
+        """Encode the frame with its flags."""
         addressed = self.destination + self.source + bytes([self.control])
         length = 2 + len(addressed) + 2 + (len(self.information) + 2 if self.information else 0)
         first = _TYPE | (_SEGMENTED if self.is_segmented else 0) | length >> 8
@@ -68,14 +68,14 @@ class Frame:
 
 
 def client_address(client: int) -> bytes:
-    """Return the address of a client (SAP) on the wire."""
+    """Encode the address of a client (SAP), 1 byte."""
     return bytes([client << 1 & 0xFE | 1])
 
 
 def server_address(logical: int, physical: int | None = None, length: int | None = None) -> bytes:
-    """Return the address of a meter on the wire, in 1, 2 or 4 bytes; None: as few as do.
+    """Encode the address of a meter in ``length`` bytes: 1, 2, 4, or None for the fewest possible.
 
-    One byte has no place for a physical device. Raises ValueError for what does not fit.
+    An address of one byte has no physical device. Raises ValueError if a device does not fit.
     """
     if length is None:
         length = 1 if physical is None and logical < 0x80 else 2
@@ -94,10 +94,10 @@ def server_address(logical: int, physical: int | None = None, length: int | None
 
 
 def frame_at(data: bytes | bytearray, start: int) -> tuple[Frame, int] | None:
-    """Read the frame whose opening flag is at a place; return it, and where its closing flag is.
+    """Decode the frame at its opening flag; return it with the position of its closing flag.
 
-    That flag may open the next frame, too. The end is found by the length, since flags may come in
-    all that is between. Returns None if more bytes are needed to tell. Raises FrameError.
+    The closing flag may also open the next frame. It is found by the length field, since flag bytes
+    may occur in the content. Returns None if more bytes are needed. Raises FrameError.
     """
     size = len(data)
     if size < start + 3:
@@ -140,7 +140,7 @@ def frame_at(data: bytes | bytearray, start: int) -> tuple[Frame, int] | None:
 
 
 def _address_end(data: bytes | bytearray, start: int, limit: int) -> int | None:
-    """Return where an address ends; None if more bytes are needed to tell."""
+    """Return the position behind an address; None if more bytes are needed."""
     for length in range(1, 5):
         place = start + length - 1
         if place >= limit - 2:
@@ -157,32 +157,32 @@ def _address_end(data: bytes | bytearray, start: int, limit: int) -> int | None:
 def _check(
     data: bytes | bytearray, start: int, end: int, error: type[FrameError] = FrameError
 ) -> None:
-    """Compare the checksum (HCS, FCS) behind some bytes; raise FrameError."""
+    """Check the checksum (HCS or FCS) at ``end``; raise ``error`` if it is wrong."""
     if crc16_x25(data[start:end]) != data[end] | data[end + 1] << 8:
         raise error("wrong checksum of an HDLC frame")
 
 
 class FrameReader:
-    """Finds the frames in what comes from a meter that was asked; whatever comes, it never raises.
+    """Finds frames in the bytes from a polled meter; invalid input never raises.
 
-    However the stream is cut into chunks, the frames are the same.
+    The frames do not depend on how the stream is split into chunks.
     """
 
     def __init__(self) -> None:
-        """Begin before the first byte."""
-        #: Beginnings of a frame that were none in order.
+        """Start before the first byte."""
+        #: Invalid frames.
         self.damaged = 0
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Sequence[Frame]:
-        """Take the next bytes; return the frames that end in them."""
+        """Add the next bytes; return the frames that end in them."""
         buffer = self._buffer
         buffer += data
         size = len(buffer)
         frames: list[Frame] = []
         start = buffer.find(FLAG)
         while start >= 0:
-            # The flag that closed the frame before, and the one that opens this one.
+            # One flag may close the previous frame and another open this one.
             while start + 1 < size and buffer[start + 1] == FLAG:
                 start += 1
             if start + 1 == size:
@@ -190,7 +190,7 @@ class FrameReader:
             try:
                 found = frame_at(buffer, start)
             except FrameError:
-                # Two flags in a row, or fill bytes between frames, are no damage.
+                # Only bytes that look like a header count, not fill bytes between frames.
                 self.damaged += buffer[start + 1] & _TYPE_MASK == _TYPE
                 start = buffer.find(FLAG, start + 1)
                 continue
@@ -202,5 +202,5 @@ class FrameReader:
         return frames
 
     def clear(self) -> None:
-        """Forget what has come of a frame that did not end."""
+        """Discard the beginning of an unfinished frame."""
         self._buffer.clear()

@@ -1,4 +1,4 @@
-"""A connection over HDLC: numbered frames, segments, repetitions (IEC 62056-46, 6.4)."""
+"""Connection over HDLC: numbered frames, segments, repetitions (IEC 62056-46, 6.4)."""
 
 import asyncio
 from collections import deque
@@ -12,23 +12,22 @@ from . import hdlc
 from .hdlc import Frame, FrameReader
 from .message_channel import MessageChannel
 
-#: Seconds until an answer begins, usually and while an address is being looked for.
+#: Seconds until an answer begins; while addresses are tried, less.
 ANSWER_SECONDS: Final = 3.0
 PROBE_SECONDS: Final = 0.8
-#: The same where the answer has come damaged: it will not come any more.
+#: The same after a damaged answer, which the meter does not repeat by itself.
 _AFTER_DAMAGE: Final = 0.5
-#: Seconds that a farewell may take, also while the client is being cancelled, besides the time that
-#: both of its frames take on the wire.
-_FAREWELL_SECONDS: Final = 1.0
-_FAREWELL_LENGTH: Final = 24
-#: Seconds between frames that a meter sends in a row.
-_ROW_SECONDS: Final = 0.5
-#: How often a frame is sent that gets no answer.
+#: Seconds for disconnecting, also while the client is being cancelled, and bytes of both frames.
+_DISCONNECT_SECONDS: Final = 1.0
+_DISCONNECT_LENGTH: Final = 24
+#: Seconds between the frames of one window.
+_WINDOW_SECONDS: Final = 0.5
+#: How often a frame is sent until the meter counts as silent.
 _ATTEMPTS: Final = 3
-#: Seconds after which a meter that is busy is asked again, and how often.
+#: Seconds between polls of a meter that is not ready, and their number.
 _BUSY_SECONDS: Final = 0.3
 _BUSY_MAX: Final = 50
-#: What is proposed: bytes of information in a frame, one frame in a row (6.4.4.4.3.2).
+#: Proposed parameters: bytes of information in a frame, window size 1 (6.4.4.4.3.2).
 _INFORMATION: Final = 1024
 _PARAMETERS: Final = bytes.fromhex("8180140502") + (
     _INFORMATION.to_bytes(2)
@@ -36,34 +35,35 @@ _PARAMETERS: Final = bytes.fromhex("8180140502") + (
     + _INFORMATION.to_bytes(2)
     + b"\x07\x04\0\0\0\x01\x08\x04\0\0\0\x01"
 )
-#: Bytes of information in a frame where nothing else was agreed on.
-_USUAL: Final = 128
+#: Bytes of information in a frame without negotiation (6.4.4.4.3.2).
+_INFORMATION_DEFAULT: Final = 128
+#: Parameter of a UA frame: the longest information that the meter receives.
 _RECEIVE_PARAMETER: Final = 6
-#: Bytes of the longest answer: no more was proposed; and its frames.
+#: Bytes of the longest answer, since the proposed PDU is no longer, and its segments.
 _ANSWER_MAX: Final = 0xFFFF + len(hdlc.LLC_RESPONSE)
 _SEGMENTS_MAX: Final = 0x4000
 
-#: Supervisory frames, without poll bit and number (6.4.3.4).
+#: Supervisory frames without poll bit and number (6.4.3.4): receive ready, not ready, reject.
 _RR: Final = 0x01
 _RNR: Final = 0x05
 _REJ: Final = 0x09
 _SUPERVISORY: Final = 0x0F
 
 
-class Connected(Enum):
-    """What came of an attempt to connect."""
+class ConnectResult(Enum):
+    """Result of an attempt to connect."""
 
-    YES = auto()
-    #: The meter says that it does not want to (DM, FRMR).
+    CONNECTED = auto()
+    #: The meter answers with DM or FRMR.
     REFUSED = auto()
     SILENT = auto()
 
 
 class HdlcLink:
-    """Asks a meter over HDLC."""
+    """Exchanges messages with a polled meter over HDLC."""
 
     def __init__(self, channel: MessageChannel, client: int, address: bytes) -> None:
-        """Take the channel, the client address (SAP), and the server address as sent."""
+        """Take the channel, the client's address (SAP), and the meter's encoded address."""
         self.channel = channel
         self._client = hdlc.client_address(client)
         self._address = address
@@ -71,18 +71,18 @@ class HdlcLink:
         self._received: deque[Frame] = deque()
         self._sent: Frame | None = None
         self._has_echo = False
-        self._send_limit = _USUAL
-        #: The number of our next frame, and of the one that we await.
+        self._send_limit = _INFORMATION_DEFAULT
+        #: Send and receive sequence numbers N(S) and N(R).
         self._next = 0
         self._awaited = 0
         self._is_connected = False
         self._busy = 0
-        #: Whether the meter says when it has finished with what it sends in a row.
-        self._yields = True
-        #: Whether the meter takes notice of who connects with parameters.
-        self.takes_parameters = True
+        #: Whether the meter sets the final bit in the last frame of a window.
+        self._sets_final = True
+        #: Whether the meter answers SNRM with parameters.
+        self.accepts_parameters = True
 
-    # --- coming and going
+    # --- connecting and disconnecting
 
     async def connect(
         self,
@@ -90,71 +90,72 @@ class HdlcLink:
         seconds: float = ANSWER_SECONDS,
         attempts: int = 2,
         with_parameters: bool = True,
-    ) -> Connected:
-        """Connect with parameters, or else without; DISC first where the meter refuses.
+    ) -> ConnectResult:
+        """Connect with parameters, then without, or in the opposite order.
 
-        The other way round where it is known to want that. Raises PortLostError.
+        Sends DISC after a refusal, since the meter may still hold an old connection. Raises
+        PortLostError.
         """
-        outcome = Connected.SILENT
+        result = ConnectResult.SILENT
         for has_parameters in (with_parameters, not with_parameters):
             for _ in range(attempts):
-                answer = await self._hello(_PARAMETERS if has_parameters else b"", seconds)
-                if answer is Connected.YES:
-                    # A refusal may have been about the last connection.
-                    self.takes_parameters = has_parameters or outcome is Connected.REFUSED
+                answer = await self._connect_once(_PARAMETERS if has_parameters else b"", seconds)
+                if answer is ConnectResult.CONNECTED:
+                    # A refusal may have concerned the old connection, not the parameters.
+                    was_refused = result is ConnectResult.REFUSED
+                    self.accepts_parameters = has_parameters or was_refused
                     return answer
-                if answer is Connected.REFUSED:
-                    outcome = answer
-                    await self._say(hdlc.DISC)
+                if answer is ConnectResult.REFUSED:
+                    result = answer
+                    await self._send_unnumbered(hdlc.DISC)
                     await self._frame(seconds, self._deadline(seconds))
-        return outcome
+        return result
 
-    async def _hello(self, parameters: bytes, seconds: float) -> Connected:
+    async def _connect_once(self, parameters: bytes, seconds: float) -> ConnectResult:
         self._received.clear()
         self._reader.clear()
-        await self._say(hdlc.SNRM, parameters)
+        await self._send_unnumbered(hdlc.SNRM, parameters)
         end = self._deadline(seconds)
         while (frame := await self._frame(seconds, end)) is not None:
             match frame.control | hdlc.POLL:
                 case hdlc.UA:
-                    self._agree(frame.information)
-                    return Connected.YES
+                    self._take_parameters(frame.information)
+                    return ConnectResult.CONNECTED
                 case hdlc.DM | hdlc.FRMR:
-                    return Connected.REFUSED
-        return Connected.SILENT
+                    return ConnectResult.REFUSED
+        return ConnectResult.SILENT
 
-    def _agree(self, information: bytes) -> None:
+    def _take_parameters(self, information: bytes) -> None:
         self._next = self._awaited = 0
         self._is_connected = True
-        # What the meter can receive is what we may send.
-        limit = _parameters(information).get(_RECEIVE_PARAMETER, _USUAL)
+        limit = _parameters(information).get(_RECEIVE_PARAMETER, _INFORMATION_DEFAULT)
         self._send_limit = max(limit, len(hdlc.LLC_COMMAND) + 1)
 
     async def disconnect(self) -> None:
-        """End the connection, so that the meter takes the next one."""
+        """End the connection, so that the meter accepts the next one."""
         if not self._is_connected:
             return
         self._is_connected = False
         self._received.clear()
-        seconds = _FAREWELL_SECONDS + self.channel.wire_time(_FAREWELL_LENGTH)
+        seconds = _DISCONNECT_SECONDS + self.channel.wire_time(_DISCONNECT_LENGTH)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._say(hdlc.DISC)
+                await self._send_unnumbered(hdlc.DISC)
                 while (frame := await self._frame(seconds, inf)) is not None:
                     if frame.control | hdlc.POLL in {hdlc.UA, hdlc.DM}:
                         return
 
-    async def stay(self) -> None:
-        """Let the meter know that we are still there."""
+    async def keep_alive(self) -> None:
+        """Prevent the meter from ending the connection as inactive."""
         await self._exchange(self._supervisory())
 
     # --- messages
 
     async def request(self, apdu: bytes) -> bytes:
-        """Send a message and return the answer; an empty one just asks for another answer.
+        """Send a message and return the answer; if ``apdu`` is empty, only poll for an answer.
 
-        Ends in any case: each frame is sent three times at most and awaited for a few seconds,
-        and the channel knows how long a meter may keep busy or send nothing new.
+        Always ends: each frame is sent three times at most and its answer awaited for a few
+        seconds, and the channel limits the time without progress.
 
         Raises MeterSilentError, ChecksumError, UnknownDataError, TelegramError, PortLostError.
         """
@@ -167,27 +168,27 @@ class HdlcLink:
             answer = await self._exchange(self._numbered(content[:limit], is_segmented=True))
             self._next = (self._next + 1) & 7
             if answer.control & 1 == 0:
-                raise TelegramError("the meter answers before it has heard the question")
+                raise TelegramError("the meter answers before it has the whole request")
             content = content[limit:]
         frame = self._numbered(content)
         answer = await self._exchange(frame)
         self._next = (self._next + 1) & 7
         while answer.control & 1:
-            # It has heard the question, and is not ready with the answer.
-            await self._rest()
+            # The request is acknowledged, but the answer is not ready.
+            await self._wait_while_busy()
             answer = await self._poll()
         return await self._message(answer)
 
     async def _message(self, frame: Frame) -> bytes:
-        """Put an answer together that begins with this frame."""
+        """Return the answer that begins with this frame, from all of its segments."""
         parts: list[bytes] = []
         size = 0
         for _ in range(_SEGMENTS_MAX):
             while frame.control & 1:
-                await self._rest()
+                await self._wait_while_busy()
                 frame = await self._poll()
             self._awaited = (self._awaited + 1) & 7
-            # Some meters say it in each segment.
+            # Some meters repeat the header in each segment.
             parts.append(frame.information.removeprefix(hdlc.LLC_RESPONSE))
             if not frame.is_segmented:
                 return b"".join(parts)
@@ -196,22 +197,22 @@ class HdlcLink:
                 break
             if frame.information:
                 self.channel.advance()
-            frame = await self._following(frame)
+            frame = await self._next_segment(frame)
         raise TelegramError("an answer that does not end")
 
-    async def _following(self, frame: Frame) -> Frame:
-        """Return the next segment, asked for once the meter has finished."""
-        if not frame.control & hdlc.POLL and self._yields:
-            answer = await self._answer(self._supervisory(), _ROW_SECONDS)
+    async def _next_segment(self, frame: Frame) -> Frame:
+        """Return the segment after ``frame``; polls for it once the meter's window is over."""
+        if not frame.control & hdlc.POLL and self._sets_final:
+            answer = await self._answer(self._supervisory(), _WINDOW_SECONDS)
             if answer is not None:
                 return answer
-            self._yields = False
+            self._sets_final = False
         return await self._poll()
 
     async def _poll(self) -> Frame:
         return await self._exchange(self._supervisory())
 
-    async def _rest(self) -> None:
+    async def _wait_while_busy(self) -> None:
         self._busy += 1
         if self._busy > _BUSY_MAX:
             message = f"the meter at {self.channel.name} is busy without end"
@@ -219,9 +220,9 @@ class HdlcLink:
         await asyncio.sleep(_BUSY_SECONDS)
 
     async def _exchange(self, frame: Frame) -> Frame:
-        """Send a frame, again if need be, and return what the meter answers to it.
+        """Send a frame, repeatedly if necessary, and return the answer.
 
-        That is the numbered frame that is awaited, or a supervisory one.
+        That is the information frame with the awaited number, or a supervisory frame.
         """
         damaged = self._reader.damaged
         seconds = ANSWER_SECONDS
@@ -235,9 +236,9 @@ class HdlcLink:
         raise self.channel.silence_error(was_damaged=self._reader.damaged > damaged)
 
     async def _answer(self, frame: Frame, seconds: float) -> Frame | None:
-        """Return what the meter answers to a frame; None where it has to be sent again.
+        """Return the answer to a frame; None if the frame has to be sent again.
 
-        What is not an answer to it does not make this wait any longer.
+        Frames that are no answer to it do not extend the deadline.
         """
         end = self._deadline(seconds)
         while (answer := await self._frame(seconds, end)) is not None:
@@ -245,20 +246,20 @@ class HdlcLink:
             if control & 1 == 0:
                 if control >> 1 & 7 == self._awaited:
                     return answer
-                # One more time what has come already.
+                # A repetition of a frame that was received already.
                 continue
-            match control & _SUPERVISORY:
-                case 0x01:
-                    return None if _is_missing(frame, control) else answer
-                case 0x05:
-                    await self._rest()
-                    if _is_missing(frame, control):
-                        return None
-                    await self._send(self._supervisory())
-                    end = self._deadline(seconds)
-                case 0x09:
+            supervisory = control & _SUPERVISORY
+            if supervisory == _RR:
+                return None if _is_missing(frame, control) else answer
+            if supervisory == _REJ:
+                return None
+            if supervisory == _RNR:
+                await self._wait_while_busy()
+                if _is_missing(frame, control):
                     return None
-            if control | hdlc.POLL in {hdlc.DM, hdlc.DISC, hdlc.FRMR}:
+                await self._send(self._supervisory())
+                end = self._deadline(seconds)
+            elif control | hdlc.POLL in {hdlc.DM, hdlc.DISC, hdlc.FRMR}:
                 message = f"the meter at {self.channel.name} has ended the connection"
                 raise ConnectionEndedError(message, port=self.channel.name)
         return None
@@ -272,7 +273,7 @@ class HdlcLink:
     def _supervisory(self) -> Frame:
         return Frame(self._address, self._client, self._awaited << 5 | hdlc.POLL | _RR)
 
-    async def _say(self, control: int, information: bytes = b"") -> None:
+    async def _send_unnumbered(self, control: int, information: bytes = b"") -> None:
         await self._send(Frame(self._address, self._client, control, information))
 
     async def _send(self, frame: Frame) -> None:
@@ -280,27 +281,27 @@ class HdlcLink:
         await self.channel.send(frame.to_bytes())
 
     def _is_echo(self, frame: Frame) -> bool:
-        """Tell whether an optical head sends back what was sent through it.
+        """Return whether a frame is the echo of an optical head.
 
-        Where client and meter have the same number, an answer may look like what it answers. But
-        no meter sends SNRM, so from then on it is known which kind of head it is.
+        If client and meter have the same address, an answer may equal its request. But no meter
+        sends SNRM, so the first frame of a connection shows whether the head echoes.
         """
         if frame != self._sent:
             return False
         self._has_echo |= frame.control == hdlc.SNRM
         if self._has_echo:
-            # It comes once.
+            # There is one echo of each frame.
             self._sent = None
         return self._has_echo
 
     def _deadline(self, seconds: float) -> float:
-        """Return until when a frame is awaited that must begin within so many seconds."""
+        """Return when a frame must have ended that begins within ``seconds``."""
         return self.channel.deadline(seconds, 2 * (self._send_limit + _INFORMATION))
 
     async def _frame(self, seconds: float, end: float) -> Frame | None:
-        """Return the next frame that is meant for us.
+        """Return the next frame that is addressed to this client.
 
-        None after so many seconds of silence, or at the end, however many others come.
+        None after ``seconds`` of silence, or at ``end`` at the latest.
         """
         damaged = self._reader.damaged
         while True:
@@ -319,16 +320,16 @@ class HdlcLink:
 
 
 def _is_missing(frame: Frame, control: int) -> bool:
-    """Tell whether a meter says that it awaits a numbered frame which it was sent.
+    """Return whether a supervisory frame shows that the meter lacks the information frame sent.
 
-    Some never count, and always await the first one.
+    Some meters do not count and always await number 0.
     """
     number = frame.control >> 1 & 7
     return frame.control & 1 == 0 and control >> 5 == number != 0
 
 
 def _parameters(information: bytes) -> dict[int, int]:
-    """Read the parameters of a UA frame by their numbers; none where it has none in order."""
+    """Return the parameters of a UA frame by their identifiers; empty if there are none."""
     found: dict[int, int] = {}
     if information[:2] != b"\x81\x80":
         return found
@@ -342,6 +343,6 @@ def _parameters(information: bytes) -> dict[int, int]:
 
 
 def address_error(name: str) -> AddressError:
-    """Return the error of a meter that does not let itself be connected to."""
+    """Return the error for a meter that refuses connections or answers to no address."""
     message = f"the meter at {name} refuses the connection, or has another address"
     return AddressError(message, port=name)

@@ -1,31 +1,34 @@
-"""Messages that stand one behind the other where there should be one."""
+"""Several messages in place of one, without a frame between them."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from ...errors import TelegramError
-from ..apdu.axdr import OCTET_STRING, decode, decode_length
-from ..apdu.general_ciphering import parse_general
-from ..apdu.xdlms import DATA_NOTIFICATION, GENERAL_BLOCK_TRANSFER, GENERAL_CIPHERED
+from ..apdu import tags
+from ..apdu.axdr import decode
+from ..apdu.data_types import OCTET_STRING
+from ..apdu.general_ciphering import parse_general_ciphering
+from ..apdu.lengths import decode_length
 from .hdlc import LLC_COMMAND, LLC_RESPONSE
 
 LLC: Final = (LLC_COMMAND, LLC_RESPONSE)
-#: Where the length of a block stands, and the date-time of a notification or its tag.
+#: Position of the length in a block, and of the date-time (or its tag) in a notification.
 _BLOCK_LENGTH: Final = 6
 _DATE: Final = 5
 
 
 def split_joined(data: bytes) -> Iterator[bytes]:
-    """Yield messages of which each but the first has its own LLC header (IEC 62056-46, 5.3.2).
+    """Yield the messages in ``data``, which begins behind the first LLC header.
 
-    Landis+Gyr E450 does so. Blocks of general block transfer may do without the header.
+    Each further message has an LLC header of its own (IEC 62056-46, 5.3.2), as Landis+Gyr E450
+    sends them, or is another block of a general block transfer.
     """
-    while any(llc in data for llc in LLC) or data[0] == GENERAL_BLOCK_TRANSFER:
+    while any(llc in data for llc in LLC) or data[0] == tags.GENERAL_BLOCK_TRANSFER:
         end = _end(data)
         rest = data[end:]
         if rest.startswith(LLC):
             rest = rest[len(LLC_RESPONSE) :]
-        elif data[0] != GENERAL_BLOCK_TRANSFER or rest[:1] != data[:1]:
+        elif data[0] != tags.GENERAL_BLOCK_TRANSFER or rest[:1] != data[:1]:
             break
         yield data[:end]
         if not rest:
@@ -35,16 +38,16 @@ def split_joined(data: bytes) -> Iterator[bytes]:
 
 
 def _end(data: bytes) -> int:
-    """Return where the first message ends, the end of all where that cannot be told."""
+    """Return the position behind the first message; the end of the data if it is unknown."""
     try:
-        if data[0] == GENERAL_BLOCK_TRANSFER:
+        if data[0] == tags.GENERAL_BLOCK_TRANSFER:
             length, start = decode_length(data, _BLOCK_LENGTH)
             return start + length
-        if data[0] == DATA_NOTIFICATION:
+        if data[0] == tags.DATA_NOTIFICATION:
             start = _DATE + (data[_DATE] == OCTET_STRING)
             return decode(data, start + 1 + data[start])[1]
-        if data[0] in GENERAL_CIPHERED:
-            return parse_general(data).end
+        if data[0] in tags.ANY_GENERAL_CIPHERING:
+            return parse_general_ciphering(data).end
     except IndexError, TelegramError:
         pass
     return len(data)

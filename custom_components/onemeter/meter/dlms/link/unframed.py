@@ -1,44 +1,49 @@
-"""Ciphered messages that come without any frame, one after the other, whole or in blocks."""
+"""Ciphered messages without a frame around them, whole or in blocks."""
 
 import re
 from typing import Final
 
 from ...errors import TelegramError
-from ..apdu.axdr import decode_length
-from ..apdu.xdlms import GENERAL_BLOCK_TRANSFER, GENERAL_CIPHERED
+from ..apdu import tags
+from ..apdu.lengths import decode_length
 from ..security.ciphering import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH
 
-#: The most bytes of a message.
+#: Bytes of the longest message, which bounds all buffers.
 LIMIT: Final = 8192
-#: How one begins: general-glo-ciphering with a system title, which begins with the letters of its
-#: manufacturer, the head line of a readout, or a block of general block transfer.
-BARE: Final = (
+#: Their first bytes, of which the last ones may not have arrived: general-glo-ciphering with a
+#: system title, which begins with the letters of a manufacturer; the first line of a readout; or a
+#: block of general block transfer.
+UNFRAMED: Final = (
     rb"\xdb(?:\Z|\x08(?:\Z|[A-Z](?:\Z|[A-Z](?:\Z|[A-Z]))))"
     rb"|/(?:\Z|[A-Z](?:\Z|[A-Z](?:\Z|[A-Z](?:\Z|[0-9]))))"
     rb"|\xe0(?:\Z|.(?:\Z|\x00(?:\Z|[\x01-\x7f](?:\Z|\x00(?:\Z|\x00)))))"
 )
 _FIRST_BLOCK: Final = 1
-#: Bytes of a block before its length.
+#: Position of the length in a block.
 _BLOCK_HEADER: Final = 6
+#: First byte of a readout.
 _SLASH: Final = 0x2F
-#: A head line in the clear, and behind it a ciphered message without tag and system title.
+#: The plain first line of a readout, and the length of a ciphered message without tag and title.
 _HEAD: Final = re.compile(rb"/[A-Z]{3}[0-9][ -~]{0,32}\r\n\r\n\x00")
 _HEAD_START: Final = re.compile(
     rb"/[A-Z]{0,3}\Z|/[A-Z]{3}[0-9][ -~]{0,32}(?:\r(?:\n(?:\r\n?)?)?)?\Z"
 )
+#: Bits of the security control byte: suite, and those that no known meter sets: broadcast key,
+#: compression.
 _SUITE: Final = 0x0F
 _SUITE_MAX: Final = 2
-#: Bits that no meter is known to set: broadcast key, compression.
 _UNUSED: Final = 0xC0
 
 
-def bare_message_at(data: bytes | bytearray, start: int, number: int) -> tuple[bytes, int] | None:
-    """Read the ciphered message, or its block, that begins at a place; return it and where it ends.
+def unframed_message_at(
+    data: bytes | bytearray, start: int, number: int
+) -> tuple[bytes, int] | None:
+    """Return the ciphered message, or its block, at ``start``, and the position behind it.
 
-    One behind the head line of a readout is returned with that. A block must have this number, or
-    be the first. Returns None if more bytes are needed. Raises TelegramError.
+    A message behind the first line of a readout includes that line. A block must have this number,
+    or be the first. Returns None if more bytes are needed. Raises TelegramError.
     """
-    if data[start] == GENERAL_BLOCK_TRANSFER:
+    if data[start] == tags.GENERAL_BLOCK_TRANSFER:
         return _block_at(data, start, number)
     if data[start] == _SLASH:
         head = _HEAD.match(data, start)
@@ -72,7 +77,7 @@ def bare_message_at(data: bytes | bytearray, start: int, number: int) -> tuple[b
 
 
 def _block_at(data: bytes | bytearray, start: int, number: int) -> tuple[bytes, int] | None:
-    # Of a message that is not ciphered nothing would prove that it came undamaged.
+    # Blocks of plain messages are not accepted: without a frame nothing detects damage.
     header = bytes(data[start : start + _BLOCK_HEADER + 5])
     found = int.from_bytes(header[2:4])
     if len(header) > _BLOCK_HEADER - 1 and found not in {number, _FIRST_BLOCK}:
@@ -82,14 +87,19 @@ def _block_at(data: bytes | bytearray, start: int, number: int) -> tuple[bytes, 
         first = data[start + size]
     except IndexError:
         return None
-    if not 0 < length <= LIMIT or (found == _FIRST_BLOCK and first not in GENERAL_CIPHERED):
+    if not 0 < length <= LIMIT or (
+        found == _FIRST_BLOCK and first not in tags.ANY_GENERAL_CIPHERING
+    ):
         raise TelegramError("not a block of a ciphered message")
     end = start + size + length
     return None if len(data) < end else (bytes(data[start:end]), end)
 
 
 def split_head(message: bytes) -> tuple[bytes, bytes]:
-    """Return the head line that a message begins with, its line ends, and what is protected."""
+    """Split a message into the first line of a readout, with its line ends, and protected content.
+
+    Raises TelegramError.
+    """
     head = _HEAD.match(message)
     if head is None:
         raise TelegramError("no ciphered message behind a head line")

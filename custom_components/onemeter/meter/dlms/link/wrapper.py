@@ -1,4 +1,4 @@
-"""The wrapper that carries DLMS over TCP and UDP (IEC 62056-47, 3.3.3)."""
+"""Packets of the wrapper, which carries DLMS over TCP and UDP (IEC 62056-47, 3.3.3)."""
 
 from dataclasses import dataclass
 from struct import Struct
@@ -9,21 +9,21 @@ from ...errors import TelegramError
 _VERSION: Final = b"\x00\x01"
 _HEADER: Final = Struct(">4H")
 HEADER_LENGTH: Final = 8
-#: The longest message that is read; the length field would allow no more either.
+#: Bytes of the longest message: the length field has 16 bits.
 LIMIT: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One message between its ports."""
+    """One message with its wrapper ports."""
 
-    #: The wrapper ports: the address of the client (SAP), and the logical device of the meter.
+    #: Wrapper ports: the address of the client (SAP) or the logical device of the meter.
     source: int
     destination: int
     content: bytes
 
     def to_bytes(self) -> bytes:
-        """Return the message behind its header."""
+        """Encode the packet."""
         header = b"".join(
             number.to_bytes(2) for number in (self.source, self.destination, len(self.content))
         )
@@ -31,9 +31,9 @@ class Packet:
 
 
 def packet_at(data: bytes | bytearray, start: int) -> tuple[Packet, int] | None:
-    """Read the message whose header begins at a place; return it, and where it ends.
+    """Decode the packet whose header begins at ``start``; return it and the position behind it.
 
-    Returns None if more bytes are needed. Raises TelegramError where it is no header.
+    Returns None if more bytes are needed. Raises TelegramError if there is no header.
     """
     if not _VERSION.startswith(bytes(data[start : start + 2])):
         raise TelegramError("not a wrapper header")

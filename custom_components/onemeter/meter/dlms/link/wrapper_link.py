@@ -1,4 +1,4 @@
-"""Messages over TCP, each behind the header of the wrapper (IEC 62056-47)."""
+"""Connection over the wrapper, to a polled meter (IEC 62056-47)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,15 +7,15 @@ from ...errors import MeterSilentError, TelegramError
 from .message_channel import MessageChannel
 from .wrapper import LIMIT, Packet, packet_at
 
-#: Seconds until an answer begins: meters behind a mobile network take their time.
+#: Seconds until an answer begins; meters behind a mobile network are slow.
 _ANSWER_SECONDS: Final = 10.0
 
 
 class WrapperLink:
-    """Asks a logical device over the wrapper."""
+    """Exchanges messages with a logical device over the wrapper."""
 
     def __init__(self, channel: MessageChannel, client: int, logical_device: int) -> None:
-        """Take the channel, the client address and the logical device."""
+        """Take the channel, the client's address (SAP), and the meter's logical device."""
         self.channel = channel
         self._ports = client.to_bytes(2) + logical_device.to_bytes(2)
         self._client = client
@@ -26,16 +26,16 @@ class WrapperLink:
         self.seconds = _ANSWER_SECONDS
 
     async def request(self, apdu: bytes) -> bytes:
-        """Send a message and return the answer; an empty one just waits for another answer.
+        """Send a message and return the answer; if ``apdu`` is empty, only receive.
 
         Raises MeterSilentError, UnknownDataError, PortLostError.
         """
         if apdu:
-            # What has come before is no answer to this.
+            # Messages received before the request cannot be its answer.
             self._received.clear()
             header = b"\0\x01" + self._ports + len(apdu).to_bytes(2)
             await self.channel.send(header + apdu)
-        # Packets for others do not make this wait any longer.
+        # Packets for other ports do not extend the deadline.
         end = self.channel.deadline(self.seconds, LIMIT)
         while not self._received:
             found = await self.channel.receive_messages(self._feed, self.seconds, end)
@@ -49,14 +49,14 @@ class WrapperLink:
         return self._received.pop(0)
 
     async def disconnect(self) -> None:
-        """Nothing is to be done: the connection ends with the port."""
+        """Do nothing: the connection ends with the port."""
 
     def _is_ours(self, packet: Packet) -> bool:
-        # Some meters send the header back as it came.
+        # Some meters return the header of the request unchanged.
         return {packet.source, packet.destination} == {self._server, self._client}
 
     def _feed(self, data: bytes) -> Sequence[Packet]:
-        """Find packets; what is none is passed over."""
+        """Return the packets that end in ``data``; other bytes are skipped."""
         buffer = self._buffer
         buffer += data
         packets: list[Packet] = []

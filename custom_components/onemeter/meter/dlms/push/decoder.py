@@ -7,12 +7,12 @@ from typing import Final
 from ...errors import TelegramError
 from ...iec62056 import Iec62056Decoder
 from ...reading import Reading
-from ..apdu.general_ciphering import parse_general
-from ..apdu.xdlms import DATA_NOTIFICATION, GENERAL_CIPHERED
+from ..apdu import tags
+from ..apdu.general_ciphering import parse_general_ciphering
 from ..link.assembly import Assembler
 from ..link.unframed import split_head
 from ..security.authenticity import NO_TITLE, Authenticity
-from ..security.ciphering import HEADER_LENGTH, TITLE_LENGTH, opened
+from ..security.ciphering import HEADER_LENGTH, TITLE_LENGTH, unseal
 from ..settings import Keys
 from .layout import NotificationReader
 from .notification import describe_unknown, is_plausible
@@ -115,7 +115,7 @@ class DlmsDecoder:
         Each step is a slice. Raises TelegramError.
         """
         tag = message[0]
-        if tag == DATA_NOTIFICATION:
+        if tag == tags.DATA_NOTIFICATION:
             if not self._admits(is_authentic=None):
                 return None
             reading = self._notification(message, message)
@@ -126,8 +126,8 @@ class DlmsDecoder:
             if content is None:
                 return None
             reading = self._content(content, message, b"")
-        elif tag in GENERAL_CIPHERED:
-            found = parse_general(message)
+        elif tag in tags.ANY_GENERAL_CIPHERING:
+            found = parse_general_ciphering(message)
             if found.end != len(message) or len(found.title) != TITLE_LENGTH:
                 raise TelegramError("a ciphered message, or its system title, of another length")
             content = self._open(found.title, found.header, found.protected)
@@ -152,7 +152,7 @@ class DlmsDecoder:
         if keys.encryption is None:
             self.needs_key += 1
             return None
-        found = opened(
+        found = unseal(
             protected,
             title=title,
             encryption_key=keys.encryption,
@@ -160,7 +160,7 @@ class DlmsDecoder:
             header=header,
         )
         content = found.content
-        if head and not content.startswith((_P1, bytes([DATA_NOTIFICATION]))):
+        if head and not content.startswith((_P1, bytes([tags.DATA_NOTIFICATION]))):
             content = head + content
         if not found.is_authentic and not _is_meant(content):
             self.wrong_encryption_key += 1
@@ -196,7 +196,7 @@ class DlmsDecoder:
             readings = _readout(content)
             # Times in a readout are those of registers.
             return replace(readings[0], time=None, raw=message) if readings else None
-        if content[:1] != bytes([DATA_NOTIFICATION]):
+        if content[:1] != bytes([tags.DATA_NOTIFICATION]):
             return None
         return self._notification(content, message, title)
 

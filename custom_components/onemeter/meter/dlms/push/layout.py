@@ -9,13 +9,22 @@ from typing import Any, Final
 from ...errors import TelegramError
 from ...reading import Reading, Register
 from ...units import scaled
-from ..apdu import axdr
+from ..apdu import axdr, data_types
+from ..apdu.data_types import ARRAY, OCTET_STRING, STRUCTURE
+from ..apdu.lengths import decode_length
 from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
 from .lists import VOLTAGE_MAX
 from .notification import decode_notification
 
 #: How ``struct`` calls the integers that measure; smaller ones are scalers and states.
-_LETTERS: Final = {0x05: "i", 0x06: "I", 0x10: "h", 0x12: "H", 0x14: "q", 0x15: "Q"}
+_LETTERS: Final = {
+    data_types.DOUBLE_LONG: "i",
+    data_types.DOUBLE_LONG_UNSIGNED: "I",
+    data_types.LONG: "h",
+    data_types.LONG_UNSIGNED: "H",
+    data_types.LONG64: "q",
+    data_types.LONG64_UNSIGNED: "Q",
+}
 _TIME: Final = f"{TIME_LENGTH}s"
 #: Where the long invoke id stands, and the date-time or its tag.
 _INVOKE_ID: Final = 1
@@ -127,7 +136,7 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
 
     Each step is a slice.
     """
-    is_tagged = apdu[_DATE] == axdr.OCTET_STRING
+    is_tagged = apdu[_DATE] == OCTET_STRING
     date = _DATE + is_tagged + 1
     body = date + apdu[date - 1]
     yield
@@ -194,15 +203,15 @@ def _layout(
 def _leaves(data: bytes, position: int, depth: int) -> tuple[list[_Leaf], int]:
     """Find the numbers and date-times in a value; return where it ends, too."""
     tag = data[position]
-    if tag not in {axdr.ARRAY, axdr.STRUCTURE} or depth > _DEPTH_MAX:
+    if tag not in {ARRAY, STRUCTURE} or depth > _DEPTH_MAX:
         _, end = axdr.decode(data, position)
         if (letter := _LETTERS.get(tag)) is not None:
             return [(position + 1, letter)], end
         start = end - TIME_LENGTH
-        is_time = tag == axdr.OCTET_STRING and start == position + 2
+        is_time = tag == OCTET_STRING and start == position + 2
         return ([(start, _TIME)] if is_time and decode_date_time(data[start:end]) else []), end
-    count, position = axdr.decode_length(data, position + 1)
-    is_descriptor = depth > 1 and tag == axdr.STRUCTURE and count >= _DESCRIPTOR
+    count, position = decode_length(data, position + 1)
+    is_descriptor = depth > 1 and tag == STRUCTURE and count >= _DESCRIPTOR
     leaves: list[_Leaf] = []
     for _ in range(count):
         found, position = _leaves(data, position, depth + 1)

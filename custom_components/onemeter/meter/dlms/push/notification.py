@@ -5,9 +5,10 @@ from typing import Final
 from ...clock import CLOCK_YEARS
 from ...errors import TelegramError
 from ...reading import Identity, Reading
-from ..apdu.axdr import OCTET_STRING, Data, decode
+from ..apdu import tags
+from ..apdu.axdr import decode
+from ..apdu.data_types import OCTET_STRING, Data
 from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
-from ..apdu.xdlms import DATA_NOTIFICATION
 from .identity import identity_of
 from .pairs import is_entry, read_pairs
 from .positional import read_positional
@@ -64,7 +65,7 @@ def is_plausible(apdu: bytes) -> bool:
 
 def _open(apdu: bytes, title: bytes) -> Body:
     """Read what is before the body: the date-time is standard, left out, or tagged."""
-    if apdu[0] != DATA_NOTIFICATION:
+    if apdu[0] != tags.DATA_NOTIFICATION:
         raise TelegramError("not a notification")
     start = _HEADER_LENGTH
     is_tagged = apdu[start] == OCTET_STRING

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ...reading import Register
 from ...units import scaled
-from ..apdu.axdr import Data
+from ..apdu.data_types import Data
 from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
 from ..cosem import OBIS_LENGTH
 from .lists import (

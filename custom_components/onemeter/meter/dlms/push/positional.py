@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from ...reading import Register
 from ...units import scaled
-from ..apdu.axdr import STRUCTURE, Data
+from ..apdu.data_types import STRUCTURE, Data
 from .lists import POSITIONAL_LISTS, PositionalList
 from .shapes import elements_of, kinds_of
 from .values import Body, Found, plain, registers_of, text, time_of

@@ -7,7 +7,8 @@ from typing import Final
 
 from ...obis import DEVICE_ID_2, LOGICAL_DEVICE_NAME, Obis
 from ...reading import Register
-from ..apdu.axdr import Data, decode
+from ..apdu.axdr import decode
+from ..apdu.data_types import Data
 from ..cosem import OBIS_LENGTH, VALUE, ObjectClass
 from .lists import PUSH_LIST, PUSH_TABLES, UNTAGGED_LIST
 from .obis_units import Quantity, Scaling, quantity_of

@@ -15,7 +15,10 @@ import re
 from typing import Final
 
 from ...obis import Obis
-from ..apdu.axdr import ARRAY, OCTET_STRING, STRUCTURE, Data, decode, decode_length
+from ..apdu import data_types
+from ..apdu.axdr import decode
+from ..apdu.data_types import OCTET_STRING, STRUCTURE, Data
+from ..apdu.lengths import decode_length
 from ..apdu.times import LENGTH as TIME_LENGTH
 from ..cosem import OBIS_LENGTH
 from .lists import PositionalList
@@ -23,25 +26,25 @@ from .lists import PositionalList
 #: Media that meters have codes of (IEC 62056-61, table 1); what is above is text or a number.
 _MEDIA: Final = range(16)
 _LETTERS: Final = {
-    0x00: "n",
-    ARRAY: "a",
-    0x03: "B",
-    0x04: "z",
-    0x05: "i",
-    0x06: "u",
-    0x0F: "b",
-    0x10: "h",
-    0x11: "b",
-    0x12: "w",
-    0x13: "a",
-    0x14: "I",
-    0x15: "U",
-    0x16: "e",
-    0x17: "f",
-    0x18: "f",
-    0x19: "d",
+    data_types.NULL: "n",
+    data_types.ARRAY: "a",
+    data_types.BOOLEAN: "B",
+    data_types.BIT_STRING: "z",
+    data_types.DOUBLE_LONG: "i",
+    data_types.DOUBLE_LONG_UNSIGNED: "u",
+    data_types.INTEGER: "b",
+    data_types.LONG: "h",
+    data_types.UNSIGNED: "b",
+    data_types.LONG_UNSIGNED: "w",
+    data_types.COMPACT_ARRAY: "a",
+    data_types.LONG64: "I",
+    data_types.LONG64_UNSIGNED: "U",
+    data_types.ENUMERATED: "e",
+    data_types.FLOAT32: "f",
+    data_types.FLOAT64: "f",
+    data_types.DATE_TIME: "d",
 }
-_TEXTS: Final = frozenset({0x0A, 0x0C})
+_TEXTS: Final = frozenset({data_types.VISIBLE_STRING, data_types.UTF8_STRING})
 _ELEMENT: Final = re.compile(
     r"(?P<types>[^:]+)"
     r"(?::(?P<code>[\d.:-]+)(?:\((?P<scaler>-?\d+),(?P<unit>[^)]*)\))?)?"

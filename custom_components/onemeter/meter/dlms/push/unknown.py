@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from ...obis import CURRENT_VALUE
-from ..apdu.axdr import Data
+from ..apdu.data_types import Data
 from .positional import candidates
 from .shapes import is_code, kinds_of, shape_text, text_of
 from .values import Body, obis_of, scaler_unit_of

@@ -10,7 +10,7 @@ from typing import Final
 from ...obis import Obis
 from ...reading import Register, Value
 from ...units import UNITS, scaled
-from ..apdu.axdr import Data, Enumerated
+from ..apdu.data_types import Data, Enumerated
 from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
 from .obis_units import Quantity, Scaling, quantity_of
 from .shapes import text_of

@@ -1,1 +1,1 @@
-"""Keys: encryption, authentication, and the counters that both need."""
+"""Keys: ciphering, authentication, and the invocation counters that both need."""

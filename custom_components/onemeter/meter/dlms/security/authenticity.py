@@ -1,4 +1,4 @@
-"""Which messages of a meter are used once it has shown that it authenticates them."""
+"""Acceptance of messages by tag and invocation counter, once a meter has sent a right tag."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
@@ -7,51 +7,50 @@ from typing import Any, Final
 from ...errors import NotAuthenticatedError
 from .ciphering import TITLE_LENGTH
 
-#: In place of a system title where a meter sends none; such meters never count.
+#: Stands for the system title of a meter that sends none; the counters of such meters do not rise.
 NO_TITLE: Final = bytes(TITLE_LENGTH)
 
 
 class Event(Enum):
-    """What has changed with a message."""
+    """What a message has changed in the state of Authenticity."""
 
-    #: A right tag was seen for the first time: from now on nothing else is used.
+    #: The first right tag: from now on messages without one are rejected.
     FIRST_TAG = auto()
-    #: A message was used, and so was its counter.
+    #: A message was accepted, and the highest counter of its system title has risen.
     ACCEPTED = auto()
-    #: A message with a right tag was not used, since its counter does not rise.
+    #: A message with a right tag was rejected, because its counter does not rise.
     NOT_RISING = auto()
 
 
 class Authenticity:
-    """Judges the messages of one meter by their tags and invocation counters.
+    """Accepts or rejects the messages of one meter, for one pair of keys.
 
-    Some meters never send tags, although their operator gives out the authentication key, so that
-    messages without one are used until the first right tag has come. From then on a message needs
-    a right tag and a counter that is higher than that of the last one from the same system title:
-    else everybody on the line could send one of their own, or one of the meter's again.
-
-    It belongs to one pair of keys.
+    Some meters never send tags, although their operator hands out the authentication key. So
+    messages without a tag are accepted until the first right tag. From then on a message needs a
+    right tag and a counter above the last one of the same system title; otherwise anyone with
+    access to the line could forge or replay messages.
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
-        #: Whether only messages with a right tag and a rising counter are used.
+        """Start without any message."""
+        #: Whether only messages with a right tag and a rising counter are accepted.
         self.is_required = False
-        #: Called whenever something changes.
+        #: Called for each Event.
         self.observer: Callable[[Event], None] = lambda _: None
+        #: The highest accepted counter of each system title.
         self._counters: dict[bytes, int] = {}
-        #: The highest counter that was refused since the last one that was accepted.
+        #: The highest rejected counter of each system title since its last accepted one.
         self._refused: dict[bytes, int] = {}
 
     @property
     def has_fallen(self) -> bool:
-        """Whether all that has come of late with a right tag had a counter that was used before."""
+        """Whether the counters of the latest messages with a right tag were used before."""
         return bool(self._refused)
 
     def admits(self, *, is_authentic: bool | None, title: bytes, counter: int) -> bool:
-        """Tell whether a message may be used, and remember its counter if so.
+        """Return whether to accept a message, and remember its counter if so.
 
-        ``is_authentic`` is whether its tag is right, None without a tag.
+        ``is_authentic`` says whether its tag is right; None without a tag.
         """
         if not self.admits_tag(is_authentic=is_authentic):
             return False
@@ -67,27 +66,27 @@ class Authenticity:
         return True
 
     def admits_tag(self, *, is_authentic: bool | None) -> bool:
-        """Do the same for a message whose counter is judged elsewhere, or which has none."""
+        """Do the same for a message without a counter, or with one that is checked elsewhere."""
         if is_authentic and not self.is_required:
             self.is_required = True
             self.observer(Event.FIRST_TAG)
         return bool(is_authentic) or not self.is_required
 
     def accept_fallen(self) -> None:
-        """Let counters go on from where they have come lately, as the user has said.
+        """Accept counters from the highest rejected one on, because the user has confirmed it.
 
-        What was sent before that stays refused.
+        Counters up to that one stay rejected.
         """
         self._counters |= self._refused
         self._refused.clear()
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is to be kept over restarts, of JSON's types only."""
+        """Return the state that is stored over restarts, as JSON types."""
         counters = {title.hex(): counter for title, counter in self._counters.items()}
         return {"is_required": self.is_required, "counters": counters}
 
     def recall(self, content: Mapping[str, Any]) -> None:
-        """Take what as_json() has returned; what is known already is never below it."""
+        """Restore what as_json() has returned; counters that are already higher stay."""
         self.is_required |= content["is_required"]
         for title, counter in content["counters"].items():
             key = bytes.fromhex(title)
@@ -95,5 +94,5 @@ class Authenticity:
 
 
 def not_authenticated() -> NotAuthenticatedError:
-    """Return the error of a meter whose answers may be somebody else's."""
+    """Return the error for answers that the keys or counters do not prove to be the meter's."""
     return NotAuthenticatedError("the answers are not authenticated as the meter's used to be")

@@ -1,4 +1,4 @@
-"""Ciphering: what keys do to messages (IEC 62056-5-3, 5.3; suites 0, 1 and 2 are all AES-GCM)."""
+"""Ciphering of messages with AES-GCM, in suites 0, 1 and 2 (IEC 62056-5-3, 5.3)."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,15 +9,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ...errors import TelegramError
 
-# Bits of the security control byte (5.3.4.1); the lowest four are the suite.
+#: Bits of the security control byte (5.3.4.1); the lowest four are the suite.
 AUTHENTICATED: Final = 0x10
 ENCRYPTED: Final = 0x20
 _COMPRESSED: Final = 0x80
-#: Bytes of the tag, of the header (security control and invocation counter), of a system title.
+#: Sizes in bytes: tag, header (security control and invocation counter), system title.
 TAG_LENGTH: Final = 12
 HEADER_LENGTH: Final = 5
 TITLE_LENGTH: Final = 8
-#: AESGCM makes a tag of sixteen bytes, of which the first twelve are sent.
+#: AESGCM returns a tag of sixteen bytes, of which DLMS sends the first twelve.
 _WHOLE_TAG: Final = 16
 
 
@@ -27,27 +27,28 @@ def _cipher(key: bytes) -> AESGCM:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """What was in a ciphered message."""
+class Unsealed:
+    """Content of a ciphered message."""
 
     content: bytes
-    #: The tag was right (True) or wrong (False); None without tag, or without key to verify it.
+    #: Whether the tag is right; None without a tag, or without a key to verify it.
     is_authentic: bool | None
 
 
-def opened(
+def unseal(
     protected: bytes,
     *,
     title: bytes,
     encryption_key: bytes,
     authentication_key: bytes | None,
     header: bytes = b"",
-) -> Opened:
-    """Decipher a message: security control, invocation counter, content, tag if there is one.
+) -> Unsealed:
+    """Decipher a message: security control, invocation counter, content, and a tag if any.
 
-    ``title`` is the system title of the sender, 8 bytes; ``header`` what general-ciphering
-    authenticates besides. A wrong key gives other content: only the tag tells, or whoever reads it.
-    Raises TelegramError where the message is too short, or compressed.
+    ``title`` is the system title of the sender, 8 bytes; ``header`` the fields that
+    general-ciphering authenticates in addition. With a wrong key the content is garbage, which
+    only the tag or a decoder can detect. Raises TelegramError for a message that is too short or
+    compressed.
     """
     if len(protected) < HEADER_LENGTH or len(title) != TITLE_LENGTH:
         raise TelegramError("a ciphered message without its header")
@@ -63,15 +64,15 @@ def opened(
     vector = title + protected[1:HEADER_LENGTH]
     cipher = _cipher(encryption_key)
     if control & ENCRYPTED:
-        # Counter mode deciphers as it enciphers.
+        # In counter mode, encryption and decryption are the same operation.
         content = cipher.encrypt(vector, content, None)[:-_WHOLE_TAG]
     if not control & AUTHENTICATED or authentication_key is None:
-        return Opened(content, None)
+        return Unsealed(content, None)
     tag = _tag(cipher, control, vector, content, authentication_key + header)
-    return Opened(content, compare_digest(tag, protected[end:]))
+    return Unsealed(content, compare_digest(tag, protected[end:]))
 
 
-def sealed(
+def seal(
     content: bytes,
     *,
     control: int,
@@ -81,9 +82,10 @@ def sealed(
     authentication_key: bytes | None,
     header: bytes = b"",
 ) -> bytes:
-    """Cipher a message; return security control, invocation counter, content, tag if there is one.
+    """Cipher a message: the inverse of unseal(), with the same parts and parameters.
 
-    Raises ValueError for a tag without authentication key.
+    ``control`` is the security control byte, with the suite. Raises ValueError if it asks for a tag
+    and there is no authentication key.
     """
     vector = title + counter.to_bytes(4)
     cipher = _cipher(encryption_key)
@@ -98,7 +100,7 @@ def sealed(
 
 
 def _tag(cipher: AESGCM, control: int, vector: bytes, content: bytes, covered: bytes) -> bytes:
-    """Return the tag over a content that is not enciphered (5.3.5.4)."""
+    """Return the tag for the plain content (5.3.5.4)."""
     covered = bytes([control]) + covered
     if control & ENCRYPTED:
         whole = cipher.encrypt(vector, content, covered)

@@ -1,7 +1,7 @@
-"""The invocation counter of a client: no value is ever used twice with the same key.
+"""Storage of a client's invocation counter: no value is ever used twice with the same key.
 
-IEC 62056-5-3, 5.3.3: the counter is part of the initialization vector of AES-GCM, where a value
-that comes twice gives the key away.
+The counter is part of the initialization vector of AES-GCM (IEC 62056-5-3, 5.3.3); using a vector
+twice would compromise the key.
 """
 
 import fcntl
@@ -10,44 +10,44 @@ import os
 from pathlib import Path
 from typing import Final, Protocol as Interface
 
+#: The counter has 32 bits.
 _LARGEST: Final = 0xFFFF_FFFF
 
 
 class InvocationCounter(Interface):
-    """Where the numbers of a client come from."""
+    """Source of invocation counters of one client."""
 
     async def reserve(self, count: int, *, at_least: int = 0) -> int:
-        """Set so many numbers apart and return the first of them.
+        """Reserve ``count`` consecutive counters and return the first one.
 
-        They are stored as used, so that they survive a crash, before this returns; none of them is
-        below ``at_least``, which is 0 where the meter does not tell.
+        They are stored as used before this returns, so that they are not reused after a crash. None
+        is below ``at_least``, the lowest counter that the meter accepts; 0: unknown.
 
-        Raises OverflowError when there are none left, LookupError where neither the meter nor
-        anybody here knows which were used before.
+        Raises OverflowError if none are left, LookupError if neither the store nor ``at_least``
+        says which ones were used before.
         """
 
 
 class FileCounter:
-    """Keeps the mark below which numbers are used in a file, one for each system title and key.
+    """Stores the next unused counter in a JSON file, by name; several processes may share the file.
 
-    Several processes may share the file.
+    A name stands for one system title with one key.
     """
 
     def __init__(self, path: Path, name: str, start: int | None = 0) -> None:
-        """Take the file, made when it is needed, and what tells this counter from others in it.
+        """Take the path of the file, which is created on demand, and the name of the counter.
 
-        None of the numbers is below the start; without one, the file or the meter must tell where
-        to go on, since a title that was used before must not begin anew when the file is lost.
+        No counter is below ``start``. If it is None, the file or the meter has to supply a value:
+        a system title that was used before must not start again at 0 when the file is lost.
         """
         self._path = path
         self._name = name
         self._start = start
 
     async def reserve(self, count: int, *, at_least: int = 0) -> int:
-        """Set so many numbers apart and return the first of them.
+        """Reserve counters as InvocationCounter.reserve() says.
 
-        Raises OverflowError when there are none left, LookupError where nobody knows which were
-        used, OSError and ValueError where the file cannot be used: then nothing may be sent.
+        Also raises OSError or ValueError if the file cannot be used: then nothing may be sent.
         """
         from asyncio import to_thread  # noqa: PLC0415  # decoding a file does not need it
 
@@ -55,12 +55,12 @@ class FileCounter:
 
     def _reserve(self, count: int, at_least: int) -> int:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The file itself is replaced, so the lock is another one.
+        # The file itself is replaced, so the lock is a file of its own.
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             marks = json.loads(self._path.read_text("utf-8")) if self._path.exists() else {}
             if self._start is None and self._name not in marks and not at_least:
-                raise LookupError("it is not known which numbers were used")
+                raise LookupError("it is not known which counters were used")
             first = max(int(marks.get(self._name, 0)), at_least, self._start or 0)
             if first + count > _LARGEST:
                 raise OverflowError("no invocation counters are left for this key")
@@ -70,7 +70,7 @@ class FileCounter:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file so that after a crash it is the old one or the new one."""
+    """Replace a file atomically: after a crash it has the old or the new content."""
     temporary = path.with_suffix(".new")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)

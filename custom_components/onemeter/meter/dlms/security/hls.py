@@ -1,15 +1,19 @@
-"""How client and meter prove to each other that they know a secret (IEC 62056-5-3, 5.3.2, HLS)."""
+"""Proofs of high level security: replies to a challenge (IEC 62056-5-3, 5.3.2, HLS)."""
 
 import hashlib
 from hmac import compare_digest
+from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from ..apdu.acse import Mechanism
 from ..settings import Keys
-from .ciphering import AUTHENTICATED, HEADER_LENGTH, TAG_LENGTH, sealed
+from .ciphering import AUTHENTICATED, HEADER_LENGTH, TAG_LENGTH, seal
 
-_BLOCK = 16
+#: Block and key size of AES-128, in bytes.
+_BLOCK: Final = 16
+#: Bits of the security control byte that hold the suite (5.3.4.1).
+_SUITE: Final = 0x0F
 
 
 def digest(
@@ -20,14 +24,15 @@ def digest(
     titles: tuple[bytes, bytes],
     own_challenge: bytes,
 ) -> bytes:
-    """Return what proves to the other side, which has sent the challenge, that one has the secret.
+    """Return the reply to a challenge with a password; gmac() does the same with keys.
 
-    ``titles`` are the system titles of who proves and of the other side, ``own_challenge`` is the
-    one that the other side was sent: only SHA-256 needs them. GMAC is gmac() instead.
+    ``titles`` are the system titles of the side that replies and of the other side, and
+    ``own_challenge`` is the challenge of the side that replies: SHA-256 covers them as well.
+    Raises ValueError for other mechanisms.
     """
     match mechanism:
         case Mechanism.MANUFACTURER:
-            # ECB is what meters do here: the challenge is one random block, or a few.
+            # Meters use ECB here: the challenge is one random block, or a few.
             key = algorithms.AES(secret.ljust(_BLOCK, b"\0")[:_BLOCK])
             encryptor = Cipher(key, modes.ECB()).encryptor()  # noqa: S305
             return encryptor.update(challenge + bytes(-len(challenge) % _BLOCK))
@@ -43,10 +48,13 @@ def digest(
 
 
 def gmac(challenge: bytes, suite: int, counter: int, title: bytes, keys: Keys) -> bytes:
-    """Return the proof by GMAC: security control, invocation counter, tag."""
+    """Return the reply to a challenge with GMAC: security control, invocation counter, tag.
+
+    Raises ValueError without an encryption key.
+    """
     if keys.encryption is None:
         raise ValueError("GMAC needs an encryption key")
-    whole = sealed(
+    whole = seal(
         challenge,
         control=AUTHENTICATED | suite,
         counter=counter,
@@ -58,8 +66,8 @@ def gmac(challenge: bytes, suite: int, counter: int, title: bytes, keys: Keys) -
 
 
 def is_gmac(proof: bytes, challenge: bytes, title: bytes, keys: Keys) -> bool:
-    """Tell whether a proof by GMAC is that of the meter with this title."""
+    """Return whether ``proof`` is the GMAC reply of the meter with this system title."""
     if len(proof) != HEADER_LENGTH + TAG_LENGTH:
         return False
     counter = int.from_bytes(proof[1:HEADER_LENGTH])
-    return compare_digest(gmac(challenge, proof[0] & 0xF, counter, title, keys), proof)
+    return compare_digest(gmac(challenge, proof[0] & _SUITE, counter, title, keys), proof)

@@ -8,33 +8,57 @@ from ...errors import (
     WrongAuthenticationKeyError,
     WrongEncryptionKeyError,
 )
-from ..apdu.axdr import decode_length, encode_length
-from ..apdu.general_ciphering import parse_general
-from ..apdu.xdlms import GENERAL_CIPHERING, GENERAL_DED, GENERAL_GLO
-from ..settings import DlmsSettings, Protection
+from ..apdu import tags
+from ..apdu.general_ciphering import parse_general_ciphering
+from ..apdu.lengths import decode_length, encode_length
+from ..settings import KEY_LENGTHS, DlmsSettings, Protection
 from .authenticity import Authenticity, not_authenticated
-from .ciphering import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH, Opened, opened, sealed
+from .ciphering import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH, Unsealed, seal, unseal
 
-#: Tags of messages ciphered with the global key, and with the dedicated one, by the plain ones.
-_GLOBAL: Final = {0x01: 0x21, 0x05: 0x25, 0xC0: 0xC8, 0xC3: 0xCB}
-_DEDICATED: Final = {0x05: 0x45, 0xC0: 0xD0, 0xC3: 0xD3}
-#: Of what meters answer: whether the key is the dedicated one.
-_CIPHERED: Final = {
-    0x28: False,
-    0x2C: False,
-    0x2E: False,
-    0xCC: False,
-    0xCF: False,
-    0xCA: False,
-    0x4C: True,
-    0xD4: True,
-    0xD7: True,
-    0xD2: True,
+#: Tags of requests ciphered with the global and the dedicated key, by the tags of plain ones.
+_GLOBAL: Final = {
+    tags.INITIATE_REQUEST: tags.GLO_INITIATE_REQUEST,
+    tags.READ_REQUEST: tags.GLO_READ_REQUEST,
+    tags.GET_REQUEST: tags.GLO_GET_REQUEST,
+    tags.ACTION_REQUEST: tags.GLO_ACTION_REQUEST,
 }
-#: With the system title before it.
-_GENERAL: Final = {GENERAL_GLO: False, GENERAL_DED: True, GENERAL_CIPHERING: False}
-#: What can be in a ciphered answer.
-_PLAIN: Final = frozenset({0x08, 0x0C, 0x0E, 0x0F, 0xC2, 0xC4, 0xC7, 0xD8})
+_DEDICATED: Final = {
+    tags.READ_REQUEST: tags.DED_READ_REQUEST,
+    tags.GET_REQUEST: tags.DED_GET_REQUEST,
+    tags.ACTION_REQUEST: tags.DED_ACTION_REQUEST,
+}
+#: Tags of ciphered responses: whether the key is the dedicated one.
+_CIPHERED: Final = {
+    tags.GLO_INITIATE_RESPONSE: False,
+    tags.GLO_READ_RESPONSE: False,
+    tags.GLO_CONFIRMED_SERVICE_ERROR: False,
+    tags.GLO_GET_RESPONSE: False,
+    tags.GLO_ACTION_RESPONSE: False,
+    tags.GLO_EVENT_NOTIFICATION: False,
+    tags.DED_READ_RESPONSE: True,
+    tags.DED_GET_RESPONSE: True,
+    tags.DED_ACTION_RESPONSE: True,
+    tags.DED_EVENT_NOTIFICATION: True,
+}
+#: The same with the system title of the meter in front.
+_GENERAL: Final = {
+    tags.GENERAL_GLO_CIPHERING: False,
+    tags.GENERAL_DED_CIPHERING: True,
+    tags.GENERAL_CIPHERING: False,
+}
+#: Tags that a response may have once it is deciphered; any other shows a wrong key.
+_PLAIN: Final = frozenset(
+    {
+        tags.INITIATE_RESPONSE,
+        tags.READ_RESPONSE,
+        tags.CONFIRMED_SERVICE_ERROR,
+        tags.DATA_NOTIFICATION,
+        tags.EVENT_NOTIFICATION,
+        tags.GET_RESPONSE,
+        tags.ACTION_RESPONSE,
+        tags.EXCEPTION_RESPONSE,
+    }
+)
 _CONTROL: Final = {
     Protection.NONE: 0,
     Protection.AUTHENTICATED: AUTHENTICATED,
@@ -43,56 +67,56 @@ _CONTROL: Final = {
 }
 
 
-class Numbers:
-    """Invocation counters that are set apart for a client, each to be used once."""
+class InvocationCounterRange:
+    """Reserved invocation counters of the client; each is used once."""
 
     def __init__(self, first: int = 0, count: int = 0) -> None:
-        """Take the first of them, and how many there are."""
+        """Take the first counter of the range and their number."""
         self._next = first
         self._end = first + count
 
     @property
     def left(self) -> int:
-        """How many are left."""
+        """How many counters are left."""
         return self._end - self._next
 
     @property
     def next(self) -> int:
-        """The next one; what is set apart afterwards may not be below."""
+        """The next counter; a refill must not begin below it."""
         return self._next
 
     def refill(self, first: int, count: int) -> None:
-        """Go on with others.
+        """Continue with another range.
 
-        Raises ValueError if they are below what was used: nothing is ever used twice.
+        Raises ValueError if it begins below a used counter: no counter is used twice.
         """
         if first < self._next:
             raise ValueError("an invocation counter that goes back")
         self._next, self._end = first, first + count
 
     def take(self) -> int:
-        """Use one. Raises ValueError when none is left."""
+        """Use one counter. Raises ValueError if none is left."""
         if self._next >= self._end:
-            raise ValueError("no invocation counter was set apart")
+            raise ValueError("no invocation counter is reserved")
         self._next += 1
         return self._next - 1
 
 
 class Cipher:
-    """Ciphers what the client sends and deciphers what the meter answers."""
+    """Ciphers the requests of an association and deciphers the responses."""
 
     def __init__(
         self,
         settings: DlmsSettings,
-        numbers: Numbers,
+        counters: InvocationCounterRange,
         dedicated_key: bytes,
         authenticity: Authenticity,
     ) -> None:
-        """Take keys and titles, the client's invocation counters, and the dedicated key or none.
+        """Take keys and titles, the client's counters, and the dedicated key (empty: none).
 
-        Where messages have tags, the meter's authenticity is judged.
+        ``authenticity`` checks the responses if the settings ask for authenticated messages.
 
-        Raises ValueError where a key or the client's title is missing.
+        Raises ValueError if a key or the client's system title is missing.
         """
         keys = settings.keys
         if keys.encryption is None or len(settings.system_title or b"") != TITLE_LENGTH:
@@ -101,46 +125,47 @@ class Cipher:
         self._keys = keys
         self._global_key = keys.encryption
         self._dedicated_key = dedicated_key
-        self._numbers = numbers
+        self._counters = counters
         self.control = _CONTROL[protection_of(settings)]
         if self.control & AUTHENTICATED and keys.authentication is None:
             raise ValueError("authenticated messages need an authentication key")
         self.suite = suite_of(settings)
-        #: The meter's system title, once it is known.
+        #: The meter's system title; empty until it is known.
         self.meter_title = b""
         self._authenticity = authenticity if self.control & AUTHENTICATED else None
-        #: The meter's counter may be anything at first and rises then, for each key.
+        #: The last counter received, by whether the key is the dedicated one: it may begin
+        #: anywhere and must rise within the association.
         self._received: dict[bool, int] = {}
 
     def seal(self, apdu: bytes, *, use_dedicated: bool = True) -> bytes:
-        """Cipher a message, with the dedicated key where there is one."""
+        """Return the ciphered request, with the dedicated key if there is one."""
         dedicated = use_dedicated and bool(self._dedicated_key) and apdu[0] in _DEDICATED
-        tags = _DEDICATED if dedicated else _GLOBAL
-        protected = sealed(
+        tag_of = _DEDICATED if dedicated else _GLOBAL
+        protected = seal(
             apdu,
             control=self.control | self.suite,
-            counter=self._numbers.take(),
+            counter=self._counters.take(),
             title=self._title,
             encryption_key=self._dedicated_key if dedicated else self._global_key,
             authentication_key=self._keys.authentication,
         )
-        return bytes([tags[apdu[0]]]) + encode_length(len(protected)) + protected
+        return bytes([tag_of[apdu[0]]]) + encode_length(len(protected)) + protected
 
     def open(self, apdu: bytes) -> bytes:
-        """Decipher a message; one that is not ciphered is returned as it is.
+        """Return the deciphered response; the same object if it is not ciphered.
 
         Raises WrongEncryptionKeyError, WrongAuthenticationKeyError, NotAuthenticatedError,
-        AssociationError where the meter does not tell its system title, TelegramError.
+        AssociationError if the meter's system title is unknown, TelegramError.
         """
         tag = apdu[0] if apdu else None
         title, header = self.meter_title, b""
         if tag in _CIPHERED:
             dedicated = _CIPHERED[tag]
-            protected = _sized(apdu)
+            protected = _content(apdu)
         elif tag in _GENERAL:
             dedicated = _GENERAL[tag]
-            found_title, header, protected, _ = parse_general(apdu)
-            title = found_title or title
+            sender, header, protected, _ = parse_general_ciphering(apdu)
+            title = sender or title
         else:
             return apdu
         if len(title) != TITLE_LENGTH:
@@ -149,8 +174,8 @@ class Cipher:
             self.meter_title = title
         key = self._dedicated_key if dedicated else self._global_key
         if not key:
-            raise TelegramError("an answer is ciphered with a key that was not agreed on")
-        found = opened(
+            raise TelegramError("an answer ciphered with a dedicated key that was not agreed on")
+        found = unseal(
             protected,
             title=title,
             encryption_key=key,
@@ -169,24 +194,24 @@ class Cipher:
         self._received[dedicated] = counter
         return found.content
 
-    def _admits(self, found: Opened, title: bytes, counter: int, *, dedicated: bool) -> bool:
-        judge = self._authenticity
-        if judge is None:
+    def _admits(self, found: Unsealed, title: bytes, counter: int, *, dedicated: bool) -> bool:
+        authenticity = self._authenticity
+        if authenticity is None:
             return True
         if dedicated:
-            # Its key is new in each association, and counters are those of a key.
-            return judge.admits_tag(is_authentic=found.is_authentic)
-        return judge.admits(is_authentic=found.is_authentic, title=title, counter=counter)
+            # Counters belong to a key, and the dedicated key is new in each association.
+            return authenticity.admits_tag(is_authentic=found.is_authentic)
+        return authenticity.admits(is_authentic=found.is_authentic, title=title, counter=counter)
 
 
 def no_title() -> AssociationError:
-    """Return the error of a meter that keeps its system title to itself."""
-    reason = "the meter does not tell its system title, without which nothing can be deciphered"
+    """Return the error for a meter whose system title is unknown."""
+    reason = "the meter does not send its system title, which deciphering needs"
     return AssociationError(reason, reason=reason)
 
 
-def _sized(apdu: bytes) -> bytes:
-    """Return what is protected behind tag and length."""
+def _content(apdu: bytes) -> bytes:
+    """Return the protected content behind tag and length."""
     try:
         size, position = decode_length(apdu, 1)
     except IndexError:
@@ -197,7 +222,7 @@ def _sized(apdu: bytes) -> bytes:
 
 
 def protection_of(settings: DlmsSettings) -> Protection:
-    """Return how messages are protected: as is set, or else by all keys that there are."""
+    """Return the protection of messages: as set, or by default with all keys that are known."""
     if settings.protection is not None:
         return settings.protection
     if settings.keys.encryption is None:
@@ -206,7 +231,7 @@ def protection_of(settings: DlmsSettings) -> Protection:
 
 
 def suite_of(settings: DlmsSettings) -> int:
-    """Return the security suite: as is set, or else by the length of the keys."""
+    """Return the security suite: as set, or by default by the length of the keys."""
     if settings.suite is not None:
         return settings.suite
-    return 2 if len(settings.keys.encryption or b"") == 32 else 0
+    return 2 if len(settings.keys.encryption or b"") == KEY_LENGTHS[-1] else 0
