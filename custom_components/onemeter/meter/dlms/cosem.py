@@ -33,6 +33,10 @@ class ObjectClass(IntEnum):
     ASSOCIATION = 15
 
 
+REGISTER_CLASSES: Final = frozenset(
+    {ObjectClass.REGISTER, ObjectClass.EXTENDED_REGISTER, ObjectClass.DEMAND_REGISTER}
+)
+
 #: Attribute 2: the value of most classes, the buffer of a profile, an object list.
 VALUE: Final = 2
 #: Attribute of a demand register.

@@ -14,14 +14,11 @@ from ..obis import (
     D,
     Obis,
 )
-from .cosem import CosemObject, ObjectClass
+from .cosem import REGISTER_CLASSES, CosemObject, ObjectClass
 
 CLOCK: Final = Obis(0, 0, 1, 0, 0, 255)
 LOAD_PROFILE: Final = Obis(1, 0, 99, 1, 0, 255)
 
-_REGISTERS: Final = frozenset(
-    {ObjectClass.REGISTER, ObjectClass.EXTENDED_REGISTER, ObjectClass.DEMAND_REGISTER}
-)
 #: Value groups C and D of data objects to read: ids, firmware, status words, tariff, errors.
 _ABSTRACT: Final = frozenset({(42, 0), (96, 1), (96, 5), (96, 7), (96, 14), (97, 97), (0, 2)})
 _ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
@@ -95,7 +92,7 @@ def readable(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
         obis = entry.obis
         if obis.f != CURRENT_VALUE:
             continue
-        if entry.class_id in _REGISTERS:
+        if entry.class_id in REGISTER_CLASSES:
             yield entry
         elif entry.class_id == ObjectClass.DATA:
             kinds = _ABSTRACT if obis.a == 0 else _ELECTRICITY
@@ -112,10 +109,6 @@ def default_objects() -> tuple[CosemObject, ...]:
         *(CosemObject(ObjectClass.DATA, 0, obis) for obis in data),
         CosemObject(ObjectClass.CLOCK, 0, CLOCK),
         *(CosemObject(ObjectClass.REGISTER, 0, obis) for obis in registers),
-        CosemObject(
-            ObjectClass.EXTENDED_REGISTER,
-            0,
-            Obis(ELECTRICITY, 0, C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0),
-        ),
+        CosemObject(ObjectClass.EXTENDED_REGISTER, 0, maximum),
         CosemObject(ObjectClass.PROFILE_GENERIC, 1, LOAD_PROFILE),
     )

@@ -12,6 +12,7 @@ from ..obis import Obis
 from ..reading import Interval, Register
 from .apdu import axdr
 from .apdu.data_types import Data, Delta
+from .apdu.times import STATUS_DAYLIGHT_SAVING, STATUS_UNSPECIFIED
 from .cosem import (
     CAPTURE_TIME,
     LAST_AVERAGE,
@@ -31,9 +32,6 @@ _COLUMNS_MAX: Final = 100
 _SEARCHED: Final = 1000
 #: In autumn, clocks repeat an hour.
 _REPEATED: Final = timedelta(hours=1)
-#: Clock status (IEC 62056-6-2, 4.1.6.1): bit for daylight saving, and not specified.
-_DAYLIGHT_SAVING: Final = 0x80
-_STATUS_UNSPECIFIED: Final = 0xFF
 #: Class of status mappings, and value groups C and D of status words in data objects.
 _STATUS_CLASS: Final = 63
 _STATUS_GROUP: Final = (96, 10)
@@ -213,9 +211,9 @@ def _complete(cell: Data, above: Data) -> Data:
 def _season(clock: Data) -> str | None:
     if isinstance(clock, int):
         return "utc"
-    if not isinstance(clock, bytes) or not clock or clock[-1] == _STATUS_UNSPECIFIED:
+    if not isinstance(clock, bytes) or not clock or clock[-1] == STATUS_UNSPECIFIED:
         return None
-    return "summer" if clock[-1] & _DAYLIGHT_SAVING else "winter"
+    return "summer" if clock[-1] & STATUS_DAYLIGHT_SAVING else "winter"
 
 
 def _utc(

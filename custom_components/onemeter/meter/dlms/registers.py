@@ -13,6 +13,7 @@ from ..obis import DEVICE_ID_1, LOGICAL_DEVICE_NAME
 from ..reading import Reading, Register, Value
 from .apdu.data_types import Data
 from .apdu.results import OBJECT_UNDEFINED, access_error
+from .apdu.times import STATUS_INVALID, STATUS_UNSPECIFIED
 from .apdu.xdlms import AccessResult, descriptor
 from .cosem import (
     CAPTURE_TIME,
@@ -49,9 +50,6 @@ _NAME: Final = descriptor(ObjectClass.DATA, LOGICAL_DEVICE_NAME, VALUE)
 _IDENTITY: Final = (_NAME, _ID)
 #: Attributes that are read even if their objects are not listed.
 _ALWAYS: Final = {_NAME: LOGICAL_DEVICE_NAME, _ID: DEVICE_ID_1, _CLOCK_TIME: CLOCK}
-#: Clock status (IEC 62056-6-2, 4.1.6.1): bit for an invalid value, and not specified.
-_STATUS_INVALID: Final = 0x01
-_STATUS_UNSPECIFIED: Final = 0xFF
 
 type Results = Mapping[bytes, Data | AccessResult]
 
@@ -245,4 +243,4 @@ def _attributes(entry: CosemObject) -> Iterator[bytes]:
 
 
 def _is_invalid(status: int) -> bool:
-    return status != _STATUS_UNSPECIFIED and bool(status & _STATUS_INVALID)
+    return status != STATUS_UNSPECIFIED and bool(status & STATUS_INVALID)

@@ -7,10 +7,13 @@ from ...errors import TelegramError
 from . import tags
 from .lengths import decode_length
 
-_LAST: Final = 0x80
+#: Bytes in front of the length of a block: tag, control byte, number, acknowledged number.
+HEADER_LENGTH: Final = 6
+#: Bits of the control byte: the last block, and streaming (6.4.4.9).
+LAST_BLOCK: Final = 0x80
 _STREAMING: Final = 0x40
 #: Control byte of our own blocks, which are empty: last block, window of one.
-_OURS: Final = _LAST | 1
+_OURS: Final = LAST_BLOCK | 1
 #: Bytes of a message, for meters that never send a last block.
 _LONGEST: Final = 1 << 20
 #: Empty or repeated blocks, before the transfer counts as endless.
@@ -38,7 +41,7 @@ def assemble(first: bytes) -> Generator[bytes, bytes, bytes]:
         if number == expected:
             content += block
             expected += 1
-        if control & _LAST and number == expected - 1:
+        if control & LAST_BLOCK and number == expected - 1:
             return bytes(content)
         if len(content) > _LONGEST or idle > _IDLE_MAX or expected > _NUMBER_MAX:
             raise TelegramError("a general block transfer that does not end")
@@ -57,10 +60,10 @@ def assemble(first: bytes) -> Generator[bytes, bytes, bytes]:
 
 def _parse(apdu: bytes) -> tuple[int, int, bytes]:
     """Return control byte, number and content of a block."""
-    if len(apdu) < 7 or apdu[0] != tags.GENERAL_BLOCK_TRANSFER:
+    if len(apdu) <= HEADER_LENGTH or apdu[0] != tags.GENERAL_BLOCK_TRANSFER:
         raise TelegramError("no block of a general block transfer")
     try:
-        size, position = decode_length(apdu, 6)
+        size, position = decode_length(apdu, HEADER_LENGTH)
     except IndexError:
         raise TelegramError("half a block") from None
     block = apdu[position : position + size]

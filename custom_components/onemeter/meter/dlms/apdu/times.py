@@ -8,6 +8,11 @@ from typing import Final
 #: deviation (2), status.
 LENGTH: Final = 12
 _UNSPECIFIED: Final = 0xFF
+#: Clock status, the last byte of a date-time: bits for an invalid value and for daylight saving,
+#: and the value of a clock that does not specify it.
+STATUS_INVALID: Final = 0x01
+STATUS_DAYLIGHT_SAVING: Final = 0x80
+STATUS_UNSPECIFIED: Final = 0xFF
 _NO_DEVIATION: Final = -0x8000
 #: Minutes; no time zone is further from UTC.
 _DEVIATION_MAX: Final = 15 * 60

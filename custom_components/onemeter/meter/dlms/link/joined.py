@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...errors import TelegramError
-from ..apdu import tags
+from ..apdu import block_transfer, tags
 from ..apdu.axdr import decode
 from ..apdu.data_types import OCTET_STRING
 from ..apdu.general_ciphering import parse_general_ciphering
@@ -12,8 +12,7 @@ from ..apdu.lengths import decode_length
 from .hdlc import LLC_COMMAND, LLC_RESPONSE
 
 LLC: Final = (LLC_COMMAND, LLC_RESPONSE)
-#: Position of the length in a block, and of the date-time (or its tag) in a notification.
-_BLOCK_LENGTH: Final = 6
+#: Position of the date-time (or its tag) in a notification.
 _DATE: Final = 5
 
 
@@ -41,7 +40,7 @@ def _end(data: bytes) -> int:
     """Return the position behind the first message; the end of the data if it is unknown."""
     try:
         if data[0] == tags.GENERAL_BLOCK_TRANSFER:
-            length, start = decode_length(data, _BLOCK_LENGTH)
+            length, start = decode_length(data, block_transfer.HEADER_LENGTH)
             return start + length
         if data[0] == tags.DATA_NOTIFICATION:
             start = _DATE + (data[_DATE] == OCTET_STRING)

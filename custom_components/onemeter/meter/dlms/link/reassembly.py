@@ -4,6 +4,7 @@ from typing import Final, override
 
 from ...errors import TelegramError
 from ..apdu import tags
+from ..apdu.block_transfer import HEADER_LENGTH, LAST_BLOCK
 from ..apdu.lengths import decode_length
 from .hdlc import LLC_RESPONSE, Frame
 from .joined import LLC
@@ -12,10 +13,6 @@ from .unframed import LIMIT
 
 #: Tags of pushed messages.
 _PUSHED: Final = tags.ANY_GENERAL_CIPHERING | {tags.DATA_NOTIFICATION, tags.GENERAL_BLOCK_TRANSFER}
-#: Bit of the control byte of a block: the last one (IEC 62056-5-3, 6.4.4.9).
-_LAST_BLOCK: Final = 0x80
-#: Position of the length in a block.
-_BLOCK_LENGTH: Final = 6
 _FIRST_BLOCK: Final = 1
 
 
@@ -105,7 +102,7 @@ class Blocks(_Parts):
         """Add a block; return the message if it is complete and not empty."""
         try:
             control, number = message[1], int.from_bytes(message[2:4])
-            length, start = decode_length(message, _BLOCK_LENGTH)
+            length, start = decode_length(message, HEADER_LENGTH)
         except IndexError, TelegramError:
             length, start, control, number = -1, 0, 0, 0
         if number == _FIRST_BLOCK:
@@ -119,4 +116,4 @@ class Blocks(_Parts):
         if len(self._content) > LIMIT:
             self._content.clear()
             self.damaged += 1
-        return (self._take() or None) if control & _LAST_BLOCK else None
+        return (self._take() or None) if control & LAST_BLOCK else None

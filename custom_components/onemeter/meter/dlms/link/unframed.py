@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from ...errors import TelegramError
-from ..apdu import tags
+from ..apdu import block_transfer, tags
 from ..apdu.lengths import decode_length
 from ..security.ciphering import AUTHENTICATED, ENCRYPTED, HEADER_LENGTH, TITLE_LENGTH
 
@@ -19,8 +19,6 @@ UNFRAMED: Final = (
     rb"|\xe0(?:\Z|.(?:\Z|\x00(?:\Z|[\x01-\x7f](?:\Z|\x00(?:\Z|\x00)))))"
 )
 _FIRST_BLOCK: Final = 1
-#: Position of the length in a block.
-_BLOCK_HEADER: Final = 6
 #: First byte of a readout.
 _SLASH: Final = 0x2F
 #: The plain first line of a readout, and the length of a ciphered message without tag and title.
@@ -78,12 +76,12 @@ def unframed_message_at(
 
 def _block_at(data: bytes | bytearray, start: int, number: int) -> tuple[bytes, int] | None:
     # Blocks of plain messages are not accepted: without a frame nothing detects damage.
-    header = bytes(data[start : start + _BLOCK_HEADER + 5])
+    header = bytes(data[start : start + block_transfer.HEADER_LENGTH + 5])
     found = int.from_bytes(header[2:4])
-    if len(header) > _BLOCK_HEADER - 1 and found not in {number, _FIRST_BLOCK}:
+    if len(header) > block_transfer.HEADER_LENGTH - 1 and found not in {number, _FIRST_BLOCK}:
         raise TelegramError("not the next block")
     try:
-        length, size = decode_length(header, _BLOCK_HEADER)
+        length, size = decode_length(header, block_transfer.HEADER_LENGTH)
         first = data[start + size]
     except IndexError:
         return None

@@ -1,4 +1,4 @@
-"""The client for DLMS meters that push."""
+"""Client for DLMS meters that push."""
 
 from typing import Final, override
 
@@ -20,8 +20,8 @@ from ..settings import Keys
 from .decoder import DlmsDecoder
 from .unknown import UnknownList
 
-#: How the ports of meters that push are opened: wired M-Bus and HAN, optical ports, P1 ports.
-_USUAL: Final = ", ".join(
+#: Line settings of ports that push: wired M-Bus and HAN, optical ports, P1 ports.
+_COMMON_LINES: Final = ", ".join(
     str(line)
     for line in (
         LineSettings(2400, Framing.EIGHT_EVEN),
@@ -42,9 +42,9 @@ class DlmsPushClient(StreamClient):
         keys: Keys,
         authenticity: Authenticity | None = None,
     ) -> None:
-        """Take the port's URL or path, how to open it, the keys, and what has come before.
+        """Take the port, its line settings, and the keys; open nothing.
 
-        Nothing is opened yet.
+        ``authenticity`` is what earlier sessions have learned about the meter's tags.
         """
         self._dlms = DlmsDecoder(keys, authenticity or Authenticity())
         self._keys_before = (0, 0, 0, 0)
@@ -53,9 +53,9 @@ class DlmsPushClient(StreamClient):
 
     @override
     def diagnose(self) -> MeterError:
-        """Say why no reading came: above all what is wrong with the keys.
+        """Return the error that explains the lack of readings.
 
-        Telegrams that do not fit the keys are in order otherwise, so other damage says less.
+        Wrong keys come first: such telegrams have passed all checks before.
         """
         port = redact(self.url)
         needed, encryption, authentication, foreign = (
@@ -74,19 +74,19 @@ class DlmsPushClient(StreamClient):
             return NotAuthenticatedError(message, port=port)
         if unknown := self._dlms.unknown_lists(self._other_before):
             shape = unknown[-1].summary
-            message = f"telegrams from {port} are in order, but this list is not known: {shape}"
+            message = f"telegrams from {port} are valid, but this list is not known: {shape}"
             return UnknownListError(message, port=port, shape=shape)
         error = super().diagnose()
-        # A bridge without control of its port has one speed.
+        # The line settings of a raw TCP bridge cannot be changed.
         has_speed = not self.url.startswith("socket:")
         is_vague = error.details.get("looks_like") in {NOISE, UNKNOWN}
         if has_speed and is_vague and not self.counters.good:
-            error.details |= {"line": str(self.line), "usual": _USUAL}
+            error.details |= {"line": str(self.line), "usual": _COMMON_LINES}
         return error
 
     @property
     def unknown_lists(self) -> list[UnknownList]:
-        """What may be told of lists that have come and are not known."""
+        """Descriptions of received lists that are not known, without values and ids."""
         return self._dlms.unknown_lists()
 
     @override

@@ -1,4 +1,4 @@
-"""From the bytes that a DLMS meter pushes to readings."""
+"""Decoder for the bytes of a DLMS meter that pushes."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,75 +18,75 @@ from .layout import NotificationReader
 from .notification import describe_unknown, is_plausible
 from .unknown import UnknownList
 
-#: Notifications without a reading that are remembered: a meter sends few different ones.
-_UNREAD_MAX: Final = 8
-#: How a readout begins that is sent in place of a notification.
-_P1: Final = b"/"
+#: Unknown notifications that are remembered: a meter sends few different ones.
+_UNKNOWN_MAX: Final = 8
+#: First byte of a readout, which P1 ports encrypt in place of a notification.
+_READOUT: Final = b"/"
 
 
 class DlmsDecoder:
-    """Decodes the stream of one meter: feed it the bytes, take the readings.
-
-    Whatever comes, it never raises.
-    """
+    """Decodes the byte stream of one meter into readings; invalid input never raises."""
 
     def __init__(self, keys: Keys | None = None, authenticity: Authenticity | None = None) -> None:
-        """Begin before the first byte, with the keys of the meter where it has any.
+        """Start before the first byte, with the keys of the meter if it encrypts.
 
-        Without anything that judges their authenticity telegrams are used whether or not they have
-        a tag, unless that is wrong, and whatever their invocation counter is.
+        Without ``authenticity``, telegrams are accepted with any invocation counter, and without a
+        tag; a wrong tag is always rejected.
         """
         #: Telegrams that gave a reading.
         self.good = 0
-        #: Telegrams in order that hold no values that are known.
+        #: Valid telegrams without known values.
         self.other = 0
         #: Bytes that belong to no good telegram.
         self.skipped = 0
-        #: Encrypted telegrams without a key, and those that the keys do not fit.
+        #: Encrypted telegrams without a key, and with a wrong one.
         self.needs_key = 0
         self.wrong_encryption_key = 0
         self.wrong_authentication_key = 0
-        #: Telegrams that may be somebody else's.
+        #: Telegrams that lack a right tag or a rising invocation counter.
         self.not_authenticated = 0
         self._keys = keys or Keys()
         self._authenticity = authenticity
         self._assembler = Assembler()
         self._notifications = NotificationReader()
-        #: Notifications without a reading, by their length: what they are, whose, and which of the
-        #: others they were.
-        self._unread: dict[int, tuple[bytes, bytes, int]] = {}
+        #: Notifications without a reading, by length: content, system title, and the value of
+        #: ``other`` before them.
+        self._unknown: dict[int, tuple[bytes, bytes, int]] = {}
         self._rejected = 0
-        self._empty_seen = 0
+        self._empty_before = 0
 
     @property
     def damaged(self) -> int:
-        """Telegrams that were rejected or cut off."""
+        """Telegrams that were invalid or cut off."""
         return self._assembler.damaged + self._rejected
 
     def unknown_lists(self, since: int = 0) -> list[UnknownList]:
-        """Return the lists that are not known, oldest first, since so many ``other`` telegrams."""
+        """Describe the unknown lists, oldest first, received since ``other`` was ``since``."""
         described = (
             describe_unknown(apdu, title)
-            for apdu, title, number in self._unread.values()
+            for apdu, title, number in self._unknown.values()
             if number >= since
         )
         return [found for found in described if found is not None]
 
     def feed(self, data: bytes) -> Sequence[Reading]:
-        """Take the next bytes of the stream; return the readings of telegrams ending in them."""
+        """Add the next bytes of the stream; return the readings of telegrams that end in them."""
         return [reading for reading in self.feed_in_slices(data) if reading is not None]
 
     def finish(self) -> Sequence[Reading]:
-        """End the stream: return what came without any frame. Another may follow."""
+        """End the stream; return the reading of a telegram that has no frame at all.
+
+        Another stream may follow.
+        """
         return [reading for reading in self.finish_in_slices() if reading is not None]
 
     def feed_in_slices(self, data: bytes) -> Iterator[Reading | None]:
-        """Do what feed() does; None is the end of a slice, after which others have their turn."""
+        """Do what feed() does; None marks the end of a time slice."""
         self.skipped += len(data)
         return self._decode(self._assembler.feed(data))
 
     def finish_in_slices(self) -> Iterator[Reading | None]:
-        """Do what finish() does, in slices."""
+        """Do what finish() does, in time slices."""
         return self._decode(self._assembler.finish())
 
     def _decode(self, messages: Iterable[bytes | None]) -> Iterator[Reading | None]:
@@ -106,22 +106,22 @@ class DlmsDecoder:
             for _ in self._notifications.learn_in_slices():
                 yield None
         empty = self._assembler.empty
-        self.other += empty - self._empty_seen
-        self._empty_seen = empty
+        self.other += empty - self._empty_before
+        self._empty_before = empty
 
     def _read(self, message: bytes) -> Generator[None, None, Reading | None]:
-        """Return the reading of a message, None where there is none; count why.
+        """Return the reading of a message; None if there is none, which is counted.
 
-        Each step is a slice. Raises TelegramError.
+        Each step is a time slice. Raises TelegramError.
         """
         tag = message[0]
         if tag == tags.DATA_NOTIFICATION:
             if not self._admits(is_authentic=None):
                 return None
             reading = self._notification(message, message)
-        elif message.startswith(_P1):
+        elif message.startswith(_READOUT):
             head, protected = split_head(message)
-            content = self._open(NO_TITLE, b"", protected, head)
+            content = self._decipher(NO_TITLE, b"", protected, head)
             yield
             if content is None:
                 return None
@@ -130,7 +130,7 @@ class DlmsDecoder:
             found = parse_general_ciphering(message)
             if found.end != len(message) or len(found.title) != TITLE_LENGTH:
                 raise TelegramError("a ciphered message, or its system title, of another length")
-            content = self._open(found.title, found.header, found.protected)
+            content = self._decipher(found.title, found.header, found.protected)
             yield
             if content is None:
                 return None
@@ -141,12 +141,12 @@ class DlmsDecoder:
             self.other += 1
         return reading
 
-    def _open(
+    def _decipher(
         self, title: bytes, header: bytes, protected: bytes, head: bytes = b""
     ) -> bytes | None:
-        """Decipher a message; None where the keys do not fit, or are missing, or it is not genuine.
+        """Decipher a message; None if a key is missing or wrong, or it is not authentic.
 
-        What is no notification is a readout, which may have come with its head in the clear.
+        The plain first line of a readout, ``head``, is put in front of its deciphered rest.
         """
         keys = self._keys
         if keys.encryption is None:
@@ -160,9 +160,9 @@ class DlmsDecoder:
             header=header,
         )
         content = found.content
-        if head and not content.startswith((_P1, bytes([tags.DATA_NOTIFICATION]))):
+        if head and not content.startswith((_READOUT, bytes([tags.DATA_NOTIFICATION]))):
             content = head + content
-        if not found.is_authentic and not _is_meant(content):
+        if not found.is_authentic and not _is_decodable(content):
             self.wrong_encryption_key += 1
             return None
         counter = int.from_bytes(protected[1:HEADER_LENGTH])
@@ -176,8 +176,10 @@ class DlmsDecoder:
     def _admits(
         self, *, is_authentic: bool | None, title: bytes = NO_TITLE, counter: int = 0
     ) -> bool:
-        judge = self._authenticity
-        if judge is None or judge.admits(is_authentic=is_authentic, title=title, counter=counter):
+        authenticity = self._authenticity
+        if authenticity is None or authenticity.admits(
+            is_authentic=is_authentic, title=title, counter=counter
+        ):
             return True
         self.not_authenticated += 1
         return False
@@ -185,25 +187,25 @@ class DlmsDecoder:
     def _notification(self, apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
         reading = self._notifications.read(apdu, raw, title)
         if reading is None:
-            self._unread.pop(len(apdu), None)
-            if len(self._unread) >= _UNREAD_MAX:
-                del self._unread[next(iter(self._unread))]
-            self._unread[len(apdu)] = apdu, title, self.other
+            self._unknown.pop(len(apdu), None)
+            if len(self._unknown) >= _UNKNOWN_MAX:
+                del self._unknown[next(iter(self._unknown))]
+            self._unknown[len(apdu)] = apdu, title, self.other
         return reading
 
     def _content(self, content: bytes, message: bytes, title: bytes) -> Reading | None:
-        if content.startswith(_P1):
+        if content.startswith(_READOUT):
             readings = _readout(content)
-            # Times in a readout are those of registers.
+            # The time of a readout is one of its registers.
             return replace(readings[0], time=None, raw=message) if readings else None
         if content[:1] != bytes([tags.DATA_NOTIFICATION]):
             return None
         return self._notification(content, message, title)
 
 
-def _is_meant(content: bytes) -> bool:
-    """Tell whether deciphering gave what a meter may have meant."""
-    if content.startswith(_P1):
+def _is_decodable(content: bytes) -> bool:
+    """Return whether deciphered content can be decoded, so that the key is right."""
+    if content.startswith(_READOUT):
         return bool(_readout(content))
     return bool(content) and is_plausible(content)
 

@@ -1,4 +1,4 @@
-"""Which meter it is, by what it pushes and by what it answers alike."""
+"""Identity of a meter that is polled or pushes, from its ids, name and system title."""
 
 from functools import lru_cache
 import re
@@ -9,16 +9,16 @@ from ...reading import Identity, Value
 from ..cosem import text_of
 from .lists import MANUFACTURERS
 
-#: The FLAG code of a manufacturer.
+#: FLAG code of a manufacturer.
 _FLAG: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 @lru_cache(maxsize=64)
 def identity_of(ids: tuple[Value, ...], name: Value, title: bytes) -> Identity:
-    """Return who a meter is, by its ids, the best first, its name, and its system title.
+    """Return the identity of a meter from its ids, in order of preference, name and system title.
 
-    ``name`` is its logical device name, or the name of the list that it pushes. Ids that are not
-    used are aliases.
+    ``name`` is the logical device name, or the name of the list that it pushes. The other ids
+    become aliases.
     """
     found = [one for value in ids if (one := _identity(value)) is not None]
     best = next((one for one in found if one.number is not None), found[0] if found else Identity())
@@ -42,7 +42,7 @@ def identity_of(ids: tuple[Value, ...], name: Value, title: bytes) -> Identity:
 
 
 def _identity(value: Value) -> Identity | None:
-    """Return what one id tells; None where it is empty."""
+    """Return the identity from one id; None if it is empty."""
     if (text := _text(value)) is not None:
         device_id = DEVICE_ID.fullmatch(text)
         return Identity(text, device_id and device_id[1], device_id=device_id and text)

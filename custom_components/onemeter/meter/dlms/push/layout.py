@@ -1,4 +1,4 @@
-"""Notifications that come again with other numbers in them, which most do."""
+"""Fast decoding of notifications that repeat with other numbers, as most do."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
 from .lists import VOLTAGE_MAX
 from .notification import decode_notification
 
-#: How ``struct`` calls the integers that measure; smaller ones are scalers and states.
-_LETTERS: Final = {
+#: Format characters of ``struct`` for integers that measure; smaller ones are scalers and states.
+_FORMATS: Final = {
     data_types.DOUBLE_LONG: "i",
     data_types.DOUBLE_LONG_UNSIGNED: "I",
     data_types.LONG: "h",
@@ -26,53 +26,53 @@ _LETTERS: Final = {
     data_types.LONG64_UNSIGNED: "Q",
 }
 _TIME: Final = f"{TIME_LENGTH}s"
-#: Where the long invoke id stands, and the date-time or its tag.
+#: Positions of the long invoke id, and of the date-time or its tag.
 _INVOKE_ID: Final = 1
 _DATE: Final = 5
-#: Bytes of a date-time before its deviation, and with it.
+#: Bytes of a date-time in front of its deviation, and including it.
 _BEFORE_DEVIATION: Final = 9
 _WITH_DEVIATION: Final = 11
-#: Structures with as many elements name objects; those of values have less.
+#: Structures of at least this size are push object definitions; those with values are smaller.
 _DESCRIPTOR: Final = 4
 #: Layouts that are remembered: a meter sends one to three.
 _LAYOUTS_MAX: Final = 8
 _DEPTH_MAX: Final = 4
 
-#: Numbers that are put into a notification to see what becomes of them begin with one of these: all
-#: are too large for volts, and none is.
+#: The first of the markers that replace the numbers of a notification, to find out which number
+#: becomes which register: all are too large for volts, or none is.
 _LARGE: Final = 10_001
 _SMALL: Final = 501
 
-#: Where a number or a date-time stands, and how ``struct`` calls it.
+#: Position of a number or a date-time, and its format character.
 type _Leaf = tuple[int, str]
-#: The register that a number is the value of, and its scaler.
+#: Index of the register whose value a number is, and its scaler.
 type _Links = dict[_Leaf, tuple[int, int]]
 
 
 @dataclass(slots=True)
 class _Layout:
-    """A notification that has come: what stays in it, and the numbers that were in it last.
+    """Layout of a received notification: its constant bytes, and the last numbers between them.
 
-    The same bytes around numbers of the same types make the same registers of them.
+    A notification with the same constant bytes has the same registers.
     """
 
     unpack: Callable[[bytes], tuple[bytes | int, ...]]
     constants: tuple[bytes | int, ...]
     numbers: tuple[bytes | int, ...]
-    #: Which of the numbers are those of a register: their index, that of the register, the scaler.
+    #: Numbers that are values of registers: index of the number, of the register, scaler.
     places: Sequence[tuple[int, int, int]]
     registers: list[Register]
     reading: Reading
-    #: Where the date-time of the notification begins, and that of the list if it counts instead.
+    #: Position of the notification's date-time, and of the list's clock if that is used instead.
     date: int | None
     clock: int | None
-    #: Where the date-times of the list begin.
+    #: Positions of other date-times in the list.
     times: Sequence[int] = ()
-    #: Which of the numbers have a scaler that follows from their size.
-    judged: Sequence[int] = ()
+    #: Indexes of numbers whose scaler depends on their size.
+    size_dependent: Sequence[int] = ()
 
     def read_again(self, apdu: bytes, raw: bytes) -> Reading | None:
-        """Read a notification of this layout; None if it has another one."""
+        """Decode a notification with this layout; None if it has another one."""
         fields = self.unpack(apdu)
         if fields[::2] != self.constants:
             return None
@@ -87,7 +87,8 @@ class _Layout:
                 return None
         numbers: tuple[Any, ...] = fields[1::2]
         before, registers = self.numbers, self.registers
-        if self.judged and _are_large(self.judged, numbers) != _are_large(self.judged, before):
+        dependent = self.size_dependent
+        if dependent and _are_large(dependent, numbers) != _are_large(dependent, before):
             return None
         for place, index, scaler in self.places:
             number = numbers[place]
@@ -99,16 +100,16 @@ class _Layout:
 
 
 class NotificationReader:
-    """Reads the notifications of one meter, and remembers their layouts."""
+    """Decodes the notifications of one meter, and remembers their layouts."""
 
     def __init__(self) -> None:
-        """Begin without anything remembered."""
+        """Start without layouts."""
         self._layouts: dict[tuple[int, bytes], _Layout] = {}
-        #: The last notification whose layout was not known.
+        #: The last notification with an unknown layout: content, reading, system title.
         self._unknown: tuple[bytes, Reading, bytes] | None = None
 
     def read(self, apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
-        """Do what decode_notification() does."""
+        """Do what decode_notification() does, faster for a known layout."""
         layout = self._layouts.get((len(apdu), title))
         if layout is not None and (again := layout.read_again(apdu, raw)) is not None:
             return again
@@ -117,7 +118,7 @@ class NotificationReader:
         return reading
 
     def learn_in_slices(self) -> Iterator[None]:
-        """Remember the layout of the last notification if it is new; each step is a slice."""
+        """Remember the layout of the last notification if it is new; each step is a time slice."""
         if self._unknown is None:
             return
         apdu, reading, title = self._unknown
@@ -132,9 +133,9 @@ class NotificationReader:
 
 
 def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None, _Layout | None]:
-    """Find out which number is which register; None where that cannot be told.
+    """Find out which number becomes which register; None if that is ambiguous.
 
-    Each step is a slice.
+    Each step is a time slice.
     """
     is_tagged = apdu[_DATE] == OCTET_STRING
     date = _DATE + is_tagged + 1
@@ -159,8 +160,8 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
     ]
     clock = None
     if body == date and reading.time is not None:
-        shown = (start for start, _ in times if decode_date_time(apdu[start:][:TIME_LENGTH]))
-        clock = next(shown, None)
+        valid = (start for start, _ in times if decode_date_time(apdu[start:][:TIME_LENGTH]))
+        clock = next(valid, None)
     variables: list[tuple[int, str, tuple[int, int] | None]] = [(_INVOKE_ID, "4s", None)]
     if body > date:
         variables.append((date, f"{_BEFORE_DEVIATION}s", None))
@@ -168,9 +169,9 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
     variables += [(*leaf, None) for leaf in times]
     variables += [(start, letter, place) for (start, letter), place in small.items()]
     layout = _layout(apdu, sorted(variables, key=lambda variable: variable[0]), reading)
-    judged = {index for leaf, (index, _) in small.items() if large[leaf] != small[leaf]}
-    layout.judged = [place for place, index, _ in layout.places if index in judged]
-    if judged and _are_large(layout.judged, layout.numbers):
+    dependent = {index for leaf, (index, _) in small.items() if large[leaf] != small[leaf]}
+    layout.size_dependent = [place for place, index, _ in layout.places if index in dependent]
+    if dependent and _are_large(layout.size_dependent, layout.numbers):
         scalers = dict(large.values())
         layout.places = [(place, index, scalers[index]) for place, index, _ in layout.places]
     layout.date = date if body > date else None
@@ -180,7 +181,7 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
 
 
 def _are_large(places: Sequence[int], numbers: Sequence[Any]) -> bool:
-    """Tell whether volts are so many that they must be parts of volts."""
+    """Return whether any number is too large for volts, so that its unit is a fraction of them."""
     return any(numbers[place] > VOLTAGE_MAX for place in places)
 
 
@@ -201,11 +202,11 @@ def _layout(
 
 
 def _leaves(data: bytes, position: int, depth: int) -> tuple[list[_Leaf], int]:
-    """Find the numbers and date-times in a value; return where it ends, too."""
+    """Return the numbers and date-times in a value, and the position behind it."""
     tag = data[position]
     if tag not in {ARRAY, STRUCTURE} or depth > _DEPTH_MAX:
         _, end = axdr.decode(data, position)
-        if (letter := _LETTERS.get(tag)) is not None:
+        if (letter := _FORMATS.get(tag)) is not None:
             return [(position + 1, letter)], end
         start = end - TIME_LENGTH
         is_time = tag == OCTET_STRING and start == position + 2
@@ -222,27 +223,28 @@ def _leaves(data: bytes, position: int, depth: int) -> tuple[list[_Leaf], int]:
 def _linked(
     apdu: bytes, reading: Reading, title: bytes, leaves: Sequence[_Leaf], first: int
 ) -> _Links | None:
-    """Find the register and the scaler of each number: by reading others that tell themselves.
+    """Find register and scaler of each number, by decoding unique markers in place of the numbers.
 
-    Numbers that are none of a register, and ids, are left out, so that they stay what they are.
+    Numbers without a register, and ids, are left out and remain constant bytes. None if a register
+    cannot be traced to one marker.
     """
     probe = bytearray(apdu)
     markers: dict[int, _Leaf] = {}
     for leaf in leaves:
         start, letter = leaf
         if letter != _TIME:
-            # Odd, so that no scaler adds to its digits.
+            # Odd, so that it does not end in a zero that a scaler could add or remove.
             marker = first + 2 * len(markers)
             struct.pack_into(">" + letter, probe, start, marker)
             markers[marker] = leaf
-    told = decode_notification(bytes(probe), reading.raw, title)
-    if told is None or len(told.registers) != len(reading.registers):
+    probed = decode_notification(bytes(probe), reading.raw, title)
+    if probed is None or len(probed.registers) != len(reading.registers):
         return None
     linked: _Links = {}
-    for index, (before, after) in enumerate(zip(reading.registers, told.registers, strict=True)):
+    for index, (before, after) in enumerate(zip(reading.registers, probed.registers, strict=True)):
         if (before.obis, before.unit) != (after.obis, after.unit):
             return None
-        if before.value == after.value or str(after.value) == told.meter.meter_id:
+        if before.value == after.value or str(after.value) == probed.meter.meter_id:
             continue
         if not isinstance(after.value, (int, Decimal)):
             return None

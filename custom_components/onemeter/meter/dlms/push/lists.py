@@ -1,9 +1,9 @@
-"""The lists that meters push without saying all that their numbers mean, by operator and maker.
+"""Known lists that lack codes, scalers or units, by grid operator and manufacturer.
 
-Positional lists: one string per list, one word per element. A word is the type of the element
-(see shapes.py), then what it is: ``u:1.8.0(0,Wh)`` is an unsigned integer of 32 bits that holds
-1-0:1.8.0 in steps of 10**0 Wh. Without a code nothing is read there. ``C:`` is a code that must be
-this one.
+Positional lists are written as one string per list, with one word per element. A word is the type
+of the element (see shapes.py) and its meaning: ``u:1.8.0(0,Wh)`` is an unsigned integer of 32 bits
+with 1-0:1.8.0 in steps of 10**0 Wh. An element without a code is ignored. ``C:`` is an element that
+must be this code.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Final
 
 from .obis_units import Quantity, Scaling
 
-# --- Codes and values in turns, without scalers ---------------------------------------------------
+# --- Alternating codes and values, without scalers ------------------------------------------------
 
 _ENERGIES_AND_POWERS: Final[Scaling] = {Quantity.ENERGY: 0, Quantity.POWER: 0}
 _KAMSTRUP: Final[Scaling] = {
@@ -27,29 +27,29 @@ _KAIFA: Final[Scaling] = {
     Quantity.CURRENT: -3,
 }
 
-#: By how the list is named: in its first element, or under x-x:0.2.129.
+#: By the beginning of the list's name, in its first element or under x-x:0.2.129.
 NAMED_LISTS: Final[tuple[tuple[str, Scaling], ...]] = (
     ("Kamstrup", _KAMSTRUP),
     ("KFM", _KAIFA),
 )
-#: The same where the first element is the clock: Landis+Gyr E450 in Styria.
+#: The same for lists that begin with the clock: Landis+Gyr E450 in Styria.
 CLOCK_LIST: Final = _ENERGIES_AND_POWERS
 #: Kamstrup in Bornholm, Jutland (N1) and Sweden sends the same list with voltages in steps of
-#: 0.01 V, which shows in nothing but their size (Kamstrup 5512-2584, chapter 5: the receiver must
-#: know how the meter is configured).
+#: 0.01 V, which only their size reveals (Kamstrup 5512-2584, chapter 5: the receiver must know how
+#: the meter is configured).
 FINE_VOLTAGES: Final = "Kamstrup"
 FINE_VOLTAGE_SCALER: Final = -2
-#: No meter at a house measures so many volts.
+#: Volts beyond those of any household connection.
 VOLTAGE_MAX: Final = 1000
 #: Descriptors without tags: grid operators of the Czech Republic.
 UNTAGGED_LIST: Final = _ENERGIES_AND_POWERS
 
-#: Manufacturers (FLAG code) by how they name their lists.
+#: FLAG codes of manufacturers, by the beginning of their lists' names.
 MANUFACTURERS: Final = (("Kamstrup", "KAM"), ("KFM", "KFM"), ("AIDON", "ADN"))
 
-# --- Values behind a list of their objects --------------------------------------------------------
+# --- Values behind a push object list -------------------------------------------------------------
 
-#: Of meters that are not known.
+#: Scaling of unknown meters.
 PUSH_LIST: Final = {**_ENERGIES_AND_POWERS, Quantity.POWER_FACTOR: -3}
 _IDIS: Final[Scaling] = {**PUSH_LIST, Quantity.VOLTAGE: -1, Quantity.CURRENT: -2}
 _E450: Final[Scaling] = {**_IDIS, Quantity.VOLTAGE: 0, Quantity.FREQUENCY: 0, Quantity.ANGLE: 0}
@@ -58,30 +58,30 @@ _E570: Final[Scaling] = {**PUSH_LIST, Quantity.VOLTAGE: 0, Quantity.CURRENT: 0}
 
 @dataclass(frozen=True, slots=True)
 class PushTable:
-    """How meters scale the numbers behind the list of objects that they push."""
+    """Scaling of the values behind a push object list, and the meters that use it."""
 
     scaling: Scaling
-    #: The beginning of the logical device name, or of the system title; none: neither is known.
+    #: Beginnings of the logical device name, or of the system title; empty: both are unknown.
     names: tuple[str, ...]
     #: Whether the date-time of the notification has a deviation from UTC.
     has_deviation: bool
-    #: Whether the list names attribute 1 of the push set-up, too, None: either way.
+    #: Whether the list contains attribute 1 of the push setup; None: either.
     has_own_code: bool | None = None
-    #: Whether energies have 64 bits, None: either way, or there are none.
+    #: Whether energies have 64 bits; None: either, or there are none.
     is_wide: bool | None = None
-    #: Group B of the codes that push set-ups have, 0-B:25.9.0; none: any.
+    #: Value groups B of the push setups in the list, 0-B:25.9.0; empty: any.
     setups: frozenset[int] = frozenset()
 
 
-#: The first that fits is taken.
+#: The first one that fits is used.
 PUSH_TABLES: Final = (
     # Iskraemeco AM550
     PushTable(_IDIS, ("ISK",), has_deviation=True),
     # Landis+Gyr E360
     PushTable(_IDIS, ("LGZ",), has_deviation=True),
-    # One of both
+    # One of the two above
     PushTable(_IDIS, (), has_deviation=True, setups=frozenset({6})),
-    # Landis+Gyr E570, which is connected by current transformers
+    # Landis+Gyr E570, a meter for current transformers
     PushTable(_E570, ("LGZ",), has_deviation=False, is_wide=True),
     PushTable(_E570, ("LGZ10307",), has_deviation=False, has_own_code=False),
     # Landis+Gyr E450
@@ -96,24 +96,24 @@ PUSH_TABLES: Final = (
     ),
 )
 
-# --- Values that are known by their places --------------------------------------------------------
+# --- Values identified by their positions ---------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class PositionalList:
-    """A list whose values are known by their places."""
+    """A list whose values are identified by their positions."""
 
     #: Grid operator or country, and meter.
     title: str
-    #: One word per element: its type, its code, its scaler and unit.
+    #: One word per element: type, code, scaler and unit.
     elements: str
-    #: Where the meaning is written down.
+    #: Source of the meaning.
     source: str
-    #: How the first element begins.
+    #: Beginning of the first element.
     name: str = ""
-    #: How the system title of the sender begins.
+    #: Beginning of the sender's system title.
     system_title: str = ""
-    #: Whether the date-time of the notification is tagged, None: either way.
+    #: Whether the date-time of the notification is tagged; None: either.
     is_tagged: bool | None = None
 
 
@@ -174,7 +174,7 @@ POSITIONAL_LISTS: Final = (
     ),
     PositionalList(
         "KNG-Kärnten: AM550, IM150, IM350",
-        # Messages, which are mostly empty.
+        # The last two are messages, which are mostly empty.
         f"{_CARINTHIA} o o",
         "Oesterreichs Energie, customer interfaces, variant 1",
     ),
@@ -195,7 +195,7 @@ POSITIONAL_LISTS: Final = (
         _KAIFA_SOURCE,
         name="KFM",
     ),
-    # Each grid operator has its own.
+    # Each grid operator of Slovenia has a list of its own.
     PositionalList(
         f"{_SLOVENIA}: number and totals",
         "t b u:1.8.0(0,Wh) u:2.8.0(0,Wh)",
@@ -239,8 +239,8 @@ POSITIONAL_LISTS: Final = (
         _SLOVENIA_SOURCE,
         name="ISK",
     ),
-    # The relay (0-0:96.3.10) is an enumeration in Ljubljana, a Boolean in Celje, where the number
-    # may be empty, too.
+    # The relay (0-0:96.3.10) is an enumeration in Ljubljana and a Boolean in Celje, where the
+    # number may also be empty.
     PositionalList(
         f"{_SLOVENIA}: relay, tariff, totals",
         f"{_NAME} t|o0 e|b|B o {_IMPORT} {_EXPORT} u:3.8.0(0,varh) u:4.8.0(0,varh)",
@@ -266,7 +266,7 @@ POSITIONAL_LISTS: Final = (
     ),
     PositionalList(
         "Romande Energie, SIE Lausanne: Iskraemeco AM550",
-        # The source is not sure of the order of the powers, nor of the second voltage.
+        # The source doubts the order of the powers, and the second voltage.
         f"{_IMPORT} {_EXPORT} o0 d:0-0:1.0.0 u:2.7.0(0,W) u:1.7.0(0,W)"
         f" {_AMPERES} w:32.7.0(-1,V) w:72.7.0(-1,V)",
         "UtilitechAS/amsreader-firmware#1001",

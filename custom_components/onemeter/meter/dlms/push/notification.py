@@ -1,4 +1,4 @@
-"""Notifications: what meters push without being asked (IEC 62056-5-3, 6.3.10)."""
+"""Decoding data notifications, which meters push (IEC 62056-5-3, 6.3.10)."""
 
 from typing import Final
 
@@ -14,22 +14,22 @@ from .pairs import is_entry, read_pairs
 from .positional import read_positional
 from .push_list import objects_of, read_push_list, read_untagged
 from .unknown import UnknownList, describe
-from .values import Body, Found
+from .values import Body, DecodedList
 
-#: Tag, invoke id and priority.
+#: Bytes of tag and long-invoke-id-and-priority.
 _HEADER_LENGTH: Final = 5
-#: Values in a notification; the longest that meters are known to send have 160.
+#: Values in a notification; the longest known one has 160.
 _VALUES_MAX: Final = 400
 
 
 def decode_notification(apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
-    """Make the reading of a data notification; None where there are no values that are known.
+    """Return the reading of a data notification; None if it has no known values.
 
-    ``title`` is the system title of its sender, where it is known. Raises TelegramError where it is
-    not well-formed to its last byte.
+    ``raw`` are the received bytes for the reading, ``title`` is the system title of the sender or
+    empty. Raises TelegramError unless the notification is well-formed to its last byte.
     """
     try:
-        body = _open(apdu, title)
+        body = _parse(apdu, title)
         found = _find(body)
     except IndexError:
         raise TelegramError("a notification ends too early") from None
@@ -40,21 +40,21 @@ def decode_notification(apdu: bytes, raw: bytes, title: bytes = b"") -> Reading 
 
 
 def describe_unknown(apdu: bytes, title: bytes = b"") -> UnknownList | None:
-    """Return what may be told of a notification without a reading; None where its list is known."""
+    """Describe the list of a notification without a reading; None if the list is known."""
     try:
-        body = _open(apdu, title)
+        body = _parse(apdu, title)
         return describe(body, _values(body)) if _find(body) is None else None
     except IndexError, TelegramError:
         return None
 
 
 def is_plausible(apdu: bytes) -> bool:
-    """Tell whether deciphering gave a notification, not the garbage that a wrong key makes.
+    """Return whether deciphered bytes are a notification, not the garbage from a wrong key.
 
-    It must be well-formed to its last byte, and have a date, or the code of a register.
+    A notification is well-formed to its last byte and contains a date or the code of a register.
     """
     try:
-        body = _open(apdu, b"")
+        body = _parse(apdu, b"")
         if body.time is not None and body.time.year in CLOCK_YEARS:
             _values(body)
             return True
@@ -63,8 +63,8 @@ def is_plausible(apdu: bytes) -> bool:
         return False
 
 
-def _open(apdu: bytes, title: bytes) -> Body:
-    """Read what is before the body: the date-time is standard, left out, or tagged."""
+def _parse(apdu: bytes, title: bytes) -> Body:
+    """Split off the header; its date-time may be empty, and some meters add a tag to it."""
     if apdu[0] != tags.DATA_NOTIFICATION:
         raise TelegramError("not a notification")
     start = _HEADER_LENGTH
@@ -85,8 +85,8 @@ def _values(body: Body) -> Data:
     return value
 
 
-def _find(body: Body) -> Found | None:
-    """Find the values in a body; None where it is not known what they are."""
+def _find(body: Body) -> DecodedList | None:
+    """Return the registers of a body; None if the list is not known."""
     try:
         values = _values(body)
     except TelegramError:
@@ -100,11 +100,11 @@ def _find(body: Body) -> Found | None:
         return read_push_list(body, objects, values)
     if any(map(is_entry, values)):
         return read_pairs(values)
-    # Codes and values in turns are told last, since lists without codes may hold one, too.
+    # Alternating codes and values come last, since lists without codes may contain one as well.
     found = read_positional(body, values)
     return found if found is not None else read_pairs(values)
 
 
-def _identity(found: Found, title: bytes) -> Identity:
-    told = {r.obis: r.value for r in reversed(found.registers) if r.unit is None}
-    return identity_of((found.meter_id, *map(told.get, found.ids)), found.name, title)
+def _identity(found: DecodedList, title: bytes) -> Identity:
+    values = {r.obis: r.value for r in reversed(found.registers) if r.unit is None}
+    return identity_of((found.meter_id, *map(values.get, found.ids)), found.name, title)

@@ -1,4 +1,4 @@
-"""What OBIS codes measure, for lists that send numbers without scaler and unit (IEC 62056-61)."""
+"""Quantities and units of OBIS codes, for lists without scalers and units (IEC 62056-61)."""
 
 from collections.abc import Mapping
 from enum import IntEnum, auto
@@ -9,7 +9,7 @@ from ...obis import ELECTRICITY, PHASE_STEP, C, Obis
 
 
 class Quantity(IntEnum):
-    """What is measured, as far as lists scale it alike."""
+    """Measured quantities that have the same scaler throughout a list."""
 
     ENERGY = auto()
     POWER = auto()
@@ -20,18 +20,18 @@ class Quantity(IntEnum):
     ANGLE = auto()
 
 
-#: Powers of ten, by what is measured; what is not here cannot be told from a list.
+#: Scalers (powers of ten) by quantity; the scaler of a missing quantity is unknown.
 type Scaling = Mapping[Quantity, int]
 
 _PHASES_END: Final = 80
-#: Those beyond, of the neutral conductor, and angles between voltages and currents, which group E
-#: names.
+#: Value groups C of the neutral conductor, and of angles between voltages and currents, which group
+#: E distinguishes.
 _BEYOND: Final = {
     C.NEUTRAL_CURRENT: Quantity.CURRENT,
     C.NEUTRAL_VOLTAGE: Quantity.VOLTAGE,
     C.ANGLE: Quantity.ANGLE,
 }
-#: Units of power and of energy, by group C: active, reactive, apparent.
+#: Units of power and of energy, by value group C: active, reactive, apparent.
 _POWERS: Final = {
     **dict.fromkeys((C.ACTIVE_IMPORT, C.ACTIVE_EXPORT), ("W", "Wh")),
     **dict.fromkeys(range(C.ACTIVE_ABSOLUTE, C.ACTIVE_Q4 + 1), ("W", "Wh")),
@@ -45,16 +45,16 @@ _OTHERS: Final = {
     C.FREQUENCY: (Quantity.FREQUENCY, "Hz"),
 }
 _UNITS: Final = {Quantity.CURRENT: "A", Quantity.VOLTAGE: "V", Quantity.ANGLE: "°"}
-#: Group D of time integrals, and of momentary values, averages, and maxima.
+#: Value groups D of time integrals, and of momentary values, averages and maxima.
 _INTEGRALS: Final = frozenset({8, 9, 10, 29, 30})
 _AVERAGES: Final = frozenset({2, 4, 5, 6, 7, 14, 15, 24, 25, 26, 27})
 
 
 @lru_cache(maxsize=1024)
 def quantity_of(obis: Obis) -> tuple[Quantity, str | None] | None:
-    """Return what a code measures and its unit without prefix; None where that is not electricity.
+    """Return quantity and unit without prefix; None if a code does not measure electricity.
 
-    A power factor has no unit.
+    The unit of a power factor is None.
     """
     if obis.a != ELECTRICITY:
         return None

@@ -1,4 +1,4 @@
-"""Lists of codes with their values: in structures, in turns, or in any mixture of both."""
+"""Lists of codes with values: in structures, alternating, or a mixture of both."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from .lists import (
 from .obis_units import Quantity, Scaling, quantity_of
 from .shapes import is_code
 from .values import (
-    Found,
+    DecodedList,
     number,
     obis_of,
     plain,
@@ -32,7 +32,7 @@ from .values import (
 
 
 def is_entry(value: Data) -> bool:
-    """Tell whether a value is {code, value} or {code, value, {scaler, unit}}."""
+    """Return whether a value is {code, value} or {code, value, {scaler, unit}}."""
     return (
         type(value) is tuple
         and 2 <= len(value) <= 3
@@ -41,10 +41,10 @@ def is_entry(value: Data) -> bool:
     )
 
 
-def read_pairs(values: Sequence[Data]) -> Found | None:
-    """Read codes, each with its value behind it; None if anything else is in between.
+def read_pairs(values: Sequence[Data]) -> DecodedList | None:
+    """Decode codes that are each followed by their value; None if there is anything else.
 
-    Before them there may be the clock or the name of the list, and behind them the meter's number.
+    The list may begin with the clock or its name, and end with the number of the meter.
     """
     clock, name, scaling = _head(values[0])
     has_head = clock is not None or bool(name)
@@ -67,22 +67,22 @@ def read_pairs(values: Sequence[Data]) -> Found | None:
             found = registers_of(obis, value, unit)
             registers += found
             is_first_text = is_flat and scaling is None and not name and found
-            if is_first_text and isinstance(told := found[0].value, str):
-                name = told
-                scaling = _named(name)
+            if is_first_text and isinstance(value_text := found[0].value, str):
+                name = value_text
+                scaling = _scaling_of(name)
     if name.startswith(FINE_VOLTAGES):
         registers = _with_fine_voltages(registers)
-    return Found(registers, clock, meter_id, name)
+    return DecodedList(registers, clock, meter_id, name)
 
 
-#: A code, its value, its scaler and unit where they are sent.
+#: Code, value, and scaler and unit if they are sent.
 type _Pair = tuple[bytes, Data, tuple[int, str | None] | None]
 
 
 def _pairs(values: Sequence[Data], position: int) -> tuple[list[_Pair], Sequence[Data]]:
-    """Return the pairs from a place on, and all from the first on that is none.
+    """Return the pairs from a position on, and the values behind the last one.
 
-    Meters with one phase leave the places of the others empty (null).
+    Meters with one phase send null in place of the codes of the others.
     """
     pairs: list[_Pair] = []
     size = len(values)
@@ -105,22 +105,22 @@ def _pairs(values: Sequence[Data], position: int) -> tuple[list[_Pair], Sequence
 
 
 def _head(first: Data) -> tuple[datetime | None, str, Scaling | None]:
-    """Return the clock or the name that a list begins with, and how such lists scale."""
+    """Return clock or name at the beginning of a list, and the scaling of such lists."""
     if isinstance(first, bytes) and len(first) == TIME_LENGTH:
         if (clock := decode_date_time(first)) is not None:
             return clock, "", CLOCK_LIST
     elif isinstance(first, bytes | str) and not is_code(first):
         name = str(plain(first) or "")
-        return None, name, _named(name)
+        return None, name, _scaling_of(name)
     return None, "", None
 
 
-def _named(name: str) -> Scaling | None:
+def _scaling_of(name: str) -> Scaling | None:
     return next((scaling for begin, scaling in NAMED_LISTS if name.startswith(begin)), None)
 
 
 def _with_fine_voltages(registers: list[Register]) -> list[Register]:
-    """Scale voltages that are too high for a house, all of a list alike."""
+    """Scale all voltages down if one is too high to be in volts."""
     volts = [r.value for r in registers if _is_voltage(r) and type(r.value) is int]
     if max(volts, default=0) <= VOLTAGE_MAX:
         return registers

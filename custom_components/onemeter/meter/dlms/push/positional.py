@@ -1,4 +1,4 @@
-"""Lists whose values are known by their places alone."""
+"""Lists whose values are identified by their positions only."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -8,11 +8,11 @@ from ...units import scaled
 from ..apdu.data_types import STRUCTURE, Data
 from .lists import POSITIONAL_LISTS, PositionalList
 from .shapes import elements_of, kinds_of
-from .values import Body, Found, plain, registers_of, text, time_of
+from .values import Body, DecodedList, plain, registers_of, text, time_of
 
 
-def read_positional(body: Body, values: Sequence[Data]) -> Found | None:
-    """Read a list of one of the known shapes; None where it is not known which one it is."""
+def read_positional(body: Body, values: Sequence[Data]) -> DecodedList | None:
+    """Decode a list with a known shape; None if no list or more than one has this shape."""
     match candidates(body, values):
         case [known]:
             return _read(known, values)
@@ -22,10 +22,10 @@ def read_positional(body: Body, values: Sequence[Data]) -> Found | None:
 def candidates(
     body: Body, values: Sequence[Data], lists: Iterable[PositionalList] = POSITIONAL_LISTS
 ) -> list[PositionalList]:
-    """Return the lists that this one may be: those of its whole shape that its sender may send.
+    """Return the known lists that fit: with the same shape, and with hints that fit the sender.
 
-    A code that a list must have beats one that it may have; what more hints speak for beats what
-    less do. Of lists that mean the same the first is returned alone.
+    Only the best ones are returned: those with the most codes that must match, then with the most
+    hints (name, system title, tagged date-time). If they have the same meaning, only the first.
     """
     lists = [known for known in lists if len(elements_of(known)) == len(values)]
     if not lists or body.data[body.start] != STRUCTURE:
@@ -37,7 +37,7 @@ def candidates(
         elements = elements_of(known)
         if (
             name.startswith(known.name)
-            and body.maker.startswith(known.system_title)
+            and body.title_prefix.startswith(known.system_title)
             and known.is_tagged in {None, body.is_tagged}
             and all(
                 element.fits(kind, value)
@@ -53,7 +53,7 @@ def candidates(
     return most[:1] if len(meanings) == 1 else most
 
 
-def _read(known: PositionalList, values: Sequence[Data]) -> Found:
+def _read(known: PositionalList, values: Sequence[Data]) -> DecodedList:
     registers: list[Register] = []
     clock = None
     for element, value in zip(elements_of(known), values, strict=True):
@@ -69,4 +69,4 @@ def _read(known: PositionalList, values: Sequence[Data]) -> Found:
             registers.append(Register(obis, plain(value)))
         else:
             registers += registers_of(obis, value, None)
-    return Found(registers, clock, name=text(values[0]) or "")
+    return DecodedList(registers, clock, name=text(values[0]) or "")

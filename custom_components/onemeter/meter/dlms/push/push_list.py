@@ -1,4 +1,4 @@
-"""Lists that say beforehand which objects are in them."""
+"""Lists that begin with their push object list, which references the attributes in them."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -9,14 +9,14 @@ from ...obis import DEVICE_ID_2, LOGICAL_DEVICE_NAME, Obis
 from ...reading import Register
 from ..apdu.axdr import decode
 from ..apdu.data_types import Data
-from ..cosem import OBIS_LENGTH, VALUE, ObjectClass
+from ..cosem import OBIS_LENGTH, REGISTER_CLASSES, VALUE, ObjectClass
 from .lists import PUSH_LIST, PUSH_TABLES, UNTAGGED_LIST
 from .obis_units import Quantity, Scaling, quantity_of
 from .shapes import kinds_of
 from .values import (
     IDS,
     Body,
-    Found,
+    DecodedList,
     is_empty,
     obis_of,
     registers_of,
@@ -29,26 +29,24 @@ from .values import (
 #: Class, code, attribute.
 type Object = tuple[int, Obis, int]
 
+#: Class of push setups.
 _PUSH_SETUP: Final = 40
-#: Attribute of a push set-up: its own code.
+#: Attribute of a push setup: its own code.
 _OWN_CODE: Final = 1
-#: Kinds of objects that measure.
-_MEASURING: Final = frozenset(
-    {ObjectClass.REGISTER, ObjectClass.EXTENDED_REGISTER, ObjectClass.DEMAND_REGISTER}
-)
-#: Types of 64 bits.
+#: Types of 64 bits, in the letters of shapes.py.
 _WIDE: Final = frozenset("UI")
-#: An array of descriptors without tags, and the bytes before which it begins.
+#: Beginning of an array of descriptors without tags, and the bytes in which it is searched.
 _UNTAGGED: Final = re.compile(rb"\x01(.)(?=\x02\x02\x00)", re.DOTALL)
 _BEFORE_UNTAGGED: Final = 32
-#: How many there may be (real ones have 27), and values in the value of one of them.
+#: The most descriptors (known lists have 27), and the most values in the value of one.
 _UNTAGGED_MAX: Final = 100
 _UNTAGGED_VALUES: Final = 8
+#: A structure of two elements: descriptor and value.
 _DESCRIPTOR: Final = b"\x02\x02"
 
 
 def objects_of(values: list[Data]) -> list[Object]:
-    """Read a push object list; empty where it is none."""
+    """Return the objects of a push object list; empty if it is none."""
     objects: list[Object] = []
     for value in values:
         match value:
@@ -59,18 +57,19 @@ def objects_of(values: list[Data]) -> list[Object]:
     return objects
 
 
-def read_push_list(body: Body, objects: list[Object], values: Sequence[Data]) -> Found | None:
-    """Read values in the order of the list before them, which may be one of its own objects.
+def read_push_list(body: Body, objects: list[Object], values: Sequence[Data]) -> DecodedList | None:
+    """Decode values in the order of their push object list, which may contain itself.
 
-    Nothing is in it where none of the objects measures; None where their number does not fit.
+    The result has no registers if none of the objects measures; None if the number of values does
+    not fit.
     """
     sent = values
     if len(objects) + 1 == len(values):
         values = values[1:]
     elif len(objects) != len(values):
         return None
-    if not any(kind in _MEASURING for kind, _, _ in objects):
-        return Found([])
+    if not any(kind in REGISTER_CLASSES for kind, _, _ in objects):
+        return DecodedList([])
     scalers = {
         name: scaling
         for (_, name, attribute), value in zip(objects, values, strict=True)
@@ -84,7 +83,7 @@ def read_push_list(body: Body, objects: list[Object], values: Sequence[Data]) ->
         ),
         "",
     )
-    table = _push_table(body, objects, name, sent)
+    scaling_of_list = _scaling_of(body, objects, name, sent)
     registers: list[Register] = []
     clock = None
     for (kind, obis, attribute), value in zip(objects, values, strict=True):
@@ -96,15 +95,15 @@ def read_push_list(body: Body, objects: list[Object], values: Sequence[Data]) ->
             if obis in scalers:
                 registers += registers_of(obis, value, scalers[obis])
             elif quantity_of(obis) is not None:
-                registers.append(unscaled(obis, value, table))
+                registers.append(unscaled(obis, value, scaling_of_list))
         else:
             registers += registers_of(obis, value, None)
-    return Found(registers, clock, name=name)
+    return DecodedList(registers, clock, name=name)
 
 
-def _push_table(body: Body, objects: list[Object], name: str, values: Sequence[Data]) -> Scaling:
-    """Return how a meter scales what it pushes."""
-    name = name or body.maker
+def _scaling_of(body: Body, objects: list[Object], name: str, values: Sequence[Data]) -> Scaling:
+    """Return the scaling of a meter's lists, by the first PushTable that fits."""
+    name = name or body.title_prefix
     has_deviation = body.time is not None and body.time.tzinfo is not None
     setups = {(obis.b, attribute) for kind, obis, attribute in objects if kind == _PUSH_SETUP}
     has_own_code = any(attribute == _OWN_CODE for _, attribute in setups)
@@ -122,7 +121,7 @@ def _push_table(body: Body, objects: list[Object], name: str, values: Sequence[D
 
 
 def _has_wide_energies(body: Body, objects: list[Object], values: Sequence[Data]) -> bool | None:
-    """Tell whether energies have 64 bits; None without any."""
+    """Return whether energies have 64 bits; None without energies."""
     kinds = kinds_of(body.data, body.start, values)[-len(objects) :]
     energies = [
         kind
@@ -132,10 +131,10 @@ def _has_wide_energies(body: Body, objects: list[Object], values: Sequence[Data]
     return any(kind in _WIDE for kind in energies) if energies else None
 
 
-def read_untagged(body: Body) -> Found | None:
-    """Read descriptors without tags: class, code, attribute as they are, then a value.
+def read_untagged(body: Body) -> DecodedList | None:
+    """Decode values with their descriptors (class, code, attribute), which have no tags.
 
-    Raises TelegramError.
+    None if the body has no such list. Raises TelegramError.
     """
     data = body.data
     begin = _UNTAGGED.search(data, body.start, body.start + _BEFORE_UNTAGGED)
@@ -149,7 +148,7 @@ def read_untagged(body: Body) -> Found | None:
     for _ in range(count):
         if data[position : position + 2] != _DESCRIPTOR:
             return None
-        # Raises TelegramError where the code is cut off, since the value behind it is.
+        # Raises TelegramError also if the code is cut off, since the value is as well.
         value, end = decode(data, position + 11, _UNTAGGED_VALUES)
         kind = int.from_bytes(data[position + 2 : position + 4])
         obis, position = obis_of(data[position + 4 : position + 10]), end
@@ -163,4 +162,4 @@ def read_untagged(body: Body) -> Found | None:
             registers += registers_of(obis, value, None)
     if position != len(data):
         return None
-    return Found(registers, clock, ids=(DEVICE_ID_2, *IDS))
+    return DecodedList(registers, clock, ids=(DEVICE_ID_2, *IDS))

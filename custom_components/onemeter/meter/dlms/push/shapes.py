@@ -1,10 +1,10 @@
-"""The shape of a list: the types of its elements, by which lists without codes are told apart.
+"""Shapes of lists: the types of their elements, which distinguish lists without codes.
 
 Types, as in the strings of lists.py: ``t`` text (octets or a string), ``oN`` N other octets,
-``o`` any octets, text or not, ``C`` a code as octets, ``d`` date-time, ``w`` and ``h`` 16 bits
-without and with sign, ``u`` and ``i`` 32 bits, ``U`` 32 or 64 bits without sign, ``I`` 64 bits with
-sign, ``b`` 8 bits, ``e`` enumeration, ``B`` Boolean, ``z`` bits, ``f`` floating point, ``n`` null,
-``a`` array, ``S`` {scaler, unit}, ``{...}`` structure. ``|`` is between types that both may be.
+``o`` any octets, text or not, ``C`` a code as octets, ``d`` date-time, ``w`` and ``h`` unsigned and
+signed 16 bits, ``u`` and ``i`` the same with 32 bits, ``U`` unsigned 32 or 64 bits, ``I`` signed 64
+bits, ``b`` 8 bits, ``e`` enumeration, ``B`` Boolean, ``z`` bits, ``f`` floating point, ``n`` null,
+``a`` array, ``S`` {scaler, unit}, ``{...}`` structure. ``|`` separates alternatives.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from ..apdu.times import LENGTH as TIME_LENGTH
 from ..cosem import OBIS_LENGTH
 from .lists import PositionalList
 
-#: Media that meters have codes of (IEC 62056-61, table 1); what is above is text or a number.
+#: Value groups A of codes (IEC 62056-61, table 1); octets above are text or a number.
 _MEDIA: Final = range(16)
 _LETTERS: Final = {
     data_types.NULL: "n",
@@ -53,18 +53,18 @@ _ELEMENT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """What stands at one place of a list."""
+    """One element of a positional list."""
 
     types: tuple[str, ...]
-    #: What it is; None where nothing is read.
+    #: Code of the value; None if it is ignored.
     obis: Obis | None
-    #: Power of ten and unit; None for what measures nothing.
+    #: Scaler and unit; None if it measures nothing.
     scaling: tuple[int, str | None] | None
-    #: The code that must stand there.
+    #: The code that the element must be; None: it is a value.
     literal: bytes | None = None
 
     def fits(self, kind: str, value: Data) -> bool:
-        """Tell whether a value of this type may stand here."""
+        """Return whether a value of this type fits the element."""
         if self.literal is not None:
             return value == self.literal
         size = len(value) if isinstance(value, str | bytes) else None
@@ -78,7 +78,7 @@ class Element:
 
 @lru_cache
 def elements_of(known: PositionalList) -> tuple[Element, ...]:
-    """Return the elements of a list."""
+    """Parse the elements of a list. Raises ValueError."""
     return tuple(map(_element, known.elements.split()))
 
 
@@ -98,12 +98,15 @@ def _element(text: str) -> Element:
 
 
 def is_code(value: Data) -> bool:
-    """Tell whether octets are the code of an object."""
+    """Return whether a value is a code as octets."""
     return type(value) is bytes and len(value) == OBIS_LENGTH and value[0] in _MEDIA
 
 
 def kinds_of(data: bytes, position: int, values: Sequence[Data]) -> list[str]:
-    """Return the type of each element of the array or structure that begins at a place."""
+    """Return the types of the elements of the array or structure at ``position``.
+
+    ``values`` are the decoded elements.
+    """
     count, position = decode_length(data, position + 1)
     kinds: list[str] = []
     for value in values[:count]:
@@ -136,7 +139,7 @@ def _string_kind(value: Data) -> str:
 
 
 def text_of(value: str | bytes) -> str:
-    """Return what is printable text, without NULs behind; empty where it is none."""
+    """Return printable ASCII octets or text, without trailing NULs; empty for anything else."""
     if isinstance(value, bytes):
         octets = value.rstrip(b"\0")
         value = octets.decode("ascii") if octets.isascii() else ""
@@ -145,7 +148,7 @@ def text_of(value: str | bytes) -> str:
 
 
 def shape_text(kinds: Sequence[str]) -> str:
-    """Return types as text, those that repeat with their number: ``t w6 u4 w3 t``."""
+    """Return types as text, with repetitions as a count: ``t w6 u4 w3 t``."""
     parts: list[str] = []
     for kind, group in itertools.groupby(kinds):
         count = len(list(group))

@@ -1,4 +1,4 @@
-"""Lists that are in order but not known: what may be told of them, without numbers and ids."""
+"""Descriptions of valid but unknown lists, without numbers and ids."""
 
 from dataclasses import dataclass
 import re
@@ -10,32 +10,32 @@ from .positional import candidates
 from .shapes import is_code, kinds_of, shape_text, text_of
 from .values import Body, obis_of, scaler_unit_of
 
-#: A text that begins with the letters of a manufacturer.
+#: The letters of a manufacturer at the beginning of a text.
 _MANUFACTURER: Final = re.compile(r"[A-Z]{3}(?=[0-9_])")
 
-#: What stands for a value: a text, or those of an array or a structure.
+#: Replacement of a value: a text, or a list for an array or a structure.
 type Masked = str | list[Masked]
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownList:
-    """A list whose values nobody knows yet."""
+    """Description of a list whose meaning is unknown."""
 
     #: The types of its elements, see shapes.py.
     shape: str
-    #: Its elements: codes, scalers, units; of texts, which characters are digits.
+    #: Its elements: codes, scalers and units as they are, everything else masked.
     elements: list[Masked]
-    #: The known lists of this shape, where there are several.
+    #: Titles of the known lists with this shape, if there are several.
     candidates: list[str]
 
     @property
     def summary(self) -> str:
-        """The shape, and what it may be."""
+        """The shape with its candidates."""
         return f"{self.shape} ({' / '.join(self.candidates)})" if self.candidates else self.shape
 
 
 def describe(body: Body, values: Data) -> UnknownList:
-    """Return what may be told of a body and its value."""
+    """Describe the list in a body; ``values`` is its decoded value."""
     if not isinstance(values, tuple | list):
         return UnknownList("no list", [_masked(values)], [])
     kinds = kinds_of(body.data, body.start, values)
@@ -51,7 +51,7 @@ def _masked(value: Data) -> Masked:
     if (found := scaler_unit_of(value)) is not None:
         return f"scaler {found[0]}, unit {found[1]}"
     match value:
-        # Of a push object list: class, code, attribute.
+        # An element of a push object list: class, code, attribute.
         case (int(kind), bytes(code), int(attribute), _, *_) if is_code(code):
             return f"class {kind}, {obis_of(code)}, attribute {attribute}"
     return [_masked(element) for element in value]

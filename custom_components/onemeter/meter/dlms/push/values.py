@@ -1,4 +1,4 @@
-"""The values of a notification: registers, times, and what measures nothing."""
+"""Values of a notification: registers, times, and values that measure nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,53 +15,58 @@ from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
 from .obis_units import Quantity, Scaling, quantity_of
 from .shapes import text_of
 
+#: Scalers have 8 bits.
 _SCALERS: Final = range(-128, 128)
-#: Groups C and D of what shows the time.
+#: Value groups C and D of clocks.
 _CLOCK: Final = (1, 0)
-#: Groups A, C and D of push set-ups, which are no registers.
+#: Value groups A, C and D of push setups, which are no registers.
 _PUSH_SETUP: Final = (0, 25, 9)
-#: Groups C of what describes a meter.
+#: Value groups C of values that describe a meter.
 _DESCRIPTIVE: Final = frozenset({0, *range(96, 256)})
-#: Where meters tell who they are, the best place first.
+#: Codes of a meter's ids, in order of preference.
 IDS: Final = tuple(
     map(Obis.parse, ("0-0:96.1.0", "1-1:0.0.5", "0-0:42.0.0", "0-0:96.1.1", "1-1:0.0.1"))
 )
 
-#: A meter sends the same few codes again and again.
+#: Cached, because a meter repeats a few codes.
 obis_of = lru_cache(maxsize=1024)(Obis.from_bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was found in a body."""
+class DecodedList:
+    """Decoded content of a list."""
 
     registers: list[Register]
     clock: datetime | None = None
-    #: What stands behind a flat list.
+    #: The number of the meter at the end of the list.
     meter_id: str | None = None
     #: The name of the list, or of the meter.
     name: str = ""
+    #: Codes of the meter's ids, in order of preference.
     ids: Sequence[Obis] = IDS
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of a notification, and what is around it."""
+    """The body of a notification, with its header."""
 
+    #: The whole notification, and the position of its body.
     data: bytes
     start: int
+    #: The date-time of the header, and whether it has a tag.
     time: datetime | None
     is_tagged: bool
+    #: The system title of the sender, or empty.
     title: bytes
 
     @property
-    def maker(self) -> str:
-        """The beginning of the system title: letters of the manufacturer and of the list."""
+    def title_prefix(self) -> str:
+        """The beginning of the system title: manufacturer and, with some, type of the meter."""
         return self.title[:5].decode("latin-1")
 
 
 def scaler_unit_of(data: Data) -> tuple[int, str | None] | None:
-    """Read {scaler, unit}; None where this is none."""
+    """Return scaler and unit of {scaler, unit}; None for other data."""
     if type(data) is tuple and len(data) == 2:
         scaler, unit = data
         if type(unit) is Enumerated and type(scaler) is int and scaler in _SCALERS:
@@ -70,7 +75,7 @@ def scaler_unit_of(data: Data) -> tuple[int, str | None] | None:
 
 
 def time_of(obis: Obis, value: Data) -> datetime | None:
-    """Return what a clock shows; None where this is none."""
+    """Return the date-time of a clock; None for other objects."""
     if not isinstance(value, bytes) or obis[2:4] != _CLOCK or obis.a not in {0, 1}:
         return None
     return decode_date_time(value)
@@ -79,7 +84,7 @@ def time_of(obis: Obis, value: Data) -> datetime | None:
 def registers_of(
     obis: Obis, value: Data, scaling: tuple[int, str | None] | None
 ) -> tuple[Register, ...]:
-    """Return the register of a value with its scaler and unit; none of what is no register."""
+    """Return the register of a value, scaled if ``scaling`` is known; empty if it has none."""
     if isinstance(value, tuple | list) or (obis.a, *obis[2:4]) == _PUSH_SETUP:
         return ()
     if obis[2:4] == _CLOCK and isinstance(value, bytes) and len(value) == TIME_LENGTH:
@@ -91,10 +96,13 @@ def registers_of(
 
 
 def unscaled(obis: Obis, value: Decimal | int, scaling: Scaling | None) -> Register:
-    """Return a number whose scaler and unit are those of its list; None where they are unknown."""
+    """Return the register of a number with the scaling of its list.
+
+    Its value is None if it measures a quantity and the scaler is unknown.
+    """
     found = quantity_of(obis)
     if found is None:
-        # What measures nothing is an id, counts something, or is a state.
+        # A value that measures nothing is an id, a counter or a state.
         measures = obis.a != 0 and obis.c not in _DESCRIPTIVE
         return Register(obis, None if measures else plain(value))
     quantity, unit = found
@@ -110,7 +118,7 @@ def _measured(code: bytes) -> tuple[Obis, tuple[Quantity, str | None] | None]:
 
 
 def number(code: bytes, value: int, scaling: Scaling | None) -> Register:
-    """Return what unscaled() does, for the most usual of all elements."""
+    """Do what unscaled() does, faster for the most frequent elements."""
     obis, found = _measured(code)
     if found is not None and scaling is not None:
         quantity, unit = found
@@ -120,14 +128,15 @@ def number(code: bytes, value: int, scaling: Scaling | None) -> Register:
 
 
 def is_empty(value: Data) -> bool:
-    """Tell whether a value is the empty place of another meter's id."""
+    """Return whether octets are only NULs, as in an unused field for another meter's id."""
     return isinstance(value, bytes) and not value.strip(b"\0")
 
 
 def plain(value: Data) -> Value:
-    """Return a value that measures nothing: octets that are text as such, without NULs behind.
+    """Return a value that measures nothing, without scaler and unit.
 
-    An empty text is None.
+    Octets that are printable text become text, without trailing NULs. Empty texts, arrays and
+    structures are None.
     """
     match value:
         case Enumerated():
@@ -142,6 +151,6 @@ def plain(value: Data) -> Value:
 
 
 def text(value: Data) -> str | None:
-    """Return a value that is text; None for any other."""
+    """Return a value that is a text; None for any other."""
     found = plain(value)
     return found if isinstance(found, str) and found else None
