@@ -7,9 +7,42 @@ import sys
 
 import pytest
 
+from ..helpers.floors import wrong_imports
+
 LIBRARY = Path(__file__).parents[2] / "custom_components" / "onemeter" / "meter"
 MODULES = sorted(LIBRARY.rglob("*.py"))
 
+#: From the bottom up; each floor imports from those below it, and a package from itself.
+FLOORS = (
+    {"checksum", "detect", "errors", "flag", "line", "obis", "port_lock", "redaction"}
+    | {"slices", "units"},
+    {"interleaving", "modem", "port", "protocols", "reading"},
+    {"client", "identity"},
+    {"stream"},
+    {"blink", "iec62056", "sml"},
+    # A DLMS meter may need a sign-on of IEC 62056-21, or push an encrypted readout.
+    {"dlms"},
+    {"clients"},
+    {"cli"},
+    {"__init__", "__main__"},
+)
+DLMS_FLOORS = (
+    {"settings"},
+    {"apdu"},
+    {"security", "cosem"},
+    {"link"},
+    {"push"},
+    # The client of polled meters.
+    {"memory", "object_selection", "profile_rows", "short_names"},
+    {"association"},
+    {"connection"},
+    {"session"},
+    {"object_list"},
+    {"association_manager", "registers"},
+    {"objects", "profile"},
+    {"client"},
+    {"__init__"},
+)
 
 ALLOWED = {
     "port.py": {"serialx"},
@@ -40,6 +73,30 @@ def test_imports(module: Path) -> None:
     allowed = ALLOWED.get(str(module.relative_to(LIBRARY)), set())
     assert names - sys.stdlib_module_names <= allowed
     assert highest <= len(module.relative_to(LIBRARY).parts)
+
+
+def test_imports_run_one_way() -> None:
+    assert not wrong_imports(LIBRARY, FLOORS)
+
+
+def test_imports_of_dlms_run_one_way() -> None:
+    assert not wrong_imports(LIBRARY / "dlms", DLMS_FLOORS)
+
+
+@pytest.mark.parametrize("statement", ["from ..settings import Keys", "from .. import settings"])
+def test_imports_that_run_back_up_are_found(tmp_path: Path, statement: str) -> None:
+    (tmp_path / "apdu").mkdir()
+    (tmp_path / "apdu/tags.py").write_text(statement)
+    (tmp_path / "settings.py").write_text("from .apdu import tags")
+    wrong = wrong_imports(tmp_path, ({"apdu"}, {"settings"}))
+    assert wrong == ["apdu/tags.py imports from settings"]
+    wrong = wrong_imports(tmp_path, ({"settings", "apdu"}, {"client"}))
+    assert wrong == [
+        "client does not exist",
+        "apdu/tags.py imports from settings",
+        "settings.py imports from apdu",
+    ]
+    assert "apdu is on no floor" in wrong_imports(tmp_path, ({"settings"},))
 
 
 def test_stands_alone_and_decodes_without_the_port() -> None:
