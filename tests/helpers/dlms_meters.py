@@ -34,7 +34,7 @@ MECHANISMS = {
 
 
 class MemoryCounter:
-    """Sets numbers apart, and remembers how it was asked."""
+    """Reserves invocation counters, and remembers the calls."""
 
     def __init__(self, first: int = 0) -> None:
         self.mark = first

@@ -37,7 +37,7 @@ from ...helpers.dlms_meters import (
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
-#: What meters' clocks show in tests of times, in seconds since 1970: a day of November, since the
+#: Time of the meters' clocks in tests of times, in seconds since 1970: a day of November, since the
 #: clock without deviation shows standard time all year. And the whole hour before it.
 TIME = 1_795_831_777
 HOUR = datetime.fromtimestamp(TIME - TIME % 3600, BERLIN).replace(tzinfo=None)
@@ -203,7 +203,7 @@ async def test_frames_in_a_row_are_acknowledged_at_once() -> None:
 
 @pytest.mark.parametrize("transport", [dlms.Transport.HDLC, dlms.Transport.WRAPPER])
 async def test_who_takes_no_notice_of_a_farewell(transport: dlms.Transport) -> None:
-    # Its counter is read by the public client, whose farewell remains without answer too.
+    # Its counter is read by the public client, whose release request is not answered either.
     meter = ciphered(transport=transport, answers_release=False, client_counter=5000)
     async with plugged_in(meter) as line:
         client = gmac_client(line, transport=Transport(transport.value))
@@ -258,7 +258,7 @@ async def test_later_polls_take_few_round_trips() -> None:
         before = meter.count("get")
         registers = (await client.read()).registers
         gets = meter.count("get") - before
-    # Asked naively it is a value and a scaler each.
+    # Without lists and remembered scalers it would be two requests per register.
     assert gets * 5 <= 2 * len(registers)
 
 

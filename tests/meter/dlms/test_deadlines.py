@@ -1,4 +1,4 @@
-"""Whatever a meter does, a reading of it ends, and so does its cancellation."""
+"""A reading, and its cancellation, ends whatever the meter does."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -21,15 +21,15 @@ from simulator.memory import MemoryBridge, MemoryLine
 
 SPEED = 9600
 CLIENT, METER = b"\x03", b"\x03"
-#: A frame that one meter pushes to somebody else.
+#: A frame that another meter pushes to another client.
 FOREIGN = Frame(b"\x21", b"\x41", UI, LLC_RESPONSE + NOTIFICATION).to_bytes()
-#: Longest times in seconds: of one exchange, of a session without progress, of anything.
+#: Longest times in seconds: of one exchange, of a session without progress, of a reading.
 EXCHANGE, SESSION, READING = 30, 70, 1900
 CANCELLED = 2
 
-#: What is sent in place of a station's answers to a frame.
+#: Replaces the answers of a station to a frame.
 type Spoil = Callable[[Frame, list[Frame]], Sequence[Frame]]
-#: What is answered to a message in place of the meter's answer.
+#: Replaces the answer of a meter to a message.
 type Respond = Callable[[bytes, bytes | None], bytes | None]
 
 
@@ -46,7 +46,7 @@ async def serving(task: asyncio.Task[None]) -> AsyncGenerator[None]:
 async def speak(
     line: Line, wire: asyncio.Lock, spoil: Spoil, respond: Respond, pause: float
 ) -> None:
-    """Answer by HDLC as a meter does, but for what is spoiled."""
+    """Answer over HDLC like a meter, except for what ``spoil`` changes."""
     deframer, station = Deframer(), Station(DlmsMeter())
     while True:
         for frame in deframer.feed(await line.read()):
@@ -99,7 +99,7 @@ async def ends(client: DlmsClient, seconds: float) -> None:
 
 
 async def is_cancelled(client: DlmsClient, after: float) -> None:
-    """Cancel a readout after so many seconds; it has ended in time."""
+    """Cancel a readout after some seconds, and check that it ends in time."""
     reading = asyncio.create_task(client.read())
     await asyncio.sleep(after)
     assert not reading.done()
@@ -129,10 +129,7 @@ async def troubled(
     talks: bool = True,
     pause: float = 0.1,
 ) -> AsyncGenerator[Line]:
-    """Put up a meter that something is wrong with, and a foreign one that sends by itself.
-
-    It answers after a pause, then all at once.
-    """
+    """Connect a faulty meter, which answers after a pause, and another one that pushes."""
     async with MemoryLine() as line, AsyncExitStack() as stack:
         wire = asyncio.Lock()
         tasks = [speak(line, wire, spoil, respond, pause)] if talks else []
@@ -147,7 +144,7 @@ async def troubled(
 
 
 class Spoiled:
-    """Spares the first answers with information, or all up to the farewell."""
+    """Leaves the first answers with information unchanged, or all until disconnecting."""
 
     def __init__(self, spare: int = 2) -> None:
         self.left = spare
@@ -167,7 +164,7 @@ class Silent(Spoiled):
 
 
 class Repeats(Spoiled):
-    """Sends the numbered frame that was sent before, again and again."""
+    """Repeats the previous information frame endlessly."""
 
     last: Frame | None = None
 
@@ -199,7 +196,7 @@ class Busy(Supervisory):
 
 
 class Segments(Spoiled):
-    """Goes on with the answer for ever."""
+    """Continues the answer endlessly."""
 
     content = bytes(1000)
 
@@ -262,14 +259,14 @@ async def test_flood(noise: bytes) -> None:
 
 
 async def test_foreign_meter_every_two_seconds() -> None:
-    """The meter itself is read all the same."""
+    """The meter itself is read nevertheless."""
     async with troubled(chatter=2) as line:
         assert (await client_at(line).read()).registers
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 0.9])
 async def test_cancelled_during_the_farewell(seconds: float) -> None:
-    """The meter repeats its last numbered frame instead of ending the connection."""
+    """The meter repeats its last information frame instead of ending the connection."""
     farewell = asyncio.Event()
     frames: list[Frame] = []
 
@@ -310,7 +307,7 @@ async def test_farewell_that_is_never_answered() -> None:
 
 
 class Answers:
-    """Answers the first requests as the meter does, the association among them."""
+    """Answers the first requests, including the association, like the meter."""
 
     def __init__(self, spare: int = 1) -> None:
         self.left = spare
@@ -328,7 +325,7 @@ class Answers:
 
 
 class Blocks(Answers):
-    """Answers in blocks that have no end."""
+    """Answers in endless blocks."""
 
     content = bytes(100)
 
@@ -343,7 +340,7 @@ class EmptyBlocks(Blocks):
 
 
 class GeneralBlocks(Answers):
-    """Answers by a general block transfer that has no end."""
+    """Answers with an endless general block transfer."""
 
     content = bytes(100)
     step = 1

@@ -1,4 +1,4 @@
-"""What goes wrong between a meter and its reader: a clear error, and the next poll works."""
+"""Faults lead to a clear error, and the next poll works."""
 
 import asyncio
 
@@ -67,7 +67,7 @@ async def test_wrong_password(
             with pytest.raises(MeterAuthenticationError) as caught:
                 await client.read()
             assert "mistaken" not in str(caught.value)
-        # It was said only once.
+        # The wrong password was sent only once.
         assert meter.count("association rejected") + meter.count("wrong proof") <= 1
         await works(client_at(line, authentication=authentication, password=PASSWORD))
 
@@ -119,7 +119,7 @@ async def test_short_names() -> None:
 
 
 async def test_stale_counter() -> None:
-    # The meter tells no counter, but knows one that is far ahead.
+    # The meter does not propose a counter, but expects one that is far ahead.
     meter = ciphered(client_counter=5000, public_client=None)
     async with plugged_in(meter) as line:
         await works(gmac_client(line))

@@ -1,4 +1,4 @@
-"""Meters that do things otherwise: the first reading, the second one, and one after a restart."""
+"""Meters with deviating behaviour: the first reading, the second one, and one after a restart."""
 
 import asyncio
 from contextlib import aclosing
@@ -44,11 +44,11 @@ from ...helpers.dlms_meters import (
 
 TOTAL = "1-0:1.8.0"
 BERLIN = ZoneInfo("Europe/Berlin")
-#: What a meter's clock shows, in seconds since 1970.
+#: Time of the meter's clock, in seconds since 1970.
 TIME = 1_795_831_777
 #: Those that show in the first reading only; in later ones they are begun anew.
 PASSING = ("drops-association", "one-exception", "passing-result", "object-list-later")
-#: Seconds that any reading may take, the first one too.
+#: Seconds that a reading may take, including the first one.
 LONGEST = 40
 
 
@@ -59,14 +59,14 @@ def with_habit(name: str, **options: Any) -> DlmsMeter:
 
 
 def restarted(line: MemoryLine, client: DlmsClient, **settings: Any) -> DlmsClient:
-    """Return a client that knows what the other one has found out."""
+    """Return a client with the discoveries of the other one."""
     other = client_at(line, **settings)
     other.restore(json.loads(json.dumps(client.findings())))
     return other
 
 
 async def codes(client: DlmsClient) -> list[Obis]:
-    """Return what a reading has, after a time that is not too long."""
+    """Return the codes of a reading, which must not take too long."""
     begun = asyncio.get_running_loop().time()
     reading = await client.read()
     assert asyncio.get_running_loop().time() - begun < LONGEST
@@ -107,7 +107,7 @@ async def test_what_passes_is_never_remembered(habit: str, transport: dlms.Trans
     async with plugged_in(meter) as line:
         client = client_at(line, transport=Transport(transport.value))
         assert await codes(client) == expected
-        # In the first and in the second question of a reading.
+        # In the first and in the second request of a reading.
         for _ in range(3):
             set_habit(meter, habit)
             assert Obis.parse(TOTAL) in await codes(client)
@@ -126,7 +126,7 @@ async def test_exceptions_without_end_are_an_error() -> None:
 
 
 async def test_exceptions_of_one_object_end_no_session() -> None:
-    """It makes one of what it does not have, each time; the association stays."""
+    """The meter sends one for each object that it lacks; the association continues."""
     expected = await usual()
     meter = DlmsMeter(unknown_is_exception=True, lists_objects=False, max_information=1024)
     async with plugged_in(meter) as line:
@@ -221,7 +221,7 @@ async def test_the_wrapper_comes_first_in_the_network(habit: str | None) -> None
 
 @pytest.mark.parametrize(("speed", "longest"), [(None, 0.5), (9600, 10), (1200, 60)])
 async def test_hdlc_behind_a_bridge(speed: int | None, longest: float) -> None:
-    """Nothing is paced that has no speed, and nothing is late at the speed of a slow one."""
+    """A network has no wire time, and a slow line behind a bridge does not cause timeouts."""
     meter = DlmsMeter()
     async with MemoryBridge(speed) as line, serving(line, meter):
         client = client_at(line)
@@ -234,7 +234,7 @@ async def test_hdlc_behind_a_bridge(speed: int | None, longest: float) -> None:
 
 
 async def watched(client: DlmsClient, interval: float, count: int) -> list[float]:
-    """Return when live values came, in seconds from the first one on."""
+    """Return when live values arrived, in seconds after the first one."""
     loop, times = asyncio.get_running_loop(), list[float]()
     async with aclosing(client.watch([f"{TOTAL}*255"], interval)) as readings:
         async for reading in readings:
@@ -269,7 +269,7 @@ async def test_a_live_session_is_kept_in_the_wrapper(habit: str) -> None:
 
 @pytest.mark.parametrize("echo", [False, True])
 async def test_client_and_meter_have_the_same_address(echo: bool) -> None:
-    """A meter's RR is the same as the one that it answers, and no echo."""
+    """The meter's RR equals the one that it answers, but is no echo."""
     meter = DlmsMeter(address_sizes=(1,))
     async with plugged_in(meter) as line:
         line.echo = echo
@@ -317,7 +317,7 @@ async def test_a_counter_that_nobody_tells_is_asked_for() -> None:
         for _ in range(2):
             with pytest.raises(CounterNeededError, match="invocation counter"):
                 await client.read()
-        # What its owner enters.
+        # The setting that the user enters.
         client = gmac_client(line, MemoryCounter(6000))
         for _ in range(2):
             assert isinstance(value(await client.read(), TOTAL), int)

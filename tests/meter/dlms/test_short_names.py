@@ -1,4 +1,4 @@
-"""Meters that know their objects by short names: read like those that know them by logical ones."""
+"""Meters with short names are read like those with logical names."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ from ...helpers.dlms_meters import (
 )
 
 TOTAL = "1-0:1.8.0"
-#: What a meter's clock shows, in seconds since 1970.
+#: Time of the meter's clock, in seconds since 1970.
 TIME = 1_795_831_777
 START = datetime.fromtimestamp(TIME - TIME % 3600, UTC).replace(tzinfo=None) - timedelta(days=1)
 ATTRIBUTE = xdlms.descriptor(3, Obis.parse(TOTAL), 2)
@@ -58,7 +58,7 @@ def short_named(**options: Any) -> DlmsMeter:
 
 
 def restarted(line: MemoryLine, client: DlmsClient, **settings: Any) -> DlmsClient:
-    """Return a client that knows what the other one has found out."""
+    """Return a client with the discoveries of the other one."""
     other = client_at(line, **settings)
     other.restore(json.loads(json.dumps(client.findings())))
     return other
@@ -78,7 +78,7 @@ async def test_the_same_reading(transport: dlms.Transport) -> None:
         client = client_at(line, **settings)
         assert await client.read() == expected
         assert await client.read() == expected
-        # Asked by logical names once, and for its objects once.
+        # One refused association with logical names, and one object list.
         assert meter.count("rejected") == 1
         assert sum("40.0.0*255 2" in entry.detail for entry in meter.log) == 1
         assert await restarted(line, client, **settings).read() == expected
@@ -191,7 +191,7 @@ async def test_ciphered(dedicated_key: bool) -> None:
         client = gmac_client(line, dedicated_key=dedicated_key)
         for _ in range(2):
             assert isinstance(value(await client.read(), TOTAL), int)
-    # The public client was told the counter.
+    # The public client has read the counter.
     assert meter.count("stale counter") == 0
     used = [(entry.key, entry.counter) for entry in meter.received_counters]
     assert dedicated_key or len(used) == len(set(used))
@@ -199,7 +199,7 @@ async def test_ciphered(dedicated_key: bool) -> None:
 
 @pytest.mark.parametrize("uses_short_names", [False, True])
 async def test_another_meter(uses_short_names: bool) -> None:
-    """What the first one's names mean to the second is never taken for a value."""
+    """No value is read from another meter with the short names of the first one."""
     async with plugged_in(short_named()) as line:
         client = client_at(line)
         first = await client.read()
@@ -242,7 +242,7 @@ async def test_a_list_that_is_refused_is_asked_for_again() -> None:
 
 @pytest.mark.parametrize("accepts_second_request", [False, True])
 async def test_neither_kind_of_names(accepts_second_request: bool) -> None:
-    """The error has the reason for which the usual kind was refused."""
+    """The error has the reason for which logical names were refused."""
     meter = ciphered(
         policy=ENCRYPTED, public_client=None, accepts_second_request=accepts_second_request
     )
@@ -307,7 +307,7 @@ def test_what_has_no_name_is_not_asked_for() -> None:
 
 @pytest.mark.parametrize("head", ["0100", "00", ""])
 def test_blocks_of_an_answer(head: str) -> None:
-    """Not all meters repeat in them that it is one value."""
+    """Some meters leave out of the blocks that there is one result."""
     content = bytes.fromhex(head + "0904" + "01020304")
     operation = Association(DlmsSettings(), base_names=BASE_NAMES).get(ATTRIBUTE)
     assert next(operation).hex() == "0501020108"
@@ -388,7 +388,7 @@ def test_damaged_block(rest: bytes) -> None:
 
 
 def outcome(operation: Operation[object], *answers: bytes) -> object:
-    """Return what an operation makes of answers; None for an error of ours, or for nothing yet."""
+    """Return the result of an operation; None for an error, or if it is not complete."""
     next(operation)
     try:
         for answer in answers:

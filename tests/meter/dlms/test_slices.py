@@ -1,4 +1,4 @@
-"""What costs most to decode: done in slices, each of which is short, and with bounds."""
+"""Expensive decoding is done in short time slices, and is bounded."""
 
 import asyncio
 from collections.abc import Generator
@@ -29,14 +29,14 @@ TIME = 1_795_831_200
 BERLIN = ZoneInfo("Europe/Berlin")
 #: Of CPU time in a slice: more than the 2 ms of scripts/benchmark callbacks, for busy machines.
 LIMIT_NS = 5_000_000
-#: The quickest of so many runs counts: the machine may do other things.
+#: Runs, of which the fastest counts: the machine may be busy.
 RUNS = 5
 NOTIFICATION = b"\x0f\x00\x00\x00\x01\x00"
 BYTE = b"\x11"
 
 
 def codes(count: int) -> bytes:
-    """Return a structure of so many codes and values."""
+    """Return a structure of ``count`` codes and values."""
     elements = b"".join(
         b"\x09\x06\x01\x00" + number.to_bytes(2) + b"\x00\xff\x06" + number.to_bytes(4)
         for number in range(count)
@@ -224,7 +224,7 @@ _IS_COUNTED: ContextVar[bool] = ContextVar("_IS_COUNTED", default=False)
 
 @contextmanager
 def counting_callbacks() -> Generator[list[asyncio.Handle]]:
-    """Take each callback of this task."""
+    """Collect the callbacks of the event loop that belong to this task."""
     taken: list[asyncio.Handle] = []
     run = asyncio.Handle._run
 

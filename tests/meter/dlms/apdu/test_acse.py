@@ -1,4 +1,4 @@
-"""Associations: fixed bytes of the standard, and what meters make of it."""
+"""APDUs of ACSE: the examples of the standard, and variants of meters."""
 
 from contextlib import suppress
 

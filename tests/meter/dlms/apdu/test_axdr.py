@@ -1,4 +1,4 @@
-"""A-XDR: every type, lengths, compact arrays, and what is none."""
+"""A-XDR: every type, lengths, compact arrays, and invalid data."""
 
 from decimal import Decimal
 import struct

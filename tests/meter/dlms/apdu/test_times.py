@@ -1,4 +1,4 @@
-"""Points in time: with and without deviation, and what is none."""
+"""Date-times: with and without deviation, and invalid ones."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

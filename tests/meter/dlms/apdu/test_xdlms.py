@@ -1,4 +1,4 @@
-"""Messages of xDLMS, and associations with answers that are there already."""
+"""Messages of xDLMS, and associations with prepared answers."""
 
 from collections.abc import Sequence
 

@@ -45,7 +45,7 @@ def hdlc(information: bytes) -> bytes:
 
 
 def mbus(message: bytes, size: int, control: int = 0x53) -> list[bytes]:
-    """Put a message into long frames of so many bytes each."""
+    """Split a message into long frames of ``size`` bytes."""
     pieces = [bytes(piece) for piece in itertools.batched(message, size, strict=False)]
     frames: list[bytes] = []
     for number, piece in enumerate(pieces):
@@ -186,7 +186,7 @@ async def test_frames_far_apart(framing: Framing) -> None:
 
 
 async def diagnosis(meter_speed: int, speed: int, *, damaged: bool = False) -> MeterError:
-    """Return what is said of a meter that pushes at one speed while the port has another."""
+    """Return the error for a meter that pushes at another speed than that of the port."""
     data = bytearray(SEALED.telegram(TIME))
     data[-5] ^= damaged
     async with MemoryLine(meter_speed) as line:

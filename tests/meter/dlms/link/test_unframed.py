@@ -1,4 +1,4 @@
-"""Messages that come without any frame: at P1 ports, where ciphered readouts are sent like this."""
+"""Messages without a frame, such as the ciphered readouts of P1 ports."""
 
 from decimal import Decimal
 

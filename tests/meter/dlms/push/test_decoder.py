@@ -62,7 +62,7 @@ def check(pushing: PushMeter, readings: list[Reading]) -> None:
 @pytest.mark.parametrize("framing", Framing)
 @pytest.mark.parametrize("layout", BODIES)
 def test_layouts_and_frames(layout: Layout, framing: Framing, form: TimeForm) -> None:
-    # Lists without codes are told by the form of their time.
+    # The form of their time distinguishes lists without codes.
     is_free = layout is not Layout.POSITIONAL
     form = form if is_free else TimeForm.TAGGED
     if layout is Layout.PUSH_LIST and form is TimeForm.NONE:
@@ -167,7 +167,7 @@ def test_lost_frames(framing: Framing) -> None:
     for lost in range(len(frames)):
         rest = b"".join(frames[:lost] + frames[lost + 1 :])
         readings, decoder = decode(rest + pushing.telegram(TIME) + pushing.telegram(TIME))
-        # What comes after it is read, at the latest the second one.
+        # Later telegrams are read, at the latest the second one.
         assert 1 <= len(readings) <= 2
         for reading in readings:
             assert values(reading) == expected(pushing)
@@ -196,7 +196,7 @@ def test_prefixes(pushing: PushMeter) -> None:
 
 @pytest.mark.parametrize("count", [10_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
 def test_damage(count: int) -> None:
-    """Damage gives errors, or what was sent: never another value."""
+    """Damage leads to errors, never to another value."""
     random = Random(7)
     telegrams = [pushing.telegram(TIME) for pushing in SAMPLES]
     whole = [[values(reading) for reading in decode(data, KEYS)[0]] for data in telegrams]

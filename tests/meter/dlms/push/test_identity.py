@@ -1,4 +1,4 @@
-"""A meter has one identity, whether it pushes or is asked, and keeps those of earlier versions."""
+"""A meter has one identity, pushed or polled, and keeps those of earlier versions as aliases."""
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_one_identity(
 
 
 def test_known_without_its_manufacturer() -> None:
-    """What a plain list without a title tells is what another one has told with it."""
+    """Without system title and manufacturer, a meter is still recognised by its number."""
     bare = identity_of((b"12345678",), None, b"")
     assert bare.manufacturer is None
     assert bare.is_known_as("KAM12345678")

@@ -1,4 +1,4 @@
-"""What is remembered of a notification changes nothing but the time that reading it takes."""
+"""Remembered layouts change only the time that decoding takes, not its result."""
 
 from datetime import datetime
 import random

@@ -1,4 +1,4 @@
-"""Every list of the tables is read as it stands there, and no two can be taken for each other."""
+"""Every known list is read as its table says, and no two can be confused."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ def encoded(kind: str) -> tuple[bytes, Decimal | str | None]:
 
 
 def telegram(known: PositionalList, choice: int = 0, invoke_id: bytes = b"\0\0\0\1") -> bytes:
-    """Return a notification of a list; the choice is of the types that an element may have."""
+    """Return a notification with a list; ``choice`` selects among the types of an element."""
     parts: list[bytes] = []
     for text in known.elements.split():
         match = ELEMENT.fullmatch(text)
@@ -108,7 +108,7 @@ def test_each_list(known: PositionalList, choice: int) -> None:
 
 @pytest.mark.parametrize("known", POSITIONAL_LISTS, ids=lambda known: known.title)
 def test_no_list_is_known_by_its_length(known: PositionalList) -> None:
-    """With any one element of another type, it is another list, or none that is known."""
+    """A list with one element of another type is another list, or an unknown one."""
     for place, text in enumerate(known.elements.split()):
         kinds, colon, rest = text.partition(":")
         if "e" in kinds.split("|") or (place == 0 and known.name):
@@ -120,7 +120,7 @@ def test_no_list_is_known_by_its_length(known: PositionalList) -> None:
 
 
 def test_no_two_lists_share_a_shape() -> None:
-    """What one list is made of is never another one's, unless a hint tells them apart."""
+    """No two lists have the same shape, unless a hint distinguishes them."""
     for one, other in itertools.combinations(POSITIONAL_LISTS, 2):
         if {one.is_tagged, other.is_tagged} == {True, False}:
             continue
@@ -134,7 +134,7 @@ def test_no_two_lists_share_a_shape() -> None:
 
 
 def share(one: str, other: str) -> bool:
-    """Tell whether a value can be of both types."""
+    """Return whether a value can have both types."""
     is_string = {one[0], other[0]} <= set("otdC")
     return one == other or {one, other} == {"u", "U"} or (is_string and "o" in {one[0], other[0]})
 
@@ -288,7 +288,7 @@ def test_empty_text_is_null() -> None:
 def pushed(
     setup: str, *objects: tuple[str, bytes], attributes: Sequence[int] = (2, 1), **context: bytes
 ) -> Expected | None:
-    """Read a push list, whose own set-up is its first objects."""
+    """Read a list whose first objects are of its push setup."""
     setups = [(40, setup, attribute) for attribute in attributes]
     named = [*setups, *((3 if text[0] == "1" else 1, text, 2) for text, _ in objects)]
     descriptors = axdr.array(

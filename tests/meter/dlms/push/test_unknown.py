@@ -1,4 +1,4 @@
-"""What is told of lists that are in order and not known: no number, and no id."""
+"""Descriptions of valid but unknown lists contain no number and no id."""
 
 import asyncio
 from contextlib import aclosing

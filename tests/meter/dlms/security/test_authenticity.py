@@ -1,4 +1,4 @@
-"""Only what the meter itself has sent just now is used, once it has shown that it sends tags."""
+"""Forged and replayed messages are rejected once the meter has sent a right tag."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ TIME = 1_795_831_200
 LATER = TIME + 10
 METER = PushMeter(encryption_key=ENCRYPTION_KEY, authentication_key=AUTHENTICATION_KEY)
 GENUINE = METER.telegram(TIME)
-#: What others, and meters, may send besides.
+#: Other messages that meters, or attackers, may send.
 PLAIN = PushMeter().telegram(LATER)
 UNTAGGED = replace(METER, protection=ENCRYPTED).telegram(LATER)
 WRONG_TAG = replace(METER, authentication_key=bytes(16)).telegram(LATER)
@@ -129,7 +129,7 @@ def test_counters_rise_for_each_title() -> None:
 
     assert [admits(number) for number in (5, 5, 4, 6)] == [True, False, False, True]
     assert admits(0, bytes(7) + b"\1")
-    # Meters that send no system title do not count either.
+    # The counters of meters without a system title do not rise.
     assert admits(0, NO_TITLE)
     assert admits(0, NO_TITLE)
     assert events == [
@@ -155,7 +155,7 @@ def test_fallen_counters_go_on_from_where_they_are_when_accepted() -> None:
     assert judge.has_fallen
     judge.accept_fallen()
     assert not judge.has_fallen
-    # What was sent before the consent stays refused.
+    # Messages sent before the confirmation stay rejected.
     assert [admits(number) for number in (3, 4, 5)] == [False, False, True]
 
 
@@ -186,7 +186,7 @@ def answer(control: int, counter: int, key: bytes = AUTHENTICATION_KEY) -> bytes
 
 
 def cipher(judge: Authenticity) -> Cipher:
-    """Return what deciphers the answers in a new association."""
+    """Return the cipher of a new association."""
     settings = DlmsSettings(keys=KEYS, system_title=TITLE)
     found = Cipher(settings, InvocationCounterRange(), b"", judge)
     found.meter_title = b"METER678"

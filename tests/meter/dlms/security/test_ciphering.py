@@ -1,4 +1,4 @@
-"""Ciphering: the examples of the standard, and what a wrong key shows."""
+"""Ciphering: the examples of the standard, and wrong keys."""
 
 from hypothesis import given, strategies as st
 import pytest

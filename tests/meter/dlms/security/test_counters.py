@@ -1,4 +1,4 @@
-"""Invocation counters: where they come from, and that none is ever used twice."""
+"""Invocation counters: their sources, and that none is ever used twice."""
 
 import asyncio
 from asyncio.subprocess import Process
@@ -118,7 +118,7 @@ def has_polled_or_ended(process: Process, meter: DlmsMeter, before: int) -> bool
 
 
 async def kill_while_polling(path: Path, times: int, seed: int) -> None:
-    """Poll in processes that are killed at random; no counter may come twice."""
+    """Poll in processes that are killed at random; no counter may be used twice."""
     random = Random(seed)
     meter = ciphered(policy=0x30)
     command = [sys.executable, "-m", "meter", "read", "--protocol", "dlms", "--server", "1"]

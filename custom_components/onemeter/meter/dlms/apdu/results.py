@@ -138,7 +138,7 @@ _SERVICE_ERRORS: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
         {
             0: "other reason",
             1: "DLMS version too low",
-            2: "incompatible conformance: nothing of what is asked for is allowed to this client",
+            2: "incompatible conformance: this client may use none of the requested services",
             3: "PDU size too short",
             4: "refused by the VDE handler",
         },

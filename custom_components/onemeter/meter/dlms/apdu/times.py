@@ -8,8 +8,8 @@ from typing import Final
 #: deviation (2), status.
 LENGTH: Final = 12
 _UNSPECIFIED: Final = 0xFF
-#: Clock status, the last byte of a date-time: bits for an invalid value and for daylight saving,
-#: and the value of a clock that does not specify it.
+#: Clock status, the last byte of a date-time: bits for an invalid value and daylight saving, and
+#: the value of a clock that does not specify it.
 STATUS_INVALID: Final = 0x01
 STATUS_DAYLIGHT_SAVING: Final = 0x80
 STATUS_UNSPECIFIED: Final = 0xFF
