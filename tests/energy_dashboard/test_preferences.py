@@ -1,5 +1,6 @@
 """What is changed in the preferences of the Energy dashboard, and above all what is not."""
 
+from decimal import Decimal
 import logging
 from typing import Any
 
@@ -149,6 +150,18 @@ async def test_sensors_that_appear_later_complete_what_was_added(dashboard: Dash
     assert await dashboard.sources() == []
 
 
+async def test_power_that_the_meter_sends_is_used_rather_than_power_made_of_it(
+    dashboard: Dashboard,
+) -> None:
+    amount = register("1-0:15.7.0*255", "100", "W", signed=Decimal(-100))
+    await dashboard.begin(Role.NONE, reading(register("1-0:1.8.0*255", "5000", "Wh"), amount))
+    assert dashboard.value("power") == "-100"
+    await dashboard.say(bidirectional())
+    await dashboard.wait(60)
+    await dashboard.give(Role.GRID)
+    assert_same(await dashboard.sources(), grid(IMPORT, EXPORT, f"{POWER}_2"))
+
+
 async def test_production_is_added_once_it_is_clear_which_it_is(dashboard: Dashboard) -> None:
     await dashboard.begin(Role.SOLAR, bidirectional("400", "0"))
     assert await dashboard.sources() == []
@@ -266,6 +279,8 @@ async def test_what_was_added_is_known_after_a_restart_of_home_assistant(
     assert len(await dashboard.sources()) == 1
     await dashboard.remove()
     assert await dashboard.sources() == []
+    await dashboard.wait(61)
+    assert hass_storage["onemeter.energy_dashboard"]["data"] == {}
 
 
 async def test_grid_connection_is_proposed_while_there_is_none(dashboard: Dashboard) -> None:
