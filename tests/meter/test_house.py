@@ -14,11 +14,12 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 
 #: From the bottom up; each floor imports from those below it, and a package from itself.
 FLOORS = (
-    {"checksum", "detect", "errors", "flag", "line", "obis", "port_lock", "redaction"}
-    | {"slices", "units"},
-    {"interleaving", "modem", "port", "protocols", "reading"},
+    {"checksum", "clock", "detect", "errors", "flag", "line", "obis", "parity", "port_lock"}
+    | {"redaction", "slices", "units"},
+    {"interleaving", "modem", "port_errors", "protocols", "reading"},
+    {"port"},
     {"client", "identity"},
-    {"stream"},
+    {"channel", "stream"},
     {"blink", "iec62056", "sml"},
     # A DLMS meter may need a sign-on of IEC 62056-21, or push an encrypted readout.
     {"dlms"},
