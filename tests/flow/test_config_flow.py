@@ -67,6 +67,7 @@ from custom_components.onemeter.meter.errors import (
     FixedSpeedError,
     MeterAuthenticationError,
     MeterConnectionError,
+    MeterPushesError,
     MeterSilentError,
     NoReadoutError,
     PortBusyError,
@@ -1112,6 +1113,16 @@ async def test_battery_meter_is_woken_up_and_not_listened_to(
     assert result["data"] == {**IEC_DATA, CONF_BATTERY: True}
     assert iec_line.asked == []
     assert iec_line.sign_ons == [(PORT, POLLED_LINE, SignOn(wake_up=True))]
+
+
+async def test_meter_that_is_found_to_push_when_it_is_polled_is_listened_to(
+    hass: HomeAssistant, iec_line: Line
+) -> None:
+    iec_line.says, iec_line.answers = iec_line.answers, MeterPushesError("", port=PORT)
+    result = await submit_iec(hass, await start(hass), {**DETAILS, CONF_BATTERY: True})
+    result = await confirm(hass, result)
+    assert result["data"] == {**IEC_DATA, CONF_MODE: "pushed", CONF_BATTERY: True}
+    assert (len(iec_line.sign_ons), len(iec_line.asked)) == (1, 1)
 
 
 async def test_speed_that_the_user_has_chosen_is_that_of_both_ways(

@@ -152,3 +152,8 @@ async def test_source_of_another_entry_is_refused(
     )
     assert result["errors"] == {"base": "source_taken"}
     assert hass.config_entries.async_entries(DOMAIN)
+
+
+async def test_meter_that_is_not_read_has_no_constant_to_begin_with(meter: PushedMeter) -> None:
+    await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    assert suggested(await begin(meter, "blink_entity")) == {}
