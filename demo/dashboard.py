@@ -70,7 +70,7 @@ async def add_meter(
         "user": {"port": port, "protocol": protocol, "line": {}},
         "iec62056": {"expert": {}},
         "dlms": {"next_step_id": "dlms_find_out"},
-        "dlms_find_out": {"expert": {}},
+        "dlms_address": {"expert": {}},
         **(entered or {}),
     }
     while step["type"] in {"form", "menu"} and not step.get("errors"):
