@@ -89,7 +89,7 @@ async def _listen(
 ) -> None:
     """Listen to a stream from its first byte until the port is closed."""
     async with MemoryBridge() as line:
-        client = create_pushed_client(protocol, line.url, settings=keys)
+        client = create_pushed_client(protocol, line.url, keys=keys)
 
         async def listen() -> None:
             with suppress(MeterError):

@@ -114,9 +114,11 @@ def test_only_clients_of_dlms_import_dlms_and_cryptography() -> None:
     """The others run where there is no cryptography."""
     code = """if True:
         import sys
-        from meter import Protocol
+        from meter import PUSHED_LINE, Protocol
+        from meter.blink.client import BlinkClient
         from meter.blink.constant import ImpulseConstant
         from meter.blink.counter import ImpulseCounter
+        from meter.blink.settings import BlinkSettings
         from meter.clients import create_polled_client, create_pushed_client
 
         def imported():
@@ -125,7 +127,7 @@ def test_only_clients_of_dlms_import_dlms_and_cryptography() -> None:
         counter = ImpulseCounter(ImpulseConstant.per_kwh(1000))
         create_pushed_client(Protocol.SML, "/dev/ttyUSB0")
         create_pushed_client(Protocol.IEC62056, "/dev/ttyUSB0")
-        create_pushed_client(Protocol.BLINK, "/dev/ttyUSB0", counter=counter)
+        BlinkClient("/dev/ttyUSB0", PUSHED_LINE[Protocol.BLINK], counter, BlinkSettings())
         create_polled_client(Protocol.IEC62056, "/dev/ttyUSB0")
         assert not imported(), imported()
         create_polled_client(Protocol.DLMS, "/dev/ttyUSB0")

@@ -1,7 +1,7 @@
 """The reading library: from bytes at a port to readings, without Home Assistant.
 
-Clients are made in ``clients``: they bring asyncio and serialx, which take longer to import than
-all the rest together and which decoding a file does not need.
+Clients are created by ``clients``, which imports asyncio and serialx: both take longer to import
+than the rest of the library, and decoding a file does not need them.
 """
 
 from .client import Counters, PolledClient, PushedClient

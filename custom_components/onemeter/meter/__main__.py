@@ -1,4 +1,4 @@
-"""The command line: ``python -m meter decode | listen | read | profile | objects``."""
+"""The command line: ``python -m meter COMMAND``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The checksums with which meters protect what they send."""
+"""The checksums of all protocols."""
 
 from binascii import crc_hqx
 from typing import Final
@@ -26,9 +26,9 @@ def _reflected(data: bytes | bytearray, start: int) -> int:
 
 def crc16_arc(data: bytes | bytearray) -> int:
     """Return the CRC-16/ARC of the data, from 0 to 0xFFFF: that of P1 telegrams (DSMR 5.0, 6.2)."""
-    # Going through the bytes takes ten times as long as dividing one big number. The polynomial is
-    # (x + 1)(x^15 + x + 1). Modulo the latter, x^15n is x^n + 1 for each power of two n, by which
-    # whatever is above is folded down; modulo the former, what is left is the parity of all bits.
+    # A loop over the bytes takes ten times as long as dividing one big number. The polynomial is
+    # (x + 1)(x^15 + x + 1). Modulo the second factor, x^15n is x^n + 1 for each power of two n, by
+    # which higher bits are folded down; modulo the first, the rest is the parity of all bits.
     rest = int.from_bytes(data.translate(_REVERSED)) << 16
     parity = rest.bit_count() & 1
     step = 1 << (rest.bit_length() // 15).bit_length()
@@ -43,7 +43,7 @@ def crc16_arc(data: bytes | bytearray) -> int:
 
 def xor_of(data: bytes) -> int:
     """Return the exclusive or of all bytes: the block check character of IEC 62056-21, 6.3.1."""
-    # Folding halves of one big number is many times as fast as going through the bytes.
+    # Folding halves of one big number is many times as fast as a loop over the bytes.
     size = len(data)
     folded = int.from_bytes(data)
     while size > 1:

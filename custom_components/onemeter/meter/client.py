@@ -1,4 +1,4 @@
-"""What a client is: the one way in which a meter is read, whatever it speaks."""
+"""The interfaces of clients, the same for every protocol."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -13,31 +13,31 @@ from .reading import Interval, Reading
 
 @dataclass(slots=True)
 class Counters:
-    """What has come through a client's port since the client was made."""
+    """What a client has received since it was created."""
 
     #: Telegrams that became a reading.
     good: int = 0
-    #: Telegrams that began and were rejected: wrong checksum, cut off, against the protocol.
+    #: Telegrams that were rejected: wrong checksum, cut off, or against the protocol.
     damaged: int = 0
-    #: Telegrams in order that hold no reading.
+    #: Valid telegrams that contain no reading.
     other: int = 0
     #: All bytes received.
     received: int = 0
     #: Bytes that belong to no good telegram.
     skipped: int = 0
-    #: Encrypted telegrams for which there is no key.
+    #: Encrypted telegrams, with no key to decrypt them.
     needs_key: int = 0
-    #: Telegrams that did not decrypt, or whose tag was wrong.
+    #: Telegrams that did not decrypt, and whose authentication tag was wrong.
     wrong_encryption_key: int = 0
     wrong_authentication_key: int = 0
-    #: Telegrams of a meter that authenticates its own, without a right tag and a rising counter.
+    #: Telegrams without a right tag and a rising counter, of a meter that has sent both before.
     not_authenticated: int = 0
 
 
 class PushedClient(ABC):
-    """Listens to a meter that speaks without being asked.
+    """Receives from a meter that pushes telegrams.
 
-    A client may be listened to again after its port was lost; the counters go on.
+    listen() may be called again after the port was lost; the counters go on.
     """
 
     def __init__(self, url: str, line: LineSettings) -> None:
@@ -48,28 +48,28 @@ class PushedClient(ABC):
 
     @abstractmethod
     def listen(self) -> AsyncGenerator[Reading]:
-        """Open the port and yield each reading as its telegram ends.
+        """Open the port and yield each reading as soon as its telegram ends.
 
-        Never ends by itself: raises MeterConnectionError when the port cannot be opened or is
-        lost. Damaged telegrams are counted and skipped. Closing the generator closes the port:
-        use contextlib.aclosing, since a generator that is merely dropped closes it late.
+        Ends only by an error: MeterConnectionError when the port cannot be opened or is lost.
+        Damaged telegrams are counted and skipped. Closing the generator closes the port: use
+        contextlib.aclosing, since the port of a dropped generator is closed late.
         """
 
     @abstractmethod
     def diagnose(self) -> MeterError:
-        """Say why no reading came since the port was opened or since the last reading.
+        """Return why there is no reading since the port was opened, or since the last one.
 
-        MeterSilentError without any byte, ChecksumError when telegrams came but all were damaged,
-        otherwise UnknownDataError, which says what the bytes look like.
+        MeterSilentError without any byte, ChecksumError if all telegrams were damaged, otherwise
+        UnknownDataError, whose detail ``looks_like`` names what the bytes look like.
         """
 
 
 class PolledClient(ABC):
-    """Asks a meter that speaks only when it is asked.
+    """Polls a meter.
 
-    What is found out about the meter (speed, checksum, echo, wire time) is remembered from one
-    reading to the next. Nothing is retried for ever: each method ends with a result or an error
-    within a deadline that follows from the speed of the line.
+    What is found out about the meter, such as its speed and checksum, is remembered from one
+    reading to the next. Each method ends with a result or an error within a deadline, which
+    depends on the speed of the line.
     """
 
     def __init__(self, url: str, line: LineSettings) -> None:
@@ -77,50 +77,49 @@ class PolledClient(ABC):
         self.url = url
         self.line = line
         self.counters = Counters()
-        #: Seconds from the first byte sent to the last one received, in the newest readout; before
-        #: the first one, in what else was read.
+        #: Seconds from the first byte sent to the last one received, in the newest readout; or
+        #: before the first readout, in the registers read.
         self.duration: float | None = None
 
     @abstractmethod
     async def read(self) -> Reading:
-        """Read all that the meter tells; the port is open only meanwhile, or as long as watched.
+        """Open the port, read all current values of the meter, and close the port.
 
         Raises MeterConnectionError, MeterSilentError, UnknownDataError, ChecksumError,
         NoReadoutError.
         """
 
     def findings(self) -> Mapping[str, Any]:
-        """Return what was found out about the meter that spares a later client the search.
+        """Return what was found out about the meter, for restore() of a later client.
 
-        Of JSON's types only, without secrets; empty where there is nothing of the kind.
+        The values can be stored as JSON and contain no secrets. Empty if there is nothing to keep.
         """
         return {}
 
-    def restore(self, findings: Mapping[str, Any]) -> None:  # noqa: B027 - few have anything to recall
-        """Take the findings of an earlier client; what is no such thing is found out again."""
+    def restore(self, findings: Mapping[str, Any]) -> None:  # noqa: B027 - optional
+        """Use the findings of an earlier client; invalid ones are ignored."""
 
     @abstractmethod
     def watch(self, addresses: Sequence[str], interval: float) -> AsyncGenerator[Reading]:
-        """Read chosen registers again and again, every so many seconds, in one session.
+        """Poll some registers every ``interval`` seconds, in one session.
 
-        The addresses are those of Register.address. Each reading holds these registers alone; one
-        that the meter does not know is left out. Begins after a read(), not to be called from
-        within the loop; closing the generator ends the session and closes the port: use
-        contextlib.aclosing. When the session breaks off, only another read() can tell whether it
-        is still the same meter.
+        The addresses are those of Register.address. Each reading contains these registers only;
+        unknown ones are left out. read() is to be called before, and not while this is iterated.
+        Closing the generator ends the session and closes the port: use contextlib.aclosing.
 
-        Raises MeterSilentError then, MeterAuthenticationError after a single attempt, RefusedError
-        where the meter does not let itself be read like this, and what read() raises.
+        Raises MeterSilentError when the session breaks off: read() then shows whether it is still
+        the same meter. Raises MeterAuthenticationError after a single attempt, RefusedError where
+        the meter does not support it, and what read() raises.
         """
 
     @abstractmethod
     async def read_profile(
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
-        """Read the load profile between two points in time, naive ones as the meter counts.
+        """Return the intervals of the load profile that end after ``start``, up to ``end``.
 
-        The zone is that of the meter's clock, where it is known.
+        Both are naive times of the meter's clock, whose time zone is ``zone`` if that is known.
 
-        Raises RefusedError where the meter has none, MeterAuthenticationError, and what read()
-        raises.
+        Raises RefusedError where the meter has no load profile, MeterAuthenticationError, and what
+        read() raises.
         """

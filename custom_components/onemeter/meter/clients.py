@@ -1,11 +1,8 @@
-"""How the client of each protocol is made."""
+"""Factories for the clients of all protocols."""
 # ruff: noqa: PLC0415  DLMS is imported when it is needed: the other protocols need no cryptography
 
 from typing import TYPE_CHECKING
 
-from .blink.client import BlinkClient
-from .blink.counter import ImpulseCounter
-from .blink.settings import BlinkSettings
 from .client import PolledClient, PushedClient
 from .iec62056.client import Iec62056Client
 from .iec62056.push import Iec62056PushClient
@@ -24,31 +21,27 @@ def create_pushed_client(
     protocol: Protocol,
     url: str,
     line: LineSettings | None = None,
-    settings: Keys | BlinkSettings | None = None,
-    counter: ImpulseCounter | None = None,
+    keys: Keys | None = None,
     *,
     authenticity: Authenticity | None = None,
 ) -> PushedClient:
-    """Make the client that listens for this protocol at a port; None is what is usual.
+    """Return a client for pushed telegrams; the line defaults to the protocol's.
 
-    BLINK needs the counter; what is known of a DLMS meter's authenticity may be handed in. Raises
-    ValueError without the counter, and for settings of another protocol.
+    DLMS may have keys, and in ``authenticity`` what the meter has authenticated before. Raises
+    ValueError for keys with another protocol, and for BLINK: see BlinkClient.
     """
     line = line or PUSHED_LINE[protocol]
-    match protocol, settings:
-        case Protocol.SML, None:
+    match protocol:
+        case Protocol.SML if keys is None:
             return SmlClient(url, line)
-        case Protocol.IEC62056, None:
+        case Protocol.IEC62056 if keys is None:
             return Iec62056PushClient(url, line)
-        case Protocol.BLINK, BlinkSettings() | None if counter is not None:
-            return BlinkClient(url, line, counter, settings or BlinkSettings())
-        case Protocol.DLMS, _:
+        case Protocol.DLMS:
             from .dlms.push.client import DlmsPushClient
             from .dlms.settings import Keys
 
-            if settings is None or isinstance(settings, Keys):
-                return DlmsPushClient(url, line, settings or Keys(), authenticity)
-    raise ValueError(f"{protocol} is not listened to like this")
+            return DlmsPushClient(url, line, keys or Keys(), authenticity)
+    raise ValueError(f"no client for pushed telegrams of {protocol} with these arguments")
 
 
 def create_polled_client(
@@ -60,10 +53,11 @@ def create_polled_client(
     *,
     authenticity: Authenticity | None = None,
 ) -> PolledClient:
-    """Make the client that asks a meter in this protocol; None is what is usual.
+    """Return a client that polls; the line and settings default to the protocol's.
 
-    DLMS with keys needs the counter, and may be handed in what is known of the meter's
-    authenticity. Raises ValueError for a protocol in which meters only push.
+    DLMS with keys needs ``counter``, and may have in ``authenticity`` what the meter has
+    authenticated before. Raises ValueError for a protocol whose meters only push, and for
+    settings of another protocol.
     """
     line = line or POLLED_LINE.get(protocol)
     match protocol, settings:
@@ -75,4 +69,4 @@ def create_polled_client(
 
             if settings is None or isinstance(settings, DlmsSettings):
                 return DlmsClient(url, line, settings or DlmsSettings(), counter, authenticity)
-    raise ValueError(f"{protocol} is not polled like this")
+    raise ValueError(f"no client that polls {protocol} with these settings")

@@ -1,22 +1,22 @@
-"""What can go wrong between the port and a reading, one class for each situation of the user."""
+"""Errors between the port and a reading, one class for each situation of the user."""
 
 from typing import ClassVar, Final
 
-#: Stands among the details of an error for what could not be found out.
+#: A detail of an error that could not be found out.
 UNKNOWN: Final = "?"
 
 
 class MeterError(Exception):
-    """Anything that keeps a meter from being read.
+    """Base of all errors of this library.
 
-    Messages never hold keys, passwords, or ids of meters and customers.
+    Messages never contain keys, passwords, or ids of meters and customers.
     """
 
-    #: Name of the situation; texts in other languages are found by it.
+    #: Name of the situation, to which the translations have a text.
     situation: ClassVar[str] = "unknown"
 
     def __init__(self, message: str, **details: str) -> None:
-        """Keep the message and the details that texts in other languages need."""
+        """Keep the message, and the details that are placeholders of the translations."""
         super().__init__(message)
         self.details = details
 
@@ -52,29 +52,29 @@ class PortLostError(MeterConnectionError):
 
 
 class MeterSilentError(MeterError):
-    """The port is open and nothing comes."""
+    """The port is open, but nothing is received."""
 
     situation = "meter_silent"
 
 
 class ConnectionEndedError(MeterSilentError):
-    """The meter has ended the connection while it was read."""
+    """The meter has ended the connection while it was being read."""
 
 
 class FixedSpeedError(MeterSilentError):
-    """A meter has never answered at a port whose speed cannot be changed from here."""
+    """The meter has never answered, at a port whose speed is set elsewhere."""
 
     situation = "fixed_speed"
 
 
 class UnknownDataError(MeterError):
-    """Bytes come, but no telegram of this protocol is in them."""
+    """What is received contains no telegram of this protocol."""
 
     situation = "unknown_data"
 
 
 class UnknownListError(MeterError):
-    """Telegrams come in order, but nobody knows yet what their values are."""
+    """Telegrams are valid, but the meaning of their values is unknown."""
 
     situation = "unknown_list"
 
@@ -92,97 +92,97 @@ class ChecksumError(TelegramError):
 
 
 class NoReadoutError(MeterError):
-    """The meter answers the sign-on, but sends no readout: it wants another protocol."""
+    """The meter answers the sign-on, but sends no readout: it may use another protocol."""
 
     situation = "no_readout"
 
 
 class EmptyReadoutError(TelegramError):
-    """The meter sends a readout in order, with nothing in it."""
+    """The meter sends a valid readout without values."""
 
     situation = "empty_readout"
 
 
 class ReadoutRefusedError(TelegramError):
-    """The meter sends an error in place of its readout."""
+    """The meter sends an error instead of its readout."""
 
     situation = "readout_refused"
 
 
 class MeterPushesError(MeterError):
-    """The meter sends its readouts by itself, whether or not it is asked for them."""
+    """The meter pushes its readouts, whether or not it is polled."""
 
     situation = "meter_pushes"
 
 
 class WrongParityError(MeterError):
-    """The meter's characters have another parity than those of the protocol."""
+    """The meter sends characters with another parity than the protocol's."""
 
     situation = "wrong_parity"
 
 
 class RefusedError(MeterError):
-    """The meter answers a command with an error, or does not know the register."""
+    """The meter answers a command with an error, or does not have the register."""
 
     situation = "refused"
 
 
 class MeterAuthenticationError(MeterError):
-    """The meter wants a password, or another one."""
+    """The meter needs a password, or has rejected it."""
 
     situation = "password_rejected"
 
 
 class OtherMeterError(MeterError):
-    """Telegrams come, but from another meter than the one that is expected."""
+    """The telegrams are from another meter than the expected one."""
 
     situation = "other_meter"
 
 
 class KeyFormatError(MeterError):
-    """What was given as a key is none."""
+    """The format of a key is invalid."""
 
     situation = "invalid_key"
 
 
 class KeyNeededError(MeterError):
-    """Telegrams come encrypted, and there is no key."""
+    """Telegrams are encrypted, and there is no key."""
 
     situation = "key_needed"
 
 
 class WrongEncryptionKeyError(MeterError):
-    """Telegrams do not decrypt to anything: the encryption key is wrong."""
+    """Telegrams do not decrypt: the encryption key is wrong."""
 
     situation = "wrong_encryption_key"
 
 
 class WrongKeysError(WrongEncryptionKeyError):
-    """The meter makes nothing of what it is sent, and does not tell which of both keys is wrong."""
+    """The meter does not understand encrypted requests: one of both keys is wrong."""
 
     situation = "wrong_keys"
 
 
 class WrongAuthenticationKeyError(MeterError):
-    """Telegrams decrypt, but their tag is not that of the authentication key."""
+    """Telegrams decrypt, but their authentication tag is wrong."""
 
     situation = "wrong_authentication_key"
 
 
 class NotAuthenticatedError(MeterError):
-    """Telegrams come, but not with a right tag and a rising counter, as the meter's used to."""
+    """Telegrams have no right tag and rising counter, as the meter's had before."""
 
     situation = "not_authenticated"
 
 
 class InvocationCounterError(MeterError):
-    """The meter does not accept the client's invocation counter, nor what it proposed itself."""
+    """The meter rejects the client's invocation counter, even one above its own."""
 
     situation = "counter_rejected"
 
 
 class CounterNeededError(InvocationCounterError):
-    """Nobody knows which invocation counters were used with this key and system title."""
+    """It is unknown which invocation counters were used with this key and system title."""
 
     situation = "counter_needed"
 
@@ -194,12 +194,12 @@ class AddressError(MeterError):
 
 
 class AssociationError(MeterError):
-    """The meter refuses the association, for another reason than the password."""
+    """The meter rejects the association, for another reason than the password."""
 
     situation = "association_refused"
 
 
 class AccessError(RefusedError):
-    """The meter does not give an object's attribute away."""
+    """The meter denies access to an object's attribute."""
 
     situation = "access_refused"

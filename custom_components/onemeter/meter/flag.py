@@ -1,4 +1,4 @@
-"""Manufacturers of meters by their three letters, which the FLAG Association assigns."""
+"""Manufacturers of meters by their three letters, assigned by the FLAG Association."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -69,8 +69,8 @@ _NAMES: Final[Mapping[str, str]] = {
 
 
 def manufacturer_name(letters: str) -> str:
-    """Return the name that a manufacturer is known by, or its letters where they are all we know.
+    """Return the name of a manufacturer, or its letters if the name is not known.
 
-    Case does not matter: meters write their third letter small to say that they answer quickly.
+    Case is ignored: a small third letter only announces a short reaction time.
     """
     return _NAMES.get(letters.upper(), letters)

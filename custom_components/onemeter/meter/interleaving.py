@@ -1,4 +1,4 @@
-"""Sliced work in an event loop, so that none of it holds up others for long."""
+"""Sliced work in an event loop: other tasks run between the slices."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from .slices import Sliced
 
 
 async def do_in_turns[T](work: Sliced[T]) -> T:
-    """Do some work, and let other tasks have their turn after each slice."""
+    """Return the result of sliced work; other tasks run after each slice."""
     while True:
         try:
             next(work)
@@ -18,7 +18,7 @@ async def do_in_turns[T](work: Sliced[T]) -> T:
 
 
 async def find_in_turns[T](found: Iterable[T | None]) -> list[T]:
-    """Return all that is found; after each None, the end of a slice, others have their turn."""
+    """Return all items but None, which ends a slice: other tasks run after it."""
     items: list[T] = []
     for item in found:
         if item is None:

@@ -1,4 +1,4 @@
-"""The line settings with which a port is opened, and its other lines."""
+"""The line settings of a port, and its modem lines."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,19 +25,19 @@ class LineSettings:
     #: Bits per second.
     baudrate: int
     framing: Framing = Framing.EIGHT_NONE
-    #: Level of DTR and RTS while the port is open, since many probes draw their power from them;
-    #: None leaves the line as the driver sets it.
+    #: Levels of DTR and RTS while the port is open, which power many optical heads; None keeps
+    #: what the driver sets.
     dtr: bool | None = None
     rts: bool | None = None
 
     @override
     def __str__(self) -> str:
-        """Return speed and framing: ``2400 8E1``."""
+        """Return speed and framing, such as ``2400 8E1``."""
         return f"{self.baudrate} {self.framing}"
 
 
 class ModemLine(StrEnum):
-    """An input among the modem lines of a port."""
+    """A modem line that is an input of the port."""
 
     CTS = "cts"
     DSR = "dsr"

@@ -1,6 +1,7 @@
-"""The modem lines of a serial port, by its file descriptor: their levels, and who counts edges.
+"""The modem lines of a serial port, by its file descriptor: levels and edge counts.
 
-Functions that may block, since an adapter may have to be asked: not for the event loop.
+The functions may block, since some drivers request the state from the adapter: not for the event
+loop.
 """
 
 import array
@@ -13,18 +14,18 @@ from typing import Final, NamedTuple
 
 from .line import ModemLine
 
-#: Seconds between two looks at a line whose edges the driver does not count. A level that lasts
+#: Seconds between two samples of a line whose edges the driver does not count. A level that lasts
 #: less than twice as long may be missed.
 LOOK_SECONDS: Final = 0.005
-#: Where an edge count wraps.
+#: Edge counts are unsigned integers of 32 bits.
 COUNT_WRAPS: Final = 2**32
 #: Integers of the kernel's serial_icounter_struct.
 _COUNTS: Final = 20
-#: What drivers answer that have no such thing.
+#: Errors of drivers that do not support a request.
 _HAS_NONE: Final = frozenset({errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
-#: The line's bit among the levels, and its place among the counts.
+#: A line's bit among the levels, and its index among the counts.
 _BITS: Final = {
     ModemLine.CTS: termios.TIOCM_CTS,
     ModemLine.DSR: termios.TIOCM_DSR,
@@ -35,16 +36,17 @@ _PLACES: Final = {ModemLine.CTS: 0, ModemLine.DSR: 1, ModemLine.RI: 2, ModemLine
 
 
 class LineState(NamedTuple):
-    """What is known of a line at a time (nanoseconds of the monotonic clock)."""
+    """The state of a line."""
 
+    #: Nanoseconds of the monotonic clock.
     at: int
     level: bool
-    #: Edges that the driver has counted, modulo 2^32; None where it counts none.
+    #: Edges counted by the driver, modulo 2^32; None if it counts none.
     edges: int | None
 
 
 def look(descriptor: int, line: ModemLine) -> LineState | None:
-    """Return the state of a line; None at a port that has no such lines.
+    """Return the state of a line; None at a port without modem lines.
 
     Raises OSError for a port that is gone.
     """
@@ -58,7 +60,7 @@ def look(descriptor: int, line: ModemLine) -> LineState | None:
 
 
 def watch(descriptor: int, line: ModemLine, level: bool, seconds: float) -> Sequence[LineState]:  # noqa: FBT001
-    """Look at a line again and again; return its state whenever the level has changed.
+    """Sample a line for some seconds; return its state after each change from ``level``.
 
     Raises OSError for a port that is gone.
     """
@@ -79,7 +81,7 @@ def _level(descriptor: int, line: ModemLine) -> bool | None:
 
 
 def _ioctl(descriptor: int, request: int, buffer: array.array[int]) -> bool:
-    """Fill a buffer; return whether the driver knows the request."""
+    """Fill a buffer; return whether the driver supports the request."""
     try:
         fcntl.ioctl(descriptor, request, buffer)
     except OSError as err:

@@ -23,37 +23,37 @@ def without_parity(data: bytes | bytearray) -> bytes:
 
 
 def has_parity_errors(data: bytes | bytearray) -> bool:
-    """Tell whether characters came damaged, as far as parity shows it.
+    """Return whether characters have wrong even parity.
 
-    Characters that all have no highest bit came without parity, or were freed from it on the way.
+    False if none has its highest bit set: they came without parity, or a bridge has removed it.
     """
     return not data.isascii() and len(data.translate(None, _WRONG)) != len(data)
 
 
 @dataclass(slots=True)
 class ParityTally:
-    """How many characters have their highest bit set, and how many not as even parity has it."""
+    """Counts the characters with their highest bit set, and those with wrong even parity."""
 
     highest: int = 0
     wrong: int = 0
 
     def add(self, data: bytes | bytearray) -> None:
-        """Count more characters, with the bits with which they came."""
+        """Count more characters, as received."""
         self.highest += len(data.translate(None, _WITHOUT_HIGHEST_BIT))
         self.wrong += len(data) - len(data.translate(None, _WRONG))
 
     @property
     def shows_damage(self) -> bool:
-        """Whether most characters have even parity and a few, which came damaged, do not.
+        """Whether most characters have even parity, and a few damaged ones do not.
 
-        Characters without parity, or with another one, more often lack the highest bit that even
-        parity asks for than they have it.
+        Characters without parity, or with another one, lack the highest bit of even parity more
+        often than they have it.
         """
         return 0 < self.wrong < self.highest
 
 
 def shows_damage(data: bytes | bytearray) -> bool:
-    """Tell whether most characters have even parity and a few, which came damaged, do not."""
+    """Return ParityTally.shows_damage of these characters."""
     tally = ParityTally()
     tally.add(data)
     return tally.shows_damage

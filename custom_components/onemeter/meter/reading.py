@@ -1,4 +1,4 @@
-"""What every protocol delivers: a reading, made of registers."""
+"""Readings and their registers, the same for every protocol."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,16 +9,16 @@ from typing import Final
 
 from .obis import CURRENT_VALUE, Obis
 
-#: Manufacturers whose *00 is the current value; elsewhere it is an empty place for a past one.
+#: Manufacturers whose *00 is the current value; elsewhere it is an unused billing period.
 _ZERO_IS_CURRENT: Final = frozenset({"PAF"})
-#: How meters of ZPA end the address that has the time of another one's maximum.
+#: Suffix of the addresses in which meters of ZPA send the time of a maximum.
 _TIME_OF_MAXIMUM: Final = ",5"
-#: What stands in place of a value that a meter does not know, also with a unit behind it.
+#: What meters send instead of an unknown value, also followed by a unit.
 _PLACEHOLDER: Final = re.compile(r"[-_. :]*(?:\*.*)?")
-#: An id as hexadecimal octets, each a digit, a capital letter or a blank. No number of so many
-#: digits looks like that.
+#: An id as hexadecimal octets, each of them a digit, a capital letter or a blank. The ids of eight
+#: and more digits that are numbers do not match.
 _OCTETS_OF_TEXT: Final = re.compile(r"(?:20|3[0-9]|4[1-9A-F]|5[0-9A]){8,}", re.IGNORECASE)
-#: What stands before the text of an identification line (IEC 62056-21:2002, 6.3.2, item 23).
+#: Escapes at the begin of an identification line's text (IEC 62056-21:2002, 6.3.2, item 23).
 _ESCAPES: Final = re.compile(r"^(?:\\.)+")
 _DECIMALS: Final = re.compile(r"[+-]?\d+[.,]\d+", re.ASCII)
 
@@ -26,37 +26,37 @@ _DECIMALS: Final = re.compile(r"[+-]?\d+[.,]\d+", re.ASCII)
 #: A register's value, exact: numbers with the digits the meter sent, never a float. bytes are octet
 #: strings that are no text; None is a value that the meter left out.
 type Value = Decimal | int | str | bytes | datetime | bool | None
-#: What a register is known by: its code, or its address as sent where that is no OBIS code.
+#: The key of a register: its code, or its address as sent where that is no OBIS code.
 type Key = Obis | str
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which meter is speaking."""
+    """The identity of a meter."""
 
-    #: The id as the protocol gives it: an SML server id as lower-case hex, otherwise text.
+    #: The id as sent: an SML server id as lower-case hexadecimal digits, otherwise text.
     meter_id: str | None = None
-    #: The manufacturer's three letters (FLAG code).
+    #: The manufacturer's FLAG code, three letters.
     manufacturer: str | None = None
     #: The text of an IEC 62056-21 identification line.
     ident: str | None = None
-    #: The identification of DIN 43863-5 without blanks ("1EMH0012784289"), where the id holds one.
+    #: The identification of DIN 43863-5 without blanks ("1EMH0012784289"), if the id contains one.
     device_id: str | None = None
     #: Other ids of the same meter, with and without its manufacturer, in the form of ``unique_id``.
     aliases: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def unique_id(self) -> str | None:
-        """The id in one normal form, the same for every protocol that reads this meter.
+        """The id in a normal form, the same for every protocol of this meter.
 
-        None without an id; nothing but zeros is what meters send that were never given one.
+        None without an id, which some meters send as zeros.
         """
         normal = self.number
         if normal is None or self.device_id is not None:
             return normal
         if self.manufacturer is None or self._names_manufacturer(normal):
             return normal
-        # Two manufacturers may give the same serial number.
+        # Two manufacturers may use the same serial number.
         return f"{self.manufacturer}{normal}"
 
     @property
@@ -68,9 +68,9 @@ class Identity:
         return normal if normal.strip("0") else None
 
     def is_known_as(self, unique_id: str | None) -> bool:
-        """Tell whether this is the meter of an id in the form of ``unique_id``, also of an alias.
+        """Return whether ``unique_id`` is an id of this meter, also one of its aliases.
 
-        Where its manufacturer is not known now, it may have been when the id was made.
+        If its manufacturer is not known now, the id may still begin with one.
         """
         if unique_id == self.unique_id:
             return True
@@ -80,25 +80,25 @@ class Identity:
         return unique_id in numbers or (self.manufacturer is None and unique_id[3:] in numbers)
 
     def _names_manufacturer(self, meter_id: str) -> bool:
-        """Tell whether an id holds the manufacturer's letters, as text or as octets."""
+        """Return whether an id contains the manufacturer's letters, as text or as octets."""
         letters = str(self.manufacturer)
         return meter_id.startswith(letters) or letters.encode().hex().upper() in meter_id
 
     @property
     def name(self) -> str | None:
-        """The id as it is printed on the meter: "1 EMH00 1278 4289"."""
+        """The id as printed on the meter, such as "1 EMH00 1278 4289"."""
         if (text := self.device_id) is None:
             return self.meter_id and _decoded(self.meter_id)
         return f"{text[0]} {text[1:6]} {text[6:10]} {text[10:]}"
 
     @property
     def model(self) -> str | None:
-        """The text of the identification line without what it announces of the protocol."""
+        """The text of the identification line without escapes."""
         return self.ident and _ESCAPES.sub("", self.ident).strip()
 
 
 def _decoded(meter_id: str) -> str:
-    """Return the text of an id that is written as hexadecimal octets, as at P1 ports."""
+    """Return the text of an id that is sent as hexadecimal octets, as at P1 ports."""
     if len(meter_id) % 2 or _OCTETS_OF_TEXT.fullmatch(meter_id) is None:
         return meter_id
     return bytes.fromhex(meter_id).decode("ascii").strip()
@@ -108,37 +108,37 @@ def _decoded(meter_id: str) -> str:
 class Register:
     """One value of a telegram."""
 
-    #: None where the telegram's name for the register is no OBIS code.
+    #: None where the telegram's address of the register is no OBIS code.
     obis: Obis | None
     value: Value
-    #: One spelling per unit, for all protocols: Wh kWh varh W V A Hz °C m³ …; None without one.
+    #: One spelling per unit in all protocols: Wh kWh varh W V A Hz °C m³ …; None without one.
     unit: str | None = None
-    #: The value with its true sign, where the meter's status word tells the direction of power.
+    #: The value with its true sign, where the meter's status word contains the direction of power.
     signed_value: Decimal | int | None = None
-    #: The name exactly as sent, in protocols that write it as text.
+    #: The address exactly as sent, in protocols that send it as text.
     address: str | None = None
     #: Index of the value among those of the same data set.
     group: int = 0
-    #: The point in time that belongs to the value, or that a text names: with a time zone where the
-    #: meter tells it, otherwise as the meter's clock counts, with fold=1 for known standard time.
+    #: The time of the value, or the time that a text contains: with a time zone if the meter sends
+    #: one, otherwise the naive time of its clock, with fold=1 if it is known to be standard time.
     time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All registers of one telegram, in its order, duplicates kept."""
+    """All registers of one telegram, in their order, with duplicates."""
 
     meter: Identity
-    #: The meter's own time, where the telegram has one that can be trusted to be a time of day.
+    #: The time of the meter's clock, if the telegram contains one and the clock was set.
     time: datetime | None
     registers: tuple[Register, ...]
     #: The telegram as received, for diagnostics.
     raw: bytes
-    #: Whether a checksum proves that it came undamaged.
+    #: Whether a checksum protects the telegram.
     checked: bool = True
 
     def get(self, obis: Obis) -> Register | None:
-        """Return the first register of this code, or None."""
+        """Return the first register with this code, or None."""
         for register in self.registers:
             if register.obis == obis and register.group == 0:
                 return register
@@ -147,9 +147,9 @@ class Reading:
     def current(self) -> dict[Key, Register]:
         """Return the current value of each code, or of each address that is no code.
 
-        Of several with one name it is the first that has a unit, otherwise the first. Of several
-        values in one data set it is the first number; it bears the time stamp that one of the
-        others holds. What a meter writes in place of a value is None.
+        Of several registers with one key it is the first with a unit, otherwise the first. Of
+        several values in one data set it is the first number, with the time stamp from the others.
+        The value is None where the meter sends a placeholder.
         """
         found: dict[Key, Register] = {}
         for data_set in self._data_sets():
@@ -169,7 +169,6 @@ class Reading:
         return found
 
     def _data_sets(self) -> Iterator[list[Register]]:
-        """Yield the registers of each data set."""
         data_set: list[Register] = []
         for register in self.registers:
             if register.group == 0 and data_set:
@@ -180,7 +179,6 @@ class Reading:
             yield data_set
 
     def _key(self, register: Register) -> Key | None:
-        """Return the name of a register, that of the current value where the meter says so."""
         obis = register.obis
         if obis is None:
             return register.address or None
@@ -190,12 +188,12 @@ class Reading:
 
 
 def is_placeholder(text: str) -> bool:
-    """Tell whether a text is what meters send in place of a value that they do not know."""
+    """Return whether a text is what meters send instead of an unknown value."""
     return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def _single(register: Register) -> Register:
-    """Return the value of a data set that has no other one: of most data sets."""
+    """Return the value of a data set that has only one, as most have."""
     value = register.value
     if isinstance(value, str) and register.address is not None and is_placeholder(value):
         return replace(register, value=None)
@@ -203,11 +201,11 @@ def _single(register: Register) -> Register:
 
 
 def _principal(data_set: Sequence[Register]) -> Register:
-    """Return the value of a data set that has several."""
+    """Return the main value of a data set that has several."""
     first = data_set[0]
     register = next((r for r in data_set if isinstance(r.value, Decimal)), first)
     if isinstance(first.value, str) and _DECIMALS.fullmatch(first.value):
-        # A number all the same, of which nobody knows what it counts.
+        # A number without a unit is the main value, too.
         register = first
     if register.address is None:
         return register
@@ -219,16 +217,16 @@ def _principal(data_set: Sequence[Register]) -> Register:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One row of a load profile: what was captured in one capture period."""
+    """One row of a load profile: the values of one capture period."""
 
-    #: Wall-clock time as the meter counts, without time zone; the end is the meter's time stamp.
+    #: Naive times of the meter's clock; the end is the meter's time stamp.
     start: datetime
     end: datetime
-    #: "winter", "summer" or "utc", where the meter tells which of its times it counts in.
+    #: "winter", "summer" or "utc", if the meter sends which time its clock counts.
     season: str | None
-    #: The end in UTC, where the time zone of the meter is known.
+    #: The end in UTC, if the time zone of the meter's clock is known.
     end_utc: datetime | None
-    #: The status word as sent, hexadecimal digits.
+    #: The status word as sent, in hexadecimal digits.
     status: str
     #: One value per channel, with its code and unit.
     values: tuple[Register, ...]
@@ -238,9 +236,9 @@ class Interval:
 class Event:
     """One entry of an event log."""
 
-    #: Wall-clock time as the meter counts, without time zone.
+    #: Naive time of the meter's clock.
     time: datetime
     season: str | None
-    #: The status word as sent, hexadecimal digits.
+    #: The status word as sent, in hexadecimal digits.
     status: str
     entries: tuple[Register, ...]

@@ -1,13 +1,13 @@
-"""Work that is done in slices, so that none of it holds up an event loop for long."""
+"""Work in slices, each of which is short enough for a callback of an event loop."""
 
 from collections.abc import Generator
 
-#: Work that yields after each slice, and returns its result.
+#: Yields after each slice, and returns the result.
 type Sliced[T] = Generator[None, None, T]
 
 
 def do_at_once[T](work: Sliced[T]) -> T:
-    """Do some work in one go, where there is no event loop."""
+    """Return the result of sliced work, without an event loop."""
     while True:
         try:
             next(work)

@@ -1,9 +1,10 @@
-"""Listening to a meter that pushes its telegrams, whatever they are made of."""
+"""The client for pushed telegrams, with a decoder of any protocol."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Final, Protocol as Interface, override
 
+from .channel import RECENT_MAX
 from .client import PushedClient
 from .detect import FLASHES, IEC62056, NOISE, are_flashes, looks_like
 from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
@@ -12,17 +13,15 @@ from .port import Port
 from .reading import Reading
 from .redaction import redact
 
-#: Bytes kept to say what they look like: the larger part of most telegrams.
-_HEARD_MAX = 512
-#: Seconds from one byte to the next, at the least, that belong to no telegram.
+#: Seconds between single bytes, at least, that are flashes instead of a telegram.
 _APART: Final = 0.05
-#: Seconds without a byte that no meter leaves within a telegram: DLMS meters wait 3.5 s between
-#: the frames of one.
+#: Seconds of silence after which an unfinished telegram is no longer expected to go on: DLMS meters
+#: wait 3.5 s between its frames.
 _FROZEN: Final = 5.0
 
 
 class Decoder(Interface):
-    """Makes readings of a stream of bytes; whatever comes, it never raises."""
+    """Decodes a stream of bytes; never raises, whatever the bytes are."""
 
     @property
     def good(self) -> int:
@@ -34,78 +33,81 @@ class Decoder(Interface):
 
     @property
     def other(self) -> int:
-        """Telegrams in order that gave none."""
+        """Valid telegrams that gave none."""
 
     @property
     def skipped(self) -> int:
         """Bytes that belong to no good telegram."""
 
     def feed(self, data: bytes) -> Sequence[Reading]:
-        """Take the next bytes; return the readings of telegrams ending in them."""
+        """Decode the next bytes; return the readings of the telegrams that end in them."""
 
     def finish(self) -> Sequence[Reading]:
-        """End the stream: return what was only not known to be complete. Another may follow."""
+        """End the stream; return the reading of a telegram whose end was not certain before.
+
+        Another stream may follow.
+        """
 
     def feed_in_slices(self, data: bytes) -> Iterable[Reading | None]:
-        """Do what feed() does; None is the end of a slice, after which others have their turn."""
+        """Do the same as feed() in slices, each of which ends with None."""
 
     def finish_in_slices(self) -> Iterable[Reading | None]:
-        """Do what finish() does, in slices."""
+        """Do the same as finish() in slices."""
 
 
 class StreamClient(PushedClient):
-    """Feeds what comes from a port to a decoder."""
+    """Decodes what comes from a port."""
 
     def __init__(self, url: str, line: LineSettings, decoder: Decoder, protocol: str) -> None:
-        """Take the port, how to open it, and what reads this protocol. Nothing is opened yet."""
+        """Take the port, how to open it, a decoder, and the name of its protocol."""
         super().__init__(url, line)
         self._decoder = decoder
         self._protocol = protocol
-        # Since the port was opened or the last reading came: the newest bytes, and how many
-        # telegrams were damaged before.
-        self._heard = b""
+        #: The newest bytes since the port was opened or the last reading came, and the number of
+        #: damaged telegrams before that.
+        self._recent = b""
         self._damaged_before = 0
-        # Whether each byte came by itself, and when the last one did.
+        #: Whether each of these bytes came by itself, and the event loop time of the last one.
         self._is_sparse = True
-        self._heard_at: float | None = None
-        # Whether the other side fell silent in the middle of a telegram, after no damage.
+        self._received_at: float | None = None
+        #: Whether the meter has fallen silent within the first telegram.
         self._is_frozen = False
 
     @override
     async def listen(self) -> AsyncGenerator[Reading]:
-        self._start_over()
+        self._restart_diagnosis()
         try:
             async with Port(self.url, self.line) as port:
                 while True:
                     data = await port.read()
-                    self._hear(data)
+                    self._observe(data)
                     for reading in self._decoder.feed_in_slices(data):
                         if reading is None:
                             await asyncio.sleep(0)
                             continue
-                        self._start_over()
+                        self._restart_diagnosis()
                         yield reading
-                    self._count()
+                    self._copy_counters()
         finally:
-            # What the end of the connection cut off is damaged.
+            # A telegram that the end of the connection cuts off is damaged.
             damaged = self._decoder.damaged
             for _ in self._decoder.finish_in_slices():
                 await asyncio.sleep(0)
-            self._count()
+            self._copy_counters()
             self._is_frozen = (
                 damaged == self._damaged_before < self._decoder.damaged
-                and self._heard_at is not None
-                and asyncio.get_running_loop().time() - self._heard_at >= _FROZEN
+                and self._received_at is not None
+                and asyncio.get_running_loop().time() - self._received_at >= _FROZEN
             )
 
     @override
     def diagnose(self) -> MeterError:
         port = redact(self.url)
-        if not self._heard:
+        if not self._recent:
             return MeterSilentError(f"nothing comes from {port}", port=port)
-        is_light = self._is_sparse and are_flashes(self._heard)
-        guess = FLASHES if is_light else looks_like(self._heard)
-        # In another protocol there is much that looks like a damaged telegram.
+        is_light = self._is_sparse and are_flashes(self._recent)
+        guess = FLASHES if is_light else looks_like(self._recent)
+        # Bytes of another protocol often count as damaged telegrams.
         if guess in {self._protocol, NOISE, None}:
             if self._is_frozen:
                 return MeterSilentError(f"nothing more comes from {port}", port=port)
@@ -118,21 +120,21 @@ class StreamClient(PushedClient):
             message += f", which looks like {guess}"
         return UnknownDataError(message, port=port, looks_like=guess or UNKNOWN)
 
-    def _hear(self, data: bytes) -> None:
+    def _observe(self, data: bytes) -> None:
         self.counters.received += len(data)
-        self._heard = (self._heard + data)[-_HEARD_MAX:]
-        now, before = asyncio.get_running_loop().time(), self._heard_at
+        self._recent = (self._recent + data)[-RECENT_MAX:]
+        now, before = asyncio.get_running_loop().time(), self._received_at
         self._is_sparse &= len(data) == 1 and (before is None or now - before >= _APART)
-        self._heard_at = now
+        self._received_at = now
 
-    def _start_over(self) -> None:
-        self._count()
-        self._heard = b""
+    def _restart_diagnosis(self) -> None:
+        self._copy_counters()
+        self._recent = b""
         self._damaged_before = self.counters.damaged
         self._is_sparse = True
         self._is_frozen = False
 
-    def _count(self) -> None:
+    def _copy_counters(self) -> None:
         self.counters.good = self._decoder.good
         self.counters.damaged = self._decoder.damaged
         self.counters.other = self._decoder.other

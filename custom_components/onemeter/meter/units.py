@@ -1,10 +1,10 @@
-"""Units and scalers, as binary protocols send them (IEC 62056-6-2, table of units)."""
+"""Units and scalers of binary protocols (IEC 62056-6-2, table of units)."""
 
 from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import Final
 
-#: What is not here has no unit: 254 and 255 say so themselves, 0 is what some meters send instead.
+#: Units by their number. Other numbers mean no unit: 254 and 255 by the standard, 0 in some meters.
 UNITS: Final[Mapping[int, str]] = {
     1: "a",
     2: "mo",
@@ -54,12 +54,12 @@ UNITS: Final[Mapping[int, str]] = {
     72: "dB",
 }
 
-#: Any integer of 64 bits fits, and no caller can change that.
+#: A context of its own, so that the precision is not that of the caller: integers of 64 bits fit.
 _scaleb = Context(prec=20).scaleb
 
 
 def scaled(number: Decimal | int, scaler: int) -> Decimal | int:
-    """Return number * 10 ** scaler with all digits: an int if it is one and has no decimals."""
+    """Return number * 10 ** scaler exactly: an int if number is one and scaler is not negative."""
     if scaler < 0 or isinstance(number, Decimal):
         return _scaleb(number, scaler)
     return number * 10**scaler if scaler else number

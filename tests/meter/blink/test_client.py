@@ -17,7 +17,6 @@ from custom_components.onemeter.meter.blink.constant import ImpulseConstant
 from custom_components.onemeter.meter.blink.counter import ImpulseCounter
 from custom_components.onemeter.meter.blink.settings import BlinkSettings, Source
 from custom_components.onemeter.meter.clients import create_pushed_client
-from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import (
     MeterConnectionError,
     MeterSilentError,
@@ -306,14 +305,8 @@ async def test_a_pseudo_terminal_has_no_modem_lines(tmp_path: Path) -> None:
             await anext(client.listen())
 
 
-def test_made_like_the_others(cable: MemoryLine) -> None:
-    counter = counting()
-    client = create_pushed_client(Protocol.BLINK, cable.url, counter=counter)
-    assert isinstance(client, BlinkClient)
-    assert (client.counter, client.line) == (counter, LINE)
+def test_settings() -> None:
     with pytest.raises(ValueError, match="blink"):
-        create_pushed_client(Protocol.BLINK, cable.url)
-    with pytest.raises(ValueError, match="blink"):
-        create_pushed_client(Protocol.BLINK, cable.url, settings=Keys(), counter=counter)
+        create_pushed_client(Protocol.BLINK, "/dev/ttyUSB0")
     with pytest.raises(ValueError, match="every second"):
         BlinkSettings(interval=0.5)

@@ -242,4 +242,4 @@ async def test_a_light_that_flashes(client: PushedClient, cable: MemoryLine) -> 
 async def test_noise_does_not_pile_up(cable: MemoryLine) -> None:
     client = SmlClient(cable.url, PUSHED_LINE[Protocol.SML])
     await hear(client, cable, bytes(2000))
-    assert 0 < len(client._heard) <= 512
+    assert 0 < len(client._recent) <= 512

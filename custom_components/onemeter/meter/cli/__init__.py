@@ -1,1 +1,1 @@
-"""The command line: decode, read, listen, and what a meter holds."""
+"""The command line: decode, listen, read, profile, objects."""

@@ -1,4 +1,4 @@
-"""The arguments of the command line that only BLINK has."""
+"""The arguments for BLINK."""
 
 import argparse
 from decimal import Decimal, InvalidOperation
@@ -9,17 +9,17 @@ from ..blink.settings import BlinkSettings, Source
 
 
 def add_blink(parser: argparse.ArgumentParser) -> None:
-    """Add what tells how impulses are seen, and which energy they are."""
+    """Add the options for the impulse constant and the source of impulses."""
     group = parser.add_argument_group("blink")
     constant = group.add_mutually_exclusive_group()
     constant.add_argument(
         "--impulses-per-kwh",
         type=_number,
         metavar="N",
-        help="the impulse constant as it is printed on the meter, 0.01 to 1000000 imp/kWh",
+        help="the impulse constant printed on the meter, 0.01 to 1000000 imp/kWh",
     )
     constant.add_argument(
-        "--wh-per-impulse", type=_number, metavar="WH", help="the same as energy of an impulse"
+        "--wh-per-impulse", type=_number, metavar="WH", help="the same as Wh per impulse"
     )
     group.add_argument(
         "--source",
@@ -27,35 +27,35 @@ def add_blink(parser: argparse.ArgumentParser) -> None:
         choices=list(Source),
         default=Source.RX,
         help="rx: each byte received is a flash (default); long: flashes last longer than a"
-        " character, up to 10 per second; otherwise the modem line that the light switches",
+        " character, up to 10 per second; otherwise the modem line that the LED switches",
     )
     group.add_argument(
         "--edges",
         type=int,
         choices=(1, 2),
-        help="how often the source tells of an impulse (default: rx, long, ri: 1; others: 2)",
+        help="edges that each impulse has at the source (default: rx, long, ri: 1; others: 2)",
     )
-    group.add_argument("--export", action="store_true", help="the impulses are energy fed in")
+    group.add_argument("--export", action="store_true", help="the impulses are exported energy")
     group.add_argument(
         "--max-power",
         type=_watts,
         default=MAX_POWER,
         metavar="W",
-        help=f"the most that passes the meter; what flashes faster is no impulse ({MAX_POWER})",
+        help=f"maximum power of the connection; faster flashes are rejected (default: {MAX_POWER})",
     )
     group.add_argument(
         "--reading",
         type=_number,
         default=Decimal(0),
         metavar="KWH",
-        help="what the meter's display shows at the beginning (default: 0)",
+        help="reading of the meter's display at the start (default: 0)",
     )
 
 
 def blink_of(options: argparse.Namespace) -> tuple[BlinkSettings, ImpulseCounter]:
-    """Return how impulses are seen, and what counts them.
+    """Return the BLINK settings of the options, and a counter that begins with them.
 
-    Raises ValueError without an impulse constant, or with one that no meter has.
+    Raises ValueError without an impulse constant, or with one out of range.
     """
     if options.impulses_per_kwh is not None:
         constant = ImpulseConstant.per_kwh(options.impulses_per_kwh)

@@ -1,4 +1,4 @@
-"""The arguments of the command line for DLMS meters that are asked."""
+"""The arguments for polled DLMS meters."""
 
 import argparse
 from collections.abc import Callable
@@ -22,81 +22,81 @@ from ..dlms.settings import (
     usual_authentication,
 )
 
-#: Where the password is looked for that the arguments do not hold.
+#: The environment variable that the password is taken from if the option is not given.
 _VARIABLE: Final = "ONEMETER_PASSWORD"
 _TITLE_LENGTH: Final = 8
-#: How the system titles of this program begin.
+#: The first letters of the system titles that this program makes: its manufacturer code.
 _MANUFACTURER: Final = b"ONM"
 _ADDRESS_MAX: Final = 0x3FFF
 _COUNTER_MAX: Final = 0xFFFF_0000
 
 
 def add_dlms(parser: argparse.ArgumentParser) -> None:
-    """Add what only DLMS meters need to know; the keys are added elsewhere."""
+    """Add the options of the association; those of the keys are added by add_keys()."""
     group = parser.add_argument_group("dlms")
 
     def choice(name: str, kinds: type[StrEnum], help_text: str) -> None:
         group.add_argument(name, type=kinds, choices=list(kinds), help=help_text)
 
-    choice("--transport", Transport, "what carries the messages; usually found out")
+    choice("--transport", Transport, "transport of the messages (default: detected)")
     group.add_argument(
         "--client",
         type=_number(0x7F),
         metavar="N",
-        help="client address (SAP), which stands for what it may read; usually 16, the public"
-        " client, or 1 with a password or keys",
+        help="client address (SAP), which determines what it may read (default: 16, the public"
+        " client; with a password or keys: 1)",
     )
     group.add_argument(
         "--server",
         type=_server,
         default=(None, None),
         metavar="N[/N]",
-        help="logical device, and physical device; usually found out",
+        help="logical device, and physical device (default: detected)",
     )
     group.add_argument(
         "--address-length",
         type=int,
         choices=(1, 2, 4),
-        help="bytes of the server address; usually found out",
+        help="bytes of the server address (default: detected)",
     )
-    choice("--authentication", Authentication, "usually gmac with both keys, lls with a password")
-    choice("--security", Protection, "how messages are protected; usually by all keys given")
+    choice("--authentication", Authentication, "default: gmac with both keys, lls with a password")
+    choice("--security", Protection, "protection of the messages (default: by all keys given)")
     group.add_argument("--suite", type=int, choices=(0, 1, 2), help="security suite")
     group.add_argument(
-        "--dedicated-key", action="store_true", help="cipher with a key made for each association"
+        "--dedicated-key", action="store_true", help="encrypt with a new key for each association"
     )
     group.add_argument(
         "--system-title",
         type=_title,
         metavar="HEX",
-        help="the client's own system title, 16 hexadecimal digits; usually made at random each"
-        " time",
+        help="the client's system title, 16 hexadecimal digits (default: a new random one)",
     )
     group.add_argument(
         "--invocation-counter",
         type=_number(_COUNTER_MAX),
         metavar="N",
-        help="the first invocation counter to be used with this system title, where neither the"
-        " meter nor this computer knows which were used before",
+        help="the first invocation counter for this system title, needed if neither the meter nor"
+        " this computer knows which ones have been used",
     )
     group.add_argument(
         "--counter-instance",
         type=_number(255),
         default=0,
         metavar="E",
-        help="value group E of the meter's invocation counter 0-0:43.1.E*255; usually 0",
+        help="value group E of the meter's invocation counter 0-0:43.1.E*255 (default: 0)",
     )
     group.add_argument(
         "--invert-deviation",
         action="store_true",
-        help="the meter's clock counts its deviation from UTC the other way round",
+        help="the sign of the deviation from UTC in the meter's times is wrong",
     )
 
 
 def dlms_settings_of(options: argparse.Namespace, keys: Keys) -> DlmsSettings:
-    """Return how the meter is to be spoken to.
+    """Return the DLMS settings of the options.
 
-    Raises ValueError or OSError, which hold no secret, for a password or a state that is no use.
+    Raises ValueError or OSError, whose messages contain no secret, for a password that cannot be
+    read or used.
     """
     password = _password(options.password)
     authentication = options.authentication or usual_authentication(
@@ -126,24 +126,23 @@ def dlms_settings_of(options: argparse.Namespace, keys: Keys) -> DlmsSettings:
 
 
 def counter_of(options: argparse.Namespace, settings: DlmsSettings) -> FileCounter | None:
-    """Return where the invocation counters of these keys are kept; None without keys."""
+    """Return the stored invocation counter of these keys; None without keys."""
     if settings.keys.encryption is None:
         return None
     title, start = options.system_title, options.invocation_counter
     if title is None:
-        # Nobody has ever used the title, but meters count without it.
+        # The title is new, but there are meters that check the counter whatever the title.
         title, start = b"", start or 0
     return FileCounter(_folder() / "invocation_counters.json", _name(title, settings.keys), start)
 
 
 def _name(title: bytes, keys: Keys) -> str:
-    """Name a counter so that nobody learns the key from it."""
+    """Return the name of a counter, from which the key cannot be derived."""
     digest = sha256(b"onemeter" + title + (keys.encryption or b"")).hexdigest()
     return f"{title.hex()}-{digest[:16]}"
 
 
 def _password(text: str | None) -> bytes | None:
-    """Return the password of the arguments, of a file, or of the environment."""
     if text is None:
         text = os.environ.get(_VARIABLE)
     if text is None:
@@ -159,7 +158,7 @@ def _folder() -> Path:
 
 
 def _new_title() -> bytes:
-    """Make up a system title that nobody has: numbers may be used again with it."""
+    """Return a random system title, with which the invocation counter may begin at 0."""
     return _MANUFACTURER + token_bytes(_TITLE_LENGTH - len(_MANUFACTURER))
 
 

@@ -9,7 +9,7 @@ from .json_lines import as_text
 
 
 def object_as_json(found: ObjectValue) -> dict[str, object]:
-    """Return an object as the command line prints it."""
+    """Return an object with its value as text, and the reason if that was refused."""
     result: dict[str, object] = {
         "obis": str(found.obis),
         "class": found.class_id,

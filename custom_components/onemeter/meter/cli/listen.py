@@ -1,4 +1,4 @@
-"""Listening at a port from the command line."""
+"""Receiving from a meter that pushes: the command ``listen``."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from ..client import PushedClient
 from ..errors import MeterConnectionError, MeterError
 from ..reading import Reading
 
-#: Seconds without a reading after which the user is told why.
-_PATIENCE = 15
+#: Seconds without a reading after which the reason is printed; most meters push every 10 s at most.
+_HINT_SECONDS = 15
 
 
 def listen(
@@ -21,9 +21,9 @@ def listen(
     count: int | None,
     seconds: float | None,
 ) -> None:
-    """Show each reading until count, seconds, Ctrl-C, a termination, or the loss of the port.
+    """Show each reading until ``count``, ``seconds``, Ctrl-C, SIGTERM, or the loss of the port.
 
-    Complains about a port that cannot be used, and says why when no reading comes.
+    ``complain`` is called with the error of the port, or with the reason why no reading comes.
     """
     with suppress(BrokenPipeError, KeyboardInterrupt):
         try:
@@ -44,7 +44,7 @@ async def _listen(
     seconds: float | None,
 ) -> None:
     loop = asyncio.get_running_loop()
-    hint = loop.call_later(_PATIENCE, lambda: complain(client.diagnose()))
+    hint = loop.call_later(_HINT_SECONDS, lambda: complain(client.diagnose()))
     shown = 0
     try:
         with suppress(TimeoutError):

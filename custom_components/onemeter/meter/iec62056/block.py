@@ -18,27 +18,28 @@ class CheckKind(StrEnum):
 class BlockCheck:
     """Checks blocks, and remembers which kind of check character the meter sends.
 
-    At first either kind is right. Once a kind is known, only that one is; a block that only the
-    other kind fits is damaged, but two of them in a row show that the first impression was wrong.
+    At first either kind is accepted, later only the known one. A block that only fits the other
+    kind is damaged; two of them in a row show that the known kind was wrong.
     """
 
     def __init__(self) -> None:
-        """Know nothing of the meter yet."""
+        """Begin with an unknown kind."""
         self.kind: CheckKind | None = None
+        #: Whether the last block fitted only the other kind.
         self._doubted = False
 
     def accepts(self, block: bytes, check: int, *, starts: Container[int] = (0,)) -> bool:
-        """Tell whether a check character is that of a block, both without parity bits.
+        """Return whether a check character is right, and remember its kind.
 
-        The block goes from behind its STX or SOH to its ETX or EOT. ``starts`` is what the
-        exclusive or may begin with.
+        The block begins after its STX or SOH, ends with its ETX or EOT, and has no parity bits.
+        ``starts`` are the values that the exclusive or may begin with.
         """
         return self.accepts_sums(xor_of(block), sum_of(block), check, starts=starts)
 
     def accepts_sums(
         self, xor: int, total: int, check: int, *, starts: Container[int] = (0,)
     ) -> bool:
-        """Do the same, given the exclusive or of a block and its sum modulo 128."""
+        """Do the same as accepts(), given a block's exclusive or and its sum modulo 128."""
         fits_xor = xor ^ check in starts
         fits_sum = total == check
         if fits_xor is fits_sum:
@@ -53,12 +54,12 @@ class BlockCheck:
         return True
 
     def fits(self, block: bytes, check: int) -> bool:
-        """Tell whether a check character is that of a block, as far as the kind is known."""
+        """Return whether a check character may be right, without remembering its kind."""
         if self.kind is None:
             return check in {xor_of(block), sum_of(block)}
         return check == check_character(block, self.kind)
 
 
 def check_character(block: bytes, kind: CheckKind | None) -> int:
-    """Return the check character of a block; XOR while the meter's kind is not known."""
+    """Return the check character of a block; of kind XOR while the meter's is not known."""
     return sum_of(block) if kind is CheckKind.SUM else xor_of(block)

@@ -1,4 +1,4 @@
-"""OBIS codes as meters write them in a readout (IEC 62056-61:2006, Annex A)."""
+"""OBIS codes in readouts, where groups may be left out (IEC 62056-61:2006, Annex A)."""
 
 from functools import lru_cache
 import re
@@ -6,10 +6,10 @@ from typing import Final
 
 from ..obis import CURRENT_VALUE, ELECTRICITY, C, Obis
 
-#: Groups C of codes that name no quantity, so that digits in them are no number.
+#: Groups C that are no quantity, so that digits without a unit are text.
 DESCRIPTIVE: Final = frozenset({0, C.SERVICE, C.ERROR, C.LIST, C.PROFILE})
 
-#: Characters of the longest address. Longer ones would fill the memory of whoever remembers them.
+#: Characters of the longest address. Longer ones are ignored, since addresses are remembered.
 ADDRESS_MAX: Final = 64
 _ADDRESS: Final = re.compile(
     r"(?:(\d{1,3})-(\d{1,3}):)?"
@@ -21,9 +21,9 @@ _GROUP_MAX: Final = 255
 
 
 def parse_address(address: str) -> Obis | None:
-    """Return the code that an address stands for, or None where it is no OBIS code.
+    """Return the code of an address, or None if it is no OBIS code.
 
-    Codes without medium mean electricity (1-0), E is 0 and F is 255 where they are left out.
+    Without A and B it is electricity (1-0); E defaults to 0 and F to 255.
     """
     return _parse(address) if len(address) <= ADDRESS_MAX else None
 

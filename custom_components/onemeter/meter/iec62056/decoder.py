@@ -1,4 +1,4 @@
-"""From the bytes of an IEC 62056-21 line to readings."""
+"""From bytes to readings of IEC 62056-21."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -14,15 +14,16 @@ from .codes import parse_address
 from .framing import ReadoutFramer, Telegram
 from .readout import decode_readout, parse_data_sets
 
-#: Values that are looked at in one slice.
+#: Values processed in one slice.
 _SLICE: Final = 128
 _DIGITS: Final = str.maketrans("123456789", "0" * 9)
 
 
 class Iec62056Decoder:
-    """Decodes the stream of one meter: feed it the bytes, take the readings.
+    """Decodes the stream of one meter: feed() takes bytes and returns readings.
 
-    Whatever comes, it never raises. What it has learned of the meter's checksum stays.
+    It never raises, whatever the bytes are. The kind of the meter's check character is remembered
+    from one stream to the next.
     """
 
     def __init__(
@@ -32,59 +33,61 @@ class Iec62056Decoder:
         is_guarded: bool = False,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """Begin before the first byte. Without a clock, dates are read as the standard has them.
+        """Begin before the first byte.
 
-        The check is shared with whoever else speaks to this meter. When guarded, a telegram that no
-        checksum protects counts only if one of the two before came from the same meter,
-        identification and id to the last letter, and had the same totals, each with as many
-        digits and the same unit: what is lost or doubled on the way shows in them.
+        ``check`` may be shared with other users of the same meter. ``clock`` helps with ambiguous
+        dates; without it they are read as the standard defines them. If ``is_guarded``, a telegram
+        without a checksum gives a reading only if one of the two before had the same
+        identification and id, and the same totals, each with the same number of digits and the
+        same unit: lost or doubled characters would change them.
         """
         #: Telegrams that gave a reading.
         self.good = 0
         #: Telegrams that were rejected or cut off.
         self.damaged = 0
-        #: Bytes that belong to no telegram in order.
+        #: Bytes that belong to no valid telegram.
         self.skipped = 0
-        #: Why the newest telegram was rejected.
+        #: The error of the newest telegram that was rejected.
         self.error: TelegramError | None = None
         #: Telegrams that were held back by the guard.
         self.other = 0
         self._is_guarded = is_guarded
         self._clock = clock
         self._framer = ReadoutFramer(check or BlockCheck())
-        #: Who sent the newest telegrams without checksum, and what their totals look like: two of
-        #: them, since some meters send two lists in turns.
+        #: Identity and totals of the newest telegrams without checksum: two of them, since some
+        #: meters send two lists alternately.
         self._shapes: deque[tuple[Identity, Sequence[tuple[str, str]]]] = deque(maxlen=2)
-        #: Whether the telegrams of this stream have a begin; None as long as that is not known.
+        #: Whether the telegrams of this stream have a begin; None while that is not known.
         self._have_begin: bool | None = None
-        #: The first one without begin: if others have one, it is only the rest of a telegram.
+        #: The first telegram without a begin: if others have one, it was cut off.
         self._rest: Reading | None = None
 
     @property
     def is_complete(self) -> bool:
-        """Whether the present telegram has all that some meters send: the rest may never come."""
+        """Whether the present telegram is complete except for what some meters leave out."""
         return self._framer.is_complete
 
     def feed(self, data: bytes) -> Sequence[Reading]:
-        """Take the next bytes of the stream; return the readings of telegrams ending in them."""
+        """Decode the next bytes of the stream; return the readings of telegrams ending in them."""
         return [reading for reading in self.feed_in_slices(data) if reading is not None]
 
     def finish(self) -> Sequence[Reading]:
-        """End the stream: return what was only not known to be complete. Another may follow.
+        """End the stream; return the reading of a telegram whose end was not certain before.
 
-        Where nothing at all was read, data without begin and end are a telegram that was cut off.
+        If there was no telegram at all, data sets without begin and end count as a damaged one.
+        Another stream may follow.
         """
         return [reading for reading in self.finish_in_slices() if reading is not None]
 
     def feed_in_slices(self, data: bytes) -> Iterator[Reading | None]:
-        """Do what feed() does; None is the end of a slice, after which others may have their turn.
+        """Do the same as feed() in slices, each of which ends with None.
 
-        The iterator must be used up before more bytes are fed, or else finish() be called.
+        The iterator must be exhausted, or finish() be called, before more bytes are fed.
         """
         return self._decode(self._framer.feed(data))
 
     def finish_in_slices(self) -> Iterator[Reading | None]:
-        """Do what finish() does, in slices."""
+        """Do the same as finish() in slices."""
         yield from self._decode(self._framer.finish())
         if (rest := self._rest) is not None:
             self._rest = None
@@ -97,7 +100,7 @@ class Iec62056Decoder:
     def _decode(self, outcomes: Iterable[Telegram | TelegramError]) -> Generator[Reading | None]:
         for outcome in outcomes:
             if isinstance(outcome, TelegramError):
-                self._begin_is_there()
+                self._expect_begins()
                 self._reject(outcome)
                 continue
             for reading in (yield from self._read(outcome)):
@@ -107,9 +110,9 @@ class Iec62056Decoder:
         self._framer.skipped = 0
 
     def _read(self, telegram: Telegram) -> Sliced[Sequence[Reading]]:
-        """Return the reading of a telegram, if it is to be trusted."""
+        """Return the readings that a telegram confirms: none, its own, or also the first one."""
         if telegram.has_begin:
-            self._begin_is_there()
+            self._expect_begins()
         elif self._have_begin:
             self.skipped += len(telegram.raw)
             return ()
@@ -129,8 +132,8 @@ class Iec62056Decoder:
                 self._framer.skipped_data |= "(" in telegram.data
             return ()
         if self._is_guarded and not telegram.checked:
-            is_new = yield from self._is_new(reading.meter, telegram)
-            if is_new:
+            is_unlike = yield from self._is_unlike_before(reading.meter, telegram)
+            if is_unlike:
                 self.other += 1
                 return ()
         if telegram.has_begin or self._have_begin is False:
@@ -142,20 +145,19 @@ class Iec62056Decoder:
         first, self._rest = self._rest, None
         return (first, reading)
 
-    def _begin_is_there(self) -> None:
-        """Drop what came before the first telegram with a begin."""
+    def _expect_begins(self) -> None:
+        """Discard a telegram that came before the first one with a begin."""
         self._have_begin = True
         if self._rest is not None:
             self.skipped += len(self._rest.raw)
             self._rest = None
 
-    def _is_new(self, meter: Identity, telegram: Telegram) -> Sliced[bool]:
-        """Tell whether a telegram is unlike the ones before."""
+    def _is_unlike_before(self, meter: Identity, telegram: Telegram) -> Sliced[bool]:
         totals = yield from _shapes_of_totals(telegram.data)
         shape = (meter, totals)
-        is_new = meter.ident is None or shape not in self._shapes
+        is_unlike = meter.ident is None or shape not in self._shapes
         self._shapes.append(shape)
-        return is_new
+        return is_unlike
 
     def _reject(self, error: TelegramError) -> None:
         self.damaged += 1
@@ -163,7 +165,7 @@ class Iec62056Decoder:
 
 
 def _shapes_of_totals(text: str) -> Sliced[Sequence[tuple[str, str]]]:
-    """Return address of each total and its value with all digits alike."""
+    """Return the address of each total, and its value with 0 for each digit."""
     shapes = []
     for number, (address, _, value) in enumerate(parse_data_sets(text), 1):
         if (obis := parse_address(address)) is not None and obis.d == D.ENERGY:

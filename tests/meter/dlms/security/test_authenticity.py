@@ -111,7 +111,7 @@ def test_foreign_telegrams_are_named() -> None:
     judge.recall({"is_required": True, "counters": {}})
     client = DlmsPushClient("/dev/null", LineSettings(SPEED), KEYS, judge)
     client._dlms.feed(PLAIN)
-    client._count()
+    client._copy_counters()
     assert client.counters.not_authenticated == 1
     assert isinstance(client.diagnose(), NotAuthenticatedError)
 

@@ -90,14 +90,14 @@ class DlmsPushClient(StreamClient):
         return self._dlms.unknown_lists()
 
     @override
-    def _start_over(self) -> None:
-        super()._start_over()
+    def _restart_diagnosis(self) -> None:
+        super()._restart_diagnosis()
         self._other_before = self._dlms.other
         self._keys_before = self._key_counts()
 
     @override
-    def _count(self) -> None:
-        super()._count()
+    def _copy_counters(self) -> None:
+        super()._copy_counters()
         counters = self.counters
         (
             counters.needs_key,
