@@ -15,8 +15,8 @@ _ZERO_IS_CURRENT: Final = frozenset({"PAF"})
 _TIME_OF_MAXIMUM: Final = ",5"
 #: What meters send instead of an unknown value, also followed by a unit.
 _PLACEHOLDER: Final = re.compile(r"[-_. :]*(?:\*.*)?")
-#: An id as hexadecimal octets, each of them a digit, a capital letter or a blank. The ids of eight
-#: and more digits that are numbers do not match.
+#: An id as hexadecimal octets, each of them a digit, a capital letter or a blank. At least eight:
+#: decimal ids have fewer than sixteen digits.
 _OCTETS_OF_TEXT: Final = re.compile(r"(?:20|3[0-9]|4[1-9A-F]|5[0-9A]){8,}", re.IGNORECASE)
 #: Escapes at the begin of an identification line's text (IEC 62056-21:2002, 6.3.2, item 23).
 _ESCAPES: Final = re.compile(r"^(?:\\.)+")

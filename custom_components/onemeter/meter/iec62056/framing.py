@@ -1,4 +1,4 @@
-"""Telegrams out of a stream of bytes (IEC 62056-21:2002, 6.3 and 6.4.5; DSMR 5.0, 6.2)."""
+"""Telegrams in a stream of bytes (IEC 62056-21:2002, 6.3 and 6.4.5; DSMR 5.0, 6.2)."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
@@ -13,103 +13,104 @@ from .block import BlockCheck
 from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
 from .values import VALUE_MAX
 
-#: The longest telegram that is read, and about the most bytes that are ever kept.
+#: Bytes of the longest telegram that is read, and about the most bytes that are kept.
 LIMIT: Final = 65_536
 
 _ETX: Final = b"\x03"
 _SLASH: Final = 0x2F
 #: The bytes at which something may begin or end: STX, ETX, and the two below.
 _MARKS: Final = re.compile(rb"[\x02\x03!/]")
-#: The end of a line, also where it has none before the next identification.
+#: The end of a line, or the next identification.
 _LINE_END: Final = re.compile(rb"[\r\n/]")
 #: The value of a data set, or of one whose address has damaged characters.
 _DATA_SET: Final = re.compile(rb"\([^()\r\n]*+\)")
-#: What may stand between the end of the data and the end of its line: a checksum of up to four
-#: digits, or noise.
+#: Characters that may come between the end of the data and the end of the line: a checksum of up
+#: to four digits, or noise.
 _TRAILER_MAX: Final = 16
 _CRC: Final = re.compile(rb"[0-9A-Fa-f]{1,4}")
-#: What no meter sends within its data.
+#: Characters that no meter sends within its data.
 CONTROL: Final = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
 _NOISE: Final = re.compile(rb"[^ -~]*| *")
-#: Behind the last line without STX, ETX and check character come within so many bytes, if at all.
+#: Bytes after the "!" of data without STX within which an ETX comes, if at all.
 _ETX_WITHIN: Final = 6
-#: What the exclusive or may begin with in meters that send no STX; EFR's is the latter.
+#: Initial values of the exclusive or in meters that send no STX; EFR's is the latter.
 _STARTS_WITHOUT_STX: Final = (0, 0x0C)
 
 
 @dataclass(frozen=True, slots=True)
 class Telegram:
-    """A readout as it came, its checksum verified where it has one."""
+    """A readout as received, its checksum verified where it has one."""
 
     identification: Identification | None
-    #: Whether it began with an identification or STX, and not just somewhere.
+    #: Whether it began with an identification or STX, otherwise with any data set.
     has_begin: bool
     #: The data sets, up to and with the ``!``, without STX, ETX and checksum.
     data: str
-    #: Whether a checksum proves that it came undamaged.
+    #: Whether a checksum protects it.
     checked: bool
-    #: All of it, as received.
+    #: The whole telegram as received.
     raw: bytes
 
 
 class _Progress(Enum):
-    #: Whether something begins or ends here can be told only when more bytes have come.
+    #: More bytes are needed to decide whether something begins or ends here.
     MORE = auto()
-    #: Something began here, and the search goes on behind it.
+    #: Something has begun here; the search goes on after it.
     DONE = auto()
 
 
 _MORE: Final = _Progress.MORE
 _DONE: Final = _Progress.DONE
-#: What came of a mark: a telegram, the error of a damaged one, progress, or nothing.
+#: The outcome of a mark: a telegram, the error of a damaged one, progress, or nothing.
 type _Outcome = Telegram | TelegramError | _Progress | None
 
 
 class ReadoutFramer:
-    """Finds the readouts in a stream; whatever comes, nothing but telegrams comes out.
+    """Finds the readouts in a stream.
 
     A readout begins with an identification line, with STX, or with the first data set of the
-    stream. It ends with ETX and the check character behind it where it has STX, otherwise with
-    ``!``, which the checksum of a P1 telegram may follow. However the stream is cut into chunks,
-    the telegrams are the same.
+    stream. It ends with ETX and the check character if it has STX, otherwise with ``!``, which the
+    checksum of a P1 telegram may follow. The telegrams do not depend on how the stream is divided
+    into chunks.
     """
 
     def __init__(self, check: BlockCheck) -> None:
-        """Begin before the first byte, with what is known of the meter's check character."""
-        #: Bytes that belong to no telegram in order.
+        """Begin before the first byte; ``check`` verifies the check characters of the meter."""
+        #: Bytes that belong to no valid telegram.
         self.skipped = 0
         #: Whether something like a data set was among them.
         self.skipped_data = False
         self._check = check
-        #: Who protects its readouts, so that one without a checksum is damaged.
+        #: Whether the meter sends checksums, so that a readout without one is damaged; and its
+        #: identification.
         self._protects = False
         self._protector: Identification | None = None
-        #: The blocks of a readout of several, as far as they have come: "!" is in the last one.
+        #: The blocks received so far of a readout in several blocks: "!" is in the last one.
         self._blocks: Telegram | None = None
-        #: Whether ETX may follow readouts that no STX has begun.
+        #: Whether ETX may follow readouts without STX.
         self._may_have_etx = True
-        #: As received, and without highest bits: telegrams are found in the latter.
+        #: The bytes as received, and without highest bits: telegrams are found in the latter.
         self._raw = bytearray()
         self._text = bytearray()
         self._scan = 0
         self._start_over()
 
     def _start_over(self) -> None:
-        """Expect the begin of a telegram next, at the first byte in the buffer."""
+        """Expect the begin of a telegram at the first byte in the buffer."""
         self._identification: Identification | None = None
-        #: Where its line ends. Between that and STX there may be noise.
+        #: Where the identification line ends. Noise may follow before STX.
         self._identified = 0
         #: Where the data begin, and whether STX is before them.
         self._data = 0
         self._framed = False
-        #: Whether a data set was found in the data before an STX.
+        #: Whether the data before an STX contain a data set.
         self._has_data_set = False
 
     @property
     def is_complete(self) -> bool:
-        """Whether all has come but what some meters leave out: ETX, check character, line end.
+        """Whether only what some meters leave out is missing: ETX, check character, line end.
 
-        Also after a block without "!", which usually ends a readout all the same.
+        Also after a block without "!", which usually ends a readout.
         """
         if self._blocks is not None and not self._text.strip():
             return True
@@ -117,9 +118,9 @@ class ReadoutFramer:
         return end >= self._data and not self._is_value(end) and self._text.find(b"(", end) < 0
 
     def feed(self, data: bytes) -> Iterator[Telegram | TelegramError]:
-        """Take the next bytes; yield the telegrams that end in them, and errors for damaged ones.
+        """Add bytes; yield the telegrams that end in them, and errors for damaged ones.
 
-        The iterator must be used up before more bytes are fed.
+        The iterator must be exhausted before more bytes are fed.
         """
         position = 0
         while position < len(data):
@@ -136,7 +137,7 @@ class ReadoutFramer:
                 self._drop(self._scan)
 
     def finish(self) -> Iterator[Telegram | TelegramError]:
-        """End the stream; another one may follow."""
+        """End the stream; yield what feed() would. Another stream may follow."""
         yield from self._advance(is_end=True)
         end = len(self._text)
         if not self._has_begun:
@@ -152,7 +153,7 @@ class ReadoutFramer:
         return self._identification is not None or self._framed
 
     def _advance(self, *, is_end: bool = False) -> Iterator[Telegram | TelegramError]:
-        """Go through the buffer as far as its bytes allow."""
+        """Process the marks in the buffer, as far as the bytes allow."""
         while (found := _MARKS.search(self._text, self._scan)) is not None:
             place = self._scan = found.start()
             match self._text[place]:
@@ -173,7 +174,7 @@ class ReadoutFramer:
         self._scan = len(self._text)
 
     def _slash(self, place: int, *, is_end: bool) -> _Outcome:
-        """Begin a telegram with an identification line, if that is what a slash begins."""
+        """Begin a telegram with an identification line, if the slash begins one."""
         line = IDENTIFICATION_LINE.match(self._text, place)
         if line is None:
             may_be = not is_end and IDENTIFICATION_START.match(self._text, place)
@@ -185,26 +186,26 @@ class ReadoutFramer:
         return cut_off or next(self._end_blocks(), _DONE)
 
     def _begin_block(self, place: int) -> _Outcome:
-        """Begin the data with STX: all of a telegram, or what follows the identification line."""
+        """Begin the data with STX: a telegram, or the part after the identification line."""
         cut_off = None
         if self._framed or self._identification is None:
             cut_off = self._cut_off(place)
             place = 0
         elif self._has_data_set_before(place):
-            # A damaged character in data that no STX has begun.
+            # A damaged character in data without STX.
             return None
         self._framed = True
         self._scan = self._data = place + 1
         return cut_off or _DONE
 
     def _etx(self, place: int, *, is_end: bool) -> _Outcome:
-        """End the data with ETX, if STX has begun them."""
+        """End the data with ETX, if they have begun with STX."""
         if not self._framed:
             self._may_have_etx = True
             return None
         is_lone = self._identification is None and self._blocks is None
         if is_lone and not self._has_data(place):
-            # Two damaged characters.
+            # Both STX and ETX are damaged characters.
             self._drop(place + 1)
             return _DONE
         if place + 1 == len(self._text):
@@ -218,7 +219,7 @@ class ReadoutFramer:
         return self._end_block(place, block)
 
     def _exclamation_mark(self, place: int, *, is_end: bool) -> _Outcome:
-        """End the data with ``!``, if STX has not begun them and it is not within a value."""
+        """End the data with ``!``, if they have no STX and it is not within a value."""
         if self._framed or self._is_value(place):
             return None
         has_begun = self._has_begun
@@ -228,11 +229,11 @@ class ReadoutFramer:
             self._drop(place + 1)
             return _DONE
         outcome = self._end_data(place, is_end=is_end)
-        # What has not begun is no damaged telegram, but the rest of one.
+        # Data without a begin are the rest of a telegram, not a damaged one.
         return outcome if has_begun or not isinstance(outcome, TelegramError) else _DONE
 
     def _is_value(self, place: int) -> bool:
-        """Tell whether a place is within the brackets of a value."""
+        """Return whether a place is within the parentheses of a value."""
         earliest = max(self._data, place - VALUE_MAX)
         opened = self._text.rfind(b"(", earliest, place)
         if opened < 0:
@@ -240,17 +241,17 @@ class ReadoutFramer:
         return not any(self._text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
 
     def _has_data_set_before(self, place: int) -> bool:
-        """Tell whether a data set, or its first value, ends before a place."""
+        """Return whether a data set, or its first value, ends before a place."""
         if not self._has_data_set:
             self._has_data_set = _DATA_SET.search(self._text, self._data, place) is not None
         return self._has_data_set
 
     def _has_data(self, place: int) -> bool:
-        """Tell whether there is something like a data set before a place."""
+        """Return whether there is something like a data set before a place."""
         return self._text.find(b"(", self._data, place) >= 0
 
     def _cut_off(self, place: int) -> Telegram | TelegramError | None:
-        """End the telegram that is cut off by another one at a place, or drop what was none."""
+        """End the telegram that is cut off by another one at a place, or drop other bytes."""
         if not self._has_begun or not self._has_data(place):
             self._drop(place)
             return None
@@ -260,13 +261,13 @@ class ReadoutFramer:
         return self._damage(place, TelegramError("the readout is cut off"))
 
     def _end_block(self, place: int, block: bytes) -> _Outcome:
-        """End a telegram with the ETX at a place and the check character behind it."""
+        """End a telegram with the ETX at a place and the check character after it."""
         sent = self._raw[: self._identified] + self._raw[self._data - 1 : place + 2]
         return self._end_checked(place, block, sent)
 
     def _end_block_without_check(self, place: int) -> Telegram | TelegramError:
-        """End a telegram with the ETX at a place, behind which the check character is missing."""
-        # Whatever is behind "!" belongs to the block.
+        """End a telegram with the ETX at a place, after which the check character is missing."""
+        # What follows "!" belongs to the block.
         end = self._text.rfind(b"!", self._data, place)
         return self._end_unchecked(place + 1, data_end=end + 1 or place)
 
@@ -295,7 +296,7 @@ class ReadoutFramer:
         """End a P1 telegram with its checksum, which goes from the ``/`` up to the ``!``."""
         wanted = int(self._text[place + 1 : end], 16)
         if crc16_arc(self._raw[: place + 1]) == wanted:
-            # Also of characters of eight bits.
+            # The checksum is of characters with eight bits.
             data, sent = self._raw[self._data : place + 1], bytearray()
         elif crc16_arc(self._text[: place + 1]) == wanted:
             data, sent = self._text[self._data : place + 1], self._raw[:end]
@@ -309,7 +310,7 @@ class ReadoutFramer:
         """End a telegram that has the ETX at a place, but no STX: its first line begins it."""
         block = bytes(self._text[self._data : place + 1]).lstrip(b"\r\n")
         if not self._has_begun:
-            # From the rest of a telegram, nothing is learned of how its meter computes the check.
+            # The rest of a telegram does not show how the meter computes the check character.
             return self._damage(place + 2, ChecksumError("the readout is cut off"))
         sent = self._raw[: place + 2]
         return self._end_checked(place, block, sent, starts=_STARTS_WITHOUT_STX)
@@ -317,12 +318,12 @@ class ReadoutFramer:
     def _end_checked(
         self, place: int, block: bytes, sent: bytearray, starts: Container[int] = (0,)
     ) -> _Outcome:
-        """End a telegram with the ETX at a place and the check character behind it.
+        """End a telegram with the ETX at a place and the check character after it.
 
-        ``sent`` is all of it with its parity bits, without noise.
+        ``sent`` is the telegram with its parity bits, without noise.
         """
         damage = _damage_in(block[:-1], sent)
-        # How the meter computes the check is not learned from what came damaged.
+        # A damaged telegram does not show how the meter computes the check character.
         if damage is None and not self._check.accepts(block, self._text[place + 1], starts=starts):
             damage = "the block check character is wrong"
         if damage is not None:
@@ -346,7 +347,7 @@ class ReadoutFramer:
             yield telegram
 
     def _end_unchecked(self, end: int, *, data_end: int = 0) -> Telegram | TelegramError:
-        """End a telegram without checksum, which only parity protects."""
+        """End a telegram without checksum, protected by parity only."""
         if self._protects and self._identification in (None, self._protector):
             return self._damage(end, ChecksumError("the checksum is missing"))
         if has_parity_errors(self._raw[:end]):
@@ -368,13 +369,12 @@ class ReadoutFramer:
         return telegram
 
     def _damage(self, end: int, error: TelegramError) -> TelegramError:
-        """Drop a damaged telegram, with the blocks that belong to it."""
+        """Drop a damaged telegram with its earlier blocks."""
         self._blocks = None
         self._drop(end)
         return error
 
     def _drop(self, end: int) -> None:
-        """Drop bytes that belong to no telegram."""
         if not end:
             return
         self.skipped += end
@@ -389,7 +389,7 @@ class ReadoutFramer:
 
 
 def _damage_in(data: bytes | bytearray, sent: bytes | bytearray) -> str | None:
-    """Return how the data of a telegram show that it came damaged, whatever its checksum says."""
+    """Return why a telegram is damaged in spite of a right checksum, or None."""
     if shows_damage(sent):
         return "characters have the wrong parity"
     if CONTROL.search(data):

@@ -1,9 +1,9 @@
 """Load profiles P.01, P.02 and event logs P.98 (VDEW-Lastenheft 2.1.2, 10.4 and 10.5).
 
-A header gives a time stamp, a status, the capture period and the channels; the rows below it have
-one value per channel. The time stamp is the end of the first row's interval, each further row ends
-one period later. Where the series is interrupted, the status changes or the clock is set, another
-header follows.
+A header contains a time stamp, a status, the capture period and the channels; the rows after it
+have one value per channel. The time stamp is the end of the first row's interval; each further row
+ends one period later. Another header follows where the series is interrupted, the status changes
+or the clock is set.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from .values import split_value, unit_of
 _OBJECT: Final = re.compile(r"(?:\d-\d:)?(P\.\d{2})(?:\*\d+)?", re.ASCII)
 _TIME_STAMP: Final = re.compile(r"([012]?)(\d{10}|\d{12})", re.ASCII)
 _COUNT: Final = re.compile(r"\d{1,3}", re.ASCII)
-#: In minutes; event logs have none.
+#: The capture period in minutes; empty or 0 in event logs.
 _PERIOD: Final = re.compile(r"\d{0,4}", re.ASCII)
 _PERIOD_MAX: Final = 24 * 60
 _SUMMER: Final = timedelta(hours=1)
@@ -35,11 +35,11 @@ _STX: Final = b"\x02"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands before the rows of a profile, or before the values of an event."""
+    """The header of a profile's rows, or of an event's values."""
 
     #: "P.01", "P.98", ...
     object: str
-    #: As the meter counts, without time zone.
+    #: Naive time of the meter's clock.
     time: datetime
     season: str | None
     status: str
@@ -51,19 +51,19 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A load profile or event log as it was read."""
+    """A load profile or event log."""
 
-    #: The first header: what was captured.
+    #: The first header.
     header: Header
     intervals: tuple[Interval, ...] = ()
     events: tuple[Event, ...] = ()
 
 
 def decode_profile(text: str, zone: tzinfo | None = None) -> Profile:
-    """Read the answer to R5 or R6, complete rows only, from its first header on.
+    """Decode the data sets in the answer to R5 or R6; an incomplete last row is left out.
 
-    The zone is the one that the meter's clock is set to; without it, no interval has its end_utc.
-    Raises TelegramError where there is no header, or one with an impossible time stamp or number.
+    ``zone`` is that of the meter's clock; without it, end_utc of the intervals is None. Raises
+    TelegramError without a header, and for an impossible time stamp or number in one.
     """
     sections = list(_sections(text))
     if not sections:
@@ -110,7 +110,7 @@ def _sections(text: str) -> Iterator[tuple[Header, Sequence[str]]]:
 
 
 def _section(name: str, groups: list[str]) -> tuple[Header, Sequence[str]] | None:
-    """Split what belongs to a header; None where even that is cut off."""
+    """Split a header from the values after it; None if the header is cut off."""
     if len(groups) < 4:
         return None
     stamp, status, period, count_text = groups[:4]
@@ -145,7 +145,7 @@ def _time_stamp(name: str, stamp: str) -> tuple[datetime, str | None]:
 
 
 def _valued(channel: Register, value: str) -> Register:
-    """Return the value of a channel: text where it is no number, None where there is none."""
+    """Return a channel with its value: text if it is no number, None if it is empty."""
     number, unit = split_value(value)
     is_text = channel.obis is not None and channel.obis.c in DESCRIPTIVE
     if number and not (is_text and channel.unit is None and unit is None):
@@ -172,10 +172,11 @@ def _end_utc(
 ) -> datetime:
     """Return the end of a header's first interval in UTC.
 
-    ``last_end`` is that of its last one, as the meter counts; ``before`` and ``after`` is what the
-    header stands between. When the clocks change, the local time of a header jumps although no
-    interval is missing: what fits as the next interval is it. The last interval before the change
-    is still told in the old time, which the zone does not know any more.
+    ``last_end`` is the end of its last interval, in the time of the meter's clock; ``before`` and
+    ``after`` are the interval before the header and the next header. When the clock changes to
+    summer or winter time, the time of a header jumps although no interval is missing: a header
+    that fits as the next interval is the next one. The last interval before the change still ends
+    in the old time, which does not exist in the zone any more.
     """
     time = header.time
     if header.season is not None:
@@ -187,7 +188,7 @@ def _end_utc(
         period = before.end - before.start
         if time in {before.end + period, _shown(earliest + period, zone)}:
             return earliest + period
-    # In autumn an hour comes twice, and its last moment may be told in the old time, too.
+    # In autumn an hour occurs twice, and its end may also be sent in the old time.
     old = (time - timedelta.resolution).replace(tzinfo=zone).utcoffset() or timedelta()
     new = time.replace(tzinfo=zone, fold=1).utcoffset() or timedelta()
     if old <= new:
@@ -197,7 +198,7 @@ def _end_utc(
         return second
     if after is not None and after.time <= last_end:
         return first
-    # Without another header, the clock has not changed until the last interval.
+    # Without another header, the clock does not change before the last interval.
     return first if _shown(first + (last_end - time), zone) == last_end else second
 
 
@@ -206,15 +207,15 @@ def _in_utc(time: datetime, offset: timedelta) -> datetime:
 
 
 def _shown(time: datetime, zone: tzinfo) -> datetime:
-    """Return what a clock of a zone shows at a time."""
+    """Return the naive local time of a zone."""
     return time.astimezone(zone).replace(tzinfo=None)
 
 
 def profile_text(data: bytes) -> str:
-    """Return the data sets in what came in answer to R5 or R6, from one frame or several.
+    """Return the data sets in the answer to R5 or R6, which is one frame or several.
 
-    Without STX it is taken as the data sets themselves. A last frame without end is taken as far
-    as it goes. Raises ChecksumError where a block check character is wrong.
+    Data without STX are the data sets themselves. The last frame may be cut off. Raises
+    ChecksumError for a wrong block check character.
     """
     if _STX not in without_parity(data):
         return without_parity(data).decode("ascii")

@@ -1,6 +1,6 @@
-"""Frames of the programming mode, in which single registers are read (IEC 62056-21:2002, 6.4).
+"""Frames of the programming mode, which reads single registers (IEC 62056-21:2002, 6.4).
 
-There is no command here that writes: to set a meter is its owner's right.
+There is no command that writes, on purpose: this integration never changes a meter.
 """
 
 from collections.abc import Iterator
@@ -24,20 +24,20 @@ NAK: Final = b"\x15"
 
 #: Frames begin with one of these, ...
 _BEGINS: Final = (_SOH, _STX)
-#: ... end with one of these and the check character behind it, ...
+#: ... end with one of these and the check character after it, ...
 _END: Final = re.compile(rb"[\x03\x04]")
 #: ... or are a single character.
 _MARK: Final = re.compile(rb"[\x01-\x04\x06\x15]")
-#: The longest frame that is read, which holds the load profile of a year.
+#: Bytes of the longest frame that is read: the load profile of a year.
 LIMIT: Final = 1_048_576
-#: What a meter answers where it knows no such register, or allows nobody to read it (6.4.4).
+#: The answer of a meter that does not have a register, or denies access to it (6.4.4).
 _ERROR: Final = re.compile(r"ER(?:ROR)?[0-9A-Z:;]{0,8}")
 
 
 class Command(StrEnum):
-    """What may be said to a meter in programming mode (6.4.3.2)."""
+    """A command of the programming mode (6.4.3.2)."""
 
-    #: The meter's half of the password exchange, with the operand of the algorithm.
+    #: The meter's part of the password exchange, with the operand of the algorithm.
     SEED = "P0"
     #: The password.
     PASSWORD = "P1"  # noqa: S105 - the name of the command
@@ -54,13 +54,13 @@ class Command(StrEnum):
 
 
 class FrameKind(StrEnum):
-    """What came."""
+    """The kind of a frame or single character."""
 
     ACK = "ack"
     NAK = "nak"
     #: A command of the meter, with SOH: the seed, or a break.
     COMMAND = "command"
-    #: Data that were asked for.
+    #: Requested data.
     ANSWER = "answer"
     #: A frame with a wrong block check character.
     DAMAGED = "damaged"
@@ -71,20 +71,20 @@ class Frame:
     """A frame or a single character of the meter."""
 
     kind: FrameKind
-    #: Command, for those with SOH: "P0", "B0".
+    #: Such as "P0", in a frame with SOH.
     command: str = ""
     #: Between STX and the end.
     data: str = ""
-    #: Whether another block follows once this one was acknowledged (EOT, 6.4.5).
+    #: Whether another block follows once this one is acknowledged (EOT, 6.4.5).
     is_partial: bool = False
-    #: Characters of the data of a damaged one.
+    #: Characters of the data, of a damaged frame only.
     size: int = field(default=0, compare=False)
 
 
 def encode_command(
     command: Command, data: str | None = None, kind: CheckKind | None = None
 ) -> bytes:
-    """Return the frame of a command, with the meter's kind of block check character, no parity."""
+    """Return the frame of a command, with a block check character, without parity bits."""
     block = command.value.encode()
     if data is not None:
         block += _STX + data.encode("ascii")
@@ -93,25 +93,24 @@ def encode_command(
 
 
 class FrameReader:
-    """Finds the frames in what a meter answers; passes over whatever is between them.
+    """Finds the frames in the answers of a meter; ignores what is between them.
 
-    Checksum and parity are computed as the bytes come: those of the longest frames would hold up an
-    event loop.
+    Checksum and parity are computed while the bytes are received: for the longest frames at once,
+    they would block the event loop.
     """
 
     def __init__(self, check: BlockCheck) -> None:
-        """Take what is known of the meter's block check character."""
+        """Begin before the first byte; ``check`` verifies the check characters of the meter."""
         self._check = check
-        #: From the begin of a frame on, as received and without highest bits; nothing between
-        #: frames.
+        #: The present frame as received, and without highest bits; empty between frames.
         self._raw = bytearray()
         self._text = bytearray()
         self._scan = 0
         self._start_sums()
 
     def _start_sums(self) -> None:
-        """Begin before the first character in the buffer."""
-        #: Where the characters end that are in the sums.
+        """Restart the sums at the first character in the buffer."""
+        #: Number of characters that are in the sums.
         self._summed = 0
         self._xor = 0
         self._sum = 0
@@ -120,13 +119,13 @@ class FrameReader:
 
     @property
     def rest(self) -> str:
-        """The data of an answer that has not ended."""
+        """The data of an answer that is not complete."""
         if not self._text.startswith(_STX):
             return ""
         return _END.split(self._text[1:], maxsplit=1)[0].decode("ascii")
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take the next bytes; yield the frames that end in them."""
+        """Add bytes; yield the frames that end in them."""
         position = 0
         while position < len(data):
             piece = data[position : position + LIMIT + 1 - len(self._text)]
@@ -138,7 +137,7 @@ class FrameReader:
                 self._remove(len(self._text))
 
     def _advance(self) -> Iterator[Frame]:
-        """Go through the buffer as far as its bytes allow."""
+        """Process the marks in the buffer, as far as the bytes allow."""
         while (found := _MARK.search(self._text, self._scan)) is not None:
             place = found.start()
             has_begun = place > 0 and self._text.startswith(_BEGINS)
@@ -146,7 +145,7 @@ class FrameReader:
             match found[0]:
                 case b"\x01" | b"\x02":
                     if not self._is_data_of_command(place):
-                        # Here a frame begins, whether or not the one before has ended.
+                        # A frame begins here, also if the one before has not ended.
                         self._remove(place)
                         self._scan = 1
                 case b"\x03" | b"\x04" if has_begun:
@@ -166,7 +165,7 @@ class FrameReader:
             self._remove(len(self._text))
 
     def _is_data_of_command(self, place: int) -> bool:
-        """Tell whether the STX at a place is that between a command and its data."""
+        """Return whether the STX at a place is that between a command and its data."""
         is_stx = self._text.startswith(_STX, place)
         return is_stx and self._text.startswith(_SOH) and self._text.find(_STX) == place
 
@@ -192,8 +191,8 @@ class FrameReader:
         command, separator, data = "", "", self._text[1:end].decode("ascii")
         if begin in _SOH:
             command, separator, data = data.partition("\x02")
-        # The first character is in none of the sums. It is a control character, as are the last
-        # one, and the one between a command and its data.
+        # The first character is not part of the check character. Control characters are the first,
+        # the last, and the one between a command and its data.
         if (
             self._parity.shows_damage
             or self._controls > len(separator) + 2
@@ -205,7 +204,7 @@ class FrameReader:
 
 
 def error_in(data: str) -> str | None:
-    """Return the error that an answer tells, None where it holds values; "" where it is empty."""
+    """Return the error in an answer, None if it contains values, "" if it is empty."""
     values = [value.strip() for _, _, value in parse_data_sets(data)]
     for value in values:
         if _ERROR.fullmatch(value):

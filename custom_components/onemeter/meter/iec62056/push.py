@@ -1,4 +1,4 @@
-"""The client for meters that push readouts: mode D, and the P1 port (IEC 62056-21:2002, 6.3.6)."""
+"""The client for pushed readouts: mode D (IEC 62056-21:2002, 6.3.6) and P1 ports."""
 
 from datetime import datetime
 
@@ -8,10 +8,10 @@ from .decoder import Iec62056Decoder
 
 
 class Iec62056PushClient(StreamClient):
-    """Reads a meter in mode D.
+    """Receives from a meter in mode D or at a P1 port.
 
-    Only P1 telegrams have a checksum. All others must have right parity where they have any, be
-    well-formed to the last character, and come from the meter that the one before came from.
+    Only P1 telegrams have a checksum. Others give a reading if they have right parity or none, are
+    well-formed to the last character, and fit one of the two telegrams before.
     """
 
     def __init__(self, url: str, line: LineSettings) -> None:

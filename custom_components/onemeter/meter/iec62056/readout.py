@@ -1,4 +1,4 @@
-"""The data sets of a readout, and the reading that they make (IEC 62056-21:2002, 6.3.2 and 6.5)."""
+"""From the data sets of a readout to a reading (IEC 62056-21:2002, 6.3.2 and 6.5)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -18,44 +18,43 @@ from .identification import Identification
 from .times import combine, parse_time
 from .values import VALUE_MAX, is_garbled, split_value, unit_of
 
-#: A value, which may hold brackets in pairs.
+#: A value, which may contain pairs of parentheses.
 _VALUE: Final = r"[^()\r\n]*+(?:\([^()\r\n]*+\)[^()\r\n]*+)*+"
 #: An address, if this is the first value of its data set, and a value.
 _GROUP: Final = re.compile(rf"(?<![^()\r\n])([^()\r\n]*+)\(({_VALUE})\)")
-#: The same, with the value taken apart where it is a number as most meters write it.
+#: The same, with number and unit of a value in the usual form.
 _QUICK_GROUP: Final = re.compile(
     r"(?<![^()\r\n])([^()\r\n]*+)\("
     rf"(?:(\d{{1,24}}+(?:\.\d{{1,24}}+)?+)(?:\*([A-Za-z]{{1,16}}+))?+\)|({_VALUE})\))",
     re.ASCII,
 )
-#: What data sets consist of and nothing else, in any order.
+#: Data sets and line ends, and nothing else.
 _WELL_FORMED: Final = re.compile(
     r"(?:[ -'*-~]*+\([ -'*-~]*+(?:\([ -'*-~]*+\)[ -'*-~]*+)*+\)| *+[\r\n]++)*+ *+"
 )
-#: What may come between identification and data: noise, and what heads send back of the
-#: acknowledgement.
+#: What may come between identification and data: noise, and the echo of the acknowledgement.
 _PRELUDE: Final = re.compile(r"[\x00\x7f\r\n ]*+(?:\x06?\d{3}[\r\n]++)?+", re.ASCII)
-#: What some meters send in place of the data sets (6.4.4).
+#: What some meters send instead of the data sets (6.4.4).
 _ERROR: Final = re.compile(r"\((ER(?:ROR)?[0-9A-Z:;]{0,8})\)")
-#: What a value ends with, or a line in the middle of one.
+#: The end of a value, or of a line within one.
 _VALUE_END: Final = re.compile(r"[)\r\n]")
 
-#: The largest readout seen has 616 values.
+#: Most values of a readout; the largest readout known has 616.
 _VALUES_MAX: Final = 2000
-#: Characters that are read in one slice, and how many "!" or registers are looked at in one.
+#: Characters parsed in one slice, and number of "!" or registers checked in one.
 _SLICE: Final = 512
-_LOOKS: Final = 256
+_SLICE_REGISTERS: Final = 256
 
 #: Digits of the shortest point in time: YYMMDDhhmm.
 _SHORTEST_TIME: Final = 10
 
-#: A readout that has one of these is that of a heat meter, whose short codes mean heat (EN 1434-3).
+#: Addresses of heat meters, whose short codes are not those of electricity (EN 1434-3).
 _HEAT: Final = ("6.8", "6.26")
-#: Groups C and D of ids, whose digits are no time.
+#: Groups C and D of ids, whose digits are never a time.
 _IDS: Final = ((C.SERVICE, 1), (0, 0))
 
-#: What a data set tells of the meter itself, by groups C, D and E of electricity or abstract codes:
-#: its id, the best place first, ...
+#: Roles of data sets for the identity and time of the meter. Its id is in the first of these that
+#: is there, by groups C, D and E of electricity or abstract codes, ...
 _ROLES: Final[dict[tuple[int, ...], int]] = {
     (C.SERVICE, 1, 0): 0,
     (0, 0, 0): 1,
@@ -64,7 +63,7 @@ _ROLES: Final[dict[tuple[int, ...], int]] = {
     (0, 0, 1): 4,
 }
 _ID_ROLES: Final = range(5)
-#: ... and what its clock shows, as a date and a time or in one.
+#: ... and its clock in a date and a time of day, or in one value, by groups A, C, D and E.
 _DATE: Final = 5
 _TIME_OF_DAY: Final = 6
 _CLOCK: Final = 7
@@ -79,36 +78,35 @@ _CLOCK_ROLES: Final[dict[tuple[int, ...], int]] = {
 #: The id of a heat meter.
 _HEAT_ID: Final = "0.0"
 
-#: The first registers that are text and have a role, by that.
-type _Told = dict[int, Register]
-#: An address, its code, whether that is something measured, so that digits are a number, and its
-#: role.
-type _Named = tuple[str | None, Obis | None, bool, int | None]
+#: The first register with text of each role.
+type _ByRole = dict[int, Register]
+#: An address, its code, whether that is a quantity, so that digits are a number, and its role.
+type _Address = tuple[str | None, Obis | None, bool, int | None]
 
 
 def _data_end(text: str) -> Sliced[int | None]:
-    """Return where the first ``!`` outside of values stands, the end of the data; None without."""
-    looks, end = 0, text.find("!")
+    """Return the place of the first ``!`` outside of values, which ends the data, or None."""
+    number, end = 0, text.find("!")
     while end >= 0:
         opened = text.rfind("(", max(0, end - VALUE_MAX), end)
         if opened < 0 or _VALUE_END.search(text, opened, end):
             return end
         end = text.find("!", end + 1)
-        looks += 1
-        if looks % _LOOKS == 0:
+        number += 1
+        if number % _SLICE_REGISTERS == 0:
             yield
     return None
 
 
 def is_well_formed(text: str) -> bool:
-    """Tell whether a text consists of data sets and line ends to its last character."""
+    """Return whether a text consists of data sets and line ends only."""
     return _WELL_FORMED.fullmatch(text) is not None
 
 
 def parse_data_sets(text: str) -> Iterator[tuple[str, int, str]]:
     """Yield address, index in the data set, and text of each value, as sent.
 
-    A value without address belongs to the data set before it, also on a line of its own.
+    A value without an address belongs to the data set before it, also on the next line.
     """
     address, group = "", -1
     for start, end in _slices(text):
@@ -122,22 +120,21 @@ def parse_data_sets(text: str) -> Iterator[tuple[str, int, str]]:
 
 
 def parse_registers(text: str) -> list[Register]:
-    """Return a register for each value of a readout, in its order, duplicates kept.
+    """Return a register for each value of a readout, in their order, with duplicates.
 
-    A value is a number where it is written as one and has a unit, or measures electricity, or has
-    decimals and follows another value; anything else is text. Values of past billing periods
-    without a unit have that of the current one.
+    A value that is written as a number is one if it has a unit, or its code is a quantity of
+    electricity, or it has decimals and follows another value. Anything else is text. Values of
+    billing periods without a unit have that of the current value.
     """
     return do_at_once(parse_in_slices(text))
 
 
 def parse_in_slices(text: str) -> Sliced[list[Register]]:
-    """Do what parse_registers() does, in slices."""
+    """Do the same as parse_registers() in slices."""
     return (yield from _parse(text, checked=True)).registers
 
 
 def _parse(text: str, *, checked: bool) -> Sliced[_Parsed]:
-    """Return what a readout says. Raises TelegramError."""
     parsed = _Parsed()
     for start, end in _slices(text):
         parsed.add(_QUICK_GROUP.findall(text, start, end), checked=checked)
@@ -147,7 +144,7 @@ def _parse(text: str, *, checked: bool) -> Sliced[_Parsed]:
 
 
 def _slices(text: str) -> Iterator[tuple[int, int]]:
-    """Yield begins and ends of parts that together hold all values and their addresses."""
+    """Yield begins and ends of parts, none of which divides a value or its address."""
     start = 0
     while (closed := text.find(")", start)) >= 0:
         if closed - start > _SLICE:
@@ -157,7 +154,7 @@ def _slices(text: str) -> Iterator[tuple[int, int]]:
             begins = (text.rfind(mark, start, opened) + 1 for mark in "()\r\n")
             start = max(start, *begins)
         limit = max(start + _SLICE, closed + 1)
-        # A line ends outside of values, as does a bracket that no other one follows at most times.
+        # A line end is outside of values, as is nearly always a ")" without another one after it.
         end = max(text.rfind(mark, closed, limit) for mark in "\r\n") + 1
         if not end:
             end = text.rfind(")", closed, limit) + 1
@@ -168,27 +165,26 @@ def _slices(text: str) -> Iterator[tuple[int, int]]:
 
 
 class _Parsed:
-    """What the data sets of a readout say."""
+    """The registers of a readout while it is parsed."""
 
     def __init__(self) -> None:
         self.registers: list[Register] = []
-        #: Those that tell of the meter itself.
-        self.told: _Told = {}
-        #: Where in the registers are values without a unit.
+        self.by_role: _ByRole = {}
+        #: Indices of registers without a unit.
         self._without_unit: list[int] = []
-        #: The data set to which the next value belongs if it has no address.
-        self._named = _named("")
+        #: The address of the next value if it has none, and its index in the data set.
+        self._address = _parse_name("")
         self._group = -1
 
     def add(self, groups: Iterable[tuple[str, str, str, str]], *, checked: bool) -> None:
-        """Take some more values, with the address before them if there is one."""
-        registers, told = self.registers, self.told
-        address, obis, is_quantity, role = self._named
+        """Add values, each with its address or "", and number and unit, or other text."""
+        registers, by_role = self.registers, self.by_role
+        address, obis, is_quantity, role = self._address
         group = self._group
         for name, digits, unit_text, other in groups:
             if name and not name.isspace():
                 group = 0
-                address, obis, is_quantity, role = _named(name)
+                address, obis, is_quantity, role = _parse_name(name)
             else:
                 group += 1
             if address is None:
@@ -210,21 +206,21 @@ class _Parsed:
             register = Register(obis, value, None, None, address, group, time)
             registers.append(register)
             if role is not None and group == 0 and 0 < len(value) <= ADDRESS_MAX:
-                told.setdefault(role, register)
+                by_role.setdefault(role, register)
         if len(registers) > _VALUES_MAX:
             raise TelegramError(f"the readout holds more than {_VALUES_MAX} values")
-        self._named = address, obis, is_quantity, role
+        self._address = address, obis, is_quantity, role
         self._group = group
 
     def finish(self, text: str) -> Sliced[None]:
-        """Add what only the whole readout tells."""
+        """Complete the registers by what depends on the whole readout."""
         if self._without_unit:
             yield from self._inherit_units()
         if any(code in text for code in _HEAT) and any(r.address in _HEAT for r in self.registers):
             yield from self._drop_codes()
 
     def _inherit_units(self) -> Sliced[None]:
-        """Give values of past billing periods without a unit that of the current one."""
+        """Set the unit of the current value in values of billing periods without one."""
         registers = self.registers
         units = {r.obis: r.unit for r in reversed(registers) if r.group == 0 and r.unit is not None}
         for number, place in enumerate(self._without_unit, 1):
@@ -232,29 +228,29 @@ class _Parsed:
             if obis is not None and obis.f != CURRENT_VALUE:
                 unit = units.get(obis._replace(f=CURRENT_VALUE))
                 registers[place] = replace(registers[place], unit=unit)
-            if number % _LOOKS == 0:
+            if number % _SLICE_REGISTERS == 0:
                 yield
 
     def _drop_codes(self) -> Sliced[None]:
-        """Take codes away that mean electricity only because a heat meter names no medium."""
+        """Remove the codes of a heat meter's short addresses, which are not electricity."""
         for place, register in enumerate(self.registers):
             if not _has_medium(register):
                 self.registers[place] = replace(register, obis=None)
-            if place % _LOOKS == 0:
+            if place % _SLICE_REGISTERS == 0:
                 yield
-        self.told = {
-            role: r for role, r in self.told.items() if _has_medium(r) or r.address == _HEAT_ID
+        self.by_role = {
+            role: r for role, r in self.by_role.items() if _has_medium(r) or r.address == _HEAT_ID
         }
 
 
-def _named(text: str) -> _Named:
-    """Return what an address says; all None where it is longer than any meter's."""
+def _parse_name(text: str) -> _Address:
+    """Return the address in a text; all None if it is longer than any meter's."""
     address = text.strip()
-    return _name(address) if len(address) <= ADDRESS_MAX else (None, None, False, None)
+    return _parse_address(address) if len(address) <= ADDRESS_MAX else (None, None, False, None)
 
 
 @lru_cache(maxsize=4096)
-def _name(address: str) -> _Named:
+def _parse_address(address: str) -> _Address:
     obis = parse_address(address)
     if obis is None:
         return address, None, False, None
@@ -267,7 +263,7 @@ def _name(address: str) -> _Named:
 
 
 def _has_medium(register: Register) -> bool:
-    """Tell whether the address of a register says itself what it is a code of."""
+    """Return whether the address of a register contains value group A."""
     return "-" in (register.address or "")
 
 
@@ -279,13 +275,12 @@ def decode_readout(
     checked: bool,
     now: datetime | None = None,
 ) -> Sliced[Reading]:
-    """Make the reading of a block of data sets.
+    """Return the reading in the data of a telegram.
 
-    One that no checksum protects must be well-formed to its last character; otherwise what is no
-    data set is passed over, since the meter did send it. ``now``, without a zone, helps with
-    dates. Raises TelegramError.
+    Without a checksum, the data must be well-formed to the last character; with one, what is no
+    data set is ignored. ``now``, a naive time, helps with ambiguous dates. Raises TelegramError.
     """
-    yield  # the checksum of a long one has taken its time
+    yield  # the checksum of a long readout has taken a slice already
     end = yield from _data_end(data)
     start = match.end() if (match := _PRELUDE.match(data)) else 0
     rest = "" if end is None else data[end + 1 :]
@@ -296,21 +291,21 @@ def decode_readout(
         raise EmptyReadoutError("the readout holds no data")
     if len(parsed.registers) == 1 and (error := _ERROR.fullmatch(data[start:end].strip())):
         raise ReadoutRefusedError("an error in place of the readout", code=error[1])
-    identity, clock = _identity(parsed.told, identification), _clock(parsed.told, now)
+    identity, clock = _identity(parsed.by_role, identification), _clock(parsed.by_role, now)
     return Reading(identity, clock, tuple(parsed.registers), raw, checked)
 
 
-def _identity(told: _Told, identification: Identification | None) -> Identity:
-    meter_id = next((str(told[role].value) for role in _ID_ROLES if role in told), None)
+def _identity(by_role: _ByRole, identification: Identification | None) -> Identity:
+    meter_id = next((str(by_role[role].value) for role in _ID_ROLES if role in by_role), None)
     if identification is None:
         return identity_from_text(meter_id, None, None)
     return identity_from_text(meter_id, identification.manufacturer, identification.ident)
 
 
-def _clock(told: _Told, now: datetime | None) -> datetime | None:
-    """Return what the meter's clock shows, where the readout tells it."""
-    if (clock := told.get(_CLOCK)) is not None and clock.time is not None:
+def _clock(by_role: _ByRole, now: datetime | None) -> datetime | None:
+    """Return the time of the meter's clock, if the readout contains it."""
+    if (clock := by_role.get(_CLOCK)) is not None and clock.time is not None:
         return clock.time
-    if _DATE not in told or _TIME_OF_DAY not in told:
+    if _DATE not in by_role or _TIME_OF_DAY not in by_role:
         return None
-    return combine(str(told[_DATE].value), str(told[_TIME_OF_DAY].value), now)
+    return combine(str(by_role[_DATE].value), str(by_role[_TIME_OF_DAY].value), now)

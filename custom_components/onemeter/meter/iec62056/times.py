@@ -1,4 +1,4 @@
-"""Dates and times as meters write them (IEC 62056-21:2002, 6.5; VDEW-Lastenheft 2.1.2, 10.4)."""
+"""Dates and times in readouts (IEC 62056-21:2002, 6.5; VDEW-Lastenheft 2.1.2, 10.4)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -7,7 +7,7 @@ from typing import Final
 
 from ..clock import CLOCK_YEARS
 
-#: Season digits and letters: which of its times a meter counts in.
+#: Season digits and letters: which time the meter's clock counts.
 SEASONS: Final = {"0": "winter", "1": "summer", "2": "utc", "W": "winter", "S": "summer"}
 
 #: With separators: date and time in either order.
@@ -15,8 +15,8 @@ _DATE = r"(?P<y>\d{2}|\d{4})-(?P<m>\d{2})-(?P<d>\d{2})"
 _TIME = r"(?P<H>\d{2}):(?P<M>\d{2})(?::(?P<S>\d{2}))?"
 _DATE_TIME: Final = re.compile(rf"{_DATE}[ ,&T]{_TIME}", re.ASCII)
 _TIME_DATE: Final = re.compile(rf"{_TIME}[ ,&]{_DATE}", re.ASCII)
-#: Digits only. Ten are YYMMDDhhmm; twelve have seconds or, where those cannot be, four digits of
-#: the year; one more digit before them, or a letter behind them, tells the season.
+#: Digits only. Ten are YYMMDDhhmm; twelve have seconds or, if that is impossible, four digits of
+#: the year; one more digit before them, or a letter after them, is the season.
 _DIGITS: Final = re.compile(
     r"(?P<season>[012](?=(?:\d{10}|\d{12})\b))?(?P<digits>\d{10,14})(?P<letter>[SW])?", re.ASCII
 )
@@ -25,9 +25,9 @@ _SHORT_TIME: Final = re.compile(r"[012]?(\d{2}):?(\d{2}):?(\d{2})?", re.ASCII)
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return the point in time that a text names; None where it names none, or an impossible one.
+    """Return the time in a text; None if there is none, or an impossible one.
 
-    Naive, as the meter counts, with fold=1 in what it calls winter; in UTC where it says so.
+    It is the naive time of the meter's clock, with fold=1 in winter; or in UTC if that is sent.
     """
     match = _DATE_TIME.fullmatch(text) or _TIME_DATE.fullmatch(text)
     if match is not None:
@@ -40,7 +40,7 @@ def parse_time(text: str) -> datetime | None:
 
 
 def parse_digits(digits: str, season: str | None) -> datetime | None:
-    """Return the point in time that 10, 12 or 14 digits name; None for an impossible one."""
+    """Return the time of 10, 12 or 14 digits, as parse_time() does; None if it is impossible."""
     pairs = [int(digits[position : position + 2]) for position in range(0, len(digits), 2)]
     match len(digits):
         case 10:
@@ -53,10 +53,10 @@ def parse_digits(digits: str, season: str | None) -> datetime | None:
 
 
 def combine(date: str, time: str, now: datetime | None = None) -> datetime | None:
-    """Return the point in time of a date and a time of day that are sent apart (0.9.2, 0.9.1).
+    """Return the time of a date and a time of day that are separate values (0.9.2, 0.9.1).
 
-    Some meters write the day first. A date of three times two digits is read in the order that is
-    nearer to now, where that is known.
+    Some meters send the day first. A date of three times two digits is read in the order that is
+    nearer to ``now``, a naive time, if that is given.
     """
     day = _SHORT_DATE.fullmatch(date)
     clock = _SHORT_TIME.fullmatch(time)
@@ -75,10 +75,10 @@ def combine(date: str, time: str, now: datetime | None = None) -> datetime | Non
 
 
 def format_digits(time: datetime, length: int, zone: tzinfo | None) -> str:
-    """Write a point in time, as a meter counts, as so many digits.
+    """Return a naive time of the meter's clock as 10 to 13 digits.
 
-    Ten for YYMMDDhhmm, twelve with seconds, one more with the season before them; summer only
-    where the zone of the meter has summer time then.
+    Ten are YYMMDDhhmm, twelve have seconds, one more is the season before them: summer only if the
+    zone has summer time then.
     """
     text = f"{time:%y%m%d%H%M%S}"[: length - length % 2]
     if length % 2:
@@ -89,13 +89,13 @@ def format_digits(time: datetime, length: int, zone: tzinfo | None) -> str:
 
 
 def standard_offset(zone: tzinfo, year: int) -> timedelta:
-    """Return how much standard time, which a meter calls winter, is ahead of UTC in a zone."""
+    """Return the offset from UTC of a zone's standard time (winter)."""
     halves = (datetime(year, month, 1, tzinfo=zone).utcoffset() for month in (1, 7))
     return min(offset or timedelta() for offset in halves)
 
 
 def _time(fields: Sequence[int], season: str | None = None) -> datetime | None:
-    """Return the point in time of a year, in two or four digits, month, day, hour, ..."""
+    """Return the time of a year, in two or four digits, month, day, hour, ..."""
     year, month, day, hour, minute, second = (*fields, 0)[:6]
     if year < 100:
         year += CLOCK_YEARS.start

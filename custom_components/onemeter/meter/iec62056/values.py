@@ -1,4 +1,4 @@
-"""Values and units as meters write them (IEC 62056-21:2002, 6.3.2 items 15 to 18)."""
+"""Values and units in readouts (IEC 62056-21:2002, 6.3.2 items 15 to 18)."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -7,24 +7,24 @@ from typing import Final
 
 from ..reading import is_placeholder
 
-#: Characters of the longest value, a text of 1024 octets as hexadecimal digits.
+#: Characters of the longest value: a P1 message of 1024 octets as hexadecimal digits.
 VALUE_MAX: Final = 2100
 
-#: A number, blank-padded or not, with a unit behind ``*``, a percent sign, or a unit after a blank.
-#: No meter has more digits, nor units so long.
+#: A number, which may be padded with blanks, with a unit after ``*``, a percent sign, or a unit
+#: after a blank. The bounds on digits and units are above those of all meters.
 _NUMBER: Final = re.compile(
     r" *+([+-]?) *+(\d{1,24}+)(?:[.,](\d{1,24}+))? *+"
     r"(?:\*([^*&]{0,16}+)|(%) *+|(?<= )([kMG]?(?:Wh|varh|VAh|W|var|VA)) *+)?",
     re.ASCII | re.IGNORECASE,
 )
 
-#: Units whose spelling is theirs, whatever the case that a meter writes them in.
+#: Units in their normal spelling; the case that meters write is ignored.
 _KNOWN: Final = (
     *("Wh", "kWh", "MWh", "GWh", "GJ", "varh", "kvarh", "Mvarh", "VAh", "kVAh"),
     *("W", "kW", "MW", "var", "kvar", "VA", "kVA", "V", "A", "Hz", "kHz"),
     *("min", "imp/kWh", "%"),
 )
-#: One spelling for each unit, by all that meters write for it, in small letters.
+#: The normal spelling of units, by the spellings of meters in small letters.
 _UNITS: Final[Mapping[str, str]] = {
     **{unit.lower(): unit for unit in _KNOWN},
     **dict.fromkeys(("°", "deg"), "°"),
@@ -32,12 +32,15 @@ _UNITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("m³", "m3", "m^3"), "m³"),
     **dict.fromkeys(("m³/h", "m3/h", "m3ph", "m3h", "m^3/h"), "m³/h"),
 }
-#: Units whose capital letter would mean something else.
+#: Units whose capital letters mean something else.
 _SMALL: Final = {"h", "s"}
 
 
 def split_value(text: str) -> tuple[str, str | None]:
-    """Return the number that a value is, as Decimal reads it, and its unit; "" if it is none."""
+    """Return the number in a value, in a form that Decimal accepts, and its unit.
+
+    The number is "" if the value is none.
+    """
     match = _NUMBER.fullmatch(text)
     if match is None:
         return "", None
@@ -47,9 +50,9 @@ def split_value(text: str) -> tuple[str, str | None]:
 
 
 def is_garbled(text: str) -> bool:
-    """Tell whether a text ends in a unit, and what is before it is no number nor in place of one.
+    """Return whether a text has a unit, but neither a number nor a placeholder before it.
 
-    Some meters write several numbers with their units into one value: ``088*C&082*C``.
+    Some meters send several numbers with their units in one value: ``088*C&082*C``.
     """
     unit = text.rpartition("*")[2].strip(" ")
     if "*" not in text or not (unit in _SMALL or unit.lower() in _UNITS):
@@ -59,7 +62,7 @@ def is_garbled(text: str) -> bool:
 
 @lru_cache(maxsize=256)
 def unit_of(text: str) -> str | None:
-    """Return a unit in its one spelling; as sent where it is none of the known ones."""
+    """Return a unit in its normal spelling; an unknown one as sent; None if it is empty."""
     text = text.strip(" ")
     if not text or text in _SMALL:
         return text or None
