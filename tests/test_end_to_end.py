@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.onemeter.access.port_watch import async_wait_for_change
-from custom_components.onemeter.coordinator.silence import PATIENCE
+from custom_components.onemeter.coordinator.silence import TIMEOUTS
 from custom_components.onemeter.meter import Protocol
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
@@ -114,8 +114,8 @@ async def test_nothing_but(
     """The entry is unavailable for the right reason, until the meter speaks again."""
     random = Random(0)
     async with PtyLine(tmp_path / "head") as line:
-        impatient = replace(PATIENCE[Protocol.SML], silence=2, unknown_silence=2)
-        with patch.dict(PATIENCE, {Protocol.SML: impatient}):
+        impatient = replace(TIMEOUTS[Protocol.SML], silence=2, unknown_silence=2)
+        with patch.dict(TIMEOUTS, {Protocol.SML: impatient}):
             async with speaking(line):
                 entry = await add_meter(hass, line)
                 following: Any = entry.runtime_data
@@ -150,8 +150,8 @@ async def test_noise_at_the_start(hass: HomeAssistant, tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         noise = asyncio.create_task(crackle())
-        impatient = replace(PATIENCE[Protocol.SML], first_running=0.5)
-        with patch.dict(PATIENCE, {Protocol.SML: impatient}):
+        impatient = replace(TIMEOUTS[Protocol.SML], first_running=0.5)
+        with patch.dict(TIMEOUTS, {Protocol.SML: impatient}):
             assert not await hass.config_entries.async_setup(entry.entry_id)
         noise.cancel()
         assert entry.state is ConfigEntryState.SETUP_RETRY

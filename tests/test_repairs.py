@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.const import CONF_MAX_POWER, DOMAIN
-from custom_components.onemeter.coordinator.silence import PATIENCE
+from custom_components.onemeter.coordinator.silence import TIMEOUTS
 from custom_components.onemeter.meter import Protocol
 from custom_components.onemeter.meter.errors import PortLostError
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
@@ -217,7 +217,7 @@ async def test_entry_that_could_not_be_set_up_for_another_meter(
 ) -> None:
     """Nothing was remembered of the meter before, so that there is no step either."""
     other = energy("70", meter=OTHER_METER)
-    hass.async_create_task(meter.wait(PATIENCE[Protocol.SML].first_running + 1))
+    hass.async_create_task(meter.wait(TIMEOUTS[Protocol.SML].first_running + 1))
     await meter.start(other)
     assert meter.state() is ConfigEntryState.SETUP_RETRY
     assert meter.entry.error_reason_translation_key == "other_meter"

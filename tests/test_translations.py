@@ -15,7 +15,7 @@ from custom_components.onemeter.registers.table import ERROR_REGISTER, UNKNOWN
 from custom_components.onemeter.sensor import DERIVED
 from homeassistant.util.yaml import parse_yaml
 
-from .registers.test_table import LINES
+from .registers.test_table import DESCRIPTIONS
 
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "onemeter"
 LANGUAGES = ("en", "de", "pl")
@@ -23,7 +23,7 @@ LANGUAGES = ("en", "de", "pl")
 NAMES_OF_SENSORS = {
     UNKNOWN.key,
     "derived_power",
-    *(line.key for line in LINES),
+    *(description.key for description in DESCRIPTIONS),
     *(str(description.translation_key) for description in DERIVED),
 }
 
@@ -118,7 +118,9 @@ def test_every_action_has_texts_and_an_icon() -> None:
 
 def test_icons_are_those_of_sensors_without_device_class() -> None:
     iconless = {
-        line.key for line in LINES if line.quantity is None or line.quantity.device_class is None
+        description.key
+        for description in DESCRIPTIONS
+        if description.quantity is None or description.quantity.device_class is None
     }
     icons = set(load("icons.json")["entity"]["sensor"])
     assert icons == {*iconless, "tan_phi"}

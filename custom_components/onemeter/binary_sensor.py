@@ -1,21 +1,23 @@
-"""Binary sensors: whether a meter finds fault with itself."""
+"""Binary sensors: whether a meter reports an error of its own."""
 
+from collections.abc import Container, Iterator
 import re
 from typing import NamedTuple, override
 
 from homeassistant.components.binary_sensor import BinarySensorDeviceClass, BinarySensorEntity
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
-from .entity import OneMeterEntity
+from .coordinator.meter_data import MeterData
+from .entity import OneMeterEntity, async_add_as_they_appear
 from .meter import Key, Value
 from .registers.lookup import describe_register, may_be
 from .registers.table import ERROR_REGISTER
 from .states.values import raw_state
 
-#: Readings come in at the meter's pace; nothing is asked from here.
+#: The coordinator reads the meter; entities do not poll.
 PARALLEL_UPDATES = 0
 
 _HEXADECIMAL = re.compile(r"[0-9A-F]+", re.IGNORECASE | re.ASCII)
@@ -26,70 +28,63 @@ async def async_setup_entry(
     entry: OneMeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add one for each error register, also of those that the meter sends only later."""
+    """Add a sensor for each error register, also for those that the meter sends later."""
     coordinator = entry.runtime_data
-    known: set[Key] = set()
 
-    @callback
-    def add_new_sensors() -> None:
-        registers = coordinator.data.registers
-        new = [key for key in registers if key not in known and may_be(ERROR_REGISTER, key)]
-        known.update(new)
-        scopes = {key: describe_register(key, registers) for key in new}
-        sensors = [
-            OneMeterErrorSensor(coordinator, key, scope)
-            for key, (line, scope) in scopes.items()
-            if line.key == ERROR_REGISTER.key
-        ]
-        if sensors:
-            async_add_entities(sensors)
+    def new_keys(data: MeterData, known: Container[Key]) -> Iterator[Key]:
+        return (key for key in data.registers if key not in known and may_be(ERROR_REGISTER, key))
 
-    entry.async_on_unload(coordinator.async_add_listener(add_new_sensors))
-    add_new_sensors()
+    def make(key: Key, data: MeterData) -> OneMeterErrorSensor | None:
+        description, scope = describe_register(key, data.registers)
+        if description.key != ERROR_REGISTER.key:
+            return None
+        return OneMeterErrorSensor(coordinator, key, scope)
+
+    await async_add_as_they_appear(entry, async_add_entities, new_keys, make)
 
 
-class _Shown(NamedTuple):
-    """What is written of an error register."""
+class _Snapshot(NamedTuple):
+    """The state of an error sensor."""
 
     available: bool
     is_on: bool | None
-    #: The register as the meter words it, since what its digits mean differs among meters.
+    #: The register as the meter sends it; the meaning of its digits depends on the meter.
     word: str | None
 
 
 class OneMeterErrorSensor(OneMeterEntity, BinarySensorEntity):
-    """Tells whether an error register has any bit set."""
+    """Shows whether any bit of an error register is set."""
 
     _attr_device_class = BinarySensorDeviceClass.PROBLEM
     _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_translation_key = ERROR_REGISTER.key
-    _written: _Shown
+    _written: _Snapshot
 
     def __init__(self, coordinator: OneMeterCoordinator, key: Key, scope: str) -> None:
-        """Take the register, and what tells it from others in its name."""
+        """Take the key of the register, and the scope in its name."""
         super().__init__(coordinator, str(key))
         self._attr_translation_placeholders = {"scope": scope}
         self._key = key
-        self._written = self._news()
+        self._written = self._snapshot()
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether there is an error; None where the meter's word says nothing of it."""
+        """Whether there is an error; None if the register's value is no error word."""
         return self._written.is_on
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, str | None]:
-        """Return the word in which the meter tells its errors."""
+        """The error word."""
         return {"word": self._written.word}
 
     @override
-    def _news(self) -> _Shown:
+    def _snapshot(self) -> _Snapshot:
         data = self.coordinator.data
         register = data.registers.get(self._key)
         word = raw_state(self._key, data)
-        return _Shown(
+        return _Snapshot(
             self.available,
             None if register is None else _is_error(register.value),
             None if word is None else str(word),
@@ -97,7 +92,7 @@ class OneMeterErrorSensor(OneMeterEntity, BinarySensorEntity):
 
 
 def _is_error(value: Value) -> bool | None:
-    """Tell whether an error register's value has any bit set; None where it is no such value."""
+    """Return whether any bit of an error register is set; None if the value is no error word."""
     match value:
         case bytes() if value:
             return any(value)

@@ -1,4 +1,4 @@
-"""A button that reads a polled meter at once."""
+"""The button that reads a polled meter at once."""
 
 from typing import override
 
@@ -10,7 +10,7 @@ from .coordinator.base import OneMeterConfigEntry
 from .coordinator.polled import PolledCoordinator
 from .entity import OneMeterEntity
 
-#: The coordinator itself sees to it that a meter is read once at a time.
+#: The coordinator reads a meter once at a time.
 PARALLEL_UPDATES = 0
 
 
@@ -19,13 +19,13 @@ async def async_setup_entry(
     entry: OneMeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the button where there is something to ask."""
+    """Add the button if the meter is polled."""
     if isinstance(entry.runtime_data, PolledCoordinator):
         async_add_entities([ReadNowButton(entry.runtime_data)])
 
 
 class ReadNowButton(OneMeterEntity, ButtonEntity):
-    """Reads the meter when it is pressed, and says so when that is not possible."""
+    """Reads the meter when it is pressed, and raises an error if that fails."""
 
     _attr_translation_key = "read_now"
 
@@ -38,10 +38,10 @@ class ReadNowButton(OneMeterEntity, ButtonEntity):
     @property
     @override
     def available(self) -> bool:
-        """A meter that could not be read is all the more to be asked."""
+        """Always: pressing it may bring an unavailable meter back."""
         return True
 
     @override
     async def async_press(self) -> None:
-        """Read the meter; a press while it is being read waits for that."""
+        """Read the meter; during a readout, wait for its end."""
         await self.coordinator.async_read_now()

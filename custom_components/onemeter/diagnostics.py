@@ -1,6 +1,6 @@
 """What a user may attach to a bug report: everything but who and where they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
@@ -11,10 +11,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.redact import REDACTED
 
 from .const import CONF_IMPULSES, CONF_PHYSICAL_DEVICE, CONF_SOURCE_ID
-from .coordinator.base import OneMeterConfigEntry
+from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .coordinator.blink import BlinkCoordinator
 from .coordinator.polled import PolledCoordinator
-from .meter import Protocol, Reading, Register, Value
+from .meter import Key, Protocol, Reading, Register, Value
 from .meter.blink.counter import ImpulseCounter
 from .meter.dlms.client import DlmsClient
 from .meter.dlms.push.client import DlmsPushClient
@@ -35,6 +35,7 @@ from .settings import (
     second_source,
 )
 from .states.values import clock_difference
+from .totals import Totals
 
 #: Physical devices from this on are made of the meter's number.
 _NUMBERED = 1000
@@ -94,10 +95,15 @@ async def async_get_config_entry_diagnostics(
         "last_telegram": newest.received.isoformat(),
         "clock_difference": clock_difference(newest),
         "manufacturer": newest.meter.manufacturer,
-        "withheld_totals": [str(obis) for obis in coordinator.totals.jumped],
+        "withheld_totals": [str(key) for key in _jumped(coordinator)],
         "registers": [_show(register) for register in readings[-1].registers],
         "telegrams": [telegram.hex() for telegram in _masked(settings.protocol, readings)],
     }
+
+
+def _jumped(coordinator: OneMeterCoordinator) -> Iterable[Key]:
+    totals = coordinator.totals
+    return totals.jumped if isinstance(totals, Totals) else ()
 
 
 def _association(client: DlmsClient) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from .access.authentication import async_authenticity
 from .access.issues import Issue
 from .const import CONF_MAX_POWER, DOMAIN
 from .coordinator.base import OneMeterConfigEntry
-from .totals import async_start_over
+from .totals import Totals, async_start_over
 
 type Data = Mapping[str, Any]
 #: Does what the user has agreed to; returns why it was not possible, if it was not.
@@ -67,6 +67,8 @@ class ConsentFlow(RepairsFlow):
     def _newest(self, entry: OneMeterConfigEntry) -> dict[str, str]:
         """Return what has changed since the user was told."""
         totals = entry.runtime_data.totals
+        if not isinstance(totals, Totals):
+            return {}
         if self._repair is _async_accept_totals:
             return totals.jumped_placeholders()
         if self._repair is _async_raise_max_power and (power := totals.overload) is not None:

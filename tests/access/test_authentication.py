@@ -8,7 +8,7 @@ import pytest
 from custom_components.onemeter.access.authentication import KeptAuthenticity, async_authenticity
 from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.coordinator.base import FirstReading, async_hand_over
+from custom_components.onemeter.coordinator.first_reading import FirstReading, async_hand_over
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from custom_components.onemeter.meter.errors import NotAuthenticatedError
 from homeassistant.config_entries import ConfigEntryState
@@ -212,4 +212,4 @@ async def test_reading_of_a_flow_is_not_used_once_tags_are_required(
         assert admits(meter, 1)
     read = FirstReading(reading(), dt_util.utcnow(), None, {})
     async_hand_over(hass, str(meter.entry.unique_id), read)
-    assert meter.coordinator._async_handed_over() == (None if is_required else read)
+    assert meter.coordinator._async_first_reading() == (None if is_required else read)

@@ -117,7 +117,7 @@ async def test_memory_is_older(house: House, caplog: pytest.LogCaptureFixture) -
     house.restore(backup)
     await house.begin()
     assert house.value() == shown
-    assert "lost or out of date; its total goes on from 0.77 kWh" in caplog.text
+    assert "lost or out of date; counting continues from 0.77 kWh" in caplog.text
     await house.run(12)
     assert house.coordinator.data.registers[IMPULSES_TODAY].value == 12 * 15
     assert (await house.sums())[-1] == pytest.approx(15 * 50, abs=16)
@@ -160,8 +160,8 @@ def after_row(meter: BlinkingMeter, state: float, end: datetime) -> Decimal:
     """Return the total that goes on, with this row."""
     totals = meter.coordinator.totals
     totals._restored = None
-    totals._restore(totals._memory())
-    totals._async_compare({totals.energy: LastRow(end - 5 * MINUTE, end, state, "kWh", "energy")})
+    totals._restore(totals._content())
+    totals._reconcile(LastRow(end - 5 * MINUTE, end, state, "kWh", "energy"))
     return meter.coordinator.client.counter.energy
 
 

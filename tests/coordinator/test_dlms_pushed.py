@@ -10,8 +10,8 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.coordinator.base import FirstReading, async_hand_over
-from custom_components.onemeter.coordinator.silence import PATIENCE, SilenceMonitor
+from custom_components.onemeter.coordinator.first_reading import FirstReading, async_hand_over
+from custom_components.onemeter.coordinator.silence import TIMEOUTS, SilenceMonitor
 from custom_components.onemeter.meter import (
     Identity,
     Key,
@@ -151,7 +151,7 @@ async def test_slow_meter_is_not_taken_for_silent(meter: PushedMeter) -> None:
     ],
 )
 def test_silence_follows_from_the_cadence(gaps: list[float], silence: float) -> None:
-    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for moment in accumulate(gaps, initial=0.0):
         cadence.add(POWER, moment)
     assert cadence.silence == silence
@@ -159,7 +159,7 @@ def test_silence_follows_from_the_cadence(gaps: list[float], silence: float) -> 
 
 @pytest.mark.parametrize(("lists", "pause"), [(1, 60), (4, 60), (5, 900)])
 def test_lists_in_a_row_are_no_cadence(lists: int, pause: float) -> None:
-    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for burst in range(1, 6):
         for number in range(lists):
             cadence.add({**TIME, Obis(1, 0, 21, 7, number): POWER_REGISTER}, burst * pause + number)
@@ -167,7 +167,7 @@ def test_lists_in_a_row_are_no_cadence(lists: int, pause: float) -> None:
 
 
 def test_silence_is_that_of_the_lists_that_have_not_stopped() -> None:
-    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for second in range(0, 600, 10):
         cadence.add(POWER, second)
         if second % 60 == 0:
@@ -180,7 +180,7 @@ def test_silence_is_that_of_the_lists_that_have_not_stopped() -> None:
 
 
 def test_gap_in_which_the_port_was_lost_is_none_of_the_meter() -> None:
-    cadence = SilenceMonitor(PATIENCE[Protocol.DLMS])
+    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for second in range(0, 100, 10):
         cadence.add(POWER, second)
     cadence.restart(95)
@@ -191,7 +191,7 @@ def test_gap_in_which_the_port_was_lost_is_none_of_the_meter() -> None:
 
 @pytest.mark.parametrize("protocol", [Protocol.SML, Protocol.IEC62056])
 def test_silence_of_other_protocols_is_always_the_same(protocol: Protocol) -> None:
-    cadence = SilenceMonitor(PATIENCE[protocol])
+    cadence = SilenceMonitor(TIMEOUTS[protocol])
     for moment in (0.01, 1, 29, 1000):
         assert cadence.silence == 30
         cadence.add(POWER, moment)

@@ -17,7 +17,7 @@ from custom_components.onemeter.const import (
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
 )
-from custom_components.onemeter.coordinator.base import FirstReading, async_hand_over
+from custom_components.onemeter.coordinator.first_reading import FirstReading, async_hand_over
 from custom_components.onemeter.meter import Identity, MeterError, Obis, Reading, Register
 from custom_components.onemeter.meter.errors import (
     ChecksumError,

@@ -130,8 +130,12 @@ def timed() -> Generator[Callbacks]:
                 "async_update_listeners",
                 found.ours(OneMeterCoordinator.async_update_listeners),
             ),
-            patch.object(Totals, "_memory", found.ours(Totals._memory)),
-            patch.object(sensor.OneMeterSensor, "_news", found.ours(sensor.OneMeterSensor._news)),
+            patch.object(Totals, "_content", found.ours(Totals._content)),
+            patch.object(
+                sensor.OneMeterSensor,
+                "_snapshot",
+                found.ours(sensor.OneMeterSensor._snapshot),
+            ),
             patch.object(sensor, "async_setup_entry", set_up_sensors),
         ):
             yield found

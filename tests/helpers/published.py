@@ -10,7 +10,7 @@ from unittest.mock import patch
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.coordinator.base import MeterData
+from custom_components.onemeter.coordinator.meter_data import MeterData
 from custom_components.onemeter.meter import Identity, Key, Obis, Register, Value
 from custom_components.onemeter.totals import Moment
 from homeassistant.core import HomeAssistant

@@ -57,7 +57,7 @@ class RecordedMeter(PushedMeter):
         }
 
     def remembered_steps(self) -> int:
-        return len(self.coordinator.totals.steps)
+        return len(self.coordinator.totals._correction.steps)
 
 
 class RecordedBlinkingMeter(RecordedMeter, BlinkingMeter):

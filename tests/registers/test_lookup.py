@@ -35,13 +35,13 @@ from custom_components.onemeter.registers.quantities import (
     WATER,
     Quantity,
 )
-from custom_components.onemeter.registers.table import Line
+from custom_components.onemeter.registers.table import RegisterDescription
 from homeassistant.components.sensor import SensorStateClass
 
 
 def meaning(
     code: str, value: Value = None, unit: str | None = None, *others: str
-) -> tuple[Line, str]:
+) -> tuple[RegisterDescription, str]:
     obis = Obis.parse(code)
     registers: dict[Key, Register] = {obis: Register(obis, value, unit)}
     registers |= {Obis.parse(other): Register(Obis.parse(other), None) for other in others}
@@ -50,7 +50,7 @@ def meaning(
 
 def name_of(key: Key, *registers: tuple[Key, Value, str | None]) -> tuple[str, Quantity | None]:
     """Return the name and the quantity of one of these registers."""
-    line, scope = describe_register(
+    description, scope = describe_register(
         key,
         {
             key: Register(key, value, unit)
@@ -59,7 +59,7 @@ def name_of(key: Key, *registers: tuple[Key, Value, str | None]) -> tuple[str, Q
             for key, value, unit in registers
         },
     )
-    return f"{line.key}{scope}", line.quantity
+    return f"{description.key}{scope}", description.quantity
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def name_of(key: Key, *registers: tuple[Key, Value, str | None]) -> tuple[str, Q
     ],
 )
 def test_measured(code: str, unit: str | None, name: str, quantity: Quantity) -> None:
-    line, scope = meaning(code, 1, unit)
-    assert f"{line.key}{scope}" == name
-    assert line.quantity == quantity
+    description, scope = meaning(code, 1, unit)
+    assert f"{description.key}{scope}" == name
+    assert description.quantity == quantity
 
 
 @pytest.mark.parametrize(
@@ -178,10 +178,10 @@ def test_measured(code: str, unit: str | None, name: str, quantity: Quantity) ->
     ],
 )
 def test_descriptive(code: str, value: Value, name: str) -> None:
-    line, scope = meaning(code, value)
-    assert f"{line.key}{scope}" == name
-    assert line.quantity is None
-    assert line.diagnostic
+    description, scope = meaning(code, value)
+    assert f"{description.key}{scope}" == name
+    assert description.quantity is None
+    assert description.diagnostic
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_descriptive(code: str, value: Value, name: str) -> None:
 def test_descriptive_numbers(
     code: str, value: Value, unit: str | None, name: str, quantity: Quantity
 ) -> None:
-    line, scope = meaning(code, value, unit)
-    assert (f"{line.key}{scope}", line.quantity) == (name, quantity)
-    assert line.diagnostic
+    description, scope = meaning(code, value, unit)
+    assert (f"{description.key}{scope}", description.quantity) == (name, quantity)
+    assert description.diagnostic
 
 
 @pytest.mark.parametrize(
@@ -220,11 +220,11 @@ def test_descriptive_numbers(
 def test_unit_of_what_the_meter_tells_of_itself(
     code: str, unit: str, name: str, shown: str, device_class: str | None
 ) -> None:
-    line, scope = meaning(code, 1, unit)
-    assert f"{line.key}{scope}" == name
-    assert line.quantity is not None
-    assert (line.quantity.unit, line.quantity.device_class) == (shown, device_class)
-    assert line.quantity.state_class is None
+    description, scope = meaning(code, 1, unit)
+    assert f"{description.key}{scope}" == name
+    assert description.quantity is not None
+    assert (description.quantity.unit, description.quantity.device_class) == (shown, device_class)
+    assert description.quantity.state_class is None
 
 
 @pytest.mark.parametrize(
@@ -310,12 +310,12 @@ def test_address_without_code(
 
 
 def test_heat_meter_of_the_last_year() -> None:
-    line, scope = describe_register(
+    description, scope = describe_register(
         "6.8*01", {"6.8*01": Register(None, Decimal("28.086"), "MWh", address="6.8*01")}
     )
-    assert (line.key, scope, line.enabled) == ("heat_energy", " (6.8*01)", False)
-    assert line.quantity is not None
-    assert (line.quantity.unit, line.quantity.state_class) == ("kWh", None)
+    assert (description.key, scope, description.enabled) == ("heat_energy", " (6.8*01)", False)
+    assert description.quantity is not None
+    assert (description.quantity.unit, description.quantity.state_class) == ("kWh", None)
     assert name_of("9.4*01", ("9.4*01", "088*C&082*C", None))[0] == "maximum_temperatures (9.4*01)"
 
 
@@ -346,10 +346,10 @@ def test_heat_meter_of_the_last_year() -> None:
 def test_what_is_not_in_the_table(
     code: str, value: Value, unit: str | None, state_class: SensorStateClass | None
 ) -> None:
-    line, scope = meaning(code, value, unit)
-    assert (line.key, line.enabled) == ("register", False)
+    description, scope = meaning(code, value, unit)
+    assert (description.key, description.enabled) == ("register", False)
     assert scope == code.removesuffix("*255")
-    assert getattr(line.quantity, "state_class", None) is state_class
+    assert getattr(description.quantity, "state_class", None) is state_class
 
 
 @pytest.mark.parametrize(
@@ -378,10 +378,14 @@ def test_unit_alone(unit: str, shown: str, device_class: str | None) -> None:
 
 
 def test_past_period_counts_for_no_statistics() -> None:
-    line, scope = meaning("1-0:1.8.1*1", 5, "kWh")
-    assert (line.key, scope, line.enabled) == ("energy_import", " T1 (1-0:1.8.1*1)", False)
-    assert line.quantity is not None
-    assert (line.quantity.device_class, line.quantity.state_class) == ("energy", None)
+    description, scope = meaning("1-0:1.8.1*1", 5, "kWh")
+    assert (description.key, scope, description.enabled) == (
+        "energy_import",
+        " T1 (1-0:1.8.1*1)",
+        False,
+    )
+    assert description.quantity is not None
+    assert (description.quantity.device_class, description.quantity.state_class) == ("energy", None)
 
 
 def test_channel_is_named_where_two_have_the_register() -> None:
@@ -390,14 +394,14 @@ def test_channel_is_named_where_two_have_the_register() -> None:
 
 
 def test_known_register_without_value_waits_for_one() -> None:
-    line, _ = meaning("1-0:16.7.0*255")
-    assert (line.key, line.quantity) == ("power", POWER)
+    description, _ = meaning("1-0:16.7.0*255")
+    assert (description.key, description.quantity) == ("power", POWER)
 
 
 def test_time() -> None:
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    assert meaning("0-0:1.0.0*255", now)[0] == Line("meter_clock", TIME, False, True)
-    assert meaning("1-0:0.99.0*255", now)[0] == Line("register", TIME, False, True)
+    assert meaning("0-0:1.0.0*255", now)[0] == RegisterDescription("meter_clock", TIME, False, True)
+    assert meaning("1-0:0.99.0*255", now)[0] == RegisterDescription("register", TIME, False, True)
     # The text of a time is shown as it is where nobody understands it.
     assert meaning("0-0:1.0.0*255", "201020085222W")[0].quantity is None
 

@@ -22,15 +22,15 @@ from homeassistant.components.sensor.const import STATE_CLASS_UNITS
 QUANTITIES = {
     name: quantity for name, quantity in vars(quantities).items() if isinstance(quantity, Quantity)
 }
-LINES = [
+DESCRIPTIONS = [
     *MEASURED.values(),
-    *(line for line, _ in SPECIAL.values()),
-    *(line for line, _ in DESCRIPTIVE.values()),
+    *(description for description, _ in SPECIAL.values()),
+    *(description for description, _ in DESCRIPTIVE.values()),
     *MANY.values(),
     *GERMAN.values(),
     *OTHER_MEDIA.values(),
     *MBUS_MEDIA.values(),
-    *(line for line in MBUS.values() if line is not None),
+    *(description for description in MBUS.values() if description is not None),
     *HEAT_METER.values(),
     *IMPULSES.values(),
 ]
@@ -61,12 +61,18 @@ def test_each_unit_tells_one_quantity() -> None:
 
 
 def test_what_is_measured_has_a_quantity_and_what_is_told_of_the_meter_is_diagnostic() -> None:
-    assert all(line.quantity is not None or line.diagnostic for line in LINES)
+    assert all(
+        description.quantity is not None or description.diagnostic for description in DESCRIPTIONS
+    )
     assert not [
-        line.key for line in LINES if line.quantity in (TIME, LOCAL_TIME) and not line.diagnostic
+        description.key
+        for description in DESCRIPTIONS
+        if description.quantity in (TIME, LOCAL_TIME) and not description.diagnostic
     ]
 
 
-def test_lines_of_one_name_are_equal_but_for_the_medium() -> None:
-    by_key = {line.key: line for line in LINES}
-    assert [line.key for line in LINES if line != by_key[line.key]] == []
+def test_descriptions_of_one_name_are_equal_but_for_the_medium() -> None:
+    by_key = {description.key: description for description in DESCRIPTIONS}
+    assert [
+        description.key for description in DESCRIPTIONS if description != by_key[description.key]
+    ] == []

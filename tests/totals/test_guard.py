@@ -462,9 +462,9 @@ def test_what_is_no_energy_passes(obis: Obis, value: Value, unit: str | None) ->
 
 def test_there_is_something_to_remember_only_when_something_changed() -> None:
     meter = Meter()
-    assert meter.review({IMPORT: Register(IMPORT, 5000, "Wh")}).has_news
-    assert not meter.review({IMPORT: Register(IMPORT, 5000, "Wh")}).has_news
-    assert meter.review({IMPORT: Register(IMPORT, 5001, "Wh")}).has_news
+    assert meter.review({IMPORT: Register(IMPORT, 5000, "Wh")}).is_changed
+    assert not meter.review({IMPORT: Register(IMPORT, 5000, "Wh")}).is_changed
+    assert meter.review({IMPORT: Register(IMPORT, 5001, "Wh")}).is_changed
 
 
 def test_meter_that_waits_for_its_pin_again_has_not_jumped() -> None:

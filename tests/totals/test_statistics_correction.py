@@ -266,7 +266,7 @@ async def test_removed_sensor_has_no_sums_to_mend(meter: Recorded) -> None:
     for _ in range(4):
         await meter.say(telegram("10", "20"), after=20)
     assert await meter.coordinator.async_accept_totals()
-    assert {str(step.key) for step in meter.coordinator.totals.steps} == {
+    assert {str(step.key) for step in meter.coordinator.totals._correction.steps} == {
         "1-0:1.8.0*255",
         "1-0:2.8.0*255",
     }
@@ -274,7 +274,9 @@ async def test_removed_sensor_has_no_sums_to_mend(meter: Recorded) -> None:
     meter.freezer.move_to(NOON + timedelta(minutes=45, seconds=10))
     await meter.say(telegram("10", "20"))
     await meter.make_rows()
-    assert {str(step.key) for step in meter.coordinator.totals.steps} == {"1-0:2.8.0*255"}
+    assert {str(step.key) for step in meter.coordinator.totals._correction.steps} == {
+        "1-0:2.8.0*255"
+    }
 
 
 async def test_sensor_that_is_not_recorded_yet(meter: Recorded) -> None:

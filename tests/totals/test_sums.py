@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.onemeter.const import CONF_MAX_POWER, CONF_MULTIPLIER, DOMAIN
 from custom_components.onemeter.meter import Reading
+from custom_components.onemeter.totals import Totals
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -305,7 +306,9 @@ async def test_overload_for_three_hours(house: House) -> None:
     await house.use(15, watts=60_000)
     assert house.issues() == ["overload"]
     with house.patched():
-        power = house.coordinator.totals.overload
+        totals = house.coordinator.totals
+        assert isinstance(totals, Totals)
+        power = totals.overload
         options = {CONF_MAX_POWER: power}
         house.hass.config_entries.async_update_entry(house.entry, options=options)
         house.client.said.put_nowait(house.telegram(house.total))

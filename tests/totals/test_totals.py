@@ -86,7 +86,7 @@ async def test_clock_that_is_set_back(
     assert len(ir.async_get(hass).issues) == 1
     assert await meter.coordinator.async_accept_totals()
     assert newest(meter) == 90_000
-    [step] = meter.coordinator.totals.steps
+    [step] = meter.coordinator.totals._correction.steps
     assert step.time == clock.utcnow()
 
 
@@ -203,13 +203,16 @@ async def test_memory_of_an_earlier_version_is_kept(
     )
     assert await meter.start(telegram)
     assert newest(meter) == Decimal("5002.0")
-    assert [(str(step.key), str(step.offset)) for step in meter.coordinator.totals.steps] == [
-        ("1-0:1.8.0*255", "195.04")
-    ]
+    assert [
+        (str(step.key), str(step.offset)) for step in meter.coordinator.totals._correction.steps
+    ] == [("1-0:1.8.0*255", "195.04")]
     assert issues(hass) == [Issue.TOTALS_JUMPED]
     assert meter.coordinator.newest.withheld == {Obis.parse("1-0:2.8.0")}
     assert await meter.coordinator.async_accept_totals()
-    assert [str(step.offset) for step in meter.coordinator.totals.steps] == ["195.04", "-355.9760"]
+    assert [str(step.offset) for step in meter.coordinator.totals._correction.steps] == [
+        "195.04",
+        "-355.9760",
+    ]
 
 
 class Disk:
@@ -261,7 +264,7 @@ async def test_accepted_step_is_written_before_it_is_published(
 ) -> None:
     await meter.start(energy("5001"))
     await jump(meter)
-    await meter.coordinator.totals.async_save()
+    await meter.coordinator.totals._storage.async_save()
     disk = Disk(meter, hass_storage)
     assert await meter.coordinator.async_accept_totals()
     await meter.settle()
@@ -314,7 +317,7 @@ async def test_damaged_memory_is_none(
     hass_storage[f"{DOMAIN}.{meter.entry.entry_id}"]["data"] = damage
     await meter.start(energy("6001"))
     assert meter.value() == "6.001"
-    assert "What was remembered of Meter is damaged" in caplog.text
+    assert "The stored totals of Meter are damaged" in caplog.text
 
 
 @pytest.mark.parametrize(("power", "shown"), [("86940", "86940"), ("86941", "unknown")])

@@ -1,1 +1,1 @@
-"""Coordinators: how a meter is read, and what is published when."""
+"""Coordinators: read the meters and publish their data."""

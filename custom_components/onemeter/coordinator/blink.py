@@ -1,4 +1,4 @@
-"""Meters that blink: their impulses are counted for good."""
+"""Coordinator for BLINK meters, whose impulses are counted."""
 
 import asyncio
 from dataclasses import replace
@@ -16,12 +16,13 @@ from ..impulses.totals import IMPULSES_TODAY, ImpulseStatistics, ImpulseTotals, 
 from ..meter import Identity, Key, Reading
 from ..meter.blink.client import ImpulseClient
 from ..settings import BlinkEntrySettings
-from .base import MeterData, OneMeterConfigEntry
+from .base import OneMeterConfigEntry
+from .meter_data import MeterData
 from .pushed import PushedCoordinator
 
 
 class BlinkCoordinator(PushedCoordinator):
-    """Counts the impulses of a meter; its total is stored, and only then published."""
+    """Counts the impulses of a meter; the total is stored before it is published."""
 
     settings: BlinkEntrySettings
     client: ImpulseClient
@@ -30,34 +31,32 @@ class BlinkCoordinator(PushedCoordinator):
     def __init__(
         self, hass: HomeAssistant, entry: OneMeterConfigEntry, settings: BlinkEntrySettings
     ) -> None:
-        """Make what counts; nothing is opened yet."""
+        """Make the counter and its client; nothing is opened yet."""
         counter = make_counter(settings, entry.options)
-        self._tally = ImpulseStatistics(counter)
-        super().__init__(hass, entry, settings, make_impulse_client(hass, settings, counter))
-
-    @override
-    def _make_totals(self) -> ImpulseTotals:
-        return ImpulseTotals(self.hass, self.config_entry, self.settings, self._tally)
+        self._impulses = ImpulseStatistics(counter)
+        client = make_impulse_client(hass, settings, counter)
+        totals = ImpulseTotals(hass, entry, settings, self._impulses)
+        super().__init__(hass, entry, settings, client, totals)
 
     @override
     async def _async_setup(self) -> None:
         await super()._async_setup()
-        # The day ends also in the dark.
+        # The day also ends without an impulse.
         self.config_entry.async_on_unload(
             async_track_time_change(self.hass, self._async_begin_day, hour=0, minute=0, second=0)
         )
 
     def counts(self, key: str) -> bool:
-        """Tell whether it is the total of the impulses that is known by this key."""
+        """Return whether a key is that of the total of the impulses."""
         return key == str(self.totals.energy)
 
     async def async_calibrate(self, reading: Decimal) -> Decimal:
-        """Set the total to what the meter's display shows (kWh); return by how much it was off.
+        """Set the total to the reading on the meter's display (kWh); return the correction.
 
-        Raises HomeAssistantError where the new total cannot be written: it is published once it is.
+        Raises HomeAssistantError if the new total cannot be stored; it is published once it is.
         """
         while self._storing is not None and not self._storing.done():
-            # No state may be written from now on that is from before.
+            # Otherwise the old total could be published after the new one.
             await asyncio.wait([self._storing])
         off = self.totals.async_calibrate(reading)
         if self._failure is None:
@@ -80,11 +79,11 @@ class BlinkCoordinator(PushedCoordinator):
 
     @override
     def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
-        self._tally.async_note()
-        return replace(data, registers={**data.registers, **self._tally.registers()})
+        self._impulses.async_update()
+        return replace(data, registers={**data.registers, **self._impulses.registers()})
 
     @override
-    def _before_storing(self, data: MeterData) -> MeterData:
+    def _while_not_stored(self, data: MeterData) -> MeterData:
         totals: tuple[Key, ...] = (self.totals.energy, IMPULSES_TODAY)
         published = self.data.registers
         stored = {key: published[key] for key in totals if key in published}

@@ -1,4 +1,4 @@
-"""Live values: registers of a polled meter that are read again and again between its readouts."""
+"""Live registers: registers of a polled meter that are read repeatedly between readouts."""
 
 from collections.abc import Callable
 from contextlib import aclosing
@@ -18,16 +18,16 @@ from .base import OneMeterConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Seconds without live values after a session that gave none, ...
+#: Seconds until the next session after one without values, ...
 _PAUSE: Final = 60
-#: ... and after one that the meter has refused, if it has never given any.
+#: ... and after one that the meter has refused, if there was never a value.
 _PAUSE_REFUSED: Final = 86_400
 
 
 class LiveRegisters:
-    """Watches the registers that the user has chosen, as long as the meter lets that happen.
+    """Reads the live registers that the user has chosen, if the meter allows it.
 
-    A meter that does not is left alone: its readouts go on, and tell all that they told before.
+    If it does not, only its readouts continue.
     """
 
     def __init__(
@@ -46,53 +46,55 @@ class LiveRegisters:
         self._addresses = entry.options.get(CONF_LIVE_REGISTERS, []) if is_wanted else []
         self._interval: float = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
         self._not_before = -inf
-        #: Whether there were live values since the meter has refused any.
+        #: Whether there were values since the meter last refused.
         self._has_worked = False
 
     @property
     def pause(self) -> float:
-        """Seconds until the registers may be watched."""
+        """Seconds until the next session may begin; infinite without live registers."""
         if not self._addresses:
             return inf
         return max(0.0, self._not_before - monotonic())
 
     async def async_watch(self, take: Callable[[Reading], object]) -> bool:
-        """Hand on each reading of the registers, for good.
+        """Read the registers repeatedly, and call take with each reading.
 
-        When the session ends by itself, returns whether only a readout can tell what is wrong.
+        When the session ends by itself, returns whether a readout is needed to find the reason.
         """
-        heard = False
+        has_values = False
         try:
             async with aclosing(self._client.watch(self._addresses, self._interval)) as readings:
                 async for reading in readings:
-                    heard = self._has_worked = True
+                    has_values = self._has_worked = True
                     take(reading)
         except RefusedError as err:
             if self._has_worked:
-                # It may be for now only; refused once more, it is for a day.
+                # The refusal may be temporary; a second one counts for a day.
                 self._has_worked = False
                 _LOGGER.debug("Live values of %s are refused: %s", self._entry.title, err)
-                self._rest(_PAUSE)
+                self._pause_for(_PAUSE)
                 return False
             _LOGGER.info(
-                "%s does not let single registers be read, so there are no live values",
+                "%s does not allow single registers to be read, so there are no live values",
                 self._entry.title,
             )
-            self._rest(_PAUSE_REFUSED)
+            self._pause_for(_PAUSE_REFUSED)
             return False
         except MeterAuthenticationError:
-            # One attempt only: meters that are given wrong passwords lock themselves.
-            self._rest(inf)
+            # One attempt only: meters lock themselves after wrong passwords.
+            self._pause_for(inf)
             self._entry.async_start_reauth(self._hass)
             return False
         except (MeterError, ConfigEntryNotReady) as err:
-            _LOGGER.debug("Live values of %s have broken off: %s", self._entry.title, err)
+            _LOGGER.debug("Live values of %s were interrupted: %s", self._entry.title, err)
         except Exception:
-            _LOGGER.exception("Unexpected error while watching %s", self._entry.title)
-            heard = False
-        if not heard:
-            self._rest(_PAUSE)
+            _LOGGER.exception(
+                "Unexpected error while reading live registers of %s", self._entry.title
+            )
+            has_values = False
+        if not has_values:
+            self._pause_for(_PAUSE)
         return True
 
-    def _rest(self, seconds: float) -> None:
+    def _pause_for(self, seconds: float) -> None:
         self._not_before = max(self._not_before, monotonic() + seconds)

@@ -1,4 +1,4 @@
-"""Recognizes a meter that waits for its PIN and until then tells whole kilowatt-hours only."""
+"""Detects a meter that sends only whole kilowatt-hours until its PIN is entered."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 from ..meter import Key, Obis, Register
 from ..totals import Moment, Total
 
-#: A meter is taken for locked once this many telegrams in a row, over at least this time, look so.
+#: A meter counts as locked once this many consecutive telegrams, over at least this time, say so.
 LOCKED_TELEGRAMS = 5
 LOCKED_DURATION = timedelta(seconds=60)
 
@@ -16,19 +16,19 @@ _INSTANTANEOUS = 7
 
 
 class PinLock:
-    """Watches a meter's telegrams.
+    """Detects from its telegrams whether a meter is locked.
 
-    German meters keep power and the digits behind the kilowatt-hour for themselves until the PIN
-    of the grid operator was entered and the full data set ("InF") switched on.
+    German meters send neither power nor decimals of energy until the grid operator's PIN is entered
+    and the full data set ("InF") is enabled.
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Begin without any telegram."""
         self._since: Moment | None = None
         self._telegrams = 0
 
     def is_locked(self, registers: Mapping[Key, Register], now: Moment) -> bool | None:
-        """Take the next registers and say whether the meter is locked; None while that may be."""
+        """Take the next registers; return whether the meter is locked, None if that is not sure."""
         if not _is_reduced(registers):
             self._since = None
             self._telegrams = 0
@@ -36,14 +36,14 @@ class PinLock:
         if self._since is None:
             self._since = now
         self._telegrams += 1
-        is_long = self._since.surely_until(now) >= LOCKED_DURATION
+        is_long = self._since.at_least_until(now) >= LOCKED_DURATION
         return True if is_long and self._telegrams >= LOCKED_TELEGRAMS else None
 
 
 def _is_reduced(registers: Mapping[Key, Register]) -> bool:
-    """Say whether there is energy in whole kWh, and neither finer energy nor any momentary value.
+    """Return whether registers contain energy in whole kWh only, and no momentary value.
 
-    Zero is whole at any resolution, so it says nothing.
+    Zero does not count, since it is a whole number at any resolution.
     """
     whole = False
     for obis, register in registers.items():

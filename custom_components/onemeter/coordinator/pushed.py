@@ -1,4 +1,4 @@
-"""Meters that speak without being asked: listened to for good."""
+"""Coordinator for meters that push telegrams."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,26 +17,28 @@ from homeassistant.util import dt as dt_util
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..access.port_watch import Backoff, can_be_watched
 from ..const import CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL
+from ..impulses.totals import ImpulseTotals
 from ..meter import Identity, MeterError, Protocol, PushedClient, Reading
 from ..meter.errors import MeterConnectionError
 from ..settings import AnySettings
 from ..totals import Moment, Proof
-from .base import MeterData, OneMeterConfigEntry, OneMeterCoordinator
+from .base import OneMeterConfigEntry, OneMeterCoordinator
+from .meter_data import MeterData
 from .pin_lock import PinLock
-from .silence import PATIENCE, SilenceMonitor
+from .silence import TIMEOUTS, SilenceMonitor
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Seconds without the entry's own meter after which another one's telegrams are not just crosstalk.
-OTHER_METER_PATIENCE = 10
-#: Seconds for which the newest values are shown while a peer comes and goes.
-_FLAPPING_PATIENCE = 30
+#: Seconds without the entry's own meter after which another one's telegrams are no crosstalk.
+FOREIGN_METER_TIMEOUT = 10
+#: Seconds for which values stay available while a network port is lost again and again.
+_FLAPPING_TIMEOUT = 30
 
 
 class PushedCoordinator(OneMeterCoordinator):
-    """Follows a meter by listening.
+    """Receives the telegrams of a meter.
 
-    A port that is lost tells at once; silence is noticed by a deadline that each telegram moves.
+    A lost port raises an error at once; silence is detected by a deadline that each telegram moves.
     """
 
     client: PushedClient
@@ -48,49 +50,50 @@ class PushedCoordinator(OneMeterCoordinator):
         entry: OneMeterConfigEntry,
         settings: AnySettings,
         client: PushedClient,
+        totals: ImpulseTotals | None = None,
     ) -> None:
-        """Take the client, of which nothing is opened yet."""
+        """Take the client, which is not opened yet."""
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL)
-        super().__init__(hass, entry, settings, client, interval)
-        self._patience = PATIENCE[settings.protocol]
-        self._cadence = SilenceMonitor(self._patience)
+        super().__init__(hass, entry, settings, client, publish_interval=interval, totals=totals)
+        self._timeouts = TIMEOUTS[settings.protocol]
+        self._silence = SilenceMonitor(self._timeouts)
         self._backoff = Backoff(hass)
-        #: Whether the port was lost, and has not been there for long since.
+        #: Whether the port was lost and has not been open for long since.
         self._is_flapping = False
-        self._cancel_planned: CALLBACK_TYPE = lambda: None
+        self._cancel_delayed: CALLBACK_TYPE = lambda: None
         self._cancel_expiry: CALLBACK_TYPE = lambda: None
-        #: Whether it was this meter that has last told its id since the port was opened.
-        self._is_named = False
+        #: Whether the last id that was sent since the port was opened is that of this meter.
+        self._is_identified = False
         self._identity = Identity()
         self._pin_lock = PinLock()
         self._locked: bool | None = None
 
     @override
     async def _async_wait_for_first(self) -> None:
-        self._async_take_handed_over()
+        self._async_take_first_reading()
         is_running = self.hass.state is CoreState.running
-        patience = self._patience.first_running if is_running else self._patience.first
+        timeout = self._timeouts.first_running if is_running else self._timeouts.first
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 await self._first
         except TimeoutError:
             raise self._explain(self._diagnose()) from None
 
     @callback
-    def _async_take_handed_over(self) -> None:
-        """Take what a flow has just heard, of a meter that may not speak again for a while."""
-        if handed_over := self._async_handed_over():
-            age = dt_util.utcnow() - handed_over.taken
-            if age.total_seconds() < self._cadence.silence:
-                self._async_take(handed_over.reading)
-                self._cadence.restart(monotonic())
+    def _async_take_first_reading(self) -> None:
+        """Take the reading of the config flow, since the next one may take a while."""
+        if first := self._async_first_reading():
+            age = dt_util.utcnow() - first.taken
+            if age.total_seconds() < self._silence.silence:
+                self._async_take(first.reading)
+                self._silence.restart(monotonic())
 
     @override
     async def _async_follow(self) -> None:
-        """Listen for good: open the port again whenever it is lost or silent."""
+        """Receive telegrams until cancelled; reopen the port when it is lost or silent."""
         while True:
             self._backoff.start()
-            error = await self._async_listen()
+            error = await self._async_receive()
             if not self._first.done():
                 self._first.set_exception(self._explain(error))
                 return
@@ -102,47 +105,47 @@ class PushedCoordinator(OneMeterCoordinator):
 
     @callback
     def _async_lose(self, error: MeterConnectionError) -> None:
-        """Say that the port is lost; a peer in the network that comes and goes gets some time."""
+        """Make the meter unavailable, after a delay if a network port is lost again and again."""
 
         @callback
         def fail(_: datetime) -> None:
             self._async_fail(error)
 
-        # The gap until then is none that the meter has made.
-        self._cadence.restart(monotonic())
-        self._cancel_planned()
-        patience = min(self._cadence.silence, _FLAPPING_PATIENCE)
-        left = self._accepted_at + patience - monotonic()
-        is_back_soon = self._is_flapping and not can_be_watched(self.client.url)
-        if is_back_soon and self._failure is None and left > 0:
-            self._async_plan(left, fail)
+        # The interval until the next telegram is not that of the meter.
+        self._silence.restart(monotonic())
+        self._cancel_delayed()
+        timeout = min(self._silence.silence, _FLAPPING_TIMEOUT)
+        left = self._accepted_at + timeout - monotonic()
+        may_be_back_soon = self._is_flapping and not can_be_watched(self.client.url)
+        if may_be_back_soon and self._failure is None and left > 0:
+            self._async_delay(left, fail)
         else:
             self._async_fail(error)
         self._is_flapping = True
 
     @callback
-    def _async_plan(self, seconds: float, action: Callable[[datetime], None]) -> None:
-        """Do this later, in place of what was planned before."""
-        self._cancel_planned()
+    def _async_delay(self, seconds: float, action: Callable[[datetime], None]) -> None:
+        """Do this later, instead of what was delayed before."""
+        self._cancel_delayed()
         job = HassJob(action, cancel_on_shutdown=True)
-        self._cancel_planned = async_call_later(self.hass, seconds, job)
+        self._cancel_delayed = async_call_later(self.hass, seconds, job)
 
-    async def _async_listen(self) -> Exception:
-        """Take readings until the port is lost or no more come; return why it ended."""
-        self._other_meter = None
-        self._is_named = False
+    async def _async_receive(self) -> Exception:
+        """Take readings until the port is lost or the meter is silent; return the reason."""
+        self._foreign_meter = None
+        self._is_identified = False
         is_first = True
         try:
             async with (
-                asyncio.timeout(self._cadence.silence) as deadline,
+                asyncio.timeout(self._silence.silence) as deadline,
                 aclosing(self.client.listen()) as readings,
             ):
                 async for reading in readings:
                     if self._async_take(await self._async_looked_up(reading)):
                         if is_first and self._is_flapping:
-                            self._async_plan(self._backoff.unsteady_for, self._async_hold)
+                            self._async_delay(self._backoff.unsteady_for, self._async_on_steady)
                         is_first = False
-                        deadline.reschedule(self.hass.loop.time() + self._cadence.silence)
+                        deadline.reschedule(self.hass.loop.time() + self._silence.silence)
         except TimeoutError:
             return self._diagnose()
         except (MeterError, ConfigEntryNotReady) as err:
@@ -153,8 +156,8 @@ class PushedCoordinator(OneMeterCoordinator):
         return self._diagnose()
 
     @callback
-    def _async_hold(self, _: datetime) -> None:
-        """Note that the port has not been lost again for a while."""
+    def _async_on_steady(self, _: datetime) -> None:
+        """Note that the port was not lost again for a while."""
         self._is_flapping = False
         if self._failure is None:
             self._async_recovered()
@@ -167,34 +170,34 @@ class PushedCoordinator(OneMeterCoordinator):
 
     @override
     async def async_shutdown(self) -> None:
-        self._cancel_planned()
+        self._cancel_delayed()
         self._cancel_expiry()
         await super().async_shutdown()
 
     @override
     def _is_own(self, meter: Identity) -> bool:
-        """Tell whether a telegram is one of the entry's own meter.
+        """Return whether a telegram is one of the entry's own meter.
 
-        DLMS meters tell their id in some of their lists only. Wired as they are, a list without one
-        is of the meter that has last told its id at this port.
+        DLMS meters send their id in some of their lists only. A list without an id belongs to the
+        meter whose id was received last at this port.
         """
         is_own = super()._is_own(meter)
         if self.settings.protocol is not Protocol.DLMS:
             return is_own
         if meter.unique_id is None:
-            return is_own or self._is_named
-        self._is_named = is_own
+            return is_own or self._is_identified
+        self._is_identified = is_own
         if is_own:
             self._identity = meter
         return is_own
 
     @override
     def _complete(self, reading: Reading, data: MeterData, *, partial: bool) -> MeterData:
-        """Add what earlier telegrams told not too long ago, for meters that send in turns."""
+        """Add the valid values of earlier telegrams, for meters that send several lists in turn."""
         now = self._accepted_at
         fresh = data.registers
-        self._cadence.add(fresh, now)
-        current = self._cadence.current(now)
+        self._silence.add(fresh, now)
+        current = self._silence.current(now)
         if len(current) != len(fresh):
             earlier = self._newest
             registers = {
@@ -204,51 +207,53 @@ class PushedCoordinator(OneMeterCoordinator):
             data = replace(data, registers=registers, withheld=withheld)
         self._async_watch_expiry()
         if self.settings.protocol is not Protocol.DLMS:
-            self._async_watch_lock(reading, data.moment)
+            self._async_check_pin_lock(reading, data.moment)
         elif data.meter.unique_id is None:
             data = replace(data, meter=self._identity)
         return data
 
     @callback
     def _async_watch_expiry(self) -> None:
-        """Notice when a register is out of date before another telegram comes."""
+        """Schedule the removal of registers that become invalid before the next telegram."""
         self._cancel_expiry()
-        seconds = self._cadence.next_expiry(monotonic())
-        # All are out of date together when the meter is silent.
-        if seconds < self._cadence.silence:
+        seconds = self._silence.next_expiry(monotonic())
+        # When the meter is silent, all become invalid together.
+        if seconds < self._silence.silence:
             job = HassJob(self._async_expire, cancel_on_shutdown=True)
             self._cancel_expiry = async_call_later(self.hass, seconds, job)
 
     @callback
     def _async_expire(self, _: datetime) -> None:
-        """Show no longer what is out of date."""
+        """Remove registers that are no longer valid."""
         if self._failure is not None:
             return
         earlier = self._newest.registers
-        current = self._cadence.current(monotonic())
+        current = self._silence.current(monotonic())
         registers = {key: earlier[key] for key in current if key in earlier}
         self._newest = replace(self._newest, registers=registers)
-        self._async_offer(monotonic())
+        self._async_publish_when_due(monotonic())
         self._async_watch_expiry()
 
     @callback
     @override
-    def _async_on_foreign_meter(self, other: str) -> None:
-        super()._async_on_foreign_meter(other)
+    def _async_on_foreign_meter(self, unique_id: str) -> None:
+        super()._async_on_foreign_meter(unique_id)
         if (
             self._failure is None
             and self._first.done()
-            and monotonic() - self._accepted_at > OTHER_METER_PATIENCE
+            and monotonic() - self._accepted_at > FOREIGN_METER_TIMEOUT
         ):
             self._async_fail(self._diagnose())
 
     def _diagnose(self) -> MeterError:
-        """Say why no reading of this meter has come."""
-        return self.client.diagnose() if self._other_meter is None else self._about_other_meter()
+        """Return why no reading of this meter has arrived."""
+        if self._foreign_meter is not None:
+            return self._foreign_meter_error()
+        return self.client.diagnose()
 
     @callback
-    def _async_watch_lock(self, reading: Reading, now: Moment) -> None:
-        """Ask for the PIN while the meter waits for it."""
+    def _async_check_pin_lock(self, reading: Reading, now: Moment) -> None:
+        """Raise a repair while the meter is locked."""
         locked = self._pin_lock.is_locked(reading.current(), now)
         if locked is None or locked is self._locked:
             return

@@ -1,4 +1,4 @@
-"""How often a meter that pushes is to be expected to, and how long its values hold."""
+"""How long a pushing meter may be silent, and how long its values are valid."""
 
 from collections import deque
 from collections.abc import Collection, Mapping
@@ -9,116 +9,118 @@ from typing import Final
 from ..meter import Key, Protocol, Register
 from ..registers.lookup import is_measurement
 
-#: Gaps before a register that are remembered, and how many must be known to expect more of them.
-_GAPS: Final = 5
-_FEW_GAPS: Final = 3
-#: How many gaps of the longest kind a meter may miss.
+#: Intervals of a register that are kept, and how many are needed to derive a timeout from them.
+_INTERVALS: Final = 5
+_FEW_INTERVALS: Final = 3
+#: How many of the longest intervals may pass without the register.
 _MISSED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long meters of a protocol are waited for, in seconds."""
+    """Timeouts for meters of a protocol, in seconds."""
 
-    #: For the first telegram while Home Assistant starts, which waits for it, ...
+    #: For the first telegram, which the start of Home Assistant waits for, ...
     first: float
     #: ... and at any other time.
     first_running: float
-    #: Without a telegram, until a meter counts as silent and its port is opened anew: at least, ...
+    #: Without a telegram, until a meter counts as silent and its port is reopened: the minimum, ...
     silence: float
-    #: ... where its gaps are not known yet, ...
+    #: ... the value while the meter's intervals are unknown, ...
     unknown_silence: float
-    #: ... and at the most.
+    #: ... and the maximum.
     longest_silence: float
-    #: For a register to be told again, by meters that send in turns; a measurement must come again
-    #: within three of its own intervals, but not sooner than a silence.
+    #: Until a register is no longer valid if it was not sent again. A measurement is valid for
+    #: three of its own intervals, but at least for the silence.
     kept: float
 
 
-PATIENCE: Final = {
+TIMEOUTS: Final = {
     # Meters push every one to five seconds.
     Protocol.SML: Timeouts(8, 8, 30, 30, 30, 30),
-    # A telegram without checksum is heard twice before it is believed, and those with one come
-    # every ten seconds from some meters.
+    # A telegram without checksum must be repeated before it is accepted, and some meters send
+    # telegrams with a checksum every ten seconds.
     Protocol.IEC62056: Timeouts(20, 20, 30, 30, 30, 30),
-    # Power every other second from some meters, and all they know once a minute or every quarter of
-    # an hour from others; totals are told hourly by many.
+    # Some meters send power every other second, others all registers once a minute or every quarter
+    # of an hour; many send their totals hourly.
     Protocol.DLMS: Timeouts(20, 75, 30, 300, 3600, 3 * 3600),
-    # Darkness means that nothing is consumed.
+    # No impulses mean that nothing is consumed.
     Protocol.BLINK: Timeouts(8, 8, inf, inf, inf, inf),
 }
 
 
 @dataclass(slots=True)
-class _Rhythm:
-    """When a register came last, and after which gaps."""
+class _Reception:
+    """When a register was last received, and the intervals before that."""
 
     at: float
     is_measurement: bool
-    gaps: deque[float] = field(default_factory=lambda: deque(maxlen=_GAPS))
+    intervals: deque[float] = field(default_factory=lambda: deque(maxlen=_INTERVALS))
 
     @property
     def expected(self) -> float:
-        return _MISSED * max(self.gaps, default=0)
+        return _MISSED * max(self.intervals, default=0)
 
 
 class SilenceMonitor:
-    """Learns from a meter's telegrams when there is something wrong, and what is out of date.
+    """Learns a meter's intervals, and derives when it counts as silent and which values are valid.
 
-    Meters send different lists of registers at different intervals. The one that comes most often
-    says whether the meter is silent, unless it has stopped while others went on.
+    Meters send different lists of registers at different intervals. The most frequent list decides
+    whether the meter is silent, unless that list has stopped while others are still sent.
     """
 
-    def __init__(self, patience: Timeouts) -> None:
-        """Know nothing yet of the meter, but of its protocol."""
-        self._patience = patience
-        self._rhythms: dict[Key, _Rhythm] = {}
+    def __init__(self, timeouts: Timeouts) -> None:
+        """Take the timeouts of the meter's protocol."""
+        self._timeouts = timeouts
+        self._receptions: dict[Key, _Reception] = {}
         self._since = -inf
         #: Seconds without a telegram after which the meter counts as silent.
-        self.silence = patience.unknown_silence
+        self.silence = timeouts.unknown_silence
 
     def restart(self, now: float) -> None:
-        """Take no gap that began before for one that the meter has made."""
+        """Ignore intervals that began before: the connection was lost, and not the meter silent."""
         self._since = now
 
     def add(self, registers: Mapping[Key, Register], now: float) -> None:
-        """Take a telegram."""
-        kept = self._patience.kept
-        self._rhythms = {
-            key: rhythm for key, rhythm in self._rhythms.items() if now - rhythm.at < kept
+        """Take the registers of a telegram."""
+        kept = self._timeouts.kept
+        self._receptions = {
+            key: reception
+            for key, reception in self._receptions.items()
+            if now - reception.at < kept
         }
         for key in registers:
-            if (rhythm := self._rhythms.get(key)) is None:
-                self._rhythms[key] = _Rhythm(now, is_measurement(key, registers))
+            if (reception := self._receptions.get(key)) is None:
+                self._receptions[key] = _Reception(now, is_measurement(key, registers))
                 continue
-            if rhythm.at > self._since:
-                rhythm.gaps.append(now - rhythm.at)
-            rhythm.at = now
+            if reception.at > self._since:
+                reception.intervals.append(now - reception.at)
+            reception.at = now
         waits = (
-            self._silent_after(rhythm)
-            for rhythm in self._rhythms.values()
-            if rhythm.gaps and now - rhythm.at <= self._silent_after(rhythm)
+            self._silent_after(reception)
+            for reception in self._receptions.values()
+            if reception.intervals and now - reception.at <= self._silent_after(reception)
         )
-        patience = self._patience
-        self.silence = min(min(waits, default=patience.unknown_silence), patience.longest_silence)
+        timeouts = self._timeouts
+        self.silence = min(min(waits, default=timeouts.unknown_silence), timeouts.longest_silence)
 
     def current(self, now: float) -> Collection[Key]:
-        """Return the registers that are not out of date."""
-        return [key for key, rhythm in self._rhythms.items() if now < self._expiry(rhythm)]
+        """Return the registers that are still valid."""
+        return [key for key, reception in self._receptions.items() if now < self._expiry(reception)]
 
     def next_expiry(self, now: float) -> float:
-        """Return after how many seconds the next register is out of date; infinity for none."""
-        expiries = (self._expiry(rhythm) for rhythm in self._rhythms.values())
+        """Return the seconds until the next register becomes invalid; infinity for none."""
+        expiries = (self._expiry(reception) for reception in self._receptions.values())
         return min((expiry for expiry in expiries if expiry > now), default=inf) - now
 
-    def _silent_after(self, rhythm: _Rhythm) -> float:
-        is_known = len(rhythm.gaps) >= _FEW_GAPS
-        least = self._patience.silence if is_known else self._patience.unknown_silence
-        return max(least, rhythm.expected)
+    def _silent_after(self, reception: _Reception) -> float:
+        is_known = len(reception.intervals) >= _FEW_INTERVALS
+        least = self._timeouts.silence if is_known else self._timeouts.unknown_silence
+        return max(least, reception.expected)
 
-    def _expiry(self, rhythm: _Rhythm) -> float:
-        patience = self._patience
-        if not rhythm.is_measurement:
-            return rhythm.at + patience.kept
-        least = patience.silence if rhythm.gaps else patience.unknown_silence
-        return rhythm.at + min(max(least, rhythm.expected), patience.kept)
+    def _expiry(self, reception: _Reception) -> float:
+        timeouts = self._timeouts
+        if not reception.is_measurement:
+            return reception.at + timeouts.kept
+        least = timeouts.silence if reception.intervals else timeouts.unknown_silence
+        return reception.at + min(max(least, reception.expected), timeouts.kept)

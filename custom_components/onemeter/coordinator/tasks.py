@@ -1,4 +1,4 @@
-"""Ending tasks that may not want to end."""
+"""Ending tasks, also those that do not end when they are cancelled."""
 
 import asyncio
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ from homeassistant.core import callback
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Seconds for what a client does when it is cancelled, such as hanging up, and after the second
-#: time. What has not ended by then is left behind: an entry must be removed within two seconds.
-_PATIENCE: Final = (0.75, 0.5)
-#: Seconds between two looks at who waits for an entry.
-LOOK_SECONDS: Final = 0.2
+#: Seconds to wait after the first and after the second cancellation. A client may have to close a
+#: session; but an entry must be removed within two seconds.
+_TIMEOUTS: Final = (0.75, 0.5)
+#: Seconds between two checks whether an entry is to be removed.
+CHECK_INTERVAL: Final = 0.2
 
 
 async def async_end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks at once, and wait for their ends, but not for long."""
+    """Cancel tasks and wait for their ends, for 1.25 seconds at most."""
     left = set(tasks)
-    for seconds in _PATIENCE:
+    for seconds in _TIMEOUTS:
         for task in left:
             task.cancel()
         if left:
@@ -30,9 +30,9 @@ async def async_end(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 @callback
-def is_wanted(entry: ConfigEntry) -> bool:
-    """Tell whether somebody waits to remove, disable or reload an entry that is being set up.
+def is_removal_pending(entry: ConfigEntry) -> bool:
+    """Return whether an entry that is being set up is to be removed, disabled or reloaded.
 
-    Home Assistant has them wait for its lock and tells nobody; nor does the lock.
+    Home Assistant waits for the entry's lock meanwhile, and has no event for that.
     """
     return bool(getattr(entry.setup_lock, "_waiters", None))

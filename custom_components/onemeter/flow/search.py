@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 
 from ..access.clients import is_meter_of
 from ..access.error_texts import as_meter_error, text_key, with_details
-from ..coordinator.base import FirstReading, async_hand_over
+from ..coordinator.first_reading import FirstReading, async_hand_over
 from ..meter import MeterError, Protocol, Reading
 from ..meter.errors import PortBusyError
 from ..meter.redaction import redact

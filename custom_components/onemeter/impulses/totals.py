@@ -1,11 +1,11 @@
-"""What counts the impulses of an entry, and what it remembers of them over restarts."""
+"""The counter of an entry's impulses, and its total, which is kept over restarts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 import logging
 from time import monotonic_ns
-from typing import Any, Final, override
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -17,14 +17,16 @@ from ..meter.blink.counter import SOURCE_STATE, ImpulseCounter
 from ..meter.blink.settings import Source
 from ..meter.obis import ENERGY_EXPORT, ENERGY_IMPORT
 from ..settings import BlinkEntrySettings
-from ..totals import Moment, Step, Totals
-from ..totals.last_rows import LastRow
-from ..totals.limits import fits
+from ..totals import Moment, Proof, Step
+from ..totals.last_rows import LastRow, async_last_rows
+from ..totals.limits import fits, limit_power
 from ..totals.moment import LONGEST
+from ..totals.statistics_correction import SumCorrection
+from ..totals.storage import Content, TotalsStorage
 
 _LOGGER = logging.getLogger(__name__)
 
-#: What the impulses of a meter are called, imported and exported.
+#: The code of the total: imported, exported.
 _ENERGIES: Final = (ENERGY_IMPORT, ENERGY_EXPORT)
 IMPULSES_TODAY: Final = "impulses_today"
 _MINUTE: Final = 60 * 10**9
@@ -32,7 +34,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def make_counter(settings: BlinkEntrySettings, options: Mapping[str, Any]) -> ImpulseCounter:
-    """Make what counts, before anything is restored."""
+    """Return a counter with the settings of an impulse source; nothing is restored yet."""
     usual = settings.source.edges if isinstance(settings.source, Source) else 1
     return ImpulseCounter(
         settings.constant,
@@ -43,12 +45,12 @@ def make_counter(settings: BlinkEntrySettings, options: Mapping[str, Any]) -> Im
 
 
 class ImpulseStatistics:
-    """What a counter alone does not know: the day, and the time of the last impulse."""
+    """Registers that the counter alone does not have: of the day, and of the last impulse."""
 
     def __init__(self, counter: ImpulseCounter) -> None:
-        """Begin with a counter that knows nothing yet."""
+        """Take the counter before anything is restored."""
         self.counter = counter
-        #: When the last impulse came (UTC).
+        #: When the last impulse occurred (UTC).
         self.last: datetime | None = None
         self._last_at: int | None = None
         self._day: date | None = None
@@ -57,11 +59,11 @@ class ImpulseStatistics:
         self._counted = 0
 
     @callback
-    def async_note(self) -> None:
-        """Notice what the counter has counted since this was called last."""
+    def async_update(self) -> None:
+        """Take over what the counter has counted since the last update."""
         counter = self.counter
         if (day := dt_util.now().date()) != self._day:
-            # Impulses since midnight are few; they are of the day before only if nobody looked.
+            # Impulses since midnight are few, unless there was no update for long.
             self._day, self._base = day, self._counted
         self._counted = counter.impulses
         at = counter.power.last_at
@@ -71,7 +73,7 @@ class ImpulseStatistics:
             self.last = (dt_util.utcnow() - ago).replace(microsecond=0)
 
     def registers(self) -> dict[Key, Register]:
-        """Return what is told of impulses besides energy and power."""
+        """Return the registers of impulses other than energy and power."""
         power = self.counter.power.at(monotonic_ns())
         rate = None
         if power is not None:
@@ -87,7 +89,7 @@ class ImpulseStatistics:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what must survive a restart, ready for JSON."""
+        """Return the state for the JSON storage."""
         return {
             "counter": self.counter.state(),
             "saved": dt_util.utcnow().isoformat(),
@@ -96,130 +98,150 @@ class ImpulseStatistics:
             "base": self._base,
         }
 
-    def restore(self, memory: Mapping[str, Any]) -> None:
-        """Go on from what as_dict() has returned."""
-        away = Moment(datetime.fromisoformat(memory["saved"])).until(Moment.now())
-        self.counter.restore(memory["counter"], monotonic_ns() - away // _MICROSECOND * 1000)
-        self.last = memory["last"] and datetime.fromisoformat(memory["last"])
-        self._day = memory["day"] and date.fromisoformat(memory["day"])
-        self._base, self._counted = memory["base"], self.counter.impulses
+    def restore(self, stored: Mapping[str, Any]) -> None:
+        """Restore what as_dict has returned."""
+        away = Moment(datetime.fromisoformat(stored["saved"])).until(Moment.now())
+        self.counter.restore(stored["counter"], monotonic_ns() - away // _MICROSECOND * 1000)
+        self.last = stored["last"] and datetime.fromisoformat(stored["last"])
+        self._day = stored["day"] and date.fromisoformat(stored["day"])
+        self._base, self._counted = stored["base"], self.counter.impulses
 
-    def go_on_from(self, energy: Decimal) -> None:
-        """Take that what was restored is out of date, and the energy (kWh) is this one."""
+    def continue_from(self, energy: Decimal) -> None:
+        """Continue from this energy (kWh) instead of what was restored, which is out of date."""
         self.counter.go_on_from(energy)
-        # Its impulses may be in the sums already.
+        # The sums may contain the impulses of the day already.
         self._day = None
 
 
-class ImpulseTotals(Totals):
-    """The total of impulses, which needs no judge, and is stored before it is published."""
+class ImpulseTotals:
+    """The total of counted impulses, which is stored before it is published.
 
-    _counts_states = True
+    It has the interface of Totals, but no guard: impulses are counted by OneMeter itself.
+    """
 
     def __init__(
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
         settings: BlinkEntrySettings,
-        tally: ImpulseStatistics,
+        impulses: ImpulseStatistics,
     ) -> None:
-        """Take what counts."""
-        super().__init__(hass, entry, lambda *_: None)
-        self._tally = tally
-        #: What the total is known by.
+        """Take the counter with its statistics; nothing is restored yet."""
+        self._hass = hass
+        self._entry = entry
+        self._impulses = impulses
+        self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
+        self._storage = TotalsStorage(hass, entry, self._content)
+        self._correction = SumCorrection(hass, str(entry.unique_id), self._storage.async_save_soon)
+        #: The code of the total.
         self.energy = _ENERGIES[settings.export]
-        #: What counts by itself is another thing where this has changed.
+        #: The stored state of the source is valid only for the same source.
         self._source = [settings.source.value, settings.source_id]
         self._stored: tuple[int, Decimal] | None = None
-        #: When what was restored was written.
+        #: When the restored content was saved.
         self._restored: Moment | None = None
 
-    @callback
-    @override
-    def _restore(self, memory: Mapping[str, Any]) -> None:
-        counter = memory["impulses"]["counter"]
-        if memory["source"] != self._source:
-            counter = {key: value for key, value in counter.items() if key not in SOURCE_STATE}
-        self._tally.restore({**memory["impulses"], "counter": counter})
-        super()._restore(memory)
-        self._restored = Moment(datetime.fromisoformat(memory["impulses"]["saved"]))
+    async def async_load(self) -> None:
+        """Restore the stored total, and compare it with the recorder."""
+        await self._storage.async_restore(self._restore)
+        rows = await async_last_rows(
+            self._hass, self._entry, self._correction.steps, with_states=True
+        )
+        if (row := rows.get(self.energy)) is not None:
+            self._reconcile(row)
 
     @callback
-    @override
-    def _async_compare(self, rows: dict[Key, LastRow]) -> None:
-        """Go on from what the recorder has, where what was restored is older or does not fit."""
-        if (row := rows.get(self.energy)) is None:
-            return
+    def _restore(self, content: Content) -> None:
+        counter = content["impulses"]["counter"]
+        if content["source"] != self._source:
+            counter = {key: value for key, value in counter.items() if key not in SOURCE_STATE}
+        self._impulses.restore({**content["impulses"], "counter": counter})
+        self._correction.restore(content["steps"])
+        self._restored = Moment(datetime.fromisoformat(content["impulses"]["saved"]))
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "steps": self._correction.as_list(),
+            "source": self._source,
+            "impulses": self._impulses.as_dict(),
+        }
+
+    def _reconcile(self, row: LastRow) -> None:
+        """Continue from the recorder's total if the restored one is older or contradicts it."""
         known = list(row.amounts("kWh"))
         if not known or known[0] < 0 or any(self._follows(amount, row) for amount in known):
             return
         _LOGGER.warning(
-            "What was remembered of %s is lost or out of date; its total goes on from %s kWh, "
+            "The stored total of %s is lost or out of date; counting continues from %s kWh, "
             "which the recorder has",
             self._entry.title,
             f"{known[0].normalize():f}",
         )
-        self._tally.go_on_from(known[0])
+        self._impulses.continue_from(known[0])
 
     def _follows(self, amount: Decimal, row: LastRow) -> bool:
-        """Tell whether what was restored is what a row has, or can have followed from it."""
+        """Return whether the restored total equals that of a row, or can have followed it."""
         if (restored := self._restored) is None:
             return False
         if row.end > dt_util.utcnow():
-            # Nobody knows which is newer: the clock is behind now, or was ahead then.
+            # It is unknown which is newer: the clock is behind now, or was ahead then.
             restored = Moment(row.start + LONGEST)
-        counter = self._tally.counter
+        counter = self._impulses.counter
         impulse = counter.constant.energy
-        # What a sensor shows may be rounded, in another unit.
+        # The state of a sensor may be rounded, in another unit.
         slack = Decimal(impulse.numerator) / impulse.denominator / 2
         change = counter.energy - amount
         if abs(change) <= slack:
             return True
-        most_per_hour = Decimal(self._guard.max_power).scaleb(-3)
+        most_per_hour = Decimal(self._max_power).scaleb(-3)
         time = Moment(row.start).until(restored)
         is_newer = restored.time >= row.end
         return is_newer and change > 0 and fits(change, most_per_hour, time, slack)
 
-    @property
-    @override
-    def must_be_stored(self) -> bool:
-        return self._total != self._stored or super().must_be_stored
+    @callback
+    def async_review(
+        self, registers: MutableMapping[Key, Register], _: Proof = Proof.CHECKSUM
+    ) -> frozenset[Key]:
+        """Replace implausible power by None. Returns the withheld totals, which are none."""
+        limit_power(registers, self._max_power)
+        self._storage.async_save_soon()
+        return frozenset()
 
-    @override
+    @property
+    def must_be_stored(self) -> bool:
+        """Whether the total has changed since it was stored."""
+        return self._total != self._stored
+
     async def async_store(self) -> bool:
+        """Store the total before it is published; return whether it is stored."""
         if not self.must_be_stored:
             return True
         total = self._total
-        if not await self.async_save():
+        if not await self._storage.async_save():
             return False
         self._stored = total
-        # Nobody knows when Home Assistant ends, but then it writes what is to be written soon.
-        self._async_save_soon()
+        # Home Assistant writes planned saves when it stops, which may be at any time.
+        self._storage.async_save_soon()
         return True
 
     @property
     def _total(self) -> tuple[int, Decimal]:
-        counter = self._tally.counter
+        counter = self._impulses.counter
         return counter.impulses, counter.energy
 
-    @override
     async def async_close(self) -> None:
-        """Write down also what nobody was told of."""
-        self._save_due = True
-        await super().async_close()
+        """Save the total, including impulses that were not published."""
+        self._correction.async_stop()
+        await self._storage.async_save()
 
     @callback
     def async_calibrate(self, reading: Decimal) -> Decimal:
-        """Set the energy to what the meter shows (kWh); return by how much it was off.
+        """Set the total to the meter's display (kWh); return the correction.
 
-        The step is taken out of the statistics. It is written down together with the new total,
-        which is to be stored after this.
+        The step is removed from the statistics. It is stored together with the new total, for which
+        async_store must be called.
         """
-        if off := self._tally.counter.calibrate(reading):
+        if off := self._impulses.counter.calibrate(reading):
             step = Step(self.energy, dt_util.utcnow(), off, "kWh")
             self._correction.async_add([step])
         return off
-
-    @override
-    def _memory(self) -> dict[str, Any]:
-        return super()._memory() | {"source": self._source, "impulses": self._tally.as_dict()}

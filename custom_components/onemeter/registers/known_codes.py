@@ -1,4 +1,4 @@
-"""The codes of one meter, each of which Home Assistant remembers: there is an end to them."""
+"""A limit for the number of codes of one meter, since each becomes an entity."""
 
 import logging
 from typing import Final
@@ -12,12 +12,12 @@ from ..meter import Key, Obis, Register
 
 _LOGGER = logging.getLogger(__name__)
 
-#: A meter that sends more has none: the largest readout seen has 577 codes.
+#: More codes are no real ones: the largest readout seen has 577 codes.
 CODES_MAX: Final = 1000
 
 
 class KnownCodes:
-    """Remembers which codes a meter has sent, over restarts in the sensors that they became."""
+    """The codes that a meter has sent; after a restart, those of its sensors."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Take the entry of the meter."""
@@ -32,7 +32,7 @@ class KnownCodes:
 
     @callback
     def async_select(self, registers: dict[Key, Register]) -> dict[Key, Register]:
-        """Return the registers of a telegram, without new ones once there are too many."""
+        """Return the registers of a telegram, without new codes beyond the limit."""
         if registers.keys() <= self._known:
             return registers
         new = [key for key in registers if key not in self._known]
@@ -51,7 +51,7 @@ class KnownCodes:
 
 
 def parse_key(text: str) -> Key:
-    """Return the code of a sensor, or else its address, by the end of its unique id."""
+    """Return the key of a sensor from the end of its unique id."""
     try:
         return Obis.parse(text)
     except ValueError:

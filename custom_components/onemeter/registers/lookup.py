@@ -1,4 +1,4 @@
-"""What a register means to Home Assistant, by the table, its value and its unit."""
+"""What a register means to Home Assistant: by its code in the table, its value and its unit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,136 +10,113 @@ from typing import TypeGuard
 from homeassistant.components.sensor import SensorStateClass
 
 from ..meter import Key, Obis, Register, Value
-from ..meter.obis import ABSTRACT, CURRENT_VALUE, ELECTRICITY, PHASE_STEP, C, D
-from .quantities import (
-    APPARENT_POWER,
-    BY_UNIT,
-    COUNT,
-    LOCAL_TIME,
-    POWER,
-    REACTIVE_POWER,
-    TIME,
-    Quantity,
+from ..meter.obis import ABSTRACT, CURRENT_VALUE, ELECTRICITY, D
+from .codes import (
+    CONDUCTORS,
+    description_of,
+    implied_unit,
+    is_counter,
+    is_digits,
+    is_one_of_many,
+    is_past,
+    measured_description,
 )
-from .table import (
-    DESCRIPTIVE,
-    GERMAN,
-    HEAT_METER,
-    IMPULSES,
-    MANY,
-    MBUS,
-    MBUS_MEDIA,
-    MEASURED,
-    OTHER_MEDIA,
-    SPECIAL,
-    UNKNOWN,
-    Line,
-)
+from .quantities import APPARENT_POWER, BY_UNIT, LOCAL_TIME, POWER, REACTIVE_POWER, TIME, Quantity
+from .table import MBUS, UNKNOWN, RegisterDescription
 
-_TARIFFS = range(1, 64)
-_CONDUCTORS = ("", " L1", " L2", " L3", " N")
-_NEUTRAL = 4
-#: Groups C of the neutral conductor: its current and voltage.
-_OF_NEUTRAL = (C.NEUTRAL_CURRENT, C.NEUTRAL_VOLTAGE)
-#: Group D that has the same quantity, for the groups D of which each group C has one.
-_LIKE = {
-    **dict.fromkeys((D.CUMULATED_DEMAND, D.DEMAND, D.LAST_DEMAND), D.INSTANTANEOUS),
-    **dict.fromkeys((D.MAXIMUM_DEMAND, D.INSTANTANEOUS), D.INSTANTANEOUS),
-    **dict.fromkeys((D.ENERGY, D.PERIOD_ENERGY, D.KAMSTRUP_ENERGY), D.ENERGY),
-}
-
+#: Value groups C, D and E of the device type of a meter on the M-Bus.
 _DEVICE_TYPE = (24, 1, 0)
 _TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
-#: Group D of the oldest P1 telegrams, which have the unit of an M-Bus meter in a value of its own.
-_UNIT_APART = 3
 
 
 def is_number(value: Value) -> TypeGuard[Decimal | int]:
-    """Tell whether a register's value can be reckoned with."""
+    """Return whether a register's value is a number."""
     return isinstance(value, Decimal | int) and not isinstance(value, bool)
 
 
-def moment(register: Register) -> datetime | None:
-    """Return the point in time that a register tells, in its value or beside it."""
+def timestamp_of(register: Register) -> datetime | None:
+    """Return the point in time that is the value of a register, or its time stamp."""
     return register.value if isinstance(register.value, datetime) else register.time
 
 
 def counted(key: Key, unit: str | None, device_type: str) -> Quantity | None:
     """Return the quantity of a register that is shown as a total; None for all others.
 
-    The type is that of the device on the M-Bus that a register comes from.
+    device_type is that of the meter on the M-Bus from which the register comes.
     """
-    line, _ = _look_up(key, device_type)
-    quantity = None if _is_past(key) else line.quantity
+    description, _ = description_of(key, device_type)
+    quantity = None if is_past(key) else description.quantity
     while quantity is not None and unit not in quantity.exponents:
         quantity = quantity.otherwise
     return quantity if quantity is not None and quantity.state_class in _TOTALS else None
 
 
 def shares_of_power(key: Key) -> int | None:
-    """Return how many times *Maximum power* a register may hold; None where it is no power.
+    """Return how many times *Maximum power* a register may be; None if it is no power.
 
-    That is once for one conductor, which no meter tells by its own limit, and twice for all.
+    That is once for one conductor, and twice for all, since a meter's own limit is not known.
     """
     if not isinstance(key, Obis) or key.a != ELECTRICITY:
         return None
-    if (measured := _look_up_measured(key)) is None:
+    if (measured := measured_description(key)) is None:
         return None
-    line, scope = measured
-    if line.quantity not in (POWER, REACTIVE_POWER, APPARENT_POWER):
+    description, scope = measured
+    if description.quantity not in (POWER, REACTIVE_POWER, APPARENT_POWER):
         return None
-    return 1 if scope.startswith(_CONDUCTORS[1:]) else 2
+    return 1 if scope.startswith(CONDUCTORS[1:]) else 2
 
 
 def with_implied_unit(key: Key, register: Register) -> Register:
-    """Return a register with what its code tells of it and the meter does not write.
+    """Return a register with the unit and type that its code implies.
 
-    That is the unit of a number, in protocols that write registers as text, and that the digits
+    For protocols that write registers as text: the unit of a number may be missing, and the digits
     of a counter are a number.
     """
     if register.address is None or not isinstance(key, Obis):
         return register
     value = register.value
     if isinstance(value, str):
-        counts = _look_up(key, "")[0].quantity is COUNT
-        return replace(register, value=int(value)) if counts and _is_digits(value) else register
+        is_count = is_counter(key) and is_digits(value)
+        return replace(register, value=int(value)) if is_count else register
     if register.unit is None and is_number(value):
-        return replace(register, unit=_implied_unit(key))
+        return replace(register, unit=implied_unit(key))
     return register
 
 
-def describe_register(key: Key, registers: Mapping[Key, Register]) -> tuple[Line, str]:
-    """Return what a register means to Home Assistant, and the scope that follows its name.
+def describe_register(
+    key: Key, registers: Mapping[Key, Register]
+) -> tuple[RegisterDescription, str]:
+    """Return the description of a register, and the scope that follows its name.
 
-    A name that the table does not know, or whose unit is none of the line's quantity, is taken for
-    what its value and unit tell. The whole code is in the scope only where the name needs it.
+    If the code is not in the table, or the unit does not fit its quantity, the value and unit
+    determine the description. The scope contains the code only if the name needs it.
     """
     register = registers[key]
     code = f"{key.a}-{key.b}:{key.short}" if isinstance(key, Obis) else key
-    known, scope = _look_up(key, device_type(key, registers))
-    line = _fit(known, register)
-    if line is None:
+    known, scope = description_of(key, device_type(key, registers))
+    description = _fit(known, register)
+    if description is None:
         quantity = _guess(key, register)
-        untold = quantity is None or quantity is TIME
-        return UNKNOWN._replace(quantity=quantity, diagnostic=untold), code
-    is_past = known.quantity is not None and _is_past(key)
-    if is_past:
-        past = line.quantity and replace(line.quantity, state_class=None)
-        line = line._replace(quantity=past, enabled=False)
-    if is_past or _is_one_of_many(key) or _has_twin(key, registers):
-        return line, f"{scope} ({code})"
-    return line, scope
+        diagnostic = quantity is None or quantity is TIME
+        return UNKNOWN._replace(quantity=quantity, diagnostic=diagnostic), code
+    is_past_value = known.quantity is not None and is_past(key)
+    if is_past_value:
+        past = description.quantity and replace(description.quantity, state_class=None)
+        description = description._replace(quantity=past, enabled=False)
+    if is_past_value or is_one_of_many(key) or _has_twin(key, registers):
+        return description, f"{scope} ({code})"
+    return description, scope
 
 
-def may_be(line: Line, key: Key) -> bool:
-    """Tell whether a code or address is one of a line, which then depends on the value, too."""
-    return _look_up(key, "")[0].key == line.key
+def may_be(description: RegisterDescription, key: Key) -> bool:
+    """Return whether a register may have a description; its value decides."""
+    return description_of(key, "")[0].key == description.key
 
 
 def is_unlinked(key: Key, registers: Mapping[Key, Register]) -> bool:
-    """Tell whether a register is to show what a meter on the M-Bus counts, and there is none yet.
+    """Return whether a register is the total of a meter on the M-Bus, of which the kind is unknown.
 
-    Only the unit, or the type of the device, says what it will be.
+    The unit, or the device type in another register, will determine it.
     """
     if not isinstance(key, Obis) or key.a != ABSTRACT or registers[key].unit is not None:
         return False
@@ -148,7 +125,7 @@ def is_unlinked(key: Key, registers: Mapping[Key, Register]) -> bool:
 
 
 def is_measurement(key: Key, registers: Mapping[Key, Register]) -> bool:
-    """Tell whether a register shows how something is at the moment, as power does."""
+    """Return whether a register is a momentary value, such as power."""
     register, device = registers[key], device_type(key, registers)
     if is_number(register.value):
         return _is_measured_number(key, register.unit, device)
@@ -161,140 +138,62 @@ def _is_measured_number(key: Key, unit: str | None, device_type: str) -> bool:
 
 
 def _is_measurement(key: Key, register: Register, device_type: str) -> bool:
-    known, _ = _look_up(key, device_type)
-    line = _fit(known, register)
-    if line is not None and known.quantity is not None and _is_past(key):
+    known, _ = description_of(key, device_type)
+    description = _fit(known, register)
+    if description is not None and known.quantity is not None and is_past(key):
         return False
-    quantity = _guess(key, register) if line is None else line.quantity
+    quantity = _guess(key, register) if description is None else description.quantity
     return quantity is not None and quantity.state_class is SensorStateClass.MEASUREMENT
 
 
 def device_type(key: Key, registers: Mapping[Key, Register]) -> str:
-    """Return the type of the device on the M-Bus that a register comes from, as it is told."""
+    """Return the device type of the meter on the M-Bus from which a register comes, or ""."""
     if isinstance(key, str) or key.a != ABSTRACT:
         return ""
-    told = registers.get(Obis(ABSTRACT, key.b, *_DEVICE_TYPE))
-    return "" if told is None else str(told.value)
-
-
-@lru_cache(4096)
-def _look_up(key: Key, device_type: str) -> tuple[Line, str]:
-    """Return the line of a code or address, and what tells it from others of that line."""
-    if isinstance(key, str):
-        return IMPULSES.get(key) or HEAT_METER.get(key.partition("*")[0], UNKNOWN), ""
-    a, b, c, d, e, _ = key
-    if a == ELECTRICITY and (measured := _look_up_measured(key)):
-        return measured
-    if a == ELECTRICITY or (a, b) == (ABSTRACT, 0):
-        if descriptive := DESCRIPTIVE.get((c, d, e)):
-            return descriptive
-        line = MANY.get((c, d))
-    elif a == ABSTRACT and (c, d, e) in MBUS:
-        return MBUS[c, d, e] or _mbus_total(key, device_type), f" (M-Bus {b})"
-    else:
-        line = OTHER_MEDIA.get((a, c)) if (d, e) == (0, 0) else None
-    return line or GERMAN.get(key, UNKNOWN), ""
-
-
-@lru_cache(4096)
-def _look_up_measured(obis: Obis) -> tuple[Line, str] | None:
-    """Return the line of what is measured, and the conductor and tariff as a name shows them."""
-    if special := SPECIAL.get((obis.c, obis.d, obis.e)):
-        return special
-    group, phase = _group_and_phase(obis.c)
-    if phase is None or (line := MEASURED.get((group, obis.d))) is None or not _is_usual(obis):
-        return None
-    tariff = f" T{obis.e}" if obis.e in _TARIFFS else ""
-    return line, f"{_CONDUCTORS[phase]}{tariff}"
-
-
-def _group_and_phase(c: int) -> tuple[int, int | None]:
-    """Return the group C of all phases, and the index of the conductor; None where C has none."""
-    phase, offset = divmod(c - 1, PHASE_STEP)
-    return offset + 1, phase if phase < _NEUTRAL or c in _OF_NEUTRAL else None
-
-
-def _is_usual(obis: Obis) -> bool:
-    """Tell whether group E is a tariff, or none for momentary values."""
-    if obis.d == D.INSTANTANEOUS:
-        return obis.e in (0, 255)
-    return obis.e == 0 or obis.e in _TARIFFS
-
-
-def _mbus_total(obis: Obis, device_type: str) -> Line:
-    """Return what a meter on the M-Bus counts, by its type of device."""
-    line = MBUS_MEDIA.get(int(device_type), UNKNOWN) if _is_digits(device_type) else UNKNOWN
-    if (quantity := line.quantity) and obis.d == _UNIT_APART and "m³" in quantity.exponents:
-        bare = replace(quantity, exponents={**quantity.exponents, None: 0})
-        return line._replace(quantity=bare)
-    return line
-
-
-def _implied_unit(obis: Obis) -> str | None:
-    """Return the unit of a number that a meter writes without one."""
-    group, phase = _group_and_phase(obis.c)
-    like = _LIKE.get(obis.d)
-    if obis.a != ELECTRICITY or phase is None or like is None or not _is_usual(obis):
-        return None
-    line = MEASURED.get((group, like))
-    return line.quantity.implied if line and line.quantity else None
-
-
-def _is_past(key: Key) -> bool:
-    """Tell whether a register is that of a past billing period."""
-    return key.f != CURRENT_VALUE if isinstance(key, Obis) else "*" in key
-
-
-def _is_one_of_many(key: Key) -> bool:
-    """Tell whether the name of a register is that of others too."""
-    return (
-        isinstance(key, Obis)
-        and (key.a == ELECTRICITY or (key.a, key.b) == (ABSTRACT, 0))
-        and (key.c, key.d) in MANY
-        and (key.c, key.d, key.e) not in DESCRIPTIVE
-    )
+    register = registers.get(Obis(ABSTRACT, key.b, *_DEVICE_TYPE))
+    return "" if register is None else str(register.value)
 
 
 def _has_twin(key: Key, registers: Mapping[Key, Register]) -> bool:
-    """Tell whether a register has the name of another one that needs no more than that.
+    """Return whether another register has the same name and needs no code in it.
 
     That is the same register of a lower channel, or of the current billing period.
     """
     if isinstance(key, str):
         return "*" in key
-    if _is_past(key) and key._replace(f=CURRENT_VALUE) in registers:
+    if is_past(key) and key._replace(f=CURRENT_VALUE) in registers:
         return True
     return (key.c, key.d, key.e) not in MBUS and any(
         (key.a, channel, *key[2:]) in registers for channel in range(key.b)
     )
 
 
-def _fit(line: Line, register: Register) -> Line | None:
-    """Return a line with the quantity that a register's value is; None where it is no such."""
-    if line is UNKNOWN:
+def _fit(description: RegisterDescription, register: Register) -> RegisterDescription | None:
+    """Return a description with the quantity of a register's value; None if it does not fit."""
+    if description is UNKNOWN:
         return None
-    quantity: Quantity | None = line.quantity
+    quantity: Quantity | None = description.quantity
     while quantity is not None:
-        if _is(register, quantity, diagnostic=line.diagnostic):
-            return line._replace(quantity=quantity)
+        if _is(register, quantity, diagnostic=description.diagnostic):
+            return description._replace(quantity=quantity)
         quantity = quantity.otherwise
-    return line._replace(quantity=_by_unit(register)) if line.diagnostic else None
+    return description._replace(quantity=_by_unit(register)) if description.diagnostic else None
 
 
 def _is(register: Register, quantity: Quantity, *, diagnostic: bool) -> bool:
-    """Tell whether a register's value is, as far as it is there, one of this quantity."""
+    """Return whether a register's value, if it has one, is of a quantity."""
     value = register.value
     if value is None:
         return True
     if quantity is TIME or quantity is LOCAL_TIME:
-        time = moment(register)
+        time = timestamp_of(register)
         return time is not None and (time.tzinfo is not None) is (quantity is TIME)
-    # A measurement may be no number for a while; what a meter tells of itself is a text for good.
+    # A measurement may temporarily be no number; a diagnostic text is always a text.
     return register.unit in quantity.exponents if is_number(value) else not diagnostic
 
 
 def _by_unit(register: Register) -> Quantity | None:
-    """Return what the value and unit of a register tell for sure."""
+    """Return the quantity of a register's unit, without state class."""
     if register.unit is None or not is_number(register.value):
         return None
     unit = register.unit
@@ -303,7 +202,7 @@ def _by_unit(register: Register) -> Quantity | None:
 
 
 def _guess(key: Key, register: Register) -> Quantity | None:
-    """Return what the value and unit of a register that is not in the table tell for sure."""
+    """Return the quantity of a register that is not in the table, from its value and unit."""
     if isinstance(register.value, datetime) and register.value.tzinfo is not None:
         return TIME
     quantity = _by_unit(register)
@@ -316,7 +215,3 @@ def _guess(key: Key, register: Register) -> Quantity | None:
     if state_class is SensorStateClass.TOTAL_INCREASING:
         return quantity
     return replace(quantity, state_class=state_class)
-
-
-def _is_digits(text: str) -> bool:
-    return text.isascii() and text.isdigit()

@@ -1,4 +1,4 @@
-"""The physical quantities of meters, as Home Assistant shows them."""
+"""The physical quantities of registers, and their units and classes in Home Assistant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,29 +25,29 @@ from homeassistant.const import (
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A physical quantity as Home Assistant shows it.
+    """A physical quantity in Home Assistant.
 
-    The sensor's unit is always this one, whichever unit the meter sends, also when the meter
-    changes it from one telegram to the next.
+    The sensor always has this unit, even if the meter sends different units from one telegram to
+    the next.
     """
 
     #: The sensor's unit.
     unit: str | None
-    #: Powers of ten that lead from the units of meters to the sensor's unit.
+    #: The exponent of ten that converts each unit of a meter to the sensor's unit.
     exponents: Mapping[str | None, int]
     device_class: SensorDeviceClass | None = None
     state_class: SensorStateClass | None = None
-    #: Decimal places to show; the state keeps all digits of the meter.
+    #: Displayed decimals; the state has all digits of the meter.
     precision: int | None = None
-    #: Smaller at the meter than in the grid where there are current or voltage transformers. Not
-    #: so for voltage and current alone, since each needs only one of both ratios.
+    #: The multiplier for current and voltage transformers applies. Not for voltage and current:
+    #: each needs only one of the two ratios.
     transformed: bool = False
-    #: The unit of numbers that meters write without one.
+    #: The unit of numbers without unit in protocols that write registers as text.
     implied: str | None = None
-    #: The most by which a total rises in an hour, in the sensor's unit; None where *Maximum power*
-    #: tells that.
+    #: The largest rise of a total in an hour, in the sensor's unit; None if *Maximum power*
+    #: determines it.
     most_per_hour: Decimal | None = None
-    #: The same in units from which no power of ten leads to the sensor's unit.
+    #: The same quantity in units that no power of ten converts to the sensor's unit.
     otherwise: Self | None = None
 
 
@@ -64,7 +64,7 @@ ENERGY = Quantity(
     implied="kWh",
 )
 NET_ENERGY = replace(ENERGY, state_class=SensorStateClass.TOTAL)
-#: Begins anew with each billing period, when the meter says so.
+#: Restarts at zero when the meter begins a billing period.
 PERIOD_ENERGY = replace(ENERGY, state_class=None)
 REACTIVE_ENERGY = Quantity(
     unit=UnitOfReactiveEnergy.KILO_VOLT_AMPERE_REACTIVE_HOUR,
@@ -92,7 +92,7 @@ POWER = Quantity(
     transformed=True,
     implied="kW",
 )
-#: The sum of all billing periods' maxima is no power that ever was.
+#: The sum of the maxima of all billing periods, which is no power.
 CUMULATED_POWER = replace(POWER, state_class=None)
 REACTIVE_POWER = Quantity(
     unit=UnitOfReactivePower.VOLT_AMPERE_REACTIVE,
@@ -165,9 +165,9 @@ ENERGY_IN_JOULES = Quantity(
     precision=3,
     most_per_hour=Decimal("0.72"),
 )
-#: Heat and cold, which the meters of different countries count in different units: 200 kW.
+#: Heating and cooling, in different units in different countries; at most 200 kW.
 HEAT = replace(ENERGY, precision=None, most_per_hour=Decimal(200), otherwise=ENERGY_IN_JOULES)
-#: What flows through a heat meter: 200 kW at a difference of 5 K.
+#: The volume of a heat meter: at most 200 kW at a temperature difference of 5 K.
 VOLUME = Quantity(
     unit=UnitOfVolume.CUBIC_METERS,
     exponents={"L": -3, "l": -3, "m³": 0},
@@ -176,7 +176,7 @@ VOLUME = Quantity(
     precision=3,
     most_per_hour=Decimal(35),
 )
-#: A meter of size G16; in other units what that is in energy.
+#: At most that of a G16 meter; in other units the energy of that volume.
 GAS = replace(
     VOLUME,
     device_class=SensorDeviceClass.GAS,
@@ -196,7 +196,7 @@ FLOW = Quantity(
     precision=3,
 )
 
-#: Nothing that meters count happens more than once a second.
+#: Events that meters count, at most one per second.
 COUNT = Quantity(
     unit=None,
     exponents={None: 0},
@@ -218,15 +218,15 @@ HOURS = Quantity(
 )
 MINUTES = replace(HOURS, unit=UnitOfTime.MINUTES, exponents={"min": 0}, most_per_hour=Decimal(60))
 SECONDS = replace(HOURS, unit=UnitOfTime.SECONDS, exponents={"s": 0}, most_per_hour=Decimal(3600))
-#: What is left of a time falls.
+#: Remaining time, which falls.
 HOURS_LEFT = replace(HOURS, state_class=_MEASURED)
 TIME_DIFFERENCE = replace(SECONDS, state_class=_MEASURED)
-#: A point in time without time zone: as the meter's clock counts.
+#: A point in time by the meter's clock, without time zone.
 LOCAL_TIME = Quantity(unit=None, exponents={})
 #: A point in time.
 TIME = replace(LOCAL_TIME, device_class=SensorDeviceClass.TIMESTAMP, otherwise=LOCAL_TIME)
 
-#: What a unit alone tells about a register. Not so: % and none.
+#: The quantity of a unit, for registers that are not in the table. % and no unit are ambiguous.
 BY_UNIT: Mapping[str | None, Quantity] = {
     unit: quantity
     for quantity in (

@@ -1,1 +1,1 @@
-"""From registers to the states of sensors."""
+"""The states of sensors, calculated from registers."""

@@ -1,8 +1,8 @@
-"""Power from energy, for meters that tell no power: a mean that is as fresh as it can honestly be.
+"""Power derived from energy, for meters that send no power.
 
-A total shows energy rounded down to its last digit, so that between two readings as much energy has
-passed as it shows, give or take one step. The mean power in between is known to one step per time,
-and the longer that is, the better.
+A total is energy rounded down to its last digit, so the energy between two readings is known to one
+unit of that digit. Its mean power is the more precise the longer the time in between. The shortest
+time that is precise enough is used.
 """
 
 from collections import deque
@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 from ..totals import Moment, Total
 
-#: In less than this it counts that a reading is some part of a second old when it comes in.
+#: In a shorter time, the delay of a reading by a fraction of a second would matter.
 SHORTEST_WINDOW = timedelta(seconds=10)
-#: Power older than this is history.
+#: A longer time would not show the present power.
 LONGEST_WINDOW = timedelta(hours=1)
-#: What a figure may be wrong by: W, or one part in so many of it where that is more.
+#: The largest error: in W, or the power divided by the second number if that is more.
 MOST_ERROR = 25
 MOST_ERROR_PART = 20
-#: A reading that comes after so many times the usual distance begins a new series.
+#: A reading after this many times the usual interval begins a new series.
 GAP = 3
-#: Of readings that come faster, not all are kept.
+#: Of readings at shorter intervals, not all are kept.
 _SPACING = timedelta(seconds=5)
 _SPACINGS = 9
 
@@ -31,7 +31,7 @@ _WATT_MICROSECONDS_PER_KWH = 3_600_000_000_000
 
 
 class _Sample(NamedTuple):
-    """What the totals showed at a time."""
+    """The totals of a reading."""
 
     time: Moment
     #: kWh, import and then export, at the meter.
@@ -44,40 +44,40 @@ class DerivedPower:
     """Power in W from the totals of one meter, negative while it exports."""
 
     def __init__(self, max_power: int, multiplier: Decimal) -> None:
-        """Take what can pass the meter (W at the meter), and the grid's energy per unit at it."""
+        """Take the maximum power (W at the meter), and the multiplier for transformers."""
         self._max_power = max_power
         self._multiplier = multiplier
         self._samples: deque[_Sample] = deque()
         self._spacings: deque[int] = deque(maxlen=_SPACINGS)
-        #: Power of ten of the finest digit that was not zero.
+        #: Exponent of the finest digit that was not zero.
         self._finest = 0
-        #: The mean of the shortest time until now that tells it; None where none does.
+        #: The mean power over the shortest time that is precise enough; None without one.
         self.power: int | None = None
 
     def add(self, time: Moment, imported: Total, exported: Total | None = None) -> None:
-        """Take what was read at a time. The same time again is no other reading."""
+        """Add a reading. One with the same time as the last one is ignored."""
         if self._samples and time == self._samples[-1].time:
             return
         imports, exports = imported.amount, Decimal(0) if exported is None else exported.amount
-        # A total that has never counted adds no doubt.
+        # A total that has never counted adds no uncertainty.
         totals = (imports, exports) if exports else (imports,)
         sample = _Sample(time, totals, imports - exports)
         finest = min(map(_finest_digit, totals))
         if not self._samples or finest < self._finest or not self._continues(sample):
-            # Nor has the meter been the same, or told as much, if it shows finer digits now.
+            # Finer digits than before mean another meter, or one whose PIN was just entered.
             self._samples.clear()
             self._finest = finest
         self._keep(sample)
         self.power = self._mean(sum(map(self._step, totals), Decimal(0)))
 
     def _continues(self, sample: _Sample) -> bool:
-        """Tell whether a reading goes on from the last one, with nothing but consumption between.
+        """Return whether a reading continues the series.
 
-        Not so after a gap, when the clock was set or the machine was paused, and when a total falls
-        or rises faster than the connection allows.
+        It does not after a long interval, after the clock was set or the machine was paused, and if
+        a total falls or rises faster than the connection allows.
         """
         last = self._samples[-1]
-        time = last.time.agrees_on(sample.time)
+        time = last.time.agreed_until(sample.time)
         if time is None or len(sample.totals) != len(last.totals):
             return False
         elapsed = time // _MICROSECOND
@@ -92,25 +92,25 @@ class DerivedPower:
         )
 
     def _keep(self, sample: _Sample) -> None:
-        """Add a reading, and forget those that no window can begin with."""
+        """Add a reading, and remove those that are too old."""
         samples = self._samples
-        if len(samples) > 1 and samples[-2].time.surely_until(samples[-1].time) < _SPACING:
+        if len(samples) > 1 and samples[-2].time.at_least_until(samples[-1].time) < _SPACING:
             samples.pop()
         samples.append(sample)
-        while samples[0].time.surely_until(sample.time) > LONGEST_WINDOW:
+        while samples[0].time.at_least_until(sample.time) > LONGEST_WINDOW:
             samples.popleft()
 
     def _mean(self, error: Decimal) -> int | None:
-        """Return the mean power of the shortest time until now in which it is known well enough.
+        """Return the mean power over the shortest time until now that is precise enough.
 
-        The error is that of the energy in any such time, in kWh at the meter.
+        error is the error of energy between two readings, in kWh at the meter.
         """
         now = self._samples[-1]
         factor = self._multiplier * _WATT_MICROSECONDS_PER_KWH
         long_enough = error * factor / MOST_ERROR
         for before in reversed(self._samples):
             change = now.net - before.net
-            elapsed = before.time.surely_until(now.time)
+            elapsed = before.time.at_least_until(now.time)
             microseconds = elapsed // _MICROSECOND
             if elapsed >= SHORTEST_WINDOW and (
                 microseconds >= long_enough or abs(change) >= MOST_ERROR_PART * error
@@ -119,18 +119,18 @@ class DerivedPower:
         return None
 
     def _step(self, total: Decimal) -> Decimal:
-        """Return what one step of the last digit of a total is, in kWh."""
+        """Return one unit of the last digit of a total, in kWh."""
         return Decimal((0, (1,), max(_exponent(total), self._finest)))
 
 
 def _finest_digit(total: Decimal) -> int:
-    """Return the power of ten of the last digit that is not zero, or of whole kWh.
+    """Return the exponent of the last digit that is not zero, at most that of whole kWh.
 
-    Meters that wait for their PIN tell whole kWh, with zeros in place of the other digits.
+    Meters without PIN send zeros in place of decimals.
     """
     return min(_exponent(total.normalize()), 0) if total else 0
 
 
 def _exponent(value: Decimal) -> int:
-    """Return the power of ten of the last digit."""
+    """Return the exponent of the last digit."""
     return int(value.as_tuple().exponent)

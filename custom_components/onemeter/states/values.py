@@ -1,4 +1,4 @@
-"""From registers to states: exact, and None where the meter tells nothing that can be trusted."""
+"""The states of sensors, calculated exactly from registers; None if there is no valid value."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,28 +7,28 @@ from decimal import Context, Decimal
 from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.util import dt as dt_util
 
-from ..coordinator.base import MeterData
+from ..coordinator.meter_data import MeterData
 from ..meter import Key, Obis, Register, Value
 from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, D
-from ..registers.lookup import is_number, moment
+from ..registers.lookup import is_number, timestamp_of
 from ..registers.quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
 from ..totals import Total
 from .derived_power import DerivedPower
 
 type State = Decimal | int | str | datetime | None
 
-#: No register times a transformer ratio has more digits, so that nothing is ever rounded.
+#: Enough digits for any register times any transformer ratio, so nothing is rounded.
 _EXACT = Context(prec=60)
 _TAN_PHI_STEP = Decimal("0.001")
 
-#: The registers in which a meter tells power itself, in either channel.
+#: The registers of power, in either channel.
 _ANY_POWER = frozenset(
     Obis(ELECTRICITY, channel, group, D.INSTANTANEOUS, tariff)
     for channel in (0, 1)
     for group in (C.ACTIVE_IMPORT, C.ACTIVE_EXPORT, C.ACTIVE_ABSOLUTE, C.ACTIVE_NET)
     for tariff in (0, 255)
 )
-#: Energy imported, or else that of which the meter does not tell the direction.
+#: Imported energy, or otherwise energy without direction.
 _CONSUMED = tuple(
     Obis(ELECTRICITY, channel, group, D.ENERGY, 0)
     for group in (C.ACTIVE_IMPORT, C.ACTIVE_ABSOLUTE)
@@ -37,24 +37,24 @@ _CONSUMED = tuple(
 _IMPORT, _EXPORT = 1, 2
 
 _HOUR = timedelta(hours=1)
-#: How near to full hours a clock must be wrong to count in another time than Home Assistant.
+#: A clock that is off by full hours, within this tolerance, runs in another time zone.
 _NEAR = timedelta(minutes=5)
-#: The most that the time of a meter, such as UTC, may be away from that of Home Assistant.
+#: The largest difference between time zones, in hours.
 _MOST_HOURS = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
-    """How the user wants registers to be read."""
+class Conversion:
+    """How registers are converted to states, as the options specify."""
 
-    #: Energy and power in the grid for one unit of it at the meter.
+    #: Energy and power in the grid per unit at the meter.
     multiplier: Decimal
-    #: Whether power takes its sign from the meter's status word.
+    #: Power gets its sign from the meter's status word.
     signed: bool
 
 
-def raw_state(key: Key, data: MeterData, _: Reckoning | None = None) -> Decimal | int | str | None:
-    """Return a register as the meter words it, octets as hexadecimal digits."""
+def raw_state(key: Key, data: MeterData, _: Conversion | None = None) -> Decimal | int | str | None:
+    """Return a register as the meter sends it, octets as hexadecimal digits."""
     match data.registers[key].value if key in data.registers else None:
         case bool() as value:
             state: Decimal | int | str | None = str(value).lower()
@@ -64,75 +64,76 @@ def raw_state(key: Key, data: MeterData, _: Reckoning | None = None) -> Decimal 
             state = value.hex().upper()
         case value:
             state = value
-    # Half a key would be a wrong key: what Home Assistant cannot hold stays unknown.
+    # A truncated value, such as half a key, would be wrong: too long ones are unknown.
     return state if 0 < len(str(state)) <= MAX_LENGTH_STATE_STATE else None
 
 
-def point_in_time(key: Key, data: MeterData, _: Reckoning) -> datetime | None:
+def point_in_time(key: Key, data: MeterData, _: Conversion) -> datetime | None:
     """Return a register that is a point in time."""
-    time = moment(data.registers[key]) if key in data.registers else None
+    time = timestamp_of(data.registers[key]) if key in data.registers else None
     return time if time is not None and time.tzinfo is not None else None
 
 
-def local_time(key: Key, data: MeterData, _: Reckoning) -> str | None:
-    """Return a register that is a point in time as the meter's clock counts."""
-    time = moment(data.registers[key]) if key in data.registers else None
+def local_time(key: Key, data: MeterData, _: Conversion) -> str | None:
+    """Return a register that is a point in time by the meter's clock, without time zone."""
+    time = timestamp_of(data.registers[key]) if key in data.registers else None
     return None if time is None else time.isoformat()
 
 
 def measurement(
-    key: Key, quantity: Quantity, data: MeterData, reckoning: Reckoning
+    key: Key, quantity: Quantity, data: MeterData, conversion: Conversion
 ) -> Decimal | None:
-    """Return a register in the unit of its quantity; None where the meter's unit is no such."""
+    """Return a register in the unit of its quantity; None if the meter's unit is none of it."""
     if (register := data.registers.get(key)) is None:
         return None
     value: Value = register.value
-    if reckoning.signed and register.signed_value is not None and key != POWER_ABSOLUTE:
+    if conversion.signed and register.signed_value is not None and key != POWER_ABSOLUTE:
         value = register.signed_value
-    return _convert(key, value, register.unit, quantity, reckoning)
+    return _convert(key, value, register.unit, quantity, conversion)
 
 
 def time_of_measurement(register: Register | None) -> str | None:
-    """Return when the value of a register was measured, where the meter sends a possible time."""
+    """Return when a register was measured, if the meter sends a plausible time."""
     if register is None or register.value is None or (time := register.time) is None:
         return None
     known = time if time.tzinfo else time.replace(tzinfo=dt_util.get_default_time_zone())
     return time.isoformat() if known - dt_util.utcnow() <= _MOST_HOURS * _HOUR else None
 
 
-def signed_power(data: MeterData, reckoning: Reckoning) -> Decimal | None:
-    """Return the power of a meter that sends its amount alone and tells the direction apart."""
+def signed_power(data: MeterData, conversion: Conversion) -> Decimal | None:
+    """Return the signed power of a meter that sends the direction in a status word."""
     register = data.registers.get(POWER_ABSOLUTE)
-    if not reckoning.signed or register is None or SIGNED_POWER in data.registers:
+    if not conversion.signed or register is None or SIGNED_POWER in data.registers:
         return None
-    return _convert(POWER_ABSOLUTE, register.signed_value, register.unit, POWER, reckoning)
+    return _convert(POWER_ABSOLUTE, register.signed_value, register.unit, POWER, conversion)
 
 
-def tan_phi(data: MeterData, reckoning: Reckoning) -> Decimal | None:
-    """Return reactive energy imported per active energy imported, as grid operators bill it.
+def tan_phi(data: MeterData, conversion: Conversion) -> Decimal | None:
+    """Return the ratio of imported reactive energy to imported active energy.
 
-    Inductive reactive energy (quadrant I) where the meter keeps it apart, otherwise all of it.
+    Grid operators bill it. Inductive reactive energy (quadrant I) if the meter sends it, otherwise
+    all reactive energy.
     """
     for channel in (0, 1):
         code = Obis(ELECTRICITY, channel, C.ACTIVE_IMPORT, D.ENERGY, 0)
-        active = measurement(code, ENERGY, data, reckoning)
+        active = measurement(code, ENERGY, data, conversion)
         for group in (C.REACTIVE_Q1, C.REACTIVE_IMPORT):
             code = code._replace(c=group)
-            reactive = measurement(code, REACTIVE_ENERGY, data, reckoning)
+            reactive = measurement(code, REACTIVE_ENERGY, data, conversion)
             if active and reactive is not None:
                 return _EXACT.quantize(_EXACT.divide(reactive, active), _TAN_PHI_STEP)
     return None
 
 
-def clock_difference(data: MeterData, _: Reckoning | None = None) -> int | None:
-    """Return by how many seconds the meter's clock is ahead of Home Assistant's."""
+def clock_difference(data: MeterData, _: Conversion | None = None) -> int | None:
+    """Return the seconds by which the meter's clock is ahead of Home Assistant's."""
     if (clock := data.clock) is None:
         return None
     if clock.tzinfo is not None:
         return round((clock - data.received).total_seconds())
     difference = clock.replace(tzinfo=dt_util.get_default_time_zone()) - data.received
-    # Many meters stay in winter time, and some count in UTC, which is no fault of their clocks: one
-    # that is off by full hours, give or take what clocks are wrong by, counts in another time.
+    # Many meters have no daylight saving time, and some use UTC. A difference of full hours is
+    # therefore a time zone, and no error of the clock.
     hours = round(difference / _HOUR)
     if abs(hours) <= _MOST_HOURS and abs(difference - hours * _HOUR) <= _NEAR:
         difference -= hours * _HOUR
@@ -140,15 +141,15 @@ def clock_difference(data: MeterData, _: Reckoning | None = None) -> int | None:
 
 
 class PowerFromEnergy:
-    """Follows the totals of a meter that tells no power."""
+    """Power derived from the totals of a meter that sends no power."""
 
     def __init__(self, power: DerivedPower) -> None:
-        """Take what reckons."""
+        """Take the calculation."""
         self._power = power
         self._seen: tuple[Register | None, Register | None] = None, None
 
-    def __call__(self, data: MeterData, _: Reckoning) -> int | None:
-        """Return the power in W; None where the meter tells it itself, or the totals do not."""
+    def __call__(self, data: MeterData, _: Conversion) -> int | None:
+        """Return the power in W; None if the meter sends it, or if it cannot be derived."""
         registers = data.registers
         code = next((code for code in _CONSUMED if code in registers), None)
         if code is None or not _ANY_POWER.isdisjoint(registers):
@@ -159,7 +160,7 @@ class PowerFromEnergy:
         if imported is None or (totals[1] is not None and exported is None):
             return None
         if code in data.withheld or export in data.withheld:
-            # They stand still, although energy is consumed.
+            # Withheld totals do not change although energy is consumed.
             return None
         if not any(map(_is_same, totals, self._seen, strict=True)):
             self._seen = totals
@@ -168,19 +169,18 @@ class PowerFromEnergy:
 
 
 def _is_same(register: Register | None, before: Register | None) -> bool:
-    """Tell whether a register was not read anew, but is that of an earlier reading."""
+    """Return whether a register is that of an earlier reading, and was not read again."""
     return register is not None and register is before
 
 
 def _convert(
-    key: Key, value: Value, unit: str | None, quantity: Quantity, reckoning: Reckoning
+    key: Key, value: Value, unit: str | None, quantity: Quantity, conversion: Conversion
 ) -> Decimal | None:
-    """Return a value in the unit of its quantity and as it is in the grid, exactly."""
+    """Return a value in the unit of its quantity, with the multiplier, exactly."""
     if not is_number(value) or unit not in quantity.exponents:
         return None
     result = _EXACT.scaleb(Decimal(value), quantity.exponents[unit])
     if quantity.transformed and isinstance(key, Obis) and key.a == ELECTRICITY:
-        result = _EXACT.multiply(result, reckoning.multiplier)
-    # Without an exponent in its text: adding 0 writes out zeros in front of the point, and zero
-    # needs none behind it.
+        result = _EXACT.multiply(result, conversion.multiplier)
+    # Adding 0 removes a positive exponent, so that the text has none. Zero gets no decimals.
     return _EXACT.add(result, 0) if result else Decimal(0)

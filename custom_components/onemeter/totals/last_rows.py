@@ -1,4 +1,4 @@
-"""What the statistics hold of totals, against what is remembered of them."""
+"""The last statistics row of each total, and its reconciliation with the stored state."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,14 +26,15 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from ..meter import Key
+from ..registers.known_codes import parse_key
 from .limits import Rule, fits
-from .mark import Mark
 from .moment import Moment
-from .total import Step, Total, parse_key
+from .total import Step, Total
+from .total_state import TotalState
 
 _LOGGER = logging.getLogger(__name__)
 
-#: The last digit that a float is trusted for.
+#: The last decimal place for which floats are trusted.
 _DIGIT: Final = Decimal("1e-9")
 
 
@@ -43,17 +44,17 @@ class LastRow:
 
     start: datetime
     end: datetime
-    #: The sensor's state at the end, or the last one since then, with its time as the end.
+    #: The state at the end of the row, or a later one; then its time is the end.
     state: float
     unit: str | None
     unit_class: str | None
-    #: Jumps of the total that may be in it or not, in the order of time.
+    #: Steps of the total that the row may or may not contain, in the order of time.
     steps: Sequence[Step] = ()
 
     def amounts(self, unit: str | None) -> Iterator[Decimal]:
-        """Yield the state in a unit, without any of the jumps and after each of them.
+        """Yield the state in a unit, without any of the steps and after each of them.
 
-        Nothing where there is no way to the unit. The digits are those that a float can be sure of.
+        Yields nothing if the unit cannot be converted. Amounts are rounded to nine decimals.
         """
         state = convert(self.state, self.unit, unit, self.unit_class)
         if state is None:
@@ -68,7 +69,7 @@ class LastRow:
 def convert(
     amount: float, from_unit: str | None, to_unit: str | None, unit_class: str | None
 ) -> float | None:
-    """Return an amount in another unit; None where no way leads there."""
+    """Return an amount in another unit; None if it cannot be converted."""
     if from_unit == to_unit:
         return amount
     if (converter := UNIT_CLASS_TO_UNIT_CONVERTER.get(unit_class)) is None:
@@ -80,56 +81,55 @@ def convert(
 
 
 def reconciled(
-    mark: Mark | None,
+    state: TotalState | None,
     row: LastRow,
     like: Total,
     rule: Rule,
     *,
     multiplier: Decimal,
     factor: Decimal,
-) -> Mark | None:
-    """Return what a total like this goes on from: what is remembered, or what the row holds.
+) -> TotalState | None:
+    """Return the state from which a total like this continues: the stored one, or one of the row.
 
-    The newer one counts, and what is remembered only if the row leads to it: published on top of a
-    sum that it does not follow from, a total would change that by more than was consumed. The
-    factor is what the sensor shows per unit at the meter.
+    The newer one counts; the stored one only if it can follow the row. Otherwise the recorder would
+    add more to the sum than was consumed. factor is the sensor's value per unit at the meter.
     """
     start, end = Moment(row.start), Moment(row.end)
     known = [
-        Mark(
+        TotalState(
             Total((amount / factor).quantize(_DIGIT), like.amount_unit),
-            # Nobody knows for how long it had stood.
-            since=Moment(row.end - rule.stands),
+            # It is unknown for how long the value had not changed.
+            since=Moment(row.end - rule.max_unchanged),
             seen=end,
             multiplier=multiplier,
             is_approximate=True,
         )
         for amount in row.amounts(rule.unit)
     ]
-    if mark is None or not known:
-        return mark or next(iter(known), None)
+    if state is None or not known:
+        return state or next(iter(known), None)
     for other in known:
-        change, tolerance = mark.total.minus(other.total), other.tolerance(mark.total)
+        change, tolerance = state.total.minus(other.total), other.tolerance(state.total)
         if abs(change) <= tolerance:
-            mark.seen = max(mark.seen, end, key=lambda moment: moment.time)
-            return mark
+            state.seen = max(state.seen, end, key=lambda moment: moment.time)
+            return state
         if (
-            mark.seen.time >= row.end
+            state.seen.time >= row.end
             and (change > 0 or rule.may_fall)
-            and fits(change, rule.most_per_hour, start.until(mark.seen), tolerance)
+            and fits(change, rule.most_per_hour, start.until(state.seen), tolerance)
         ):
-            return mark
-    known[0].start_over, known[0].most_per_hour = mark.start_over, mark.most_per_hour
+            return state
+    known[0].start_over, known[0].most_per_hour = state.start_over, state.most_per_hour
     return known[0]
 
 
 async def async_last_rows(
     hass: HomeAssistant, entry: ConfigEntry, steps: Sequence[Step], *, with_states: bool = False
 ) -> dict[Key, LastRow]:
-    """Return the last rows of an entry's sensors that have a sum, by what their registers are.
+    """Return the last statistics rows of an entry's totals by their keys.
 
-    Takes the steps that are not known to be in the rows, and whether states that came after the
-    rows are to be in them. Empty where there is no recorder, or none that works.
+    steps are those that the rows may not contain yet. with_states adds states that are newer than
+    the rows. Empty if the recorder is missing or does not work.
     """
     if RECORDER_DOMAIN not in hass.config.components:
         return {}
@@ -156,7 +156,10 @@ async def async_last_rows(
 
 
 def _read(hass: HomeAssistant, entity_ids: set[str], *, with_states: bool) -> dict[str, LastRow]:
-    """Read the last row of each sensor; those of 5 minutes are newer, but kept for days only."""
+    """Read the last row of each sensor.
+
+    5-minute rows are newer than hourly ones, but are purged after some days.
+    """
     found: dict[str, LastRow] = {}
     for entity_id, (_, about) in get_metadata(hass, statistic_ids=entity_ids).items():
         rows = [
@@ -176,7 +179,7 @@ def _read(hass: HomeAssistant, entity_ids: set[str], *, with_states: bool) -> di
 
 
 def _with_last_state(hass: HomeAssistant, entity_id: str, row: LastRow) -> LastRow:
-    """Read the last state since the end of a row; states are kept for days only, too."""
+    """Return a row with the last state since its end, if there is one."""
     since = history.state_changes_during_period(
         hass, row.end, entity_id=entity_id, include_start_time_state=False
     )

@@ -1,4 +1,4 @@
-"""What can pass a meter: how fast its totals can change, and how much power it can show."""
+"""The limits of registers: how fast totals can change, and how high power can be."""
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
@@ -16,8 +16,8 @@ from ..registers.quantities import APPARENT_POWER, POWER, REACTIVE_POWER
 
 #: Some meters refresh a register only every 5 minutes or once an hour, ...
 _REFRESHED_WITHIN: Final = timedelta(minutes=75)
-#: ... and what they pass on from a meter on the M-Bus once a day.
-_PASSED_ON_WITHIN: Final = timedelta(hours=25)
+#: ... and the registers of a meter on the M-Bus once a day.
+_REFRESHED_WITHIN_MBUS: Final = timedelta(hours=25)
 
 #: Powers of ten that lead to W, var or VA.
 _POWER_UNITS: Final = {**POWER.exponents, **REACTIVE_POWER.exponents, **APPARENT_POWER.exponents}
@@ -28,26 +28,26 @@ _MICROSECONDS_PER_HOUR: Final = timedelta(hours=1) // _MICROSECOND
 
 
 class Rule(NamedTuple):
-    """How a total changes in a sound meter."""
+    """How the total of a meter that works correctly changes."""
 
-    #: Of the sensor.
+    #: The sensor's unit.
     unit: str | None
-    #: Import minus export falls, too.
+    #: The total may fall, as import minus export does.
     may_fall: bool
-    #: In an hour, in the unit of the sensor.
+    #: The largest change in an hour, in the sensor's unit.
     most_per_hour: Decimal
-    #: That follows from *Maximum power*.
+    #: most_per_hour follows from *Maximum power*.
     by_max_power: bool
-    #: The longest time for which a value stands although there is consumption.
-    stands: timedelta
-    #: It comes from another meter, by way of this one.
-    is_passed_on: bool
+    #: The longest time for which the value stays unchanged although there is consumption.
+    max_unchanged: timedelta
+    #: The register is that of another meter, connected to this one by M-Bus.
+    is_from_mbus: bool
 
 
 def rule_of(key: Key, registers: Mapping[Key, Register], max_power: int) -> Rule | None:
-    """Return the rule for a register that is shown as a total; None for all others.
+    """Return the rule for a register whose sensor is a total; None for all others.
 
-    Takes what can pass the meter (W).
+    max_power is the maximum power of the meter in W.
     """
     return _rule(key, registers[key].unit, device_type(key, registers), max_power)
 
@@ -64,30 +64,30 @@ def _rule(key: Key, unit: str | None, device_type: str, max_power: int) -> Rule 
         may_fall=quantity.state_class is SensorStateClass.TOTAL,
         most_per_hour=Decimal(max_power).scaleb(-3) if most_per_hour is None else most_per_hour,
         by_max_power=most_per_hour is None,
-        stands=_REFRESHED_WITHIN if is_own else _PASSED_ON_WITHIN,
-        is_passed_on=not is_own,
+        max_unchanged=_REFRESHED_WITHIN if is_own else _REFRESHED_WITHIN_MBUS,
+        is_from_mbus=not is_own,
     )
 
 
 def fits(change: Decimal, most_per_hour: Decimal, time: timedelta, slack: Decimal) -> bool:
-    """Tell whether a total can change by so much in a time, and some more."""
+    """Return whether a total can change by this much in a time; slack is added to the limit."""
     most = most_per_hour * (time // _MICROSECOND) + slack * _MICROSECONDS_PER_HOUR
     return abs(change) * _MICROSECONDS_PER_HOUR <= most
 
 
 def needed_per_hour(change: Decimal, time: timedelta) -> Decimal:
-    """Return the least that must be possible in an hour for a change in a time."""
+    """Return the change per hour that corresponds to a change in a time."""
     return abs(change) * _MICROSECONDS_PER_HOUR / max(time // _MICROSECOND, 1)
 
 
-def look_up(key: Key, registers: Mapping[Key, Register], max_power: int) -> None:
-    """Look up what limits a register, which takes a while the first time."""
+def fill_caches(key: Key, registers: Mapping[Key, Register], max_power: int) -> None:
+    """Look up the limits of a register, which takes a while the first time."""
     rule_of(key, registers, max_power)
     _shares_of_power(key)
 
 
 def limit_power(registers: MutableMapping[Key, Register], max_power: int) -> None:
-    """Make power unknown that cannot pass the meter (W): what it shows is damaged."""
+    """Set power to None that exceeds the maximum power (W): such a value is damaged."""
     for key, register in registers.items():
         shares = _shares_of_power(key)
         if shares is None or register.unit not in _POWER_UNITS:

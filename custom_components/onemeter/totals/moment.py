@@ -1,4 +1,4 @@
-"""Points in time, and how much time can have passed between them whatever the clocks did."""
+"""Points in time, and the time between them even if a clock was set or stood still."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +8,13 @@ from typing import Final, Self
 
 from homeassistant.util import dt as dt_util
 
-#: What is taken for an unknown time, and the most that is believed of a clock that was set forward.
+#: Used for an unknown time, and the limit for a clock that was set forward.
 LONGEST: Final = timedelta(days=31)
-#: Two clocks differ by this much only if one of them was set, or the machine was paused.
+#: If the clocks differ by more, one of them was set, or the machine was paused.
 _DISAGREEMENT: Final = timedelta(seconds=1)
 
 if hasattr(time, "CLOCK_BOOTTIME"):
-    #: Nanoseconds of a clock that is never set, and goes on while the machine sleeps.
+    #: Nanoseconds of a clock that is never set, and that runs while the machine sleeps.
     steady_ns = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
 else:  # pragma: no cover - Linux has it
     steady_ns = partial(time.monotonic_ns)
@@ -26,7 +26,7 @@ class Moment:
 
     #: By the clock that shows the time of day (UTC).
     time: datetime
-    #: By the steady clock (ns); None for a moment of an earlier run, which had another zero.
+    #: By the steady clock (ns); None for a moment of an earlier run, whose zero was another one.
     steady: int | None = None
 
     @classmethod
@@ -35,10 +35,10 @@ class Moment:
         return cls(dt_util.utcnow(), steady_ns())
 
     def until(self, later: Self) -> timedelta:
-        """Return the most time that can have passed until a later moment.
+        """Return the longest time that can have passed until a later moment.
 
         A paused machine, whose steady clock stood still, and a clock that was set forward look
-        alike, so that the clock that shows more counts. LONGEST where nobody knows.
+        alike; the longer time counts. LONGEST if it cannot be determined.
         """
         elapsed = later.time - self.time
         steady = self._steady_until(later)
@@ -46,18 +46,18 @@ class Moment:
             return elapsed if elapsed >= timedelta() else LONGEST
         return max(steady, min(elapsed, LONGEST))
 
-    def surely_until(self, later: Self) -> timedelta:
-        """Return the time that has passed at least until a later moment."""
+    def at_least_until(self, later: Self) -> timedelta:
+        """Return the shortest time that can have passed until a later moment."""
         return self._steady_until(later) or timedelta()
 
-    def ahead_until(self, later: Self) -> timedelta:
-        """Return by how much the time of day has run ahead of the steady clock, LONGEST at most."""
+    def clock_ahead_until(self, later: Self) -> timedelta:
+        """Return by how much the time of day was set forward until then, LONGEST at most."""
         steady = self._steady_until(later)
         ahead = timedelta() if steady is None else later.time - self.time - steady
         return min(max(ahead, timedelta()), LONGEST)
 
-    def agrees_on(self, later: Self) -> timedelta | None:
-        """Return the time until a later moment; None where the clocks do not agree on it."""
+    def agreed_until(self, later: Self) -> timedelta | None:
+        """Return the time until a later moment; None if the two clocks disagree."""
         steady = self._steady_until(later)
         if steady is None or abs(later.time - self.time - steady) > _DISAGREEMENT:
             return None

@@ -1,17 +1,17 @@
-"""Takes steps of a total that are no consumption out of the sums of long-term statistics.
+"""Removes steps of a total that are no consumption from the sums of long-term statistics.
 
-The recorder takes a rise for consumption, a total that falls by more than a tenth for a new meter
-that started at zero, and a smaller fall for negative consumption. How much of a step went into a
-sum is therefore read from the rows themselves: a sum must grow by as much as the state does, less
-the step. That holds whatever the recorder made of it, and a step that was taken out shows no excess
-any more, so that looking again does no harm, after a crash for example.
+The recorder treats a rise as consumption, a total that falls by more than a tenth as a new meter
+that started at zero, and a smaller fall as negative consumption. How much of a step went into a sum
+is therefore calculated from the rows: the sum must grow by as much as the state, minus the step.
+That holds for all three cases. A step that was removed leaves no excess, so correcting again, for
+example after a crash, changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.history import state_changes_during_period
@@ -36,7 +36,7 @@ from .last_rows import convert
 from .total import Step
 
 _ROW_DURATION = timedelta(minutes=5)
-#: Sums and states are floats; what is smaller than this part of them is rounding.
+#: Sums and states are floats; a smaller fraction of them is a rounding error.
 _ROUNDING = 1e-11
 
 
@@ -50,33 +50,33 @@ class Row(NamedTuple):
 
 
 class Excess(NamedTuple):
-    """What a row's sum holds of steps."""
+    """The part of a row's sum that comes from steps."""
 
     steps: Sequence[Step]
-    #: Start of the row; None where the steps never came into any statistics.
+    #: Start of the row; None if the steps are in no row.
     start: float | None
-    #: What is to be taken out; zero once that is done.
+    #: The amount to be removed; zero once that is done.
     amount: float
 
 
 class History(NamedTuple):
-    """What the recorder has of a sensor."""
+    """The statistics rows and states of a sensor."""
 
-    #: 5-minute rows in the order of time, from the one before the first step on. Where the step is
-    #: in the first row of all, the one before has no duration but the state that sums start from.
+    #: 5-minute rows in the order of time, beginning with the one before the first step. If the step
+    #: is in the very first row, the one before has no duration but the state that sums start from.
     rows: Sequence[Row]
-    #: When numbers were written as states, since the first step.
+    #: The times of numeric states since the first step.
     written: Sequence[float]
 
 
 def find_excess(
     history: History, steps: Sequence[Step], convert: Callable[[Decimal], float]
 ) -> Excess | None:
-    """Find the row that the first of a total's steps went into, with all that went into it.
+    """Find the row that contains the first of a total's steps, and all steps in that row.
 
-    The steps are in the order of time; convert changes an amount of a step into the rows' unit.
-    Returns None where that row does not exist yet. A step is in the rows only once a state was
-    written after it: that may come later, for one that was lost in a crash.
+    The steps are in the order of time; convert converts the offset of a step to the rows' unit.
+    Returns None if that row does not exist yet. A step is in the rows only once a state was written
+    after it; after a crash that may be later.
     """
     before: Row | None = None
     for row in history.rows:
@@ -95,10 +95,10 @@ def find_excess(
 
 
 class SumCorrection:
-    """Keeps the steps that are still in the sums, until they are out."""
+    """Keeps the steps that are still in the sums until they are removed."""
 
     def __init__(self, hass: HomeAssistant, unique_id: str, on_change: Callable[[], None]) -> None:
-        """Remember whose sensors these are; on_change is called when the steps have changed."""
+        """Take the unique id of the entry; on_change is called when steps were removed."""
         self.steps: list[Step] = []
         self._hass = hass
         self._unique_id = unique_id
@@ -107,7 +107,7 @@ class SumCorrection:
 
     @callback
     def async_add(self, steps: Iterable[Step]) -> None:
-        """Take these steps out as soon as the recorder has made rows of them."""
+        """Remove these steps as soon as the recorder has written rows that contain them."""
         self.steps.extend(steps)
         if self.steps and self._unsubscribe is None:
             self._unsubscribe = self._hass.bus.async_listen(
@@ -115,14 +115,23 @@ class SumCorrection:
             )
 
     @callback
+    def restore(self, stored: Iterable[Mapping[str, Any]]) -> None:
+        """Add the steps that as_list has returned."""
+        self.async_add(map(Step.from_dict, stored))
+
+    def as_list(self) -> list[dict[str, str | None]]:
+        """Return the steps for the JSON storage."""
+        return [step.as_dict() for step in self.steps]
+
+    @callback
     def async_stop(self) -> None:
-        """Stop looking; the steps stay."""
+        """Stop the correction; the steps are kept."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
 
     async def _async_correct(self, _: Event) -> None:
-        """Take out what the newest rows hold of the steps, and drop the steps that are out."""
+        """Correct the newest rows, and drop the steps that are removed."""
         await self._async_rows_written()
         done: set[Step] = set()
         for key in dict.fromkeys(step.key for step in self.steps):
@@ -141,13 +150,13 @@ class SumCorrection:
             self._on_change()
 
     async def _async_rows_written(self) -> None:
-        """Wait until the recorder has committed the rows that it has just announced."""
+        """Wait until the recorder has committed the rows of the event."""
         written = self._hass.loop.create_future()
         get_instance(self._hass).queue_task(SynchronizeTask(written))
         await written
 
     async def _async_correct_sensor(self, entity_id: str, steps: Sequence[Step]) -> list[Step]:
-        """Take out what the rows of a sensor hold of these steps; return the steps that are out."""
+        """Correct the rows of a sensor; return the steps that are removed."""
         recorder = get_instance(self._hass)
         unit, unit_class, history = await recorder.async_add_executor_job(
             _read_history, self._hass, entity_id, steps[0].time
@@ -159,7 +168,7 @@ class SumCorrection:
                 done.extend(excess.steps)
             else:
                 start = dt_util.utc_from_timestamp(excess.start)
-                # Its annotation forgets statistics without unit.
+                # The annotation does not allow statistics without unit.
                 adjustment_unit = cast("str", unit)
                 recorder.async_adjust_statistics(entity_id, start, -excess.amount, adjustment_unit)
             steps = steps[len(excess.steps) :]
@@ -169,7 +178,7 @@ class SumCorrection:
 def _read_history(
     hass: HomeAssistant, entity_id: str, since: datetime
 ) -> tuple[str | None, str | None, History]:
-    """Read the rows and the times of the states of a sensor, and its unit and its class."""
+    """Read the unit, the unit class and the history of a sensor."""
     if not (metadata := get_metadata(hass, statistic_ids={entity_id})):
         return None, None, History((), ())
     _, about = metadata[entity_id]
@@ -195,8 +204,8 @@ def _read_history(
 
 
 def _read_states(hass: HomeAssistant, entity_id: str, since: datetime) -> list[State]:
-    """Read the states of a sensor from that time on, with the one before, that are numbers."""
-    # A state written at the very time would be left out.
+    """Read the numeric states of a sensor since a time, and the one before."""
+    # A state written at exactly that time would be left out.
     states = state_changes_during_period(hass, since - timedelta.resolution, None, entity_id)
     return [
         state
@@ -208,6 +217,6 @@ def _read_states(hass: HomeAssistant, entity_id: str, since: datetime) -> list[S
 def _convert(
     from_unit: str | None, to_unit: str | None, unit_class: str | None, amount: Decimal
 ) -> float:
-    """Change an amount into the unit of a statistic; where no way leads there it stays."""
+    """Convert an amount to the unit of a statistic; unchanged if that is impossible."""
     converted = convert(float(amount), from_unit, to_unit, unit_class)
     return float(amount) if converted is None else converted

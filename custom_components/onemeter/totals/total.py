@@ -1,4 +1,4 @@
-"""Totals as meters send them, and the jumps between them that are no consumption."""
+"""Totals as meters send them, and their steps that are no consumption."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from ..meter import Key, Obis, Register
 from ..meter.obis import ELECTRICITY
+from ..registers.known_codes import parse_key
 from ..registers.lookup import is_number
 from ..registers.quantities import (
     APPARENT_ENERGY,
@@ -22,11 +23,11 @@ from ..registers.quantities import (
     Quantity,
 )
 
-#: No meter counts further or finer than this, in the units of Home Assistant's sensors; what has
-#: fewer digits than decimals' default precision is reckoned with exactly.
+#: The digits of the largest total and of the finest decimal of any meter, in the units of Home
+#: Assistant's sensors. Fewer than the default precision of decimals, so calculations are exact.
 _DIGITS: Final = 12
 _MOST: Final = Decimal(10) ** _DIGITS
-#: Exact for any total times any multiplier.
+#: Enough digits for any total times any multiplier.
 EXACT: Final = Context(prec=60)
 
 
@@ -39,7 +40,7 @@ def _units(quantities: Iterable[Quantity]) -> dict[str | None, tuple[str | None,
 
 
 _ENERGIES: Final = _units((ENERGY, REACTIVE_ENERGY, APPARENT_ENERGY))
-#: Units of totals: the unit in which they are compared, and the power of ten that leads there.
+#: Units of totals, with the unit in which totals are compared and the exponent of the conversion.
 _UNITS: Final = _ENERGIES | _units((ENERGY_IN_JOULES, VOLUME, HOURS, MINUTES, SECONDS, COUNT))
 
 
@@ -52,14 +53,14 @@ class Total:
 
     @classmethod
     def of(cls, register: Register | None) -> Self | None:
-        """Return what a register has counted; None where it holds no energy."""
+        """Return the total of an energy register; None for any other register."""
         if register is None or register.unit not in _ENERGIES:
             return None
         return cls.counted(register)
 
     @classmethod
     def counted(cls, register: Register) -> Self | None:
-        """Return what a register has counted of any medium; None where no meter can have."""
+        """Return the total of a register of any medium; None if it is no possible total."""
         if not is_number(register.value) or register.unit not in _UNITS:
             return None
         value = Decimal(register.value)
@@ -70,17 +71,17 @@ class Total:
 
     @classmethod
     def from_list(cls, data: Sequence[Any]) -> Self:
-        """Undo as_list."""
+        """Restore what as_list has returned."""
         value, unit = data
         return cls(Decimal(value), unit)
 
     def as_list(self) -> list[str | None]:
-        """Return the value and the unit, ready for JSON."""
+        """Return the value and the unit for the JSON storage."""
         return [str(self.value), self.unit]
 
     @property
     def amount(self) -> Decimal:
-        """The value in the unit of Home Assistant's sensor, such as kWh, with all its digits."""
+        """The value in the sensor's unit, such as kWh, with all digits."""
         return EXACT.scaleb(self.value, _UNITS[self.unit][1])
 
     @property
@@ -89,21 +90,21 @@ class Total:
         return _UNITS[self.unit][0]
 
     def minus(self, other: Self) -> Decimal:
-        """Return the difference of two amounts; none is finite between different units."""
+        """Return the difference of two amounts; minus infinity if their units differ."""
         if self.amount_unit != other.amount_unit:
             return Decimal("-Infinity")
         return self.amount - other.amount
 
     def is_rounded(self, of: Self) -> bool:
-        """Tell whether this is another total in whole units, as meters show it without a PIN."""
+        """Return whether this is another total in whole units, as meters send it without a PIN."""
         return 0 < of.minus(self) < 1 and self.amount == self.amount.to_integral_value()
 
 
 def resolution(before: Total, now: Total) -> Decimal:
-    """Return the step between two values that the meter can send, in the unit of their amounts.
+    """Return the resolution of two values of a register, in the unit of their amounts.
 
-    That is one of the last digit. Zeros that end both values are no digits, up to whole units: so
-    meters show their totals while they wait for their PIN, and go on from there with all digits.
+    That is one unit of the last decimal. Trailing zeros of both values do not count as decimals:
+    meters send them in place of decimals until their PIN is entered.
     """
     first = before.amount
     zeros = min((_exponent(value.normalize()) for value in (first, now.amount) if value), default=0)
@@ -113,37 +114,29 @@ def resolution(before: Total, now: Total) -> Decimal:
 
 
 def _exponent(value: Decimal) -> int:
-    """Return the power of ten of the last digit."""
+    """Return the exponent of the last digit."""
     return int(value.as_tuple().exponent)
 
 
 def is_transformed(key: Key, total: Total) -> bool:
-    """Tell whether the grid has a multiple of what a register has counted."""
+    """Return whether the multiplier for transformers applies to a register."""
     return isinstance(key, Obis) and key.a == ELECTRICITY and total.unit in _ENERGIES
-
-
-def parse_key(text: str) -> Key:
-    """Return what a register is known by from its text."""
-    try:
-        return Obis.parse(text)
-    except ValueError:
-        return text
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A jump of a published total that is no consumption."""
+    """A change of a published total that is no consumption."""
 
     key: Key
-    #: When the total jumped (UTC).
+    #: When the total changed (UTC).
     time: datetime
-    #: By how much, after the multiplier, in the sensor's unit.
+    #: The amount after the multiplier, in the sensor's unit.
     offset: Decimal
     unit: str | None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Undo as_dict."""
+        """Restore what as_dict has returned."""
         return cls(
             parse_key(data["obis"]),
             datetime.fromisoformat(data["time"]),
@@ -152,7 +145,7 @@ class Step:
         )
 
     def as_dict(self) -> dict[str, str | None]:
-        """Return the step ready for JSON."""
+        """Return the step for the JSON storage."""
         return {
             "obis": str(self.key),
             "time": self.time.isoformat(),

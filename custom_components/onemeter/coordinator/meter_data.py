@@ -1,0 +1,47 @@
+"""The data of a meter, from which the states of its entities are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from ..meter import Identity, Key, Obis, Register
+from ..totals import Moment
+
+#: Groups C, D and E of the firmware version.
+_FIRMWARE = (0, 2, 0)
+#: Longer texts are no version.
+_FIRMWARE_MAX = 64
+
+
+@dataclass(frozen=True)
+class MeterData:
+    """Registers of one meter that may be published."""
+
+    meter: Identity
+    #: The current value of each code; a withheld total keeps its last accepted value.
+    registers: Mapping[Key, Register]
+    #: When the newest telegram was received.
+    moment: Moment = field(compare=False)
+    #: The meter's clock at that moment, if the meter sends it; often without time zone.
+    clock: datetime | None = field(default=None, compare=False)
+    #: The totals that are withheld.
+    withheld: frozenset[Key] = field(default=frozenset(), compare=False)
+
+    @property
+    def received(self) -> datetime:
+        """When the newest telegram was received (UTC)."""
+        return self.moment.time
+
+    @cached_property
+    def firmware(self) -> str | None:
+        """The firmware version: the first register of 0.2.0 that is a text."""
+        for key, register in self.registers.items():
+            value = register.value
+            if (
+                isinstance(key, Obis)
+                and (key.c, key.d, key.e) == _FIRMWARE
+                and (isinstance(value, str) and len(value) <= _FIRMWARE_MAX)
+            ):
+                return value
+        return None
