@@ -1,4 +1,4 @@
-"""What a user may attach to a bug report: everything but who and where they are."""
+"""Diagnostics for bug reports, without secrets and without ids of the meter."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -37,11 +37,11 @@ from .settings import (
 from .states.values import clock_difference
 from .totals import Totals
 
-#: Physical devices from this on are made of the meter's number.
+#: Physical device addresses from this number on contain the meter's number.
 _NUMBERED = 1000
-#: Registers whose content may tell one meter or customer from others, and those nobody knows.
+#: Registers that may identify a meter or a customer, and unknown ones.
 _PRIVATE = {"identification", "message", "public_key", "register"}
-#: Bytes of the shortest content that may tell meters apart.
+#: Shorter values do not identify a meter (bytes).
 _SHORTEST = 4
 #: The number of a meter within the 14 characters of DIN 43863-5, as text and as bytes.
 _NUMBER_DIGITS = 8
@@ -51,7 +51,7 @@ _NUMBER_BYTES = 4
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: OneMeterConfigEntry
 ) -> dict[str, Any]:
-    """Return what is known of an entry and its meter, without any id."""
+    """Return the diagnostics of an entry and its meter, without any id."""
     settings = from_entry(entry.data)
     options = dict(entry.options)
     if (source := second_source(options)) is not None:
@@ -107,7 +107,7 @@ def _jumped(coordinator: OneMeterCoordinator) -> Iterable[Key]:
 
 
 def _association(client: DlmsClient) -> dict[str, Any]:
-    """Return how a DLMS meter is spoken to, and what was found out about it."""
+    """Return the association parameters of a DLMS meter, and what was found out about it."""
     settings, memory = client.settings, client.memory
     return {
         "transport": memory.transport,
@@ -125,7 +125,7 @@ def _association(client: DlmsClient) -> dict[str, Any]:
 
 
 def _impulses(counter: ImpulseCounter) -> dict[str, Any]:
-    """Return what was counted, and what was not."""
+    """Return the counts of a counter."""
     return {
         "counted": counter.impulses,
         "rejected": counter.rejected,
@@ -135,7 +135,7 @@ def _impulses(counter: ImpulseCounter) -> dict[str, Any]:
 
 
 def _redacted(settings: AnySettings, meter_id: str) -> dict[str, Any]:
-    """Return the entry data for settings without what is secret, or tells the meter apart."""
+    """Return the entry data of settings without secrets and without ids of the meter."""
     shown = settings.to_entry()
     secrets = {field.name for field in fields(settings) if not field.repr}
     match settings:
@@ -144,7 +144,7 @@ def _redacted(settings: AnySettings, meter_id: str) -> dict[str, Any]:
         case DlmsEntrySettings(physical_device=int(number)) if number >= _NUMBERED:
             secrets.add(CONF_PHYSICAL_DEVICE)
     match settings:
-        # Often the device address is the meter's number, or the end of it.
+        # The device address is often the meter's number or the end of it.
         case Iec62056EntrySettings(address=address) | DlmsEntrySettings(address=address):
             if len(address) >= _SHORTEST and address.lstrip("0") in meter_id:
                 secrets.add(CONF_ADDRESS)
@@ -154,7 +154,7 @@ def _redacted(settings: AnySettings, meter_id: str) -> dict[str, Any]:
 
 
 def _masked(protocol: Protocol, readings: list[Reading]) -> Iterator[bytes]:
-    """Yield the telegrams of readings without what tells the meter apart in any of them."""
+    """Yield the telegrams of readings, with the meter's ids masked."""
     if protocol is Protocol.SML:
         secrets = {secret for reading in readings for secret in _secrets(reading)}
         yield from (mask(reading.raw, secrets) for reading in readings)
@@ -162,7 +162,7 @@ def _masked(protocol: Protocol, readings: list[Reading]) -> Iterator[bytes]:
     if protocol is Protocol.BLINK:
         return
     if protocol is Protocol.DLMS:
-        # What may tell the meter apart has too many forms there: ids, system titles, counters.
+        # Ids, system titles and counters have too many forms there to be masked.
         return
     texts = {text for reading in readings for text in _secret_texts(reading)}
     for reading in readings:
@@ -170,7 +170,7 @@ def _masked(protocol: Protocol, readings: list[Reading]) -> Iterator[bytes]:
 
 
 def _show(register: Register) -> dict[str, Any]:
-    """Return a register without what tells the meter apart."""
+    """Return a register; its value is masked if it may identify the meter."""
     return {
         "obis": register.obis and str(register.obis),
         "address": register.address,
@@ -181,7 +181,7 @@ def _show(register: Register) -> dict[str, Any]:
 
 
 def _is_private(register: Register) -> bool:
-    """Tell whether a register may hold an id: text, or a number that measures nothing."""
+    """Return whether a register may contain an id: a text, or a number without unit."""
     key = register.obis or register.address
     if key is None:
         return True
@@ -194,7 +194,7 @@ def _text(value: Value) -> str | None:
 
 
 def _secrets(reading: Reading) -> Iterator[bytes]:
-    """Yield what tells the meter apart, in each form in which a telegram may hold it."""
+    """Yield the ids of the meter, in each form that a telegram may contain."""
     for text in (reading.meter.meter_id, reading.meter.device_id, reading.meter.name):
         if text is not None:
             yield from _forms(text)
@@ -216,19 +216,19 @@ def _secrets(reading: Reading) -> Iterator[bytes]:
 
 
 def _secret_texts(reading: Reading) -> Iterator[str]:
-    """Yield what tells the meter apart, in each form in which a readout may hold it."""
+    """Yield the ids of the meter, in each form that a readout may contain."""
     texts = [reading.meter.meter_id, reading.meter.device_id, reading.meter.name]
     texts += [_text(register.value) for register in reading.registers if _is_private(register)]
     for text in texts:
         if text is not None and len(text) >= _SHORTEST:
             yield from (text, text.upper(), text.lower())
-            # Meters fill up their numbers with zeros in one place, and not in another.
+            # Meters pad their numbers with zeros in some registers only.
             if len(number := text.lstrip("0 ")) >= _SHORTEST:
                 yield number
 
 
 def _forms(text: str) -> Iterator[bytes]:
-    """Yield a text as it is and in either case, and the bytes that it may be the digits of."""
+    """Yield a text in each case, and its bytes if it consists of hexadecimal digits."""
     yield from (form.encode() for form in (text, text.upper(), text.lower()))
     with suppress(ValueError):
         yield bytes.fromhex(text)

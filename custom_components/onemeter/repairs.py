@@ -1,4 +1,4 @@
-"""What happens when the user agrees to a repair."""
+"""The repairs that the user can confirm."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -21,31 +21,31 @@ from .coordinator.base import OneMeterConfigEntry
 from .totals import Totals, async_start_over
 
 type Data = Mapping[str, Any]
-#: Does what the user has agreed to; returns why it was not possible, if it was not.
+#: Performs a repair; returns the reason for an abort, or None.
 type Repair = Callable[[HomeAssistant, OneMeterConfigEntry, Data], Awaitable[str | None]]
 
 
 async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: Data) -> RepairsFlow:
-    """Return the flow that ends an issue."""
+    """Return the flow that fixes an issue."""
     return ConsentFlow(_REPAIRS[Issue(data["issue"])], data)
 
 
 class ConsentFlow(RepairsFlow):
-    """Asks once, then does what was agreed to."""
+    """Asks for confirmation, and then performs the repair."""
 
     def __init__(self, repair: Repair, data: Data) -> None:
-        """Take what to do, and the issue's data."""
+        """Take the repair and the data of the issue."""
         self._repair = repair
         self._data = data
 
     async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Begin with the question."""
+        """Begin with the confirmation."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Ask, or do what was agreed to."""
+        """Ask for confirmation, or perform the repair."""
         entry: OneMeterConfigEntry = self.hass.config_entries.async_get_known_entry(
             self._data["entry_id"]
         )
@@ -53,7 +53,7 @@ class ConsentFlow(RepairsFlow):
             issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
             placeholders = dict((issue and issue.translation_placeholders) or {})
             if entry.state is ConfigEntryState.LOADED:
-                # The newest values are the ones that are agreed to.
+                # The user confirms the newest values.
                 placeholders |= self._newest(entry)
             return self.async_show_form(
                 step_id="confirm",
@@ -65,7 +65,7 @@ class ConsentFlow(RepairsFlow):
         return self.async_create_entry(data={})
 
     def _newest(self, entry: OneMeterConfigEntry) -> dict[str, str]:
-        """Return what has changed since the user was told."""
+        """Return the placeholders that may have changed since the issue was raised."""
         totals = entry.runtime_data.totals
         if not isinstance(totals, Totals):
             return {}
@@ -80,7 +80,7 @@ class ConsentFlow(RepairsFlow):
 async def _async_accept_totals(
     hass: HomeAssistant, entry: OneMeterConfigEntry, _: Data
 ) -> str | None:
-    """Let the totals go on from their new values."""
+    """Continue the totals from their new values."""
     if (
         entry.state is not ConfigEntryState.LOADED
         or not await entry.runtime_data.async_accept_totals()
@@ -92,7 +92,7 @@ async def _async_accept_totals(
 async def _async_replace_meter(
     hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
 ) -> str | None:
-    """Let the entry, its device and its sensors stand for another meter from now on."""
+    """Assign the entry, its device and its sensors to another meter."""
     new_id = data["unique_id"]
     if hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, new_id):
         return "already_configured"
@@ -107,7 +107,7 @@ async def _async_replace_meter(
 async def _async_raise_max_power(
     hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
 ) -> str | None:
-    """Allow as much power as was told."""
+    """Set the maximum power to the proposed one."""
     options = {**entry.options, CONF_MAX_POWER: int(data["power"])}
     hass.config_entries.async_update_entry(entry, options=options)
     hass.config_entries.async_schedule_reload(entry.entry_id)
@@ -117,7 +117,7 @@ async def _async_raise_max_power(
 async def _async_rename(
     hass: HomeAssistant, entry: OneMeterConfigEntry, old_id: str, new_id: str
 ) -> None:
-    """Keep the sensors and the device of a meter, with their history, under another id."""
+    """Change the unique ids of the sensors and the device, so that their history is kept."""
 
     @callback
     def rename(entity: er.RegistryEntry) -> dict[str, str]:
@@ -132,7 +132,7 @@ async def _async_rename(
 async def _async_accept_counters(
     hass: HomeAssistant, entry: OneMeterConfigEntry, _: Data
 ) -> str | None:
-    """Let the meter's invocation counters go on from where they are."""
+    """Continue from the present invocation counters of the meter."""
     if (kept := async_authenticity(hass, entry)) is not None:
         await kept.async_accept_fallen()
     return None

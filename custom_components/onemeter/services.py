@@ -1,4 +1,4 @@
-"""Actions that are there from the start, whatever meters there are."""
+"""Actions, which are registered even without any meter."""
 
 from typing import Final
 

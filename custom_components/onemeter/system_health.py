@@ -1,4 +1,4 @@
-"""What the system information page says about the meters."""
+"""System health: the meters and their telegrams."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .coordinator.base import OneMeterConfigEntry
 
 @callback
 def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> None:
-    """Offer the information."""
+    """Register the information."""
     register.async_register_info(_async_info)
 
 

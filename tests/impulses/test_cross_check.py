@@ -14,7 +14,12 @@ from custom_components.onemeter.const import (
     DOMAIN,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
-from custom_components.onemeter.impulses.cross_check import Cause, Drift, find_drift, told_constant
+from custom_components.onemeter.impulses.cross_check import (
+    Cause,
+    Drift,
+    find_drift,
+    reported_constant,
+)
 from custom_components.onemeter.meter import Obis, Reading, Register
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
@@ -240,9 +245,9 @@ def test_constant_that_the_meter_tells(
     code: str, value: str, unit: str | None, told: str | None
 ) -> None:
     found = Register(Obis.parse(code), Decimal(value), unit)
-    assert told_constant({Obis.parse(code): found}) == told
+    assert reported_constant({Obis.parse(code): found}) == told
 
 
 def test_constant_that_is_no_number() -> None:
     code = Obis.parse("1-0:0.3.0")
-    assert told_constant({code: Register(code, "text")}) is None
+    assert reported_constant({code: Register(code, "text")}) is None

@@ -12,7 +12,7 @@ from homeassistant.helpers.selector import SerialPortSelector
 from ..access.clients import others_at
 from ..const import CONF_IMPULSES
 from ..coordinator.base import OneMeterConfigEntry
-from ..impulses.cross_check import told_constant
+from ..impulses.cross_check import reported_constant
 from ..settings import Connection, HassSource, from_entry, second_source
 from .blink_schemas import CONF_CONSTANT, blink_schema, to_blink_form, to_blink_settings
 from .impulse_source import SourceSteps, source_steps
@@ -92,6 +92,6 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
             return {CONF_PORT: kept.source_id, **to_blink_form(kept)}
         if self.config_entry.state is ConfigEntryState.LOADED:
             registers = self.config_entry.runtime_data.newest.registers
-            if (constant := told_constant(registers)) is not None:
+            if (constant := reported_constant(registers)) is not None:
                 return {CONF_CONSTANT: constant}
         return {}

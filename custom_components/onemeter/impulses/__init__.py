@@ -1,1 +1,1 @@
-"""Impulses: where they come from, and what they add up to."""
+"""Impulses: their sources, their total, and the comparison with a meter's registers."""

@@ -1,4 +1,4 @@
-"""Impulses of a meter whose registers are read: live power, and a check of one by the other."""
+"""Impulses of a meter whose registers are read: power from impulses, and a comparison of both."""
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -29,52 +29,52 @@ from .totals import make_counter
 
 _LOGGER = logging.getLogger(__name__)
 
-#: What the registers must have counted before they are compared (kWh): a readout takes a while, and
-#: nobody knows which flash belongs to which end of it.
+#: The energy between two comparisons (kWh). A readout takes a while, and it is unknown which
+#: impulses occurred before a register was read.
 _COMPARED: Final = 5
-#: The most by which flashes and registers may differ.
+#: The largest difference between impulses and registers that is tolerated.
 _TOLERANCE: Final = Fraction(1, 100)
-#: How far a few missed or additional flashes reach; beyond it is something else.
+#: A larger difference has another cause than missed or additional impulses.
 _FEW: Final = Fraction(15, 100)
-#: Constants that meters have, impulses per kWh.
+#: Usual impulse constants, in impulses per kWh.
 _USUAL: Final = (100, 250, 400, 500, 600, 640, 800, 1000, 1600, 2000, 3200, 5000, 6400, 8000, 10000)
-#: Where meters tell their constant of active energy, by value groups C, D and E.
+#: Value groups C, D and E of the impulse constant of active energy.
 _CONSTANTS: Final = ((0, 3, 0), (0, 3, 3))
-#: Seconds for which a source may be away without a repair; at a start some come late.
+#: Seconds for which a source may be unavailable without a repair, such as after a start.
 _MISSING: Final = 120
 
 
 class Cause(StrEnum):
-    """Why flashes and registers most likely differ; texts are found by its value."""
+    """The likely cause of a difference; its value is part of the translation key."""
 
-    #: Some flashes are not seen.
+    #: Some impulses are not detected.
     MISSED = "missed"
-    #: There are flashes that are none of this energy: other light, or that of energy fed in.
+    #: Some impulses are not of this energy: other light, or energy that is fed in.
     ADDITIONAL = "additional"
-    #: Each flash counts twice, or only every other one.
+    #: Each impulse is counted twice, or only every other one.
     DOUBLED = "doubled"
     HALVED = "halved"
-    #: The impulse constant is another one.
+    #: The impulse constant is wrong.
     CONSTANT = "constant"
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """By how much flashes and registers differ."""
+    """The difference between impulses and registers."""
 
     cause: Cause
-    #: Energy by the flashes, for each kWh by the registers.
+    #: Energy of the impulses divided by that of the registers.
     ratio: Fraction
 
     @property
     def percent(self) -> str:
-        """The difference as the user reads it."""
+        """The difference in percent, with its sign."""
         return f"{round(float((self.ratio - 1) * 100), 1):+}"
 
 
-def find_drift(flashes: Fraction, registers: Fraction) -> Drift | None:
-    """Compare energies of the same time; None where they are the same, as far as can be told."""
-    ratio = flashes / registers
+def find_drift(impulses: Fraction, registers: Fraction) -> Drift | None:
+    """Compare energies of the same time; return None if they are equal within the tolerance."""
+    ratio = impulses / registers
     if abs(ratio - 1) <= _TOLERANCE:
         return None
     if abs(ratio - 2) <= 2 * _TOLERANCE:
@@ -86,8 +86,8 @@ def find_drift(flashes: Fraction, registers: Fraction) -> Drift | None:
     return Drift(Cause.MISSED if ratio < 1 else Cause.ADDITIONAL, ratio)
 
 
-def told_constant(registers: Mapping[Key, Register]) -> str | None:
-    """Return the impulses per kWh that a meter tells; None where it does not."""
+def reported_constant(registers: Mapping[Key, Register]) -> str | None:
+    """Return the impulses per kWh that a meter sends; None if it does not."""
     for key, register in registers.items():
         if (
             isinstance(key, Obis)
@@ -101,7 +101,7 @@ def told_constant(registers: Mapping[Key, Register]) -> str | None:
 
 
 class ImpulseCrossCheck:
-    """Counts the flashes of a meter for as long as its entry lives."""
+    """Counts the impulses of a meter, and compares them with its registers."""
 
     def __init__(
         self,
@@ -118,39 +118,39 @@ class ImpulseCrossCheck:
         self._counter = make_counter(source, entry.options)
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL)
         self._client = make_impulse_client(hass, source, self._counter, interval)
-        #: The power that the flashes mean, by its code; without value while nobody sees them.
+        #: Power from impulses by its code; without value while the source is unavailable.
         self.registers: Mapping[Obis, Register] = {}
-        #: Why the source cannot be used at present.
+        #: The situation because of which the source is unavailable.
         self.situation: str | None = None
         self._cancel_repair: CALLBACK_TYPE | None = None
         self._energy: Obis | None = None
-        #: What both had counted when the comparison began.
+        #: The energies of impulses and registers when the comparison began.
         self._begin: tuple[Fraction, Fraction] | None = None
 
     @property
     def counter(self) -> ImpulseCounter:
-        """What has been counted since the entry was loaded."""
+        """The counter, which begins at zero when the entry is loaded."""
         return self._counter
 
     @callback
     def async_compare(self, registers: Mapping[Key, Register]) -> None:
-        """Compare what a reading tells with the flashes since then."""
+        """Compare the total of a reading with the impulses."""
         if self._energy is None or (total := Total.of(registers.get(self._energy))) is None:
             return
         now = self._counter.exact_energy, Fraction(total.amount)
         if self._begin is None or now[1] < self._begin[1]:
             self._begin = now
             return
-        flashes, counted = (after - before for after, before in zip(now, self._begin, strict=True))
+        impulses, counted = (after - before for after, before in zip(now, self._begin, strict=True))
         if counted < _COMPARED:
             return
         self._begin = now
-        if not flashes:
+        if not impulses:
             async_clear_issue(self._hass, self._entry, Issue.IMPULSE_DRIFT)
             async_raise_issue(self._hass, self._entry, Issue.NO_IMPULSES)
             return
         async_clear_issue(self._hass, self._entry, Issue.NO_IMPULSES)
-        drift = find_drift(flashes, counted)
+        drift = find_drift(impulses, counted)
         if drift is None:
             async_clear_issue(self._hass, self._entry, Issue.IMPULSE_DRIFT)
             return
@@ -160,13 +160,13 @@ class ImpulseCrossCheck:
         )
 
     def _likely_constant(self, drift: Drift) -> str:
-        """Return the constant with which both would be the same: a usual one, if one is near."""
+        """Return the constant with which both would be equal: a usual one if it is near."""
         exact = drift.ratio / self._counter.constant.energy
         near = (usual for usual in _USUAL if abs(exact / usual - 1) <= 2 * _TOLERANCE)
         return str(next(near, round(exact)))
 
     async def async_follow(self) -> None:
-        """Count the flashes for good."""
+        """Count impulses until cancelled; reopen the source when it is lost."""
         self._entry.async_on_unload(self._async_cancel_repair)
         backoff = Backoff(self._hass)
         while True:
@@ -189,20 +189,20 @@ class ImpulseCrossCheck:
         energy, power = reading.registers
         self._energy = energy.obis
         if power.obis is not None:
-            self._async_show({power.obis: power})
+            self._async_set_registers({power.obis: power})
 
     @callback
     def _async_lose(self, error: Exception) -> None:
-        """Show no power of earlier, and compare nothing with what was not counted."""
+        """Set power to unknown, and end the comparison, since impulses are missing."""
         self._begin = None
-        self._async_show(
+        self._async_set_registers(
             {key: replace(register, value=None) for key, register in self.registers.items()}
         )
         situation = as_meter_error(error, self._source_id).situation
         if self.situation is None:
             _LOGGER.warning("The impulses of %s cannot be counted: %s", self._entry.title, error)
             self._cancel_repair = async_call_later(
-                self._hass, _MISSING, HassJob(self._async_ask, cancel_on_shutdown=True)
+                self._hass, _MISSING, HassJob(self._async_report_lost, cancel_on_shutdown=True)
             )
         self.situation = situation
 
@@ -215,7 +215,7 @@ class ImpulseCrossCheck:
         async_clear_issue(self._hass, self._entry, Issue.IMPULSES_LOST)
 
     @callback
-    def _async_ask(self, _: datetime) -> None:
+    def _async_report_lost(self, _: datetime) -> None:
         self._cancel_repair = None
         async_raise_issue(self._hass, self._entry, Issue.IMPULSES_LOST)
 
@@ -226,7 +226,7 @@ class ImpulseCrossCheck:
             self._cancel_repair = None
 
     @callback
-    def _async_show(self, registers: Mapping[Obis, Register]) -> None:
+    def _async_set_registers(self, registers: Mapping[Obis, Register]) -> None:
         if registers != self.registers:
             self.registers = registers
             self._on_power()

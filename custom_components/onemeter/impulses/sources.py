@@ -1,4 +1,4 @@
-"""Impulses that Home Assistant itself knows of: of an entity, as events, by MQTT."""
+"""Impulses from sources in Home Assistant: an entity, events, or MQTT."""
 
 from abc import abstractmethod
 import asyncio
@@ -39,27 +39,27 @@ if TYPE_CHECKING:
     from homeassistant.components import mqtt
 
 _EVENT: Final = "event"
-#: Nothing is late by much that comes as an event; several at once were held back somewhere.
+#: Events arrive promptly; a burst was buffered upstream (ns).
 _LATE: Final = 60 * 10**9
-#: Seconds after a subscription in which messages may come that were delivered before it.
+#: Seconds after a subscription in which messages may be delivered again.
 _REDELIVERY: Final = 60
-#: No device counts so far.
+#: A larger number is no count of impulses.
 _END: Final = 10**18
 
 
 class SourceUnavailableError(MeterConnectionError):
-    """What the impulses come from is not there."""
+    """The source of the impulses is unavailable."""
 
     situation = "source_unavailable"
 
 
 class HassImpulses(ImpulseClient):
-    """Counts what Home Assistant tells."""
+    """Counts impulses from a source in Home Assistant."""
 
     def __init__(
         self, hass: HomeAssistant, name: str, counter: ImpulseCounter, settings: BlinkSettings
     ) -> None:
-        """Take what the source is called, and what counts and how."""
+        """Take the id of the source, the counter and its settings."""
         super().__init__(name, LineSettings(0), counter, settings)
         self._hass = hass
         self._lost: asyncio.Future[None] = hass.loop.create_future()
@@ -77,7 +77,10 @@ class HassImpulses(ImpulseClient):
 
     @abstractmethod
     async def _async_subscribe(self) -> CALLBACK_TYPE:
-        """Begin to listen; return what ends it. Raises SourceUnavailableError."""
+        """Subscribe to the source; return the unsubscribe function.
+
+        Raises SourceUnavailableError.
+        """
 
     async def _async_wait(self) -> None:
         await self._lost
@@ -91,7 +94,7 @@ class HassImpulses(ImpulseClient):
         return SourceUnavailableError(f"{self.url} is not available", port=self.url)
 
     @callback
-    def _async_flash(self) -> None:
+    def _async_count(self) -> None:
         self.counters.received += 1
         self._take(1, monotonic_ns(), _LATE)
 
@@ -101,82 +104,82 @@ class HassImpulses(ImpulseClient):
 
 
 class EntityImpulses(HassImpulses):
-    """Counts what an entity shows: a light that goes on, an event, or a number of impulses."""
+    """Counts an entity: a binary sensor turning on, an event, or a total of impulses."""
 
     def __init__(
         self, hass: HomeAssistant, name: str, counter: ImpulseCounter, settings: BlinkSettings
     ) -> None:
-        """Take the entity's id, and what counts and how."""
+        """Take the entity's id, the counter and its settings."""
         super().__init__(hass, name, counter, settings)
-        #: When the entity showed a number last, also by the time of the event loop.
-        self._shown: tuple[Moment, int] | None = None
+        #: When the entity last had a numeric state, also by the monotonic clock (ns).
+        self._last_number: tuple[Moment, int] | None = None
 
     @override
     async def _async_subscribe(self) -> CALLBACK_TYPE:
         state = self._hass.states.get(self.url)
-        if state is None or _is_untold(state):
+        if state is None or _is_unknown(state):
             raise self._unavailable()
-        self._async_see(None, state)
+        self._async_on_state(None, state)
         return async_track_state_change_event(self._hass, self.url, self._async_changed)
 
     @callback
     def _async_changed(self, event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
-        if state is None or _is_untold(state):
+        if state is None or _is_unknown(state):
             self._async_lose()
         else:
-            self._async_see(event.data["old_state"], state)
+            self._async_on_state(event.data["old_state"], state)
 
     @callback
-    def _async_see(self, before: State | None, state: State) -> None:
+    def _async_on_state(self, before: State | None, state: State) -> None:
         """Take a state, after another or as the first one."""
         match state.domain:
             case "binary_sensor":
                 if before is not None and (before.state, state.state) == (STATE_OFF, STATE_ON):
-                    self._async_flash()
+                    self._async_count()
             case "event":
                 if before is not None and before.state not in {state.state, STATE_UNAVAILABLE}:
-                    self._async_flash()
+                    self._async_count()
             case _:
                 if (total := impulses_shown(state)) is not None:
                     self.counters.received += 1
                     self._take_total(total, self._now_after_sleep())
 
     def _now_after_sleep(self) -> int:
-        """Return the time (ns), and let the counter know what time it has not seen passing."""
+        """Return the monotonic time (ns), and allow the time that the machine slept."""
         moment, now = Moment.now(), monotonic_ns()
-        if self._shown is not None:
-            earlier, earlier_now = self._shown
+        if self._last_number is not None:
+            earlier, earlier_now = self._last_number
             elapsed = earlier.until(moment) // timedelta(microseconds=1) * 1000
             self.counter.allow(max(elapsed - (now - earlier_now), 0))
-        self._shown = moment, now
+        self._last_number = moment, now
         return now
 
 
 class EventImpulses(HassImpulses):
-    """Counts events of a type on Home Assistant's bus."""
+    """Counts events of one type on the event bus."""
 
     @override
     async def _async_subscribe(self) -> CALLBACK_TYPE:
         @callback
         def flash(_: Event) -> None:
-            self._async_flash()
+            self._async_count()
 
         return self._hass.bus.async_listen(self.url, flash)
 
 
 class MqttImpulses(HassImpulses):
-    """Counts what the maker's own sender publishes by MQTT, one message for each flash."""
+    """Counts the messages of an S10 sender, one for each impulse."""
 
     def __init__(
         self, hass: HomeAssistant, mac: str, counter: ImpulseCounter, settings: BlinkSettings
     ) -> None:
-        """Take the sender's address, and what counts and how."""
+        """Take the sender's MAC address, the counter and its settings."""
         super().__init__(hass, TOPIC, counter, settings)
         self._mac = normal_mac(mac)
         self._flashes = S10Flashes()
-        #: The time stamp of the last flash counted before the subscription, by the sender's clock,
-        #: and the time of the event loop until which older ones count as delivered again.
+        #: The time stamp of the last impulse before the subscription, by the sender's clock. Until
+        #: the second time, by the event loop, older ones count as delivered again.
         self._counted_until: int | None = None
         self._redelivered_until = 0.0
 
@@ -184,7 +187,7 @@ class MqttImpulses(HassImpulses):
     async def _async_subscribe(self) -> CALLBACK_TYPE:
         self._counted_until = self.counter.source_clock
         self._redelivered_until = self._hass.loop.time() + _REDELIVERY
-        # Not everybody has it.
+        # MQTT is optional.
         from homeassistant.components import mqtt  # noqa: PLC0415
 
         if not await mqtt.async_wait_for_mqtt_client(self._hass) or not mqtt.is_connected(
@@ -220,14 +223,14 @@ class MqttImpulses(HassImpulses):
             if message.retain or self._was_counted(flash):
                 self.counters.other += 1
                 continue
-            self._async_flash()
+            self._async_count()
             if flash.ts is not None:
                 self.counter.source_clock = flash.ts
 
     def _was_counted(self, flash: Flash) -> bool:
-        """Return whether a flash is from before the subscription and was counted then.
+        """Return whether a message is delivered again that was counted before the subscription.
 
-        Later, an older time stamp only means that the sender's clock was set.
+        Later, an older time stamp only means that the sender's clock was set back.
         """
         return (
             flash.ts is not None
@@ -243,9 +246,9 @@ def make_impulse_client(
     counter: ImpulseCounter,
     interval: float = INTERVAL,
 ) -> ImpulseClient:
-    """Make the client that counts what comes from the source of these settings.
+    """Return a client that counts the impulses of a source.
 
-    Its first reading comes as soon as the source is there, the next ones at most once per interval
+    Its first reading arrives when the source is available, the next ones at most once per interval
     (s).
     """
     source_id = settings.source_id
@@ -263,7 +266,7 @@ def make_impulse_client(
 
 
 def impulses_shown(state: State) -> int | None:
-    """Return the whole impulses that a numeric state shows; None where it shows no such number."""
+    """Return a numeric state as a number of impulses; None if it is no such number."""
     try:
         number = Decimal(state.state)
     except InvalidOperation:
@@ -271,8 +274,8 @@ def impulses_shown(state: State) -> int | None:
     return int(number) if number.is_finite() and 0 <= number < _END else None
 
 
-def _is_untold(state: State) -> bool:
-    """Tell whether an entity shows nothing; an event that never happened shows that."""
+def _is_unknown(state: State) -> bool:
+    """Return whether an entity has no state; an event that never occurred is unknown, too."""
     return state.state == STATE_UNAVAILABLE or (
         state.state == STATE_UNKNOWN and state.domain != _EVENT
     )
