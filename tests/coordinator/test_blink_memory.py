@@ -1,6 +1,5 @@
 """What is remembered of counted impulses against what the recorder has."""
 
-from copy import deepcopy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,7 +12,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
-from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.impulses.totals import IMPULSES_TODAY
 from custom_components.onemeter.totals.last_rows import LastRow
 from homeassistant.components.recorder import Recorder
@@ -23,19 +21,19 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from ..helpers.blinking import BlinkingMeter
-from ..helpers.recorded import ENTITY, NOON, RecordedBlinkingMeter
+from ..helpers.recorded import ENTITY, NOON, OnDisk, RecordedBlinkingMeter
 
 MINUTE = timedelta(minutes=1)
 
 
-class House(RecordedBlinkingMeter):
+class House(OnDisk, RecordedBlinkingMeter):
     """A meter whose light flashes, and the disk on which its impulses are written."""
 
     def __init__(
         self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, storage: dict[str, Any]
     ) -> None:
         super().__init__(hass, freezer)
-        self._storage = storage
+        self.storage = storage
         self.published: list[Decimal] = []
         hass.bus.async_listen("state_changed", self._async_see)
 
@@ -55,17 +53,6 @@ class House(RecordedBlinkingMeter):
         """Take the entry down, when the recorder has all of its states."""
         await self.hass.config_entries.async_unload(self.entry.entry_id)
         await async_wait_recording_done(self.hass)
-
-    def disk(self) -> dict[str, Any]:
-        """Return what is on the disk now."""
-        return deepcopy(self._storage[f"{DOMAIN}.{self.entry.entry_id}"])
-
-    def restore(self, disk: dict[str, Any] | None) -> None:
-        """Put back what was on the disk, or nothing."""
-        key = f"{DOMAIN}.{self.entry.entry_id}"
-        self._storage.pop(key)
-        if disk is not None:
-            self._storage[key] = disk
 
     def assert_never_fallen(self) -> None:
         assert all(before <= after for before, after in pairwise(self.published))

@@ -1,4 +1,4 @@
-"""DLMS meters in Home Assistant: lists in turns, slow cadences, keys that do not fit any more."""
+"""DLMS meters that push: lists in turn, long intervals, and keys that no longer match."""
 
 import asyncio
 from collections.abc import Mapping
@@ -150,72 +150,79 @@ async def test_slow_meter_is_not_taken_for_silent(meter: PushedMeter) -> None:
         ([3600] * 3, 3600),
     ],
 )
-def test_silence_follows_from_the_cadence(gaps: list[float], silence: float) -> None:
-    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
+def test_silence_follows_from_the_intervals(gaps: list[float], silence: float) -> None:
+    monitor = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for moment in accumulate(gaps, initial=0.0):
-        cadence.add(POWER, moment)
-    assert cadence.silence == silence
+        monitor.add(POWER, moment)
+    assert monitor.silence == silence
 
 
 @pytest.mark.parametrize(("lists", "pause"), [(1, 60), (4, 60), (5, 900)])
-def test_lists_in_a_row_are_no_cadence(lists: int, pause: float) -> None:
-    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
+def test_lists_in_a_row_are_no_interval(lists: int, pause: float) -> None:
+    monitor = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for burst in range(1, 6):
         for number in range(lists):
-            cadence.add({**TIME, Obis(1, 0, 21, 7, number): POWER_REGISTER}, burst * pause + number)
-    assert 3 * pause - 3 * lists <= cadence.silence <= 3 * pause
+            monitor.add({**TIME, Obis(1, 0, 21, 7, number): POWER_REGISTER}, burst * pause + number)
+    assert 3 * pause - 3 * lists <= monitor.silence <= 3 * pause
 
 
 def test_silence_is_that_of_the_lists_that_have_not_stopped() -> None:
-    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
+    monitor = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for second in range(0, 600, 10):
-        cadence.add(POWER, second)
+        monitor.add(POWER, second)
         if second % 60 == 0:
-            cadence.add(TOTAL, second)
-    assert cadence.silence == 30
-    cadence.add(TOTAL, 600)
-    assert cadence.silence == 30
-    cadence.add(TOTAL, 660)
-    assert cadence.silence == 180
+            monitor.add(TOTAL, second)
+    assert monitor.silence == 30
+    monitor.add(TOTAL, 600)
+    assert monitor.silence == 30
+    monitor.add(TOTAL, 660)
+    assert monitor.silence == 180
 
 
 def test_gap_in_which_the_port_was_lost_is_none_of_the_meter() -> None:
-    cadence = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
+    monitor = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
     for second in range(0, 100, 10):
-        cadence.add(POWER, second)
-    cadence.restart(95)
-    cadence.add(POWER, 1000)
-    cadence.add(POWER, 1010)
-    assert cadence.silence == 30
+        monitor.add(POWER, second)
+    monitor.restart(95)
+    monitor.add(POWER, 1000)
+    monitor.add(POWER, 1010)
+    assert monitor.silence == 30
 
 
 @pytest.mark.parametrize("protocol", [Protocol.SML, Protocol.IEC62056])
 def test_silence_of_other_protocols_is_always_the_same(protocol: Protocol) -> None:
-    cadence = SilenceMonitor(TIMEOUTS[protocol])
+    monitor = SilenceMonitor(TIMEOUTS[protocol])
     for moment in (0.01, 1, 29, 1000):
-        assert cadence.silence == 30
-        cadence.add(POWER, moment)
+        assert monitor.silence == 30
+        monitor.add(POWER, moment)
 
 
-async def test_power_whose_list_has_stopped_is_unknown(meter: PushedMeter) -> None:
-    total = reading(register("1-0:1.8.0*255", "5000", "Wh"))
-    await meter.start(power("100"))
-    for second in range(1, 61):
+TOTAL_LIST = reading(register("1-0:1.8.0*255", "5000", "Wh"))
+
+
+async def push_in_turn(meter: PushedMeter, seconds: int, *, total_every: int) -> None:
+    """Push power every ten seconds, and a total at another interval."""
+    for second in range(1, seconds + 1):
         await meter.wait(1)
         if second % 10 == 0:
             await meter.say(power("100"))
-        if second % 15 == 0:
-            await meter.say(total)
+        if second % total_every == 0:
+            await meter.say(TOTAL_LIST)
+
+
+async def test_power_whose_list_has_stopped_is_unknown(meter: PushedMeter) -> None:
+    await meter.start(power("100"))
+    await push_in_turn(meter, 60, total_every=15)
     assert meter.value("power_import") == "100"
     for second in range(1, 41):
         await meter.wait(1)
         if second % 15 == 0:
-            await meter.say(total)
+            await meter.say(TOTAL_LIST)
         if second == 29:
             assert meter.value("power_import") == "100"
     assert meter.value("power_import") == STATE_UNKNOWN
     for _ in range(40):
-        await meter.say(total, after=60)
+        await meter.say(TOTAL_LIST, after=60)
     assert meter.value("power_import") == STATE_UNKNOWN
     assert meter.value() == "5.000"
     await meter.say(power("200"), after=10)
@@ -223,22 +230,16 @@ async def test_power_whose_list_has_stopped_is_unknown(meter: PushedMeter) -> No
 
 
 async def test_power_becomes_unknown_between_two_telegrams(meter: PushedMeter) -> None:
-    total = reading(register("1-0:1.8.0*255", "5000", "Wh"))
     await meter.start(power("100"))
-    for second in range(1, 101):
-        await meter.wait(1)
-        if second % 10 == 0:
-            await meter.say(power("100"))
-        if second % 25 == 0:
-            await meter.say(total)
-    await meter.say(total, after=25)
+    await push_in_turn(meter, 100, total_every=25)
+    await meter.say(TOTAL_LIST, after=25)
     await meter.wait(4)
     assert meter.value("power_import") == "100"
     await meter.wait(2)
     assert meter.value("power_import") == STATE_UNKNOWN
     assert meter.value() == "5.000"
     for _ in range(20):
-        await meter.say(total, after=25)
+        await meter.say(TOTAL_LIST, after=25)
         assert meter.coordinator.last_update_success
 
 

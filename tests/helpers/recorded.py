@@ -1,12 +1,15 @@
 """An entry whose sensors are recorded."""
 
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
+from custom_components.onemeter.const import DOMAIN
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.components.recorder.tasks import StatisticsTask
@@ -17,6 +20,25 @@ from .pushed import PushedMeter
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENTITY = "sensor.meter_energy_import"
+
+
+class OnDisk:
+    """The stored totals of an entry, which a test may take back to an earlier state."""
+
+    entry: MockConfigEntry
+    storage: dict[str, Any]
+
+    def disk(self) -> dict[str, Any]:
+        """Return a copy of the stored totals; empty if there are none."""
+        return deepcopy(self.storage.get(f"{DOMAIN}.{self.entry.entry_id}", {}))
+
+    def restore(self, disk: dict[str, Any] | None) -> None:
+        """Replace the stored totals, or remove them."""
+        key = f"{DOMAIN}.{self.entry.entry_id}"
+        if disk:
+            self.storage[key] = disk
+        else:
+            self.storage.pop(key, None)
 
 
 class RecordedMeter(PushedMeter):

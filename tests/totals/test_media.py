@@ -40,20 +40,21 @@ class MbusMeter(Meter):
 
 
 @pytest.mark.parametrize("medium", MEDIA)
-def test_single_zero_is_held_back(medium: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "damaged", "after"),
+    [
+        pytest.param("8123.5", "0.000", "8123.6", id="zero"),
+        pytest.param("5.3", "9999999", "5.4", id="spike"),
+    ],
+)
+def test_single_damaged_value_is_held_back(
+    medium: str, before: str, damaged: str, after: str
+) -> None:
     meter = MbusMeter(medium)
-    meter.pass_on("8123.5")
-    assert meter.pass_on("0.000", after=10) == Decimal("8123.5")
-    assert meter.pass_on("8123.6", after=10) == Decimal("8123.6")
+    meter.pass_on(before)
+    assert meter.pass_on(damaged, after=10) == Decimal(before)
+    assert meter.pass_on(after, after=10) == Decimal(after)
     assert not meter.jumped
-
-
-@pytest.mark.parametrize("medium", MEDIA)
-def test_spike_is_held_back(medium: str) -> None:
-    meter = MbusMeter(medium)
-    meter.pass_on("5.3")
-    assert meter.pass_on("9999999", after=10) == Decimal("5.3")
-    assert meter.pass_on("5.4", after=10) == Decimal("5.4")
 
 
 @pytest.mark.parametrize("is_possible", [True, False])

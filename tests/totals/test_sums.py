@@ -1,7 +1,6 @@
 """Hourly sums beside what was truly consumed, whatever happens to the meter and Home Assistant."""
 
 from collections.abc import Generator
-from copy import deepcopy
 from datetime import datetime, timedelta
 from decimal import Decimal
 import time
@@ -12,7 +11,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.onemeter.const import CONF_MAX_POWER, CONF_MULTIPLIER, DOMAIN
+from custom_components.onemeter.const import CONF_MAX_POWER, CONF_MULTIPLIER
 from custom_components.onemeter.meter import Reading
 from custom_components.onemeter.totals import Totals
 from homeassistant.components.recorder import Recorder
@@ -21,21 +20,21 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from tests.helpers.published import register
 from tests.helpers.pushed import reading
-from tests.helpers.recorded import NOON, RecordedMeter
+from tests.helpers.recorded import NOON, OnDisk, RecordedMeter
 
 STEADY = "custom_components.onemeter.totals.moment.steady_ns"
 #: Seconds between two telegrams, so that one comes 10 s after each 5 minutes.
 SPACING = 100
 
 
-class House(RecordedMeter):
+class House(OnDisk, RecordedMeter):
     """A meter whose total is recorded, and what was truly consumed."""
 
     def __init__(
         self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, storage: dict[str, Any]
     ) -> None:
         super().__init__(hass, freezer)
-        self._storage = storage
+        self.storage = storage
         #: What the meter shows (Wh), and what was consumed, in the grid.
         self.total = Decimal(5_000_000)
         self.used = Decimal(0)
@@ -82,18 +81,6 @@ class House(RecordedMeter):
         await self.end()
         self.restore(disk)
         await self.begin()
-
-    def disk(self) -> dict[str, Any]:
-        """Return what is on the disk now."""
-        return deepcopy(self._storage.get(f"{DOMAIN}.{self.entry.entry_id}", {}))
-
-    def restore(self, disk: dict[str, Any]) -> None:
-        """Put back what was on the disk, or nothing."""
-        key = f"{DOMAIN}.{self.entry.entry_id}"
-        if disk:
-            self._storage[key] = disk
-        else:
-            self._storage.pop(key, None)
 
     def issues(self) -> list[str | None]:
         return [issue.translation_key for issue in ir.async_get(self.hass).issues.values()]
@@ -288,7 +275,7 @@ class GasHouse(House):
 
 
 async def test_single_zero_of_a_gas_meter(house: House) -> None:
-    gas = GasHouse(house.hass, house.freezer, house._storage)
+    gas = GasHouse(house.hass, house.freezer, house.storage)
     gas.total = Decimal(8_123_500)
     await gas.begin()
     await gas.use(30)
