@@ -104,12 +104,12 @@ async def test_cable_that_is_not_there_at_the_start(hass: HomeAssistant, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("heard", "situation"),
+    ("heard", "translation_key"),
     [(b"", "meter_silent"), (None, "unknown_data")],
     ids=["silence", "noise"],
 )
 async def test_nothing_but(
-    hass: HomeAssistant, tmp_path: Path, heard: bytes | None, situation: str
+    hass: HomeAssistant, tmp_path: Path, heard: bytes | None, translation_key: str
 ) -> None:
     """The entry is unavailable for the right reason, until the meter speaks again."""
     random = Random(0)
@@ -127,10 +127,10 @@ async def test_nothing_but(
 
             noise = asyncio.create_task(crackle())
             await until(lambda: state(hass, TOTAL) == STATE_UNAVAILABLE)
-            await until(lambda: following.situation == situation)
+            await until(lambda: following.translation_key == translation_key)
             await asyncio.sleep(0.8)
             assert state(hass, TOTAL) == STATE_UNAVAILABLE
-            assert following.situation == situation
+            assert following.translation_key == translation_key
             noise.cancel()
         async with speaking(line):
             await until(lambda: state(hass, TOTAL) != STATE_UNAVAILABLE)

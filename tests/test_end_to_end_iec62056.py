@@ -379,7 +379,7 @@ async def pull_the_cable(hass: HomeAssistant, path: Path) -> None:
         for _ in range(2):
             line.close()
             await until(lambda: not is_there(hass, "pulled"))
-            assert entry.runtime_data.situation == "port_not_found"
+            assert entry.runtime_data.translation_key == "port_not_found"
             await line.open()
             await until(lambda: is_there(hass, "pulled"))
 
@@ -412,7 +412,7 @@ async def let_another_program_have_the_port(hass: HomeAssistant, path: Path) -> 
         )
         try:
             await until(lambda: not is_there(hass, "taken"))
-            assert entry.runtime_data.situation == "port_busy"
+            assert entry.runtime_data.translation_key == "port_busy"
             why = entry.runtime_data.last_exception
             assert why.translation_key == "port_busy_by"
             assert f"(PID {program.pid})" in why.translation_placeholders["by"]
@@ -426,7 +426,7 @@ async def let_the_meter_fall_silent(hass: HomeAssistant, path: Path) -> None:
     async with followed(hass, path, meter, title="silent") as (_, entry):
         with patch.object(meter, "answers", return_value=False):
             await until(lambda: not is_there(hass, "silent"))
-            assert entry.runtime_data.situation == "meter_silent"
+            assert entry.runtime_data.translation_key == "meter_silent"
         await until(lambda: is_there(hass, "silent"))
 
 

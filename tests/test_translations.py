@@ -69,7 +69,7 @@ def situations() -> set[str]:
     kinds = [MeterError]
     while kinds:
         kinds += (kind := kinds.pop()).__subclasses__()
-        found.add(kind.situation)
+        found.add(kind.translation_key)
     # Only its subclasses are ever raised.
     return found - {"telegram_invalid"}
 
@@ -87,8 +87,10 @@ def test_flow_says_of_every_situation_what_to_do() -> None:
     texts_of = load("translations/en.json")
     errors = texts_of["config"]["error"]
     assert situations() - {"unknown", "other_meter"} <= set(errors)
-    for situation in set(texts_of["exceptions"]) & set(errors):
-        assert len(errors[situation]) > len(texts_of["exceptions"][situation]["message"]), situation
+    for translation_key in set(texts_of["exceptions"]) & set(errors):
+        assert len(errors[translation_key]) > len(
+            texts_of["exceptions"][translation_key]["message"]
+        ), translation_key
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

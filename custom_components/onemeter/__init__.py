@@ -43,7 +43,7 @@ PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
 
 #: Situations in which a battery meter was not even woken up.
 _UNDISTURBED = frozenset(
-    kind.situation
+    kind.translation_key
     for kind in (MeterConnectionError, PortBusyError, PortNotFoundError, PortPermissionError)
 )
 
@@ -70,7 +70,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> 
     try:
         await coordinator.async_config_entry_first_refresh()
     except ConfigEntryNotReady:
-        _async_retry_within(hass, entry, _longest_wait(entry, coordinator.situation))
+        _async_retry_within(hass, entry, _longest_wait(entry, coordinator.translation_key))
         raise
     entry.runtime_data = coordinator
     # Whatever was compared so far was counted in another way.
@@ -109,11 +109,15 @@ def _make_coordinator(hass: HomeAssistant, entry: OneMeterConfigEntry) -> OneMet
     return PolledCoordinator(hass, entry, settings)
 
 
-def _longest_wait(entry: OneMeterConfigEntry, situation: str | None) -> float:
+def _longest_wait(entry: OneMeterConfigEntry, translation_key: str | None) -> float:
     """Return the seconds after which setting up is tried again at the latest."""
-    if from_entry(entry.data).on_battery and situation not in _UNDISTURBED:
+    if from_entry(entry.data).on_battery and translation_key not in _UNDISTURBED:
         return poll_interval(entry).total_seconds()
-    return LONGEST_WAIT_BUSY if situation == PortBusyError.situation else LONGEST_WAIT_UNWATCHED
+    return (
+        LONGEST_WAIT_BUSY
+        if translation_key == PortBusyError.translation_key
+        else LONGEST_WAIT_UNWATCHED
+    )
 
 
 @callback

@@ -64,7 +64,7 @@ async def async_get_config_entry_diagnostics(
         "options": options,
     }
     if entry.state is not ConfigEntryState.LOADED:
-        if entry.error_reason_translation_key == UnknownListError.situation:
+        if entry.error_reason_translation_key == UnknownListError.translation_key:
             placeholders = entry.error_reason_translation_placeholders or {}
             diagnostics["unknown_list"] = placeholders.get("shape")
         return diagnostics
@@ -85,12 +85,12 @@ async def async_get_config_entry_diagnostics(
         diagnostics["impulses"] = _impulses(coordinator.client.counter)
     if (cross_check := coordinator.cross_check) is not None:
         diagnostics["second_source"] = {
-            "situation": cross_check.situation,
+            "situation": cross_check.translation_key,
             **_impulses(cross_check.counter),
         }
     return diagnostics | {
         "available": coordinator.last_update_success,
-        "situation": coordinator.situation,
+        "situation": coordinator.translation_key,
         "counters": asdict(coordinator.client.counters),
         "last_telegram": newest.received.isoformat(),
         "clock_difference": clock_difference(newest),

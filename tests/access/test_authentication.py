@@ -199,7 +199,7 @@ async def test_situation_is_named(meter: PushedMeter) -> None:
     meter.client.diagnosis = NotAuthenticatedError("", port="port")
     await meter.start()
     await meter.wait(3600)
-    assert meter.coordinator.situation == "not_authenticated"
+    assert meter.coordinator.translation_key == "not_authenticated"
 
 
 @pytest.mark.usefixtures("hass_storage")

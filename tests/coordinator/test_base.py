@@ -121,14 +121,14 @@ async def test_silence_makes_unavailable_says_so_once_and_ends(
     assert meter.value() != STATE_UNAVAILABLE
     await meter.wait(2)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "meter_silent"
+    assert meter.coordinator.translation_key == "meter_silent"
     await meter.wait(100)
     assert meter.client.opened >= 4, "the port is opened anew, in case that it is stuck"
     errors = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert sum("meter.local" in record.getMessage() for record in errors) == 1
     await meter.say(energy("5002"))
     assert meter.value() == "5.002"
-    assert meter.coordinator.situation is None
+    assert meter.coordinator.translation_key is None
     recovered = [record for record in caplog.records if "can be read again" in record.getMessage()]
     assert len(recovered) == 1
     assert "secret" not in caplog.text
@@ -151,7 +151,7 @@ async def test_silence_has_the_reason_that_the_client_sees(
     meter.client.diagnosis = diagnosis
     await meter.wait(32)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == diagnosis.situation
+    assert meter.coordinator.translation_key == diagnosis.translation_key
     error = meter.coordinator.last_exception
     assert getattr(error, "translation_key", None) == text
 
@@ -265,7 +265,7 @@ async def test_a_peer_that_comes_and_goes_and_stays_away_is_unavailable(
             meter.client.said.put_nowait(LOST)
         await meter.wait(1)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "port_lost"
+    assert meter.coordinator.translation_key == "port_lost"
     assert len(lines(caplog)) == 1
     meter.forget()
     while not meter.client.is_open:
@@ -305,7 +305,7 @@ async def test_port_of_an_integration_that_is_not_there_counts_as_closed(
     await meter.start()
     await meter.say(ConfigEntryNotReady("ESPHome is loading"))
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "cannot_connect"
+    assert meter.coordinator.translation_key == "cannot_connect"
     await meter.wait(3)
     await meter.say(reading())
     assert meter.value() == "5.000"
@@ -317,7 +317,7 @@ async def test_what_nobody_expected_is_logged_and_survived(
     await meter.start()
     await meter.say(ZeroDivisionError("a bug"))
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "unknown"
+    assert meter.coordinator.translation_key == "unknown"
     assert "ZeroDivisionError: a bug" in caplog.text
     await meter.wait(3)
     await meter.say(reading())
@@ -333,7 +333,7 @@ async def test_client_that_stops_listening_is_asked_why(meter: PushedMeter) -> N
     with patch.object(meter.client, "listen", nothing):
         await meter.say(LOST)
         await meter.wait(2)
-    assert meter.coordinator.situation == "meter_silent"
+    assert meter.coordinator.translation_key == "meter_silent"
     await meter.wait(2)
     await meter.say(reading())
     assert meter.value() == "5.000"
@@ -370,11 +370,11 @@ async def test_another_meter_is_never_published(meter: PushedMeter) -> None:
     assert meter.coordinator.last_update_success, "only crosstalk so far"
     await meter.say(energy("999999", meter=OTHER_METER), after=3)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "other_meter"
+    assert meter.coordinator.translation_key == "other_meter"
     for _ in range(60):
         await meter.say(energy("999999", meter=OTHER_METER), after=1)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "other_meter"
+    assert meter.coordinator.translation_key == "other_meter"
     await meter.say(energy("5002"))
     assert meter.value() == "5.002"
 
@@ -386,7 +386,7 @@ async def test_telegram_without_id_is_passed_over_where_the_meter_has_one(
     for _ in range(32):
         await meter.say(energy("6000", meter=Identity()), after=1)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "meter_silent"
+    assert meter.coordinator.translation_key == "meter_silent"
 
 
 @pytest.mark.parametrize("identity", [Identity(), OTHER_METER])
@@ -425,7 +425,7 @@ async def test_register_without_code_is_passed_over(meter: PushedMeter) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "situation"),
+    ("error", "translation_key"),
     [
         (MeterConnectionError("no", port="p", reason="r"), "cannot_connect"),
         (PortNotFoundError("no", port="p"), "port_not_found"),
@@ -437,11 +437,11 @@ async def test_register_without_code_is_passed_over(meter: PushedMeter) -> None:
     ids=lambda item: type(item).__name__,
 )
 async def test_failed_setup_leaves_nothing_behind_and_is_tried_again(
-    meter: PushedMeter, error: Exception, situation: str
+    meter: PushedMeter, error: Exception, translation_key: str
 ) -> None:
     await meter.start(error)
     assert meter.state() is ConfigEntryState.SETUP_RETRY
-    assert meter.entry.error_reason_translation_key == situation
+    assert meter.entry.error_reason_translation_key == translation_key
     assert not meter.client.is_open
     meter.client.said.put_nowait(reading())
     with meter.patched():

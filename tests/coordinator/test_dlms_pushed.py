@@ -281,9 +281,9 @@ async def test_start_does_not_wait_for_a_slow_meter(
     hass.set_state(CoreState.running)
 
 
-@pytest.mark.parametrize(("error", "situation"), CREDENTIALS)
+@pytest.mark.parametrize(("error", "translation_key"), CREDENTIALS)
 async def test_key_that_does_not_fit_is_asked_for(
-    hass: HomeAssistant, meter: PushedMeter, error: MeterError, situation: str
+    hass: HomeAssistant, meter: PushedMeter, error: MeterError, translation_key: str
 ) -> None:
     meter.client.diagnosis = error
     with patch(
@@ -291,18 +291,18 @@ async def test_key_that_does_not_fit_is_asked_for(
     ):
         assert not await meter.set_up()
     assert meter.state() is ConfigEntryState.SETUP_ERROR
-    assert meter.entry.error_reason_translation_key == situation
+    assert meter.entry.error_reason_translation_key == translation_key
     assert flows(hass) == ["reauth_dlms_pushed"]
 
 
-@pytest.mark.parametrize(("error", "situation"), CREDENTIALS)
+@pytest.mark.parametrize(("error", "translation_key"), CREDENTIALS)
 async def test_key_that_was_changed_is_asked_for(
-    hass: HomeAssistant, meter: PushedMeter, error: MeterError, situation: str
+    hass: HomeAssistant, meter: PushedMeter, error: MeterError, translation_key: str
 ) -> None:
     await meter.start(power("1"))
     meter.client.diagnosis = error
     await meter.wait(301, step=20)
-    assert meter.coordinator.situation == situation
+    assert meter.coordinator.translation_key == translation_key
     assert meter.value("power_import") == STATE_UNAVAILABLE
     assert flows(hass) == ["reauth_dlms_pushed"]
     await meter.say(power("2"), after=2)
@@ -310,15 +310,16 @@ async def test_key_that_was_changed_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("error", "situation"), [*CREDENTIALS, (MeterAuthenticationError(""), "password_rejected")]
+    ("error", "translation_key"),
+    [*CREDENTIALS, (MeterAuthenticationError(""), "password_rejected")],
 )
 async def test_meter_that_rejects_keys_is_tried_no_more(
-    hass: HomeAssistant, polled: PolledMeter, error: MeterError, situation: str
+    hass: HomeAssistant, polled: PolledMeter, error: MeterError, translation_key: str
 ) -> None:
     await polled.start()
     polled.client.usual = error
     await polled.until_due()
-    assert polled.coordinator.situation == situation
+    assert polled.coordinator.translation_key == translation_key
     assert flows(hass) == ["reauth_dlms"]
     reads = polled.client.reads
     for _ in range(5):
@@ -328,7 +329,7 @@ async def test_meter_that_rejects_keys_is_tried_no_more(
         await hass.services.async_call(
             "button", "press", {"entity_id": "button.meter_read_now"}, blocking=True
         )
-    assert refused.value.translation_key == situation
+    assert refused.value.translation_key == translation_key
     await polled.coordinator.async_request_refresh()
     assert polled.client.reads == reads + 2
     polled.client.usual = reading()
@@ -337,20 +338,21 @@ async def test_meter_that_rejects_keys_is_tried_no_more(
 
 
 @pytest.mark.parametrize(
-    ("error", "situation"), [*CREDENTIALS, (MeterAuthenticationError(""), "password_rejected")]
+    ("error", "translation_key"),
+    [*CREDENTIALS, (MeterAuthenticationError(""), "password_rejected")],
 )
 async def test_meter_that_rejects_keys_is_not_set_up(
-    hass: HomeAssistant, polled: PolledMeter, error: MeterError, situation: str
+    hass: HomeAssistant, polled: PolledMeter, error: MeterError, translation_key: str
 ) -> None:
     assert not await polled.start(error)
     assert polled.state() is ConfigEntryState.SETUP_ERROR
-    assert polled.entry.error_reason_translation_key == situation
+    assert polled.entry.error_reason_translation_key == translation_key
     assert polled.client.reads == 1
     assert flows(hass) == ["reauth_dlms"]
 
 
 @pytest.mark.parametrize(
-    ("error", "situation"),
+    ("error", "translation_key"),
     [
         (InvocationCounterError(""), "counter_rejected"),
         (AddressError(""), "address_refused"),
@@ -359,13 +361,13 @@ async def test_meter_that_rejects_keys_is_not_set_up(
     ],
 )
 async def test_other_trouble_is_tried_again(
-    hass: HomeAssistant, polled: PolledMeter, error: MeterError, situation: str
+    hass: HomeAssistant, polled: PolledMeter, error: MeterError, translation_key: str
 ) -> None:
     await polled.start()
     polled.client.usual = error
     await polled.until_due()
     await polled.wait(5)
-    assert polled.coordinator.situation == situation
+    assert polled.coordinator.translation_key == translation_key
     assert not flows(hass)
     polled.client.usual = reading()
     await polled.until_due()

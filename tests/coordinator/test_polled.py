@@ -154,7 +154,9 @@ async def test_what_the_next_attempt_mends_is_never_seen(
 
 
 @pytest.mark.parametrize(
-    "error", [SILENT, DAMAGED, NoReadoutError("DLMS?", port="p")], ids=lambda error: error.situation
+    "error",
+    [SILENT, DAMAGED, NoReadoutError("DLMS?", port="p")],
+    ids=lambda error: error.translation_key,
 )
 async def test_meter_that_does_not_answer_is_unavailable_until_it_does(
     meter: PolledMeter, caplog: pytest.LogCaptureFixture, error: MeterError
@@ -164,7 +166,7 @@ async def test_meter_that_does_not_answer_is_unavailable_until_it_does(
     await meter.wait(64)
     assert meter.client.reads == 4
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == error.situation
+    assert meter.coordinator.translation_key == error.translation_key
     await meter.wait(300)
     retries = meter.client.read_at[3:]
     pauses = [(later - time).seconds for time, later in pairwise(retries)]
@@ -173,7 +175,7 @@ async def test_meter_that_does_not_answer_is_unavailable_until_it_does(
     meter.client.usual = energy("5001")
     await meter.wait(60)
     assert meter.value() == "5.001"
-    assert meter.coordinator.situation is None
+    assert meter.coordinator.translation_key is None
     assert sum("can be read again" in record.getMessage() for record in caplog.records) == 1
     assert "secret" not in caplog.text
 
@@ -206,7 +208,7 @@ async def test_lost_port_is_read_within_seconds_of_being_plugged_in(
     meter.client.usual = PortNotFoundError("gone", port="p")
     await meter.wait(2000, step=10)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "port_not_found"
+    assert meter.coordinator.translation_key == "port_not_found"
     meter.client.usual = energy("5001")
     path.touch()
     await meter.wait(2)
@@ -238,7 +240,7 @@ async def test_what_nobody_expected_is_logged_and_survived(
     await meter.start(reading(), *[ZeroDivisionError("a bug")] * 3)
     await meter.wait(65)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "unknown"
+    assert meter.coordinator.translation_key == "unknown"
     assert "ZeroDivisionError: a bug" in caplog.text
     await meter.wait(10)
     assert meter.value() == "5.000"
@@ -262,7 +264,7 @@ async def test_reading_that_is_too_old_is_not_shown_as_if_it_were_of_now(
     assert meter.value() == "5.000"
     await meter.wait(2)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "meter_silent"
+    assert meter.coordinator.translation_key == "meter_silent"
     await meter.wait(400)
     assert meter.value() == "5.000"
     await meter.wait(900, step=10)
@@ -275,7 +277,7 @@ async def test_another_meter_is_never_published(hass: HomeAssistant, meter: Poll
     await meter.wait(60)
     assert meter.client.reads == 2, "another attempt would tell the same"
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "other_meter"
+    assert meter.coordinator.translation_key == "other_meter"
     [issue] = ir.async_get(hass).issues.values()
     assert issue.translation_key == Issue.OTHER_METER
     assert issue.data is not None
@@ -293,7 +295,7 @@ async def test_readout_without_id_is_no_reading_of_a_meter_that_has_one(
     meter.client.usual = energy("6000", meter=Identity())
     await meter.wait(60)
     assert meter.value() == STATE_UNAVAILABLE
-    assert meter.coordinator.situation == "other_meter"
+    assert meter.coordinator.translation_key == "other_meter"
     assert not ir.async_get(hass).issues
 
 
@@ -324,7 +326,7 @@ async def test_totals_wait_for_consent(hass: HomeAssistant, meter: PolledMeter) 
 
 
 @pytest.mark.parametrize(
-    ("error", "situation"),
+    ("error", "translation_key"),
     [
         (SILENT, "meter_silent"),
         (PortNotFoundError("no", port="p"), "port_not_found"),
@@ -336,7 +338,7 @@ async def test_totals_wait_for_consent(hass: HomeAssistant, meter: PolledMeter) 
     ids=lambda item: type(item).__name__,
 )
 async def test_failed_setup_leaves_nothing_behind_and_is_tried_again(
-    meter: PolledMeter, error: Exception, situation: str
+    meter: PolledMeter, error: Exception, translation_key: str
 ) -> None:
     meter.client.usual = error
     setting_up = asyncio.create_task(meter.start())
@@ -344,7 +346,7 @@ async def test_failed_setup_leaves_nothing_behind_and_is_tried_again(
     await meter.wait(4)
     await setting_up
     assert meter.state() is ConfigEntryState.SETUP_RETRY
-    assert meter.entry.error_reason_translation_key == situation
+    assert meter.entry.error_reason_translation_key == translation_key
     assert not meter.client.is_open
     meter.client.usual = reading()
     with meter.patched():
@@ -375,14 +377,14 @@ async def test_setup_asks_once_where_the_port_has_never_carried_an_answer(
 
 
 @pytest.mark.parametrize(
-    ("received", "waits", "situation"), [(0, 20, "meter_silent"), (7, 60, "slow_readout")]
+    ("received", "waits", "translation_key"), [(0, 20, "meter_silent"), (7, 60, "slow_readout")]
 )
 async def test_start_of_home_assistant_does_not_wait_for_a_slow_readout(
     hass: HomeAssistant,
     meter: PolledMeter,
     received: int,
     waits: int,
-    situation: str,
+    translation_key: str,
 ) -> None:
     hass.set_state(CoreState.starting)
     meter.client.takes = 300
@@ -394,7 +396,7 @@ async def test_start_of_home_assistant_does_not_wait_for_a_slow_readout(
     await meter.wait(2)
     await setting_up
     assert meter.state() is ConfigEntryState.SETUP_RETRY
-    assert meter.entry.error_reason_translation_key == situation
+    assert meter.entry.error_reason_translation_key == translation_key
     assert not meter.client.is_open
     hass.set_state(CoreState.running)
     with meter.patched():

@@ -487,7 +487,7 @@ async def test_first_counter_of_an_entry_is_asked_for(
     hass: HomeAssistant, setup_entry: AsyncMock
 ) -> None:
     entry = await add_entry(hass, **GMAC, system_title=TITLE)
-    entry.runtime_data = AsyncMock(situation="counter_needed")
+    entry.runtime_data = AsyncMock(translation_key="counter_needed")
     result = await entry.start_reauth_flow(hass)
     assert result["step_id"] == "dlms_counter"
     result = await fill_in(hass, result, {CONF_FIRST_COUNTER: 1})
@@ -842,7 +842,7 @@ async def test_rejected_keys_are_replaced_and_nothing_else(
     hass: HomeAssistant, setup_entry: AsyncMock
 ) -> None:
     entry = await add_entry(hass, client=32, **GMAC, system_title=TITLE)
-    entry.runtime_data = AsyncMock(situation="meter_silent")
+    entry.runtime_data = AsyncMock(translation_key="meter_silent")
     result = await entry.start_reauth_flow(hass)
     assert not result["errors"]
     assert result["step_id"] == "reauth_dlms"
@@ -866,7 +866,7 @@ async def test_keys_of_a_pushing_meter_are_asked_for_with_the_reason(
     hass: HomeAssistant, *, loaded: bool
 ) -> None:
     entry = await add_entry(hass, **{CONF_MODE: "pushed"}, encryption_key=EK)
-    entry.runtime_data = AsyncMock(situation="wrong_encryption_key")
+    entry.runtime_data = AsyncMock(translation_key="wrong_encryption_key")
     if not loaded:
         reason = "wrong_encryption_key"
         entry.mock_state(hass, ConfigEntryState.SETUP_ERROR)

@@ -1,4 +1,4 @@
-"""Errors in the user's words: which text tells the situation that an error means."""
+"""Errors of the library as errors of Home Assistant, with translated texts."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ _CREDENTIALS: Final = (
     WrongEncryptionKeyError,
     WrongKeysError,
 )
-CREDENTIALS: Final = frozenset(kind.situation for kind in _CREDENTIALS)
+CREDENTIALS: Final = frozenset(kind.translation_key for kind in _CREDENTIALS)
 
 #: What Home Assistant shows of an error; the latter asks for another password or key.
 #: How the text for what is no protocol is called.
@@ -49,15 +49,15 @@ def is_about_credentials(error: MeterError) -> bool:
 
 
 def text_key(error: MeterError) -> str:
-    """Return the key of the texts for an error: its situation, and what else is known of it."""
+    """Return the translation key of an error, by its class and its details."""
     match error:
         case PortBusyError(details={"by": by}) if by != UNKNOWN:
-            return f"{error.situation}_by"
+            return f"{error.translation_key}_by"
         case ChecksumError() | UnknownDataError() if "usual" in error.details:
             return "no_telegram_at_speed"
         case UnknownDataError(details={"looks_like": guess}) if guess != UNKNOWN:
-            return f"{error.situation}_{_GUESSES.get(guess, 'like')}"
-    return error.situation
+            return f"{error.translation_key}_{_GUESSES.get(guess, 'like')}"
+    return error.translation_key
 
 
 def with_details(error: MeterError, url: str) -> MeterError:

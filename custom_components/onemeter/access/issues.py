@@ -11,7 +11,7 @@ from ..const import DOMAIN
 
 
 class Issue(StrEnum):
-    """A situation that only the user can end; texts are found by its value."""
+    """A problem that only the user can solve; its value is the translation key."""
 
     #: Totals have jumped: a replaced or reset meter. Ends with the user's consent.
     TOTALS_JUMPED = "totals_jumped"

@@ -73,8 +73,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         self.authenticity = async_authenticity(hass, entry)
         #: The newest readings, for diagnostics.
         self.readings: deque[Reading] = deque(maxlen=_READINGS_KEPT)
-        #: The situation because of which the meter is unavailable.
-        self.situation: str | None = None
+        #: The translation key of the error because of which the meter is unavailable.
+        self.translation_key: str | None = None
 
         self._expected = expected_meter(entry)
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
@@ -264,7 +264,7 @@ class OneMeterCoordinator(PublishingCoordinator):
             self._published_at = now
             async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
         elif self._failure is not None:
-            self._failure = self.situation = None
+            self._failure = self.translation_key = None
             self._async_recovered()
             async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
             self._async_publish()
@@ -294,7 +294,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         return OtherMeterError(f"another meter is at {port}", port=port)
 
     def _explain(self, error: Exception) -> Failure:
-        """Store the situation of an error, and return the error for Home Assistant."""
+        """Store the translation key of an error, and return the error for Home Assistant."""
         meter_error = as_meter_error(error, self.client.url)
-        self.situation = meter_error.situation
+        self.translation_key = meter_error.translation_key
         return update_failed(meter_error)

@@ -135,10 +135,10 @@ class DlmsSteps(Steps):
         """Ask for other keys, since the meter rejects those of the entry."""
         entry = self._get_reauth_entry()
         self._dlms = DlmsEntrySettings.from_entry(entry.data)
-        if self._situation() == CounterNeededError.situation:
+        if self._translation_key() == CounterNeededError.translation_key:
             return await self.async_step_dlms_counter()
-        if self._keys_form is None and (situation := self._situation()) in CREDENTIALS:
-            self._set_errors({"base": situation}, {CONF_PORT: redact(self._dlms.source_id)})
+        if self._keys_form is None and (translation_key := self._translation_key()) in CREDENTIALS:
+            self._set_errors({"base": translation_key}, {CONF_PORT: redact(self._dlms.source_id)})
         settings = self._entered_keys(user_input, self._dlms)
         if settings is not None:
             return self.async_update_reload_and_abort(entry, data=settings.to_entry())
@@ -152,12 +152,12 @@ class DlmsSteps(Steps):
         """Ask for other keys of a meter that pushes."""
         return await self.async_step_reauth_dlms(user_input)
 
-    def _situation(self) -> str | None:
+    def _translation_key(self) -> str | None:
         """Return what keeps the entry's meter from being read."""
         entry = self._get_reauth_entry()
         if entry.state is ConfigEntryState.LOADED:
-            situation: str | None = entry.runtime_data.situation
-            return situation
+            translation_key: str | None = entry.runtime_data.translation_key
+            return translation_key
         return entry.error_reason_translation_key
 
     @override

@@ -254,7 +254,7 @@ def _key(form: Mapping[str, Any], key: str) -> bytes | None:
     try:
         return parse_key(text) if text else None
     except KeyFormatError as error:
-        raise FormError(key, error.situation, error.details) from None
+        raise FormError(key, error.translation_key, error.details) from None
 
 
 def _system_title(text: str) -> bytes | None:

@@ -120,8 +120,8 @@ class ImpulseCrossCheck:
         self._client = make_impulse_client(hass, source, self._counter, interval)
         #: Power from impulses by its code; without value while the source is unavailable.
         self.registers: Mapping[Obis, Register] = {}
-        #: The situation because of which the source is unavailable.
-        self.situation: str | None = None
+        #: The translation key of the error because of which the source is unavailable.
+        self.translation_key: str | None = None
         self._cancel_repair: CALLBACK_TYPE | None = None
         self._energy: Obis | None = None
         #: The energies of impulses and registers when the comparison began.
@@ -198,18 +198,18 @@ class ImpulseCrossCheck:
         self._async_set_registers(
             {key: replace(register, value=None) for key, register in self.registers.items()}
         )
-        situation = as_meter_error(error, self._source_id).situation
-        if self.situation is None:
+        translation_key = as_meter_error(error, self._source_id).translation_key
+        if self.translation_key is None:
             _LOGGER.warning("The impulses of %s cannot be counted: %s", self._entry.title, error)
             self._cancel_repair = async_call_later(
                 self._hass, _MISSING, HassJob(self._async_report_lost, cancel_on_shutdown=True)
             )
-        self.situation = situation
+        self.translation_key = translation_key
 
     @callback
     def _async_recover(self) -> None:
-        if self.situation is not None:
-            self.situation = None
+        if self.translation_key is not None:
+            self.translation_key = None
             _LOGGER.info("The impulses of %s are counted again", self._entry.title)
         self._async_cancel_repair()
         async_clear_issue(self._hass, self._entry, Issue.IMPULSES_LOST)

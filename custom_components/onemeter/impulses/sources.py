@@ -50,7 +50,7 @@ _END: Final = 10**18
 class SourceUnavailableError(MeterConnectionError):
     """The source of the impulses is unavailable."""
 
-    situation = "source_unavailable"
+    translation_key = "source_unavailable"
 
 
 class HassImpulses(ImpulseClient):

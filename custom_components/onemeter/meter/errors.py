@@ -12,8 +12,8 @@ class MeterError(Exception):
     Messages never contain keys, passwords, or ids of meters and customers.
     """
 
-    #: Name of the situation, to which the translations have a text.
-    situation: ClassVar[str] = "unknown"
+    #: Identifies the error, for texts in any language.
+    translation_key: ClassVar[str] = "unknown"
 
     def __init__(self, message: str, **details: str) -> None:
         """Keep the message, and the details that are placeholders of the translations."""
@@ -24,37 +24,37 @@ class MeterError(Exception):
 class MeterConnectionError(MeterError):
     """The port cannot be used."""
 
-    situation = "cannot_connect"
+    translation_key = "cannot_connect"
 
 
 class PortNotFoundError(MeterConnectionError):
     """There is no such port: unplugged, renamed or mistyped."""
 
-    situation = "port_not_found"
+    translation_key = "port_not_found"
 
 
 class PortPermissionError(MeterConnectionError):
     """The port exists, but this user may not open it."""
 
-    situation = "port_permission"
+    translation_key = "port_permission"
 
 
 class PortBusyError(MeterConnectionError):
     """Another program uses the port."""
 
-    situation = "port_busy"
+    translation_key = "port_busy"
 
 
 class PortLostError(MeterConnectionError):
     """The port was open and went away."""
 
-    situation = "port_lost"
+    translation_key = "port_lost"
 
 
 class MeterSilentError(MeterError):
     """The port is open, but nothing is received."""
 
-    situation = "meter_silent"
+    translation_key = "meter_silent"
 
 
 class ConnectionEndedError(MeterSilentError):
@@ -64,142 +64,142 @@ class ConnectionEndedError(MeterSilentError):
 class FixedSpeedError(MeterSilentError):
     """The meter has never answered, at a port whose speed is set elsewhere."""
 
-    situation = "fixed_speed"
+    translation_key = "fixed_speed"
 
 
 class UnknownDataError(MeterError):
     """What is received contains no telegram of this protocol."""
 
-    situation = "unknown_data"
+    translation_key = "unknown_data"
 
 
 class UnknownListError(MeterError):
     """Telegrams are valid, but the meaning of their values is unknown."""
 
-    situation = "unknown_list"
+    translation_key = "unknown_list"
 
 
 class TelegramError(MeterError):
     """A telegram breaks the rules of its protocol."""
 
-    situation = "telegram_invalid"
+    translation_key = "telegram_invalid"
 
 
 class ChecksumError(TelegramError):
     """A telegram arrived damaged."""
 
-    situation = "checksum_failed"
+    translation_key = "checksum_failed"
 
 
 class NoReadoutError(MeterError):
     """The meter answers the sign-on, but sends no readout: it may use another protocol."""
 
-    situation = "no_readout"
+    translation_key = "no_readout"
 
 
 class EmptyReadoutError(TelegramError):
     """The meter sends a valid readout without values."""
 
-    situation = "empty_readout"
+    translation_key = "empty_readout"
 
 
 class ReadoutRefusedError(TelegramError):
     """The meter sends an error instead of its readout."""
 
-    situation = "readout_refused"
+    translation_key = "readout_refused"
 
 
 class MeterPushesError(MeterError):
     """The meter pushes its readouts, whether or not it is polled."""
 
-    situation = "meter_pushes"
+    translation_key = "meter_pushes"
 
 
 class WrongParityError(MeterError):
     """The meter sends characters with another parity than the protocol's."""
 
-    situation = "wrong_parity"
+    translation_key = "wrong_parity"
 
 
 class RefusedError(MeterError):
     """The meter answers a command with an error, or does not have the register."""
 
-    situation = "refused"
+    translation_key = "refused"
 
 
 class MeterAuthenticationError(MeterError):
     """The meter needs a password, or has rejected it."""
 
-    situation = "password_rejected"
+    translation_key = "password_rejected"
 
 
 class OtherMeterError(MeterError):
     """The telegrams are from another meter than the expected one."""
 
-    situation = "other_meter"
+    translation_key = "other_meter"
 
 
 class KeyFormatError(MeterError):
     """The format of a key is invalid."""
 
-    situation = "invalid_key"
+    translation_key = "invalid_key"
 
 
 class KeyNeededError(MeterError):
     """Telegrams are encrypted, and there is no key."""
 
-    situation = "key_needed"
+    translation_key = "key_needed"
 
 
 class WrongEncryptionKeyError(MeterError):
     """Telegrams do not decrypt: the encryption key is wrong."""
 
-    situation = "wrong_encryption_key"
+    translation_key = "wrong_encryption_key"
 
 
 class WrongKeysError(WrongEncryptionKeyError):
     """The meter does not understand encrypted requests: one of both keys is wrong."""
 
-    situation = "wrong_keys"
+    translation_key = "wrong_keys"
 
 
 class WrongAuthenticationKeyError(MeterError):
     """Telegrams decrypt, but their authentication tag is wrong."""
 
-    situation = "wrong_authentication_key"
+    translation_key = "wrong_authentication_key"
 
 
 class NotAuthenticatedError(MeterError):
     """Telegrams have no right tag and rising counter, as the meter's had before."""
 
-    situation = "not_authenticated"
+    translation_key = "not_authenticated"
 
 
 class InvocationCounterError(MeterError):
     """The meter rejects the client's invocation counter, even one above its own."""
 
-    situation = "counter_rejected"
+    translation_key = "counter_rejected"
 
 
 class CounterNeededError(InvocationCounterError):
     """It is unknown which invocation counters were used with this key and system title."""
 
-    situation = "counter_needed"
+    translation_key = "counter_needed"
 
 
 class AddressError(MeterError):
     """The meter refuses the connection, or does not answer at this address."""
 
-    situation = "address_refused"
+    translation_key = "address_refused"
 
 
 class AssociationError(MeterError):
     """The meter rejects the association, for another reason than the password."""
 
-    situation = "association_refused"
+    translation_key = "association_refused"
 
 
 class AccessError(RefusedError):
     """The meter denies access to an object's attribute."""
 
-    situation = "access_refused"
+    translation_key = "access_refused"

@@ -224,7 +224,7 @@ def test_findings_of_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("habit", "situation", "details"),
+    ("habit", "translation_key", "details"),
     [
         ("empty-readout", "empty_readout", {}),
         ("error-readout", "readout_refused", {"code": "ER12"}),
@@ -234,7 +234,7 @@ def test_findings_of_nobody() -> None:
 )
 @pytest.mark.parametrize("baudrate", [300, 9600])
 async def test_what_cannot_be_read_has_a_text_of_its_own(
-    habit: str, situation: str, details: dict[str, str], baudrate: int
+    habit: str, translation_key: str, details: dict[str, str], baudrate: int
 ) -> None:
     simulated = meter(start_baudrate=baudrate)
     HABITS[habit][1](simulated)
@@ -243,7 +243,7 @@ async def test_what_cannot_be_read_has_a_text_of_its_own(
         for _ in range(2):
             with pytest.raises(MeterError) as caught:
                 await client.read()
-            assert caught.value.situation == situation
+            assert caught.value.translation_key == translation_key
             assert caught.value.details == {"port": line.url} | details
 
 

@@ -154,7 +154,7 @@ _SERVICE_CONTEXT: Final = frozenset({(0, 4), (6, 2)})
 class ExceptionError(RefusedError):
     """The meter answers with an exception-response."""
 
-    situation = "access_refused"
+    translation_key = "access_refused"
 
     def __init__(self, state: int, service: int, counter: int | None) -> None:
         """Take state error, service error, and the invocation counter that the meter expects."""
