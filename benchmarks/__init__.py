@@ -1,1 +1,1 @@
-"""The figures that the README quotes, measured beside the peers: scripts/benchmark NAME."""
+"""Benchmarks of our decoders and clients beside other libraries: scripts/benchmark NAME."""

@@ -1,4 +1,4 @@
-"""Bytes that no meter means: made to cost as much as possible, or damaged at random."""
+"""Streams that no meter sends: crafted to be expensive to decode, or damaged at random."""
 
 from collections.abc import Iterator, Mapping
 import json
@@ -17,12 +17,12 @@ from simulator.sml.meter import SmlMeter, Style
 type Streams = Mapping[str, bytes]
 
 _NOON: Final = 1_790_000_000
-#: As much of a readout as is kept.
+#: The longest readout that a decoder buffers.
 _SIZE: Final = 60_000
 _IDENT: Final = b"/TST5CRAFTED\r\n"
 _SERVER_ID: Final = sml.octets(bytes.fromhex("0a01 545354 00 00000007"))
 _WH: Final = sml.unsigned(30)
-#: A data notification without time, before its list.
+#: A data notification without time, up to its body.
 _NOTIFICATION: Final = b"\x0f\x40\x00\x00\x00\x00"
 _OCTET: Final = b"\x11"
 
@@ -32,7 +32,7 @@ def _block(lines: bytes) -> bytes:
 
 
 def iec62056(size: int = _SIZE) -> Streams:
-    """Return byte streams of this size that are the most expensive for the readout decoder."""
+    """Return the most expensive streams of this size for the readout decoder."""
     values = min(size // 30, 2000)
     codes = [f"1.8.{number % 64}*{number // 64:02}" for number in range(values)]
     ends = b"!" * size
@@ -83,7 +83,7 @@ def sml_entries(count: int, first: int = 0) -> bytes:
 
 
 def sml_streams() -> Streams:
-    """Return streams that cost a decoder of SML most."""
+    """Return the most expensive streams for the SML decoder."""
     least = b"\x77\x02\x01" + b"\x01" * 6
     nested = sml.sequence([sml.sequence([sml.sequence([sml.unsigned(1)] * 8)] * 8)] * 8)
     return {
@@ -98,7 +98,7 @@ def sml_streams() -> Streams:
 
 
 def wrapped(content: bytes) -> bytes:
-    """Return a message in the wrapper of DLMS over TCP."""
+    """Return a message with the TCP wrapper header."""
     return b"\x00\x01\x00\x01\x00\x66" + len(content).to_bytes(2) + content
 
 
@@ -124,7 +124,7 @@ def dlms_values(count: int) -> bytes:
 
 
 def dlms_streams() -> Streams:
-    """Return streams that cost a decoder of DLMS most."""
+    """Return the most expensive streams for the DLMS decoder."""
     bits = b"\x04\x82\xff\x00" + bytes(0x1FE0)
     compact_structures = b"\x13\x02\x08" + _OCTET * 8 + b"\x82\x1f\x40" + bytes(range(1, 9)) * 1000
     compact_arrays = b"\x13\x01\x00\x02" + b"\x01\x00\x02" * 8 + _OCTET + b"\x82\x1e\x00"
@@ -152,7 +152,7 @@ def s10(devices: int) -> str:
 
 
 def crafted() -> dict[Protocol, Streams]:
-    """Return all streams."""
+    """Return all crafted streams."""
     return {
         Protocol.IEC62056: iec62056(),
         Protocol.SML: sml_streams(),
@@ -192,7 +192,7 @@ def _mutate(data: bytes, random: Random) -> bytes:
 
 
 def _mutated_sml(random: Random, count: int) -> Iterator[bytes]:
-    """Yield telegrams; of every other one the messages are damaged, not the transport."""
+    """Yield telegrams; in every other one the damage is inside a valid transport."""
     meters = [SmlMeter(household=Household(), style=style) for style in Style]
     for number in range(count):
         telegram = random.choice(meters).telegram(_NOON + number)
@@ -203,7 +203,7 @@ def _mutated_sml(random: Random, count: int) -> Iterator[bytes]:
 
 
 def _mutated_readouts(random: Random, count: int) -> Iterator[bytes]:
-    """Yield readouts; every other one has a right check character."""
+    """Yield readouts; every other one has a valid check character."""
     texts = [readout(household_lines(), 1200), readout(industry_lines(), 16_601), p1_telegram()]
     for number in range(count):
         text = random.choice(texts)
@@ -214,7 +214,7 @@ def _mutated_readouts(random: Random, count: int) -> Iterator[bytes]:
 
 
 def _mutated_notifications(random: Random, count: int) -> Iterator[bytes]:
-    """Yield telegrams as they are framed, or of every other one only what is in the frames."""
+    """Yield telegrams; in every other one the damage is inside a valid frame."""
     made: list[Telegram] = [make(_NOON) for make in TELEGRAMS]
     for number in range(count):
         telegram = random.choice(made).data

@@ -1,4 +1,4 @@
-"""Clients of other origin read the simulated meter: they and it know nothing of each other."""
+"""Other DLMS clients read the simulated meter: a check of the simulator."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -19,17 +19,17 @@ type _Reads = Callable[[DlmsMeter, Task], tuple[Found, Sequence[tuple[str, bytes
 
 
 def check_foreign_clients() -> list[str]:
-    """Print what gurux-dlms and dlms-cosem read from our meter; return where they do not."""
+    """Print what gurux-dlms and dlms-cosem read from our meter; return what failed."""
     missed = []
-    print("\nClients of other origin read our meter")
+    print("\nOther clients read our meter")
     for peer, reads, meters in (
         ("gurux-dlms", gurux_reads, _gurux_meters()),
         ("dlms-cosem", dlms_cosem_reads, _dlms_cosem_meters()),
     ):
         for meter in meters:
             title = f"{peer}, {_title(meter)}"
-            said, wrong = asyncio.run(_be_read(meter, reads))
-            print(f"  {title:36} {'failed: ' + wrong if wrong else 'ok: ' + said}")
+            summary, wrong = asyncio.run(_serve_client(meter, reads))
+            print(f"  {title:36} {'failed: ' + wrong if wrong else 'ok: ' + summary}")
             if wrong:
                 missed.append(title)
     return missed
@@ -59,8 +59,8 @@ def _title(meter: DlmsMeter) -> str:
     return f"{meter.transport}, {meter.mechanism.name}{suite}"
 
 
-async def _be_read(meter: DlmsMeter, reads: _Reads) -> tuple[str, str]:
-    """Let a meter be read; return how much was read, and what went wrong."""
+async def _serve_client(meter: DlmsMeter, reads: _Reads) -> tuple[str, str]:
+    """Serve a meter while a client reads it; return a summary, and what went wrong."""
     ends = meter.profile.ends(NOW)[:_ROWS]
     async with TcpLine() as line:
         task = asyncio.ensure_future(serve(line, meter))
@@ -73,21 +73,21 @@ async def _be_read(meter: DlmsMeter, reads: _Reads) -> tuple[str, str]:
         )
         try:
             found, _ = await asyncio.to_thread(reads, meter, wanted)
-        except Exception as error:  # noqa: BLE001  peers raise whatever they like
+        except Exception as error:  # noqa: BLE001  any exception of a peer is a failure
             return "", "\n".join([repr(error), *error.__notes__])
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-    said = (
+    summary = (
         f"{len(found.registers)} registers, clock, {len(found.objects)} objects, "
         f"{len(found.rows)} rows by range, {len(found.entries) or 'none'} by entry"
     )
-    return said, "; ".join(_differences(meter, ends, found))
+    return summary, "; ".join(_differences(meter, ends, found))
 
 
 def _differences(meter: DlmsMeter, ends: Sequence[int], found: Found) -> Iterable[str]:
-    """Say what was read otherwise than the meter said it."""
+    """Yield the differences between the meter's values and the client's."""
     registers = {code: meter.registers.value(code, NOW) for code in meter.registers.quantities}
     if found.registers.keys() != registers.keys() or not all(
         isclose(value, registers[code]) for code, value in found.registers.items()

@@ -1,4 +1,4 @@
-"""Clients ask a meter in another process: what an answer costs them, in CPU time of their own."""
+"""CPU time of clients for polling a meter that runs in another process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -38,7 +38,7 @@ _HOST: Final = "127.0.0.1"
 _ROUNDS: Final = amount(7, quick=1)
 _GETS: Final = amount(300, quick=3)
 _POLLS: Final = amount(60, quick=10)
-#: Nothing waits for a line: this is a network.
+#: Over TCP, no client waits for the speed of a line.
 _SPEED: Final = 1_000_000_000
 _TITLE: Final = b"ONM\0\0\0\0\1"
 _REGISTER: Final = 3
@@ -46,15 +46,15 @@ _CODES: Final = (
     *("1-0:1.8.0*255", "1-0:2.8.0*255", "1-0:16.7.0*255"),
     *(f"1-0:{quantity}.7.0*255" for quantity in (32, 52, 72, 31, 51, 71, 14)),
 )
-#: Those that are measured; in a quick run each client and each mechanism once.
+#: Measured connections; in a quick run each client and each mechanism once.
 _CONNECTIONS: Final = amount(
     tuple(product((Transport.WRAPPER, Transport.HDLC), (Mechanism.LLS, Mechanism.GMAC))),
     quick=((Transport.WRAPPER, Mechanism.LLS), (Transport.HDLC, Mechanism.GMAC)),
 )
-#: Counters rise for ever in one process; each client gets a span of its own.
+#: Invocation counters; each client of this process gets its own range.
 _counters = count(10_000, 10_000)
 
-#: How many times less CPU time than a peer a GET shall take, plain and with GMAC.
+#: Targets: CPU time of a peer's GET divided by ours, plain and with GMAC.
 TARGETS: Final = {
     (Mechanism.LLS, "gurux"): 1.5,
     (Mechanism.LLS, "dlms-cosem"): 1.5,
@@ -69,16 +69,15 @@ _TRANSPORTS: Final = {Transport.WRAPPER: OurTransport.WRAPPER, Transport.HDLC: O
 
 
 def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
-    """Return the CPU time of a register's value in µs by transport and mechanism.
+    """Return the CPU time of one register value in µs by transport and mechanism.
 
-    Ours is a complete reading of ten registers by our client, a tenth of it; the peers ask for
-    them one by one, so theirs is a GET. Printed beside is a single GET of ours.
-
-    Beside it stands what it takes to send as many bytes and to take an answer, without any client,
-    over the same kind of connection: an event loop's port for ours, a socket for the others.
+    Ours is a tenth of a reading of ten registers, since our client reads them together. The peers
+    read them one by one, so theirs is a GET. Also printed: a single GET of ours, and the time for
+    exchanging the same bytes without a client, over a port of an event loop as in our client and
+    over a socket as in the peers.
     """
     print(f"\nA register’s value, in a reading of {len(_CODES)} by our client: CPU time, median")
-    print(f"of {_ROUNDS} rounds by turns; by a GET of ours and of the peers")
+    print(f"of {_ROUNDS} interleaved rounds; beside a GET of ours and of the peers")
     found = {}
     for transport, mechanism in _CONNECTIONS:
         clients = {
@@ -88,7 +87,7 @@ def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
             "a port": _bare_port,
             "a socket": _bare_socket,
         }
-        # It looks for flags in HDLC, and dies of the first that is in a checksum.
+        # It splits HDLC at flags, and fails at a checksum that contains one.
         if transport is Transport.WRAPPER:
             clients["dlms-cosem"] = _dlms_cosem
         meter = simulated_meter(transport, mechanism)
@@ -190,8 +189,8 @@ def _gurux_register(code: str) -> Any:
     return GXDLMSRegister(".".join(str(group) for group in logical_name(code)))
 
 
-def _question(meter: DlmsMeter) -> bytes:
-    """Return a question that any meter answers, if only by a refusal."""
+def _request_frame(meter: DlmsMeter) -> bytes:
+    """Return a framed GET, which every meter answers, if only with an error."""
     request = get_request(1, descriptor(_REGISTER, Obis(*logical_name(_CODES[0])), 2))
     if meter.transport is Transport.WRAPPER:
         return Packet(meter.client, meter.logical_device, request).to_bytes()
@@ -201,14 +200,14 @@ def _question(meter: DlmsMeter) -> bytes:
 
 
 def _bare_port(meter: DlmsMeter, port: int) -> float:
-    """Only send a question and take its answer, again and again, as our client does."""
+    """Exchange requests and answers over a port of an event loop, without a client."""
 
     async def measure() -> float:
-        question = _question(meter)
+        request = _request_frame(meter)
         async with Port(f"socket://{_HOST}:{port}", LineSettings(_SPEED)) as opened:
             begin = time.process_time()
             for _ in range(_GETS):
-                await opened.write(question)
+                await opened.write(request)
                 await opened.read()
             return (time.process_time() - begin) / _GETS
 
@@ -216,13 +215,13 @@ def _bare_port(meter: DlmsMeter, port: int) -> float:
 
 
 def _bare_socket(meter: DlmsMeter, port: int) -> float:
-    """Do the same as the peers do."""
-    question = _question(meter)
+    """Do the same over a socket, as the peers do."""
+    request = _request_frame(meter)
     with create_connection((_HOST, port)) as connection:
         connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         begin = time.process_time()
         for _ in range(_GETS):
-            connection.sendall(question)
+            connection.sendall(request)
             connection.recv(4096)
         return (time.process_time() - begin) / _GETS
 
@@ -243,7 +242,7 @@ def _dlms_cosem(meter: DlmsMeter, port: int) -> float:
 
 
 def measure_polls() -> tuple[float, Mapping[str, float]]:
-    """Print what it costs to poll ten registers; return the share of gurux' round trips, and µs."""
+    """Print the cost of polling ten registers; return the round trips relative to gurux, and µs."""
     print(f"\nPolling {len(_CODES)} registers with their units over HDLC with GMAC")
     meter = simulated_meter(Transport.HDLC, Mechanism.GMAC)
     with running(Transport.HDLC, Mechanism.GMAC) as port:
@@ -256,10 +255,10 @@ def measure_polls() -> tuple[float, Mapping[str, float]]:
 
 
 class _Counter:
-    """Invocation counters that nobody has to remember."""
+    """Invocation counters that are not stored."""
 
     async def reserve(self, count: int, *, at_least: int = 0) -> int:
-        """Set so many numbers apart and return the first of them."""
+        """Reserve a range of numbers and return the first of them."""
         del count
         return max(next(_counters), at_least)
 
@@ -267,7 +266,7 @@ class _Counter:
 async def _our_polls(meter: DlmsMeter, port: int) -> tuple[float, float]:
     """Return CPU time and round trips of a poll."""
     trips = 0
-    request = HdlcLink._exchange  # noqa: SLF001  where each frame goes that wants an answer
+    request = HdlcLink._exchange  # noqa: SLF001  the only place where frames are exchanged
 
     async def counted(link: HdlcLink, *arguments: Any) -> Any:
         nonlocal trips
@@ -298,7 +297,7 @@ async def _our_polls(meter: DlmsMeter, port: int) -> tuple[float, float]:
 
 
 def _gurux_polls(meter: DlmsMeter, port: int) -> tuple[float, float]:
-    """Return CPU time and round trips of a poll as in its examples: scaler, then value, of each."""
+    """Return CPU time and round trips of a poll as in its examples: each scaler, then value."""
     client = _opened_gurux(meter, port)
     registers: Sequence[Any] = [_gurux_register(code) for code in _CODES]
     client.traffic.clear()

@@ -1,4 +1,4 @@
-"""A simulated meter in a process of its own, whose values are encoded once and never change."""
+"""A simulated meter in its own process, with constant values that are encoded once."""
 
 import asyncio
 from collections.abc import Generator
@@ -21,21 +21,21 @@ from simulator.dlms.cosem import REGISTER, always
 from simulator.tcp import TcpLine
 
 NOW: Final = 1_790_000_000
-#: What every message of an association with keys is protected by.
+#: Protection of all messages if there are keys.
 BOTH: Final = AUTHENTICATED | ENCRYPTED
-#: Encryption keys by the suite.
+#: Encryption keys by security suite.
 _KEYS: Final = {0: bytes(range(16)), 1: bytes(range(16)), 2: bytes(range(32))}
 _AUTHENTICATION_KEYS: Final = {
     suite: bytes(byte ^ 0xFF for byte in key) for suite, key in _KEYS.items()
 }
 SUITES: Final = tuple(_KEYS)
 _SECRET: Final = b"12345678"
-#: One for all meters: what the years before have brought takes long to add up.
+#: Shared by all meters: summing up the past years takes long.
 _REGISTERS: Final = Registers()
 
 
 def simulated_meter(transport: Transport, mechanism: Mechanism, suite: int = 0) -> DlmsMeter:
-    """Return a meter; with GMAC all that is said is encrypted and authenticated."""
+    """Return a meter; with GMAC all messages are encrypted and authenticated."""
     with_keys = mechanism is Mechanism.GMAC
     return DlmsMeter(
         clock=lambda: NOW,
@@ -47,15 +47,15 @@ def simulated_meter(transport: Transport, mechanism: Mechanism, suite: int = 0) 
         encryption_key=_KEYS[suite] if with_keys else None,
         authentication_key=_AUTHENTICATION_KEYS[suite] if with_keys else b"",
         policy=BOTH if with_keys else 0,
-        # dlms-cosem takes no message with a counter of 0.
+        # dlms-cosem rejects a message with the counter 0.
         server_counter=1,
     )
 
 
 @contextmanager
 def running(transport: Transport, mechanism: Mechanism) -> Generator[int]:
-    """Let a meter run in another process; give the port that it listens at."""
-    # Any other start method imports the benchmark once more, which takes seconds.
+    """Serve a meter in another process; yield its TCP port."""
+    # Other start methods import the benchmark again, which takes seconds.
     context = get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_run, args=(theirs, transport, mechanism), daemon=True)

@@ -1,4 +1,4 @@
-"""Stacks of other origin: gurux-dlms and dlms-cosem, each read from and decoding in its own way."""
+"""The peers gurux-dlms and dlms-cosem: reading a meter, and decoding pushed telegrams."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ from simulator.dlms import DlmsMeter, Keys, Mechanism, Transport
 from simulator.dlms.obis import logical_name, written
 
 TITLE: Final = b"PEER\0\0\0\1"
-#: Of the client's first message; the meter has seen none above.
+#: Invocation counter of the client's first message, above the last one of the meter.
 _FIRST_COUNTER: Final = 1
 _TIMEOUT: Final = 5
 _CHUNK: Final = 4096
@@ -46,8 +46,8 @@ _ASSOCIATION: Final = "0-0:40.0.0*255"
 
 
 def be_quiet() -> None:
-    """Let the peers print and log nothing, which would cost them time."""
-    # It tells on the standard output of every frame how it was protected.
+    """Silence the peers: printing and logging would cost them time."""
+    # It prints the protection of every frame.
     vars(import_module("gurux_dlms.GXDLMSChippering"))["print"] = _ignore
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
@@ -64,15 +64,15 @@ class Found:
     clock: datetime | None = None
     #: Class and code of each object.
     objects: list[tuple[int, str]] = field(default_factory=list)
-    #: When each row of the load profile ends, and the numbers in it.
+    #: End of each row of the load profile, and its values.
     rows: list[tuple[datetime, list[int]]] = field(default_factory=list)
-    #: The same, asked for by the number of the row.
+    #: The same, read by entry.
     entries: list[tuple[datetime, list[int]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a peer shall read."""
+    """What a peer is to read."""
 
     host: str
     port: int
@@ -82,16 +82,16 @@ class Task:
 
 
 class GuruxError(Exception):
-    """The meter answers with an error, or not at all."""
+    """The meter answers with an error or not at all."""
 
 
 class GuruxClient:
-    """Sends what gurux-dlms' client makes, and gives it what comes back."""
+    """The transport for gurux-dlms' client, which is sans-IO."""
 
     def __init__(self, meter: DlmsMeter) -> None:
-        """Take what the client needs to know about the meter."""
+        """Create a client with the settings of a meter."""
         self.connection: socket.socket | None = None
-        #: All that was sent and received: ">" or "<", and the bytes.
+        #: All sent (">") and received ("<") bytes.
         self.traffic: list[tuple[str, bytes]] = []
         is_wrapped = meter.transport is Transport.WRAPPER
         address = meter.logical_device
@@ -117,16 +117,16 @@ class GuruxClient:
             self.client.ciphering.systemTitle = bytearray(TITLE)
 
     def open(self, host: str, port: int) -> None:
-        """Connect and associate; GuruxError where that fails."""
+        """Connect and associate; GuruxError if that fails."""
         self.connection = socket.create_connection((host, port), _TIMEOUT)
-        # Both stacks send a frame and wait for its answer.
+        # Each frame is sent on its own and its answer awaited.
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = self.client
-        if (request := client.snrmRequest()) is not None:
-            client.parseUAResponse(self.ask([request]).data)
-        client.parseAareResponse(self.ask(client.aarqRequest()).data)
+        if (frame := client.snrmRequest()) is not None:
+            client.parseUAResponse(self.request([frame]).data)
+        client.parseAareResponse(self.request(client.aarqRequest()).data)
         if client.isAuthenticationRequired:
-            reply = self.ask(client.getApplicationAssociationRequest())
+            reply = self.request(client.getApplicationAssociationRequest())
             client.parseApplicationAssociationResponse(reply.data)
 
     def close(self) -> None:
@@ -134,13 +134,13 @@ class GuruxClient:
         if self.connection is None:
             return
         with self.connection:
-            if (request := self.client.releaseRequest()) is not None:
-                self.ask(request)
-            if (request := self.client.disconnectRequest()) is not None:
-                self.ask([request])
+            if (frames := self.client.releaseRequest()) is not None:
+                self.request(frames)
+            if (frame := self.client.disconnectRequest()) is not None:
+                self.request([frame])
 
-    def ask(self, frames: Iterable[bytes]) -> Any:
-        """Send the frames of a request; return the whole answer."""
+    def request(self, frames: Iterable[bytes]) -> Any:
+        """Send the frames of a request; return the complete answer."""
         reply: Any = GXReplyData()
         for frame in frames:
             reply.clear()
@@ -167,8 +167,8 @@ class GuruxClient:
             raise GuruxError(f"the meter answers with error {reply.error}")
 
     def attribute(self, target: Any, attribute: int) -> Any:
-        """Read an attribute of one of gurux' objects, and put it there."""
-        reply = self.ask(self.client.read(target, attribute))
+        """Read an attribute into one of gurux' objects."""
+        reply = self.request(self.client.read(target, attribute))
         return self.client.updateValue(target, attribute, reply.value)
 
     def register(self, code: str) -> float:
@@ -178,10 +178,10 @@ class GuruxClient:
         return float(self.attribute(found, 2))
 
     def read(self, task: Task) -> Found:
-        """Read all that there is to be read."""
+        """Read everything in the task, and the object list."""
         found = Found()
         client = self.client
-        reply = self.ask([client.getObjectsRequest()])
+        reply = self.request([client.getObjectsRequest()])
         objects = client.parseObjects(reply.data, False, False)  # noqa: FBT003  even unknown ones
         found.objects = [
             (int(entry.objectType), written(logical_name(entry.logicalName))) for entry in objects
@@ -194,11 +194,11 @@ class GuruxClient:
         profile = objects.findByLN(ObjectType.PROFILE_GENERIC, _dotted(LOAD_PROFILE))
         assert isinstance(profile, GXDLMSProfileGeneric)  # noqa: S101  for the type checker
         self.attribute(profile, 3)
-        reply = self.ask(client.readRowsByRange(profile, task.start, task.end))
+        reply = self.request(client.readRowsByRange(profile, task.start, task.end))
         client.updateValue(profile, 2, reply.value)
         found.rows = _gurux_rows(profile.buffer)
         self.attribute(profile, 7)
-        reply = self.ask(client.readRowsByEntry(profile, 1, len(found.rows)))
+        reply = self.request(client.readRowsByEntry(profile, 1, len(found.rows)))
         client.updateValue(profile, 2, reply.value)
         found.entries = _gurux_rows(profile.buffer)
         return found
@@ -217,7 +217,7 @@ def _dotted(code: str) -> str:
 
 
 def gurux_reads(meter: DlmsMeter, task: Task) -> tuple[Found, Sequence[tuple[str, bytes]]]:
-    """Let gurux-dlms read a meter; return what it found and what passed, newest last."""
+    """Read a meter with gurux-dlms; return what it has read, and the traffic."""
     client = GuruxClient(meter)
     try:
         client.open(task.host, task.port)
@@ -237,7 +237,7 @@ def _last(traffic: Sequence[tuple[str, bytes]]) -> str:
 
 
 class _RecordingIO(BlockingTcpIO):  # type: ignore[misc]
-    """Keeps what passes."""
+    """Records the traffic."""
 
     def connect(self) -> None:
         super().connect()
@@ -255,7 +255,7 @@ class _RecordingIO(BlockingTcpIO):  # type: ignore[misc]
 
 
 def dlms_cosem_client(meter: DlmsMeter, host: str, port: int, *, recording: bool = False) -> Any:
-    """Return dlms-cosem's client for a meter with wrapper."""
+    """Return dlms-cosem's client for a meter with the TCP wrapper."""
     match meter.mechanism:
         case Mechanism.NONE:
             authentication: Any = NoSecurityAuthentication()
@@ -278,7 +278,7 @@ def dlms_cosem_client(meter: DlmsMeter, host: str, port: int, *, recording: bool
 
 
 def dlms_cosem_reads(meter: DlmsMeter, task: Task) -> tuple[Found, Sequence[tuple[str, bytes]]]:
-    """Let dlms-cosem read a meter; return what it found and what passed, newest last."""
+    """Read a meter with dlms-cosem; return what it has read, and the traffic."""
     client = dlms_cosem_client(meter, task.host, task.port, recording=True)
     try:
         client.connect()
@@ -296,7 +296,7 @@ def dlms_cosem_reads(meter: DlmsMeter, task: Task) -> tuple[Found, Sequence[tupl
 
 
 def attribute(class_id: int, code: str, number: int) -> Any:
-    """Return how dlms-cosem names an attribute."""
+    """Return an attribute descriptor of dlms-cosem."""
     return CosemAttribute(CosemInterface(class_id), Obis(*logical_name(code)), number)
 
 
@@ -330,12 +330,12 @@ def _dlms_cosem_read(client: Any, task: Task) -> Found:
 
 
 type Tree = Sequence[Any] | None
-#: Makes the tree of values that is in a pushed telegram.
+#: Decodes a pushed telegram to a tree of values.
 type Decode = Callable[[bytes], Tree]
 
 
 def gurux_decoder(keys: Keys | None) -> Decode:
-    """Return what decodes a pushed telegram with gurux-dlms."""
+    """Return a decoder of pushed telegrams with gurux-dlms."""
     client: Any = GXDLMSSecureClient(
         True,  # noqa: FBT003  logical names
         1,
@@ -361,7 +361,7 @@ def gurux_decoder(keys: Keys | None) -> Decode:
 
 
 def dlms_cosem_decoder(keys: Keys | None) -> Decode:
-    """Return what decodes a pushed telegram with dlms-cosem: one frame, since it joins none."""
+    """Return a decoder of pushed telegrams with dlms-cosem, for telegrams of one frame."""
 
     def decode(data: bytes) -> Tree:
         frame = UnnumberedInformationFrame.from_bytes(data)

@@ -1,4 +1,4 @@
-"""Telegrams in the layouts and framings of meters on the market, as the simulator makes them."""
+"""Telegrams in the layouts and framings of meters on the market."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _GENERAL_GLO: Final = 0xDB
 _GENERAL_BLOCK_TRANSFER: Final = 0xE0
 _INVOKE_ID: Final = bytes.fromhex("40000000")
 _UI: Final = 0x13
-#: Of general block transfer: this is the last block, more follow without being asked for.
+#: Block control of general block transfer: last block; streaming.
 _LAST: Final = 0x80
 _STREAMING: Final = 0x40
 _BLOCK: Final = 119
@@ -32,9 +32,9 @@ class Telegram:
 
     title: str
     data: bytes
-    #: Registers that are in it, beside what says whose it is and when it was sent.
+    #: Number of its registers without meter id and time.
     registers: int
-    #: Whether KEYS are needed.
+    #: Whether it is encrypted with KEYS.
     is_encrypted: bool = False
 
 
@@ -63,21 +63,21 @@ def aidon(time: int = NOON) -> Telegram:
 
 
 def kaifa(time: int = NOON) -> Telegram:
-    """Return values without codes (layout d), the time before them with its tag, in one frame."""
+    """Return values without codes (layout d) after a time with its tag, in one frame."""
     body, registers = _kaifa_list(time)
     frames = _frames([_notification(_clock(time), body)], "01", "0201", control=0x10)
     return Telegram("Kaifa, plain", frames, registers)
 
 
 def kaifa_in_order(time: int = NOON) -> Telegram:
-    """Return the same with the time and the control field of the standard, which peers read."""
+    """Return the same with time and control field as in the standard, which the peers need."""
     body, registers = _kaifa_list(time)
     frames = _frames([_notification(_untagged_clock(time), body)], "01", "0201")
     return Telegram("Kaifa, in the standard’s form", frames, registers)
 
 
 def _kaifa_list(time: int) -> tuple[bytes, int]:
-    """Return the list, and how many registers are in it."""
+    """Return the list and the number of its registers."""
     numbers = _REGISTERS.numbers(time)
     energies = [axdr.u32(numbers[code]) for code in _momentary(1, 2, 3, 4)]
     currents = [axdr.u32(numbers[code] * 10) for code in _momentary(31, 51, 71)]
@@ -85,12 +85,12 @@ def _kaifa_list(time: int) -> tuple[bytes, int]:
     identity = [axdr.octets(b"KFM_001"), axdr.octets(b"1234567812345678"), axdr.octets(b"MA304H3E")]
     values = [*energies, *currents, *voltages]
     body = axdr.structure(*identity, *values)
-    # Its name and its type are texts of the list, too.
+    # The list name and the meter type are registers, too.
     return body, len(values) + 2
 
 
 def kamstrup(time: int = NOON) -> Telegram:
-    """Return codes and values in turns (layout b), encrypted with a tag, in one frame."""
+    """Return alternating codes and values (layout b), encrypted with a tag, in one frame."""
     quantities = {
         **dict.fromkeys((f"1-1:{c}.8.0*255" for c in (1, 2, 3, 4)), axdr.u32),
         "1-1:0.0.1*255": axdr.u32,
@@ -110,12 +110,12 @@ def kamstrup(time: int = NOON) -> Telegram:
         elements += [name, _clock(time) if encode is None else encode(number)]
     notification = _notification(_untagged_clock(time), axdr.structure(*elements))
     frames = _frames([_enciphered(notification)], "41", "03")
-    # The clock is none.
+    # The clock is not a register.
     return Telegram("Kamstrup, encrypted", frames, len(quantities) - 1, is_encrypted=True)
 
 
 def e450(time: int = NOON) -> Telegram:
-    """Return time, codes and values, encrypted, in general blocks of a frame each."""
+    """Return time, codes and values, encrypted, in general blocks, each in its own frame."""
     numbers = _REGISTERS.numbers(time)
     codes = (
         *("1-0:1.8.0*255", "1-0:1.8.1*255", "1-0:1.8.2*255", "1-0:1.7.0*255"),
@@ -123,7 +123,7 @@ def e450(time: int = NOON) -> Telegram:
         *("1-0:3.8.0*255", "1-0:3.8.1*255", "1-0:3.8.2*255", "1-0:3.7.0*255"),
         *("1-0:4.8.0*255", "1-0:4.8.1*255", "1-0:4.8.2*255", "1-0:4.7.0*255"),
     )
-    # The time once more, before the codes.
+    # The time is also the first element.
     elements = [_clock(time)]
     for code in codes:
         elements += [axdr.octets(logical_name(code)), axdr.u32(numbers.get(code, 0))]
@@ -175,7 +175,7 @@ def _enciphered(apdu: bytes) -> bytes:
 
 
 def _blocks(apdu: bytes) -> Iterable[bytes]:
-    """Cut a message into general blocks."""
+    """Split a message into general blocks."""
     parts = [apdu[start : start + _BLOCK] for start in range(0, len(apdu), _BLOCK)]
     for number, part in enumerate(parts, 1):
         control = _LAST if number == len(parts) else _STREAMING
@@ -186,7 +186,7 @@ def _blocks(apdu: bytes) -> Iterable[bytes]:
 def _frames(
     messages: Iterable[bytes], destination: str, source: str, *, control: int = _UI
 ) -> bytes:
-    """Put each message into a frame; the link control is in the first one alone."""
+    """Put each message into a frame; only the first one has an LLC header."""
     addresses = bytes.fromhex(destination), bytes.fromhex(source)
     before = hdlc.LLC_RESPONSE
     frames = b""

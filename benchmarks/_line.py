@@ -1,4 +1,4 @@
-"""How long a meter of mode C at a pseudo-terminal takes to be read, beside what is possible."""
+"""Duration of readouts in mode C at a pseudo-terminal, compared with the shortest possible."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -22,18 +22,18 @@ from simulator.pty import PtyLine
 _SIZES = amount((215, 1200, 4600), quick=(215,))
 #: Reaction times in seconds, by the manufacturer's letters that announce them.
 _REACTION_TIMES = amount({"DMO": 0.2, "DMo": 0.02}, quick={"DMO": 0.2})
-#: Reaction times of meters that are read for the first time, in seconds.
+#: Reaction times for the first reading of a meter, in seconds.
 _FIRST_REACTION_TIMES = amount((0.02, 0.2, 0.55, 0.7, 1.45), quick=(0.55,))
 _RUNS = amount(5, quick=1)
 _TARGET_EXCESS = 0.15
-#: From this reaction time on, the manufacturer's letters do not announce it.
+#: The shortest reaction time that the manufacturer's letters do not announce as quick.
 _USUAL_REACTION_TIME = 0.2
 
 _REGISTERS = amount(("1.8.0", "2.8.0"), quick=("1.8.0",))
 _POLLS = amount(20, quick=1)
 _TARGET_POLL = 0.6
 
-#: Of a session of over an hour on the simulated clock, and the seconds from one to the next.
+#: Polls of a session of over an hour on the simulated clock, and seconds between them.
 _MANY_POLLS = amount(3660, quick=60)
 _INTERVAL = 1.0
 
@@ -67,7 +67,7 @@ def measure_readouts() -> list[str]:
 
 
 def measure_first_readings() -> list[str]:
-    """Print how long it takes until a meter of which nothing is known is read; as above."""
+    """Print how long the first reading of a meter takes; return the targets that were missed."""
     print("\nThe first reading, by the meter's reaction time: seconds")
     missed = []
     for reaction_time in _FIRST_REACTION_TIMES:
@@ -104,7 +104,7 @@ def measure_live_registers() -> list[str]:
 
 
 def _shortest(data: bytes, reaction_time: float) -> float:
-    """Return the seconds that a readout takes at least: all characters and three pauses."""
+    """Return the shortest possible duration of a readout: all characters and three pauses."""
     identification, _, block = data.partition(b"\n")
     slow = len(_REQUEST) + len(identification) + 1 + len(_ACKNOWLEDGEMENT)
     return (
@@ -117,7 +117,7 @@ def _shortest(data: bytes, reaction_time: float) -> float:
 async def _durations(
     data: bytes, runs: int, reaction_time: float | None = None
 ) -> tuple[list[float], int]:
-    """Return how long readouts take, and how many attempts they were."""
+    """Return the durations of readouts, and the number of attempts."""
     meter = Iec62056Meter.from_capture(data, reaction_time=reaction_time)
     found = []
     async with plugged_in(meter) as line:
@@ -134,10 +134,7 @@ async def _watch(
     interval: float,
     polls: int,
 ) -> tuple[list[float], int]:
-    """Watch registers for so many polls.
-
-    Returns the seconds from each poll to the next, and how many sessions that took.
-    """
+    """Watch registers; return the seconds between polls, and the number of sessions."""
     loop = asyncio.get_running_loop()
     meter = Iec62056Meter()
     times = []
@@ -158,7 +155,7 @@ def _client(line: Line) -> PolledClient:
 
 @asynccontextmanager
 async def plugged_in(meter: Iec62056Meter) -> AsyncGenerator[Line]:
-    """Put a meter up at a pseudo-terminal."""
+    """Serve a meter at a pseudo-terminal."""
     with TemporaryDirectory() as folder:
         line = PtyLine(Path(folder, "head"), meter.start_baudrate)
         async with line, _serving(line, meter):
@@ -167,7 +164,7 @@ async def plugged_in(meter: Iec62056Meter) -> AsyncGenerator[Line]:
 
 @asynccontextmanager
 async def _simulated(meter: Iec62056Meter) -> AsyncGenerator[Line]:
-    """Put a meter up at a line on the simulated clock."""
+    """Serve a meter at a line in memory."""
     async with MemoryLine(meter.start_baudrate) as line, _serving(line, meter):
         yield line
 

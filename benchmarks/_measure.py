@@ -1,4 +1,4 @@
-"""What the benchmarks measure with: CPU time by turns, and the callbacks of an event loop."""
+"""Measurement of CPU time, and of the callbacks of an event loop."""
 
 from argparse import ArgumentParser
 import asyncio
@@ -19,19 +19,19 @@ from meter import Protocol
 from meter.clients import create_pushed_client
 
 type Chunks = Sequence[bytes]
-#: A part of a benchmark: prints its figures, returns what it missed or what went wrong.
+#: A part of a benchmark: prints its figures, returns missed targets or failures.
 type Part = Callable[[], Iterable[str]]
 
 _QUICK: Final = "--quick"
 
 
 def amount[T](full: T, *, quick: T) -> T:
-    """Return how much of something is measured: in a full run, or in a quick one."""
+    """Return the amount for a full run, or that for a quick one."""
     return quick if _QUICK in sys.argv else full
 
 
 ROUNDS = amount(7, quick=1)
-#: Telegrams that an event loop reads while its callbacks are timed.
+#: Telegrams that an event loop receives while its callbacks are timed.
 _TELEGRAMS = amount(3000, quick=30)
 _CALLBACK_TARGET_MS = 2
 
@@ -39,23 +39,22 @@ _CALLBACK_TARGET_MS = 2
 def run(measurements: Iterable[Part], checks: Iterable[Part] = ()) -> int:
     """Run the parts of a benchmark; return the exit status of its process.
 
-    Measurements return the targets that they missed, which do not count in a quick run; checks
-    return what does not work.
+    Measurements return missed targets, which do not count in a quick run; checks return failures.
     """
     parser = ArgumentParser(prog="scripts/benchmark NAME", allow_abbrev=False)
     parser.add_argument(
-        _QUICK, action="store_true", help="run every part once, only to see that it works"
+        _QUICK, action="store_true", help="run every part once, to check that it works"
     )
     is_quick = parser.parse_args().quick
     logging.disable()
     print(
         f"Python {platform.python_version()}, {platform.machine()}; "
-        f"CPU time, least of {ROUNDS} rounds where nothing else is said"
+        f"CPU time, minimum of {ROUNDS} rounds unless stated otherwise"
     )
     missed = [target for measure in measurements for target in measure()]
     failed = [failure for check in checks for failure in check()]
     if is_quick:
-        print("\nA quick run shows only that every part works: its figures mean nothing.")
+        print("\nA quick run only checks that every part works: ignore its figures.")
     else:
         print("\nTargets:", "; ".join(missed) or "all met")
     if failed:
@@ -71,9 +70,9 @@ def cut(data: bytes, size: int) -> Chunks:
 def cpu_seconds(
     jobs: Mapping[str, Callable[[], object]], *, rounds: int = ROUNDS, times: int = 1
 ) -> dict[str, float]:
-    """Return the least CPU time of each job in so many rounds; the jobs take turns.
+    """Return the minimum CPU time of each job in interleaved rounds.
 
-    A short job is done several times in a row.
+    A short job is run ``times`` times in each round.
     """
     best = dict.fromkeys(jobs, float("inf"))
     for _ in range(rounds):
@@ -86,7 +85,7 @@ def cpu_seconds(
 
 
 def row(title: str, figures: Mapping[str, float], unit: str) -> str:
-    """Format the figures of all decoders, and how many times ours the others are."""
+    """Format the figures of all decoders, and their ratios to ours."""
     texts = []
     for name, figure in figures.items():
         ratio = "" if name == "ours" else f" ({figure / figures['ours']:5.1f} ×)"
@@ -95,7 +94,7 @@ def row(title: str, figures: Mapping[str, float], unit: str) -> str:
 
 
 def measure_callbacks(protocol: Protocol, data: bytes) -> list[str]:
-    """Print how long we hold an event loop at most that is sent some telegrams again and again.
+    """Print the longest callbacks of an event loop that receives telegrams again and again.
 
     Returns the target if it was missed.
     """
@@ -114,10 +113,10 @@ def measure_callbacks(protocol: Protocol, data: bytes) -> list[str]:
 
 
 def _callback_times(protocol: Protocol, data: bytes) -> list[float]:
-    """Return the CPU time of each callback of an event loop that listens to a meter, in ms."""
+    """Return the CPU time of each callback while a client listens, sorted, in ms."""
     times: list[float] = []
     done = Event()
-    run = asyncio.Handle._run  # noqa: SLF001 - where an event loop runs all callbacks
+    run = asyncio.Handle._run  # noqa: SLF001 - event loops run all callbacks here
 
     def timed(handle: asyncio.Handle) -> None:
         begin = time.thread_time_ns()

@@ -1,18 +1,18 @@
-"""Readouts of the size and shape of real ones, written by the simulator's encoder."""
+"""Readouts of the size and shape of real ones, encoded by the simulator."""
 
 from collections.abc import Iterable, Iterator
 from itertools import product
 
 from simulator.iec62056.encoder import Checksum, data_block, data_set, p1_crc
 
-#: Quantities of energy in a meter that has many: active, reactive by quadrant, apparent.
+#: Energy quantities of a large meter: active, reactive by quadrant, apparent.
 _QUANTITIES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 _TARIFFS = range(5)
 _MONTHS = range(1, 13)
 
 
 def readout(lines: Iterable[str], size: int, manufacturer: str = "DMO") -> bytes:
-    """Return the readout of a meter of mode C, of as many lines as fit into so many bytes."""
+    """Return a readout of mode C with as many lines as fit into ``size`` bytes."""
     identification = f"/{manufacturer}5DEMO-21\r\n".encode()
     # STX, ETX, check character, and the line with "!".
     left = size - len(identification) - 6
@@ -26,7 +26,7 @@ def readout(lines: Iterable[str], size: int, manufacturer: str = "DMO") -> bytes
 
 
 def household_lines() -> Iterator[str]:
-    """Yield the lines of a meter in a house; the first are those of one that tells little."""
+    """Yield the lines of a household meter; the first ones are those of a small readout."""
     yield data_set("F.F", ["00000000"])
     yield data_set("0.0.0", ["12345678"])
     yield data_set("0.9.1", ["161320"])
@@ -41,10 +41,10 @@ def household_lines() -> Iterator[str]:
 
 
 def industry_lines() -> Iterator[str]:
-    """Yield the lines of a meter with a year of history in all tariffs, as a large one has.
+    """Yield the lines of a large meter with a year of history in all tariffs.
 
-    Of some 600 values two thirds are energies, the others powers with the time of their maximum,
-    times, spans of time, and momentary values.
+    Two thirds of about 600 values are energies; the others are maximum demands with their times,
+    times, spans of time, and instantaneous values.
     """
     yield data_set("0.0.0", ["12345678"])
     for month in _MONTHS:
@@ -100,7 +100,7 @@ def p1_telegram() -> bytes:
 
 
 def _energies() -> Iterator[str]:
-    """Yield the totals of the past months in each tariff, one quantity after the other."""
+    """Yield the totals of the past months by quantity and tariff."""
     for number, (quantity, tariff, month) in enumerate(product(_QUANTITIES, _TARIFFS, _MONTHS)):
         unit = "kWh" if quantity in (1, 2) else "kvarh"
         yield data_set(f"{quantity}.8.{tariff}*{month}", [_energy(number, unit)])

@@ -1,9 +1,8 @@
-"""The longest callback: for how long we hold up an event loop, whatever a line brings.
+"""The longest callback: how long any input can block an event loop.
 
-Each stream is listened to by the client of its protocol; of every callback of its event loop the
-CPU time is taken. Decoders must also go through their input once: twice as much of it may take
-2.5 times as long. What Home Assistant's side of it takes is measured with Home Assistant's own
-environment, in which tests/callbacks.py runs.
+The client of each protocol listens to streams; the CPU time of every callback is measured. The
+time of decoders must also be linear: twice the input may take 2.5 times as long. The Home Assistant
+layer is measured by tests/helpers/callbacks.py, in the environment of Home Assistant.
 """
 
 import asyncio
@@ -42,16 +41,16 @@ from simulator.iec62056.encoder import Checksum, answer
 from simulator.memory import MemoryBridge
 
 TARGET_MS: Final = 2
-#: How many times as long twice the input may take.
+#: Allowed ratio of the times for twice the input and for the input.
 PASS_TARGET: Final = 2.5
 _ROUNDS: Final = amount(5, quick=1)
 _MUTATED: Final = amount(2000, quick=20)
-#: Shorter times say little of what is proportional to what.
+#: Shorter times are too inaccurate for a ratio.
 _SHORTEST_SECONDS: Final = 50e-6
 _CHUNK: Final = 4096
 _ROOT: Final = Path(__file__).parent.parent
 
-#: Where the captures of each protocol are.
+#: Folders of the captures of each protocol.
 _FOLDERS: Final[Mapping[Protocol, tuple[str, ...]]] = {
     Protocol.SML: ("sml", "sml/synthetic", "reports/sml"),
     Protocol.IEC62056: (
@@ -72,7 +71,7 @@ def longest_callback(protocol: Protocol, data: bytes, keys: Keys | None = None) 
 
 def _longest_callback(protocol: Protocol, data: bytes, keys: Keys | None) -> float:
     times = [0]
-    run_handle = asyncio.Handle._run  # noqa: SLF001 - where an event loop runs all callbacks
+    run_handle = asyncio.Handle._run  # noqa: SLF001 - event loops run all callbacks here
 
     def timed(handle: asyncio.Handle) -> None:
         begin = time.thread_time_ns()
@@ -106,7 +105,7 @@ async def _listen(
                 sent += len(chunk)
                 while client.counters.received < sent:  # noqa: ASYNC110 - clients have no event for it
                     await asyncio.sleep(0)
-            # The simulated clock goes on when there is nothing left to be done.
+            # Simulated time passes when nothing is left to do.
             await asyncio.sleep(1)
             listening.cancel()
             await asyncio.wait([listening])
@@ -114,7 +113,7 @@ async def _listen(
 
 @contextmanager
 def _without_collector() -> Generator[None]:
-    """Keep Python from looking for garbage, of which benchmarks have more than others."""
+    """Disable garbage collection, which takes longer in a benchmark than in use."""
     gc.collect()
     gc.disable()
     try:
@@ -140,7 +139,7 @@ def measure_captures() -> Iterable[str]:
     """Print the longest callbacks of recorded telegrams; return the targets that were missed."""
     folder = os.environ.get("ONEMETER_CAPTURES")
     if folder is None:
-        print("\nNo recorded telegrams: ONEMETER_CAPTURES does not name their folder")
+        print("\nNo recorded telegrams: ONEMETER_CAPTURES is not set to their folder")
         return
     for protocol, folders in _FOLDERS.items():
         figures = {}
@@ -151,7 +150,7 @@ def measure_captures() -> Iterable[str]:
 
 
 def _keys(path: Path) -> Keys | None:
-    """Return the keys of a capture, as the index in its folder has them."""
+    """Return the keys of a capture from the index in its folder."""
     with (path.parent / "index.csv").open(encoding="utf-8", newline="") as index:
         found = next((row for row in csv.DictReader(index) if row["file"] == path.name), {})
     if not found.get("ek"):
@@ -221,7 +220,7 @@ def _reading(registers: int) -> Reading:
 
 
 def passes(scale: int) -> dict[str, Callable[[], object]]:
-    """Return what is done with an input of a size, which twice the scale makes twice as large."""
+    """Return jobs by name; their input is proportional to the scale."""
     readouts = _crafted.iec62056(15_000 * scale)
     sml_telegram = _crafted.sml_entries(190 * scale)
     frame = answer("P.01" + "(0.123)\r\n" * (25_000 * scale), Checksum.XOR)
@@ -240,17 +239,17 @@ def passes(scale: int) -> dict[str, Callable[[], object]]:
             DlmsDecoder(), _crafted.wrapped(_crafted.dlms_values(200 * scale))
         ),
         "a frame of programming mode": lambda: list(FrameReader(BlockCheck()).feed(frame)),
-        "an answer that goes on": lambda: _progress(frame[: 50_000 * scale]),
+        "a long answer": lambda: _progress(frame[: 50_000 * scale]),
         "current values of a reading": registers.current,
         "an S10 message": lambda: _take_s10(message),
-        "what it looks like": lambda: looks_like(b"(1.8" * (5000 * scale)),
+        "classification": lambda: looks_like(b"(1.8" * (5000 * scale)),
     }
     return jobs
 
 
 def measure_passes() -> Iterable[str]:
-    """Print how much longer twice the input takes; return the targets that were missed."""
-    print("\nTwice the input, times the CPU time")
+    """Print the largest ratio; return the targets that were missed."""
+    print("\nRatio of the CPU times for twice the input and for the input")
     once, twice = passes(1), passes(2)
     worst = ("", 0.0)
     for name, job in once.items():
@@ -259,7 +258,7 @@ def measure_passes() -> Iterable[str]:
         ratio = seconds["twice"] / max(seconds["once"], _SHORTEST_SECONDS)
         worst = max(worst, (name, ratio), key=lambda found: found[1])
         if ratio > PASS_TARGET:
-            yield f"{name}: {ratio:.1f} times the time for twice the input, not {PASS_TARGET}"
+            yield f"{name}: {ratio:.1f} times as long for twice the input, not {PASS_TARGET}"
     print(f"  {len(once)} passes, at most {worst[1]:.2f} ({worst[0]})")
 
 
@@ -267,7 +266,7 @@ def measure_passes() -> Iterable[str]:
 
 
 def check_home_assistant() -> Iterable[str]:
-    """Measure Home Assistant's side in its own environment; return why that failed."""
+    """Measure the Home Assistant layer in Home Assistant's environment; return a failure."""
     subprocess.run([_ROOT / "scripts/setup"], check=True)  # noqa: S603 - our own script
     command: list[str | Path] = [
         _ROOT / ".venv/bin/python",
@@ -277,7 +276,7 @@ def check_home_assistant() -> Iterable[str]:
     ]
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     ended = subprocess.run(command, cwd=_ROOT, env=environment, check=False)  # noqa: S603
-    return ["Home Assistant’s side"] if ended.returncode else []
+    return ["the Home Assistant layer"] if ended.returncode else []
 
 
 if __name__ == "__main__":

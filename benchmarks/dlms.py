@@ -1,7 +1,7 @@
-"""DLMS: our decoder and client beside gurux-dlms and dlms-cosem, in CPU time, in one run.
+"""DLMS: CPU time of our decoder and client compared with gurux-dlms and dlms-cosem.
 
-Of a pushed telegram the peers make a tree of values, ours a complete reading: whose it is, when,
-registers with exact values and units. Clients of other origin also read the simulated meter.
+The peers decode a pushed telegram to a tree of values, ours to a complete reading: meter id, time,
+registers with exact values and units. Both peers also read the simulated meter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,11 @@ from benchmarks._dlms_telegrams import KEYS, NOON, TELEGRAMS, Telegram
 from benchmarks._measure import amount, measure_callbacks, row, run
 
 _ROUNDS: Final = amount(9, quick=1)
-#: Telegrams one after the other, none of which is like another.
+#: Number of different telegrams in a round.
 _TIMES: Final = amount(40, quick=1)
 _STREAM: Final = amount(200, quick=5)
 
-#: How many times less CPU time than a peer a telegram shall take.
+#: Targets: CPU time of a peer for a telegram divided by ours.
 _PUSH_TARGETS: Final[Mapping[str, Mapping[str, float]]] = {
     "Aidon": {"gurux": 5, "dlms-cosem": 8},
     "Kaifa": {"gurux": 5, "dlms-cosem": 8},
@@ -45,7 +45,7 @@ _IMPORTS: Final = {
 def compare_pushes() -> list[str]:
     """Print the time for a pushed telegram; return the targets that were missed."""
     missed = []
-    print(f"\nPushed telegrams: median of {_ROUNDS} rounds by turns")
+    print(f"\nPushed telegrams: median of {_ROUNDS} interleaved rounds")
     for make in TELEGRAMS:
         telegrams = [make(NOON + 97 * number) for number in range(_TIMES)]
         telegram = telegrams[0]
@@ -65,20 +65,20 @@ def compare_pushes() -> list[str]:
 def _decoders(
     telegram: Telegram,
 ) -> tuple[dict[str, Callable[[bytes], object]], dict[str, str]]:
-    """Return what decodes a telegram, by name, and why the others do not."""
+    """Return the decoders of a telegram, and why the other ones fail."""
     keys = OurKeys(KEYS.encryption, KEYS.authentication) if telegram.is_encrypted else OurKeys()
     decoder = DlmsDecoder(keys)
     (reading,) = decoder.feed(telegram.data)
-    told = sum(register.value is not None for register in reading.registers)
-    if told != telegram.registers:
-        raise RuntimeError(f"{told} values of {telegram.registers}")
+    found = sum(register.value is not None for register in reading.registers)
+    if found != telegram.registers:
+        raise RuntimeError(f"{found} values of {telegram.registers}")
     decoders: dict[str, Callable[[bytes], object]] = {"ours": decoder.feed}
     failures = {}
     for name, make in DECODERS.items():
         decode = make(KEYS if telegram.is_encrypted else None)
         try:
             tree = decode(telegram.data)
-        except Exception as error:  # noqa: BLE001  peers raise whatever they like
+        except Exception as error:  # noqa: BLE001  any exception of a peer is a failure
             failures[name] = str(error)
             continue
         if tree is None:
@@ -94,7 +94,7 @@ def _decode_all(decode: Callable[[bytes], object], telegrams: Sequence[Telegram]
 
 
 def _cpu_microseconds(jobs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median CPU time that each job takes for a telegram; they take turns."""
+    """Return the median CPU time of each job for a telegram, in interleaved rounds."""
     found: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(_ROUNDS):
         for name, job in jobs.items():
@@ -119,7 +119,7 @@ def _judged(title: str, figures: Mapping[str, float], targets: Mapping[str, floa
 
 
 def compare_gets() -> list[str]:
-    """Print what a question and its answer cost; return the targets that were missed."""
+    """Print the cost of a GET; return the targets that were missed."""
     missed = []
     for (transport, mechanism), figures in measure_gets().items():
         targets = {name: t for (wanted, name), t in GET_TARGETS.items() if wanted is mechanism}
@@ -133,7 +133,7 @@ def compare_gets() -> list[str]:
 
 
 def compare_imports() -> list[str]:
-    """Print how long imports take, beyond an empty interpreter; there is no target for it."""
+    """Print how long imports take besides the start of Python; there is no target."""
     jobs = {"empty": "sys"} | _IMPORTS
     found: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(_ROUNDS):
@@ -144,12 +144,12 @@ def compare_imports() -> list[str]:
     empty = min(found.pop("empty"))
     figures = {name: min(times) - empty for name, times in found.items()}
     print("\nImport")
-    print(row("least of all rounds", figures, "ms"))
+    print(row("minimum of all rounds", figures, "ms"))
     return []
 
 
 def _stream() -> bytes:
-    """Return the telegrams that an event loop is sent."""
+    """Return the telegrams for the event loop."""
     return b"".join(TELEGRAMS[0](NOON + 10 * number).data for number in range(_STREAM))
 
 

@@ -1,7 +1,7 @@
-"""IEC 62056-21: our decoder beside pwitab's iec62056-21 and dsmr-parser, and readouts at a port.
+"""IEC 62056-21: our decoder compared with pwitab's iec62056-21 and dsmr-parser; readouts at a port.
 
-Ours makes complete readings: checksum, OBIS codes, decimal numbers, units, dates, identity. So does
-dsmr-parser with what its list of codes knows. iec62056-21 checks the checksum and splits the text.
+Ours returns complete readings: checksum, OBIS codes, decimal numbers, units, dates, identity. So
+does dsmr-parser for the codes in its list. iec62056-21 checks the checksum and splits the text.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,14 +36,14 @@ from simulator.iec62056.encoder import with_even_parity
 
 NOON = 1_790_000_000
 TELEGRAMS = amount(200, quick=10)
-#: Rounds for what takes only microseconds, in which whatever else the machine does shows.
+#: Rounds of jobs of microseconds, which other load on the machine disturbs more.
 SHORT_ROUNDS = amount(50, quick=1)
 SIZES = {"small": 215, "large": 16_601}
 CAPTURES = {"large": "iec62056/amateusz_kohler.bin", "P1": "iec62056/dsmr_v5.bin"}
 
-#: How many times as long as iec62056-21 ours may take.
+#: Target: our time divided by that of iec62056-21, at most.
 READOUT_TARGET = 2
-#: How many times faster than dsmr-parser we want to be.
+#: Target: the time of dsmr-parser divided by ours, at least.
 P1_TARGET = 4
 GARBAGE_KIB = amount(64, quick=4)
 GARBAGE_TARGET_NS = 1000
@@ -51,7 +51,7 @@ FEED_TARGET_MS = 2
 
 
 def ours(data: bytes) -> int:
-    """Make a reading; return the number of its registers."""
+    """Decode a reading; return the number of its registers."""
     decoder = Iec62056Decoder()
     readings = decoder.feed(data) or decoder.finish()
     return sum(len(reading.registers) for reading in readings)
@@ -63,7 +63,7 @@ def iec62056_21(data: bytes) -> int:
 
 
 def its_split(data: bytes) -> int:
-    """Only split, which is all that it can do with a recorded readout without its checksum."""
+    """Only split a readout, since recorded ones have no checksum."""
     block = data.partition(b"\x02")[2].partition(b"!\r\n")[0]
     return _size(DataBlock.from_bytes(block))
 
@@ -73,7 +73,7 @@ def _size(block: DataBlock) -> int:
 
 
 def recorded(name: str) -> dict[str, bytes]:
-    """Return a recorded readout, where there is one."""
+    """Return a recorded readout, if there is one."""
     folder = os.environ.get("ONEMETER_CAPTURES")
     if folder is None or name not in CAPTURES:
         return {}
@@ -82,7 +82,7 @@ def recorded(name: str) -> dict[str, bytes]:
 
 
 def microseconds(jobs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the least CPU time of each job."""
+    """Return the minimum CPU time of each job in µs."""
     seconds = cpu_seconds(jobs, rounds=SHORT_ROUNDS, times=amount(20, quick=1))
     return {name: found * 1e6 for name, found in seconds.items()}
 
@@ -139,7 +139,7 @@ def decode(chunks: Chunks) -> None:
 
 
 def longest_feed(chunks: Chunks) -> float:
-    """Return the CPU time of the chunk that takes longest, the least of several rounds, in ms."""
+    """Return the CPU time of the slowest chunk, minimum of several rounds, in ms."""
     rounds = []
     for _ in range(ROUNDS):
         decoder = Iec62056Decoder()
@@ -153,7 +153,7 @@ def longest_feed(chunks: Chunks) -> float:
 
 
 def garbage(size: int) -> dict[str, bytes]:
-    """Return what is no readout, in the ways that are hardest to see."""
+    """Return data that is not a readout but expensive to reject."""
     random = Random(1)
     good = readout(household_lines(), 1200)
     parts = {
@@ -176,11 +176,11 @@ def garbage(size: int) -> dict[str, bytes]:
 
 
 def measure_garbage() -> list[str]:
-    """Print the time for a byte that is no part of a readout; return the targets missed."""
+    """Print the time per byte of such data; return the targets that were missed."""
     missed = []
     print(
-        f"\nWhat is no readout, {GARBAGE_KIB} KiB of it: in chunks of 64, "
-        "and the longest chunk of 1024 bytes"
+        f"\nData that is not a readout, {GARBAGE_KIB} KiB: in chunks of 64, "
+        "and the slowest chunk of 1024 bytes"
     )
     for title, data in garbage(GARBAGE_KIB << 10).items():
         seconds = cpu_seconds({"ours": partial(decode, cut(data, 64))})["ours"]
@@ -195,7 +195,7 @@ def measure_garbage() -> list[str]:
 
 
 def pushed() -> bytes:
-    """Return the telegrams that an event loop is sent."""
+    """Return the telegrams for the event loop."""
     seconds = iter(range(NOON, NOON + TELEGRAMS))
     meter = Iec62056Meter(mode=Mode.D, clock=lambda: next(seconds))
     return with_even_parity(b"".join(meter.pushed() for _ in range(TELEGRAMS)))

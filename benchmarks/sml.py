@@ -1,7 +1,7 @@
-"""SML: our decoder beside pysml and smllib, in CPU time, in one run.
+"""SML: CPU time of our decoder compared with pysml and smllib.
 
-Every decoder does its whole job on the same chunks of a stream: find the telegrams, check their
-checksums, decode all values. Ours makes complete readings of them, with identity and direction.
+Every decoder finds the telegrams in the same chunks of a stream, checks their checksums and decodes
+all values. Ours returns complete readings, with identity and direction.
 """
 
 from collections.abc import Callable
@@ -26,12 +26,12 @@ TELEGRAMS = amount(200, quick=10)
 NOON = 1_790_000_000
 CAPTURE = "sml/smartmeter-obis__ttyUSB0-head.bin"
 
-#: How many times faster than a peer we want to be, by the size of the chunks.
+#: Targets: time of a peer divided by ours, by the size of the chunks.
 TARGETS = {("pysml", 256): 40, ("smllib", 256): 6, ("pysml", 1): 15}
 
 
 def ours(chunks: Chunks) -> int:
-    """Make readings."""
+    """Decode readings; return their number."""
     decoder = SmlDecoder()
     readings = 0
     for chunk in chunks:
@@ -41,7 +41,7 @@ def ours(chunks: Chunks) -> int:
 
 
 def smllib(chunks: Chunks) -> int:
-    """Make lists of SML objects."""
+    """Decode SML objects; return the number of telegrams."""
     reader = SmlStreamReader()
     frames = 0
     for chunk in chunks:
@@ -54,7 +54,7 @@ def smllib(chunks: Chunks) -> int:
 
 
 def pysml(chunks: Chunks) -> int:
-    """Make dictionaries."""
+    """Decode dictionaries; return the number of telegrams."""
     lists = 0
 
     def dispatch(body: object) -> None:
@@ -71,12 +71,12 @@ DECODERS: dict[str, Callable[[Chunks], int]] = {"ours": ours, "smllib": smllib, 
 
 
 def decoding(chunks: Chunks) -> dict[str, float]:
-    """Return the least CPU time of each decoder."""
+    """Return the minimum CPU time of each decoder."""
     return cpu_seconds({name: partial(decode, chunks) for name, decode in DECODERS.items()})
 
 
 def streams() -> dict[str, bytes]:
-    """Return a stream of each generation of meters, and a recorded one where there is one."""
+    """Return a stream of each style of meter, and a recorded one if there is one."""
     meters = {style: SmlMeter(household=Household(), style=style) for style in Style}
     found = {
         f"simulated {style.upper()} meter": b"".join(
@@ -109,12 +109,12 @@ def compare_speed() -> list[str]:
 
 
 def compare_garbage() -> list[str]:
-    """Print the time for a byte that is no part of a telegram; there is no target for it."""
+    """Print the time per byte of data that is not a telegram; there is no target."""
     random = Random(1)
     telegram = SmlMeter(household=Household(), style=Style.EDL).telegram(NOON)
     broken = telegram[:-1] + bytes([telegram[-1] ^ 1])
     size = amount(1 << 16, quick=1 << 12)
-    print("\nWhat is no telegram, in chunks of 64 bytes")
+    print("\nData that is not a telegram, in chunks of 64 bytes")
     for title, data in {
         "noise": random.randbytes(size),
         "a start, then noise": telegram[:8] + random.randbytes(size),
@@ -126,15 +126,15 @@ def compare_garbage() -> list[str]:
     return []
 
 
-def listened_to() -> bytes:
-    """Return the telegrams that an event loop is sent."""
+def pushed() -> bytes:
+    """Return the telegrams for the event loop."""
     meter = SmlMeter(household=Household(), style=Style.FNN)
     return b"".join(meter.telegram(NOON + second) for second in range(TELEGRAMS))
 
 
 def main() -> int:
     """Measure and print everything; return 1 if a target was missed."""
-    callbacks = partial(measure_callbacks, Protocol.SML, listened_to())
+    callbacks = partial(measure_callbacks, Protocol.SML, pushed())
     return run([compare_speed, compare_garbage, callbacks])
 
 

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and hooks of all tests."""
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping
@@ -18,27 +18,26 @@ import custom_components  # noqa: F401
 from homeassistant import runner
 from simulator.clock import SimulatedClockLoop
 
-# The same examples in every run, so that a change is judged by nothing but itself; scripts/soak
-# looks for new ones.
+# The same examples in every run, so that a failure comes from the change; scripts/soak tries new
+# ones.
 settings.register_profile("tests", deadline=None, derandomize=True)
 settings.register_profile("soak", deadline=None, max_examples=10_000)
 settings.load_profile("tests")
 
-# The markers whose tests must run and not be skipped: .ci/run names them, since it has brought all
-# that they need.
+# Markers whose tests must not be skipped: .ci/run sets them, since it installs what they need.
 REQUIRED = frozenset(os.environ.get("ONEMETER_REQUIRE", "").split())
 
 
-# What these test runs on simulated time; the others have a Home Assistant, with threads of its own.
+# Tests in these folders run on simulated time. The others have a Home Assistant with its threads.
 SIMULATED = (Path(__file__).parent / "meter", Path(__file__).parent / "simulator")
-# Less than a test may take: the exception of pytest's time-out is lost where it ends a task.
+# Shorter than the time-out of pytest, whose exception is lost if it is raised in a task.
 REAL_SECONDS = 100
 
 
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run the tests of meters and clients on a simulated clock, except where they say why not."""
+    """Run tests of meters and clients on a simulated clock, unless they are marked real_time."""
     is_simulated = (
         any(folder in item.path.parents for folder in SIMULATED)
         and item.get_closest_marker("real_time") is None
@@ -49,7 +48,7 @@ def pytest_asyncio_loop_factories(
 
 @pytest.fixture(autouse=True)
 async def configure_event_loop() -> None:
-    """Configure the loop as Home Assistant does its own, which puts another clock in it."""
+    """Configure a real loop like Home Assistant's, which has its own clock."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, SimulatedClockLoop):
         runner.configure_event_loop(loop)
@@ -57,10 +56,10 @@ async def configure_event_loop() -> None:
 
 @pytest.fixture(autouse=True)
 async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check as asyncio does in debug mode, but do not record the stack of each task and timer.
+    """Enable the checks of asyncio's debug mode without recording stacks of tasks and timers.
 
-    The checks find what is called from the wrong thread. The stacks took half of the time of all
-    tests with a Home Assistant; PYTHONASYNCIODEBUG=1 brings them back.
+    The checks find calls from the wrong thread. Recording stacks took half of the time of all
+    tests with a Home Assistant; PYTHONASYNCIODEBUG=1 enables it.
     """
     loop = asyncio.get_running_loop()
     if not loop.get_debug():
@@ -70,18 +69,18 @@ async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Resolver(ThreadedResolver):
-    """A resolver of names, without those of mDNS, that keeps nothing open."""
+    """A resolver without mDNS, which keeps no resources open."""
 
     async def real_close(self) -> None:
-        """Do what Home Assistant does when it ends."""
+        """Do nothing; Home Assistant calls this when it stops."""
 
 
 @pytest.fixture(autouse=True, scope="session")
 def mock_zeroconf_resolver() -> Generator[object]:
     """Replace the resolver of Home Assistant's test package.
 
-    It makes a new one whenever a session's event loop begins, here with each test, and closes none:
-    each test would leave a thread and three file descriptors behind.
+    The package creates a resolver for each event loop and closes none: each test would leak a
+    thread and three file descriptors.
     """
     patcher = patch(
         "homeassistant.helpers.aiohttp_client._async_make_resolver", lambda _hass: Resolver()
@@ -92,7 +91,7 @@ def mock_zeroconf_resolver() -> Generator[object]:
 
 @pytest.fixture(autouse=True)
 def _home_assistant_finds_onemeter(request: pytest.FixtureRequest) -> None:
-    """Let Home Assistant load this integration, in tests that have a Home Assistant."""
+    """Enable this integration in tests with a Home Assistant."""
     if "hass" in request.fixturenames:
         if "recorder_mock" in request.fixturenames:
             request.getfixturevalue("recorder_mock")  # must be there before hass
@@ -100,17 +99,17 @@ def _home_assistant_finds_onemeter(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that wait for something with a clock of its own: the longest ones."""
+    """Run tests in real time first, since they take longest."""
     items.sort(key=lambda item: item.get_closest_marker("real_time") is None)
     for item in items:
         if item.get_closest_marker("real_time") and not item.get_closest_marker("timeout"):
-            # On a busy machine what they wait for takes several times as long.
+            # They take several times as long on a busy machine.
             item.add_marker(pytest.mark.timeout(400))
 
 
 @pytest.fixture(autouse=True)
 def _steady_clock_stands_still(request: pytest.FixtureRequest) -> Generator[None]:
-    """Freeze the clock that goes on while the machine sleeps with the others that are frozen."""
+    """Make ``freezer`` also freeze the clock that continues while the machine is suspended."""
     if "freezer" not in request.fixturenames:
         yield
         return
@@ -123,7 +122,7 @@ def _steady_clock_stands_still(request: pytest.FixtureRequest) -> Generator[None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Fail when none of the tests that must run was found in a run of all tests."""
+    """Fail a run of all tests without any test of a required marker."""
     if session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return
     found = {marker.name for item in session.items for marker in item.iter_markers()}
@@ -135,7 +134,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a skipped test that must run."""
+    """Fail a skipped test of a required marker."""
     report = yield
     required = REQUIRED & {marker.name for marker in item.iter_markers()}
     if required and report.skipped and not hasattr(report, "wasxfail"):

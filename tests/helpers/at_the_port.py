@@ -1,4 +1,4 @@
-"""What tests of the whole way have in common: what Home Assistant shows, and when."""
+"""Helpers of end-to-end tests: adding a meter, states, statistics."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,14 +26,14 @@ def state(hass: HomeAssistant, entity_id: str) -> str:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so; fail when it does not become so even on a busy machine."""
+    """Wait until a condition is true; TimeoutError after a time that suits a busy machine."""
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - what is looked at does not tell by itself
+        while not condition():  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.02)
 
 
 async def add_meter(hass: HomeAssistant, *forms: dict[str, Any]) -> ConfigEntry:
-    """Go through the dialog, as a user does, with these forms before the meter is looked for."""
+    """Add a meter through the config flow with these forms; return its entry."""
     flow = hass.config_entries.flow
     result = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     for form in forms:
@@ -51,10 +51,10 @@ async def add_meter(hass: HomeAssistant, *forms: dict[str, Any]) -> ConfigEntry:
 
 
 async def rows_of_this_hour(hass: HomeAssistant, *entity_ids: str) -> dict[str, StatisticsRow]:
-    """Return what long-term statistics hold of this hour, by sensor."""
+    """Return the long-term statistics of this hour by sensor."""
     await async_wait_recording_done(hass)
     hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
-    # The last five minutes of an hour complete its row, also before they are over.
+    # The row of the last five minutes of an hour completes that of the hour.
     do_adhoc_statistics(hass, start=hour + timedelta(minutes=55))
     await async_wait_recording_done(hass)
     rows = await get_instance(hass).async_add_executor_job(

@@ -1,4 +1,4 @@
-"""An entry whose impulses come from something in Home Assistant, as the test says."""
+"""An entry that counts the impulses of an entity, which the test sets."""
 
 from typing import Any, override
 
@@ -24,7 +24,7 @@ SOURCE = "sensor.flashes"
 
 
 class BlinkingMeter(PushedMeter):
-    """An entry that counts what an entity shows, 1000 impulses to the kWh."""
+    """An entry that counts the impulses of an entity, 1000 imp/kWh."""
 
     def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
         super().__init__(hass, freezer)
@@ -63,13 +63,13 @@ class BlinkingMeter(PushedMeter):
         return coordinator
 
     async def show(self, value: object, *, after: float = 11, **attributes: Any) -> None:
-        """Let the entity show this, and what follows be published."""
+        """Set the state of the entity, and wait until the total is published."""
         self.hass.states.async_set(self.entry.data[CONF_SOURCE_ID], str(value), attributes)
         await self.settle()
         await self.wait(after)
 
     def shown(self, key: str) -> str:
-        """Return the state of the sensor that shows this."""
+        """Return the state of the sensor with this key."""
         entities = er.async_get(self.hass)
         entity_id = entities.async_get_entity_id("sensor", DOMAIN, f"{GENERATED_ID}-{key}")
         assert entity_id is not None
@@ -78,7 +78,7 @@ class BlinkingMeter(PushedMeter):
         return state.state
 
     async def restart(self) -> None:
-        """Take the entry down, and set it up again."""
+        """Unload the entry and set it up again."""
         await self.hass.config_entries.async_unload(self.entry.entry_id)
         assert await self.set_up()
         await self.settle()

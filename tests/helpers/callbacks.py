@@ -1,13 +1,13 @@
-"""How long large meters hold up Home Assistant's event loop: run by scripts/benchmark callbacks.
+"""How long large meters block Home Assistant's event loop: run by scripts/benchmark callbacks.
 
-Of each callback in which our code does anything the CPU time is taken, without what Home Assistant
-itself does in it to write states and to add entities.
+The CPU time of each callback with our code is measured, without Home Assistant's own time for
+writing states and adding entities.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import wraps
 import gc
@@ -46,7 +46,7 @@ TARGET_MS: Final = 2
 CAPTURE: Final = "iec62056/amateusz_kohler.bin"
 _IS_QUICK: Final = "--quick" in sys.argv
 _READINGS: Final = 2 if _IS_QUICK else 10
-#: A busy machine makes some callbacks longer than they are.
+#: The shortest of several rounds counts, since a busy machine makes some callbacks longer.
 _ROUNDS: Final = 1 if _IS_QUICK else 3
 _METER: Final = Identity("12345678", "TST", "LARGE", None)
 _PORT: Final = "socket://meter.local:1"
@@ -54,18 +54,17 @@ _PORT: Final = "socket://meter.local:1"
 
 @dataclass
 class Callbacks:
-    """CPU times of callbacks in which our code did anything (ns)."""
+    """CPU times of callbacks in which our code ran (ns)."""
 
     longest: int = 0
-    #: With what Home Assistant did in it.
+    #: Including Home Assistant's own time.
     longest_with_home_assistant: int = 0
     _is_ours: bool = False
     _foreign: int = 0
     _depth: int = 0
-    _patches: list[Any] = field(default_factory=list)
 
     def run(self, handle: asyncio.Handle, run: Callable[[asyncio.Handle], None]) -> None:
-        """Run a callback, and take its time if it is one of ours."""
+        """Run a callback, and record its time if our code has run in it."""
         self._is_ours, self._foreign = False, 0
         begin = time.thread_time_ns()
         run(handle)
@@ -75,7 +74,7 @@ class Callbacks:
             self.longest_with_home_assistant = max(self.longest_with_home_assistant, took)
 
     def ours[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
-        """Let a callback in which this is called count."""
+        """Make calls of a function of ours mark their callback as ours."""
 
         @wraps(function)
         def counted(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -85,7 +84,7 @@ class Callbacks:
         return counted
 
     def foreign[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
-        """Do not count the time in a function of Home Assistant that ours calls."""
+        """Exclude the time of a function of Home Assistant that our code calls."""
 
         @wraps(function)
         def not_counted(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -104,7 +103,7 @@ class Callbacks:
 
 @contextmanager
 def timed() -> Generator[Callbacks]:
-    """Take the times of all callbacks."""
+    """Measure all callbacks."""
     found = Callbacks()
     run = asyncio.Handle._run
     set_up = sensor.async_setup_entry
@@ -145,7 +144,7 @@ def timed() -> Generator[Callbacks]:
 
 @asynccontextmanager
 async def home_assistant() -> AsyncGenerator[HomeAssistant]:
-    """Start a Home Assistant that knows this integration."""
+    """Start a Home Assistant with this integration."""
     with TemporaryDirectory() as folder:
         async with async_test_home_assistant(config_dir=folder) as hass:
             hass.data.pop(DATA_CUSTOM_COMPONENTS, None)
@@ -155,7 +154,7 @@ async def home_assistant() -> AsyncGenerator[HomeAssistant]:
 
 
 async def settle(hass: HomeAssistant) -> None:
-    """Let everything happen that is due."""
+    """Run everything that is due."""
     for _ in range(3):
         await hass.async_block_till_done()
         for _ in range(50):
@@ -175,7 +174,7 @@ def entry_of(protocol: Protocol, **data: Any) -> MockConfigEntry:
 
 
 def large_readout() -> Reading:
-    """Return the largest readout recorded, or else one as large."""
+    """Return the largest recorded readout, or a made-up one of the same size."""
     folder = os.environ.get("ONEMETER_CAPTURES")
     if folder is None:
         lines = [
@@ -193,7 +192,7 @@ def large_readout() -> Reading:
 
 
 async def measure_large_readout() -> dict[str, Callbacks]:
-    """Set a meter with hundreds of registers up, and read it again and again."""
+    """Set up a meter with hundreds of registers, and read it several times."""
     reading = large_readout()
     client = ScriptedPolledClient(_PORT)
     found = {}
@@ -218,7 +217,7 @@ async def measure_large_readout() -> dict[str, Callbacks]:
 
 
 async def measure_new_codes() -> dict[str, Callbacks]:
-    """Let each telegram of a pushing meter have 380 codes that none had before."""
+    """Receive telegrams, each with 380 new codes."""
     client = ScriptedClient(_PORT)
     found = {}
     async with home_assistant() as hass:
@@ -253,7 +252,7 @@ async def measure_new_codes() -> dict[str, Callbacks]:
 
 
 def forget_codes() -> None:
-    """Let all codes be new ones, as after the start of Home Assistant."""
+    """Clear the caches of codes, as at the start of Home Assistant."""
     for name, module in list(sys.modules.items()):
         if name.startswith("custom_components.onemeter."):
             for function in vars(module).values():
@@ -262,7 +261,7 @@ def forget_codes() -> None:
 
 
 def main() -> int:
-    """Print the longest callbacks; return 1 if one was too long, except in a quick run."""
+    """Print the longest callbacks; return 1 if one was too long in a full run."""
     logging.disable()
     found: dict[str, Callbacks] = {}
     for _ in range(_ROUNDS):

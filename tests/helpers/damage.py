@@ -1,4 +1,4 @@
-"""Damage to telegrams, of every kind that lines do to them and of some that they do not."""
+"""Damage to telegrams: all kinds that occur on lines, and more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,16 +88,16 @@ _KINDS: Final[Mapping[str, Damage]] = {
     "inserted": _insert,
     "swapped": _swap,
 }
-#: A telegram breaks off, and another one of the same meter goes on from about there.
+#: A telegram is cut off and another one of the same meter continues near that place.
 _GLUED: Final = "glued"
 KINDS: Final = (*_KINDS, _GLUED)
-#: What changes a single character shows in each checksum, ...
+#: Damage of a single character, which each checksum detects.
 SINGLE: Final = ("bit", "byte", "digit")
-#: ... what is swapped in none but the CRC, ...
+#: Swapped parts, which only the CRC detects.
 SWAPPED: Final = "swapped"
-#: ... and how often the others do not show depends on the checksum.
+#: Damage that is missed at a rate that depends on the checksum.
 RANDOM: Final = ("bytes", "garbled", "lost", "doubled", "inserted", _GLUED)
-#: What changes the length.
+#: Damage that changes the length.
 LENGTH: Final = ("lost", "doubled", "inserted")
 
 
@@ -115,7 +115,7 @@ def _damaged(telegrams: Sequence[bytes], place: int, random: Random, kind: str) 
     return bytes(data)
 
 
-# --- what became of it ---------------------------------------------------------------------------
+# --- results -------------------------------------------------------------------------------------
 
 
 def _numbers(readings: Iterable[Reading], *, only_totals: bool = False) -> Iterator[Number]:
@@ -127,7 +127,7 @@ def _numbers(readings: Iterable[Reading], *, only_totals: bool = False) -> Itera
 
 
 def is_protected(raw: bytes) -> bool:
-    """Tell whether a telegram has a checksum, of whatever kind, that is right."""
+    """Whether a telegram has a valid checksum of any kind."""
     text = without_parity(raw)
     end = text.rfind(b"\x03")
     if end < 0:
@@ -142,20 +142,20 @@ def is_protected(raw: bytes) -> bool:
 
 
 def at_most(share: float, count: int) -> float:
-    """Return what a share of so many is at most, but for once in some ten thousand times."""
+    """Return the upper limit of a share of ``count`` (four sigma)."""
     return share * count + 4 * math.sqrt(share * count) + 1
 
 
 @dataclass
-class Tally:
-    """What became of damaged telegrams, by the kind of damage."""
+class DamageStatistics:
+    """Results of decoding damaged telegrams, by kind of damage."""
 
     total: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    #: How many gave a number that the meter has not sent.
+    #: Number of telegrams with a number that the meter has not sent.
     wrong: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
 
     def counts(self, *kinds: str) -> tuple[int, int]:
-        """Return how many gave wrong numbers, and how many there were."""
+        """Return the number of telegrams with wrong numbers, and of all telegrams."""
         return sum(self.wrong[kind] for kind in kinds), sum(self.total[kind] for kind in kinds)
 
     def __str__(self) -> str:
@@ -171,14 +171,14 @@ def judge(
     is_known: bool,
     is_guarded: bool = False,
     only_totals: bool = False,
-) -> Tally:
-    """Damage telegrams and see what is read from them.
+) -> DamageStatistics:
+    """Decode damaged telegrams, each followed by the undamaged one.
 
-    Each comes before the whole one. A meter is known whose telegrams have been read before;
-    otherwise each damaged telegram is the first one of its meter.
+    ``is_known``: telegrams of the meter have been decoded before. Otherwise each damaged telegram
+    is the first one of its meter.
     """
     random = Random(seed)
-    tally = Tally()
+    statistics = DamageStatistics()
     whole = [Iec62056Decoder().feed(telegram + b"\r\n/")[0] for telegram in telegrams]
     numbers = [frozenset(_numbers([reading], only_totals=only_totals)) for reading in whole]
     assert all(numbers)
@@ -191,7 +191,7 @@ def judge(
         data = _damaged(telegrams, place, random, kind)
         if data == telegrams[place]:
             continue
-        tally.total[kind] += 1
+        statistics.total[kind] += 1
         if not is_known:
             decoder = Iec62056Decoder(is_guarded=is_guarded)
         elif number == 0 or is_guarded:
@@ -201,17 +201,17 @@ def judge(
         assert len(decoder._framer._text) <= LIMIT
         readings += decoder.feed(telegrams[place] + b"\r\n/")
         if is_known and not is_guarded and not data.endswith(b"\x03"):
-            # Damage costs no other telegram; unless the check character is lost and would have been
-            # the one that the next telegram begins with.
+            # The next telegram is read, unless the check character is lost and the first character
+            # of the next telegram is taken for it.
             raws = [reading.raw for reading in readings]
             assert whole[place].raw in raws[-1:], (kind, data, decoder.error)
         wrong = [
             r for r in readings if not known.issuperset(_numbers([r], only_totals=only_totals))
         ]
-        tally.wrong[kind] += bool(wrong)
+        statistics.wrong[kind] += bool(wrong)
         if is_known and is_protected(whole[place].raw):
             assert all(is_protected(reading.raw) for reading in wrong), (kind, data)
-    return tally
+    return statistics
 
 
 # --- single bits ---------------------------------------------------------------------------------
@@ -221,21 +221,21 @@ _BITS: Final = 8
 
 @dataclass(slots=True)
 class BitErrors:
-    """What became of a readout each time that it came over a line that flips bits."""
+    """Results of receiving a readout over a line that flips bits."""
 
     sent: int = 0
     accepted: int = 0
-    #: Those accepted of which anything is not as it was sent.
+    #: Accepted readouts that differ from the sent one.
     wrong: int = 0
 
 
 def send_with_bit_errors(
     identification: bytes, block: bytes, count: int, rate: float, seed: str
 ) -> BitErrors:
-    """Send a block so many times; each bit, parity bits included, is flipped at this rate."""
+    """Send a block repeatedly; each bit, including parity, is flipped at this rate."""
     random = Random(f"{seed} {rate}")
     bits = _BITS * len(block)
-    # From one flipped bit to the next: most bits need no decision of their own.
+    # Draw the distance from one flipped bit to the next, instead of each bit.
     scale = 1 / math.log1p(-rate)
     result = BitErrors()
     for _ in range(count):
@@ -251,9 +251,9 @@ def send_with_bit_errors(
 def send_with_hidden_bit_errors(
     identification: bytes, block: bytes, count: int, seed: str
 ) -> BitErrors:
-    """Send a block so many times; two bits are flipped in each of two characters.
+    """Send a block repeatedly with two bits flipped in each of two characters.
 
-    That is the least damage that neither parity nor a check character shows.
+    That is the smallest damage that parity and check character can miss.
     """
     random = Random(seed)
     result = BitErrors()
@@ -267,7 +267,7 @@ def send_with_hidden_bit_errors(
 
 
 def _receive(result: BitErrors, identification: bytes, block: bytes, damaged: bytes) -> None:
-    """Read a block of a meter whose kind of check character is known."""
+    """Receive a block of a meter whose kind of check character is known."""
     result.sent += 1
     if damaged == block:
         result.accepted += 1

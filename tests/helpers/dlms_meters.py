@@ -1,4 +1,4 @@
-"""Simulated meters at a line, and clients that read them: on the simulated clock."""
+"""Simulated DLMS meters at a line, and clients for them, on the simulated clock."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -59,7 +59,7 @@ def ciphered(**options: Any) -> DlmsMeter:
 
 @asynccontextmanager
 async def serving(line: Line, meter: DlmsMeter) -> AsyncGenerator[None]:
-    """Let a meter answer on a line."""
+    """Serve a meter on a line."""
     task = asyncio.create_task(serve(line, meter))
     try:
         yield
@@ -71,7 +71,7 @@ async def serving(line: Line, meter: DlmsMeter) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def plugged_in(meter: DlmsMeter) -> AsyncGenerator[MemoryLine]:
-    """Put up a meter at a line of its kind; the line may be closed and opened again."""
+    """Serve a meter at a line for its transport; the line may be closed and opened again."""
     line: MemoryLine
     if meter.transport is Transport.WRAPPER:
         line = MemoryBridge()
@@ -83,13 +83,13 @@ async def plugged_in(meter: DlmsMeter) -> AsyncGenerator[MemoryLine]:
 
 @asynccontextmanager
 async def at_a_pty(folder: Path, meter: DlmsMeter) -> AsyncGenerator[PtyLine]:
-    """Put up an HDLC meter at a real port: for tests in real time."""
+    """Serve an HDLC meter at a pseudo-terminal, for tests in real time."""
     async with PtyLine(folder / "head", SPEED) as line, serving(line, meter):
         yield line
 
 
 def client_at(line: Line, counter: InvocationCounter | None = None, **settings: Any) -> DlmsClient:
-    """Return a client for the meter at a line, which it knows the address of."""
+    """Return a client for the meter at a line, with the right address."""
     usual: dict[str, Any] = {"client": 1, "logical_device": 1, "address_length": 1}
     return DlmsClient(
         line.url, LineSettings(SPEED), DlmsSettings(**usual | settings), counter or MemoryCounter()

@@ -1,4 +1,4 @@
-"""A client of a few lines, over a wrapper or HDLC, with all its freedom to err."""
+"""A small DLMS client over the wrapper or HDLC that can also break the rules."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ from simulator.dlms.wrapper import Message, Unwrapper
 from simulator.memory import MemoryBridge
 
 TITLE = b"PRB\x00\x00\x00\x00\x01"
-#: What the probe asks for: general protection, blocks, lists, get, selection, action.
+#: General protection, block transfer, lists, GET, selective access, ACTION.
 CONFORMANCE = bytes.fromhex("401215")
 
 REGISTER = 3
@@ -55,7 +55,7 @@ def initiate_request(
 
 
 def descriptor(class_id: int, code: str, attribute: int, selection: bytes = b"") -> bytes:
-    """Encode which attribute is meant."""
+    """Encode an attribute descriptor."""
     head = class_id.to_bytes(2) + logical_name(code) + bytes([attribute])
     return head + (b"\x01" + selection if selection else b"\x00")
 
@@ -82,7 +82,7 @@ def answer_challenge(proof: bytes) -> bytes:
 
 
 def fields(apdu: bytes) -> dict[int, bytes]:
-    """Read the fields of an AARE or RLRE."""
+    """Parse the fields of an AARE or RLRE."""
     reader = axdr.Reader(apdu)
     reader.number()
     reader = axdr.Reader(reader.sized())
@@ -112,7 +112,7 @@ class Probe:
     counter: int = 1
 
     async def received(self) -> bytes:
-        """Return what comes next; EOFError when the meter has cut the connection."""
+        """Return received bytes; EOFError if the meter has closed the connection."""
         if not (data := await self.reader.read(4096)):
             raise EOFError
         return data
@@ -129,7 +129,7 @@ class Probe:
         self.writer.write(frame.to_bytes())
 
     async def hear(self, within: float = 1) -> Frame | None:
-        """Return the next frame; None when there is none in time."""
+        """Return the next frame; None if there is none in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while not self.frames:
@@ -156,7 +156,7 @@ class Probe:
     # --- messages
 
     async def ask(self, apdu: bytes, within: float = 2) -> bytes:
-        """Send a message and return the answer; nothing when there is none in time."""
+        """Send a message and return the answer; empty if there is none in time."""
         if self.hdlc:
             return await self._ask_by_hdlc(hdlc.LLC_COMMAND + apdu)
         self.writer.write(Message(self.client, self.server, apdu).to_bytes())
@@ -194,7 +194,7 @@ class Probe:
                 await self.frame(self.awaited << 5 | hdlc.POLL | hdlc.RR)
 
     async def read(self, request: bytes) -> bytes:
-        """Return the data that answers a request, from all its blocks."""
+        """Send a request and return the data of all blocks of the answer."""
         answer = await self.ask(request)
         if answer[:2] == b"\xc4\x01":
             assert answer[3] == 0, answer.hex()
@@ -224,7 +224,7 @@ class Probe:
     async def ask_enciphered(
         self, tag: int, apdu: bytes, keys: Keys, control: int, server_title: bytes
     ) -> bytes:
-        """Send an enciphered message; return the answer in clear, or an exception."""
+        """Send an encrypted message; return the decrypted answer, or an exception."""
         sealed = axdr.sized(protect(apdu, keys, TITLE, self.counter, control))
         self.counter += 1
         general = tag in (0xDB, 0xDC)
@@ -241,7 +241,7 @@ class Probe:
 
 @asynccontextmanager
 async def at_a_bridge(meter: DlmsMeter) -> AsyncGenerator[MemoryBridge]:
-    """Let a meter answer at a bridge."""
+    """Serve a meter at a bridge."""
     async with MemoryBridge() as line:
         serving = asyncio.create_task(serve(line, meter))
         yield line
@@ -253,7 +253,7 @@ async def at_a_bridge(meter: DlmsMeter) -> AsyncGenerator[MemoryBridge]:
 
 @asynccontextmanager
 async def probed(meter: DlmsMeter, client: int = 1) -> AsyncGenerator[Probe]:
-    """Let a meter answer at a bridge, and connect."""
+    """Serve a meter at a bridge, and connect a probe."""
     async with at_a_bridge(meter) as line:
         reader, writer = await open_serial_connection(line.url, baudrate=9600)
         yield Probe(reader, writer, client, hdlc=meter.transport is Transport.HDLC)

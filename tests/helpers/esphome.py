@@ -1,4 +1,4 @@
-"""A device with ESPHome's serial proxy: the part of its native API that a port needs."""
+"""An ESPHome device with a serial proxy: the part of its native API that a port needs."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -32,7 +32,7 @@ class EsphomeDevice(asyncio.Protocol):
         major, minor = _VERSION
         information = pb.DeviceInfoResponse(name="head", mac_address="02:00:00:00:00:01")
         information.serial_proxies.add(name=port_name)
-        #: What is always answered in the same way.
+        #: Constant answers by request.
         self._answers = {
             pb.HelloRequest: pb.HelloResponse(
                 api_version_major=major, api_version_minor=minor, name="head"
@@ -43,7 +43,7 @@ class EsphomeDevice(asyncio.Protocol):
         }
         self._received = b""
         self._is_attached = False
-        #: What the line asks of its reader.
+        # A line requires these of its reader.
         self.baudrate = 9600
         self.unread = 0
 
@@ -51,7 +51,7 @@ class EsphomeDevice(asyncio.Protocol):
         self._send(pb.SerialProxyDataReceived(instance=0, data=data))
 
     def hang_up(self, _: OSError | None) -> None:
-        """Notice nothing: a cable between device and meter that is pulled is silence."""
+        """Do nothing: the device cannot notice that its cable to the meter is unplugged."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -129,7 +129,7 @@ class EsphomeDevice(asyncio.Protocol):
 
 @asynccontextmanager
 async def esphome_device(line: MemoryLine, port_name: str = "Meter") -> AsyncGenerator[str]:
-    """Serve a device at a TCP port of this machine; yield its address."""
+    """Serve a device at a local TCP port; yield its address."""
     server = await asyncio.get_running_loop().create_server(
         lambda: EsphomeDevice(line, port_name), "127.0.0.1", 0
     )

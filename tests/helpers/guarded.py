@@ -1,4 +1,4 @@
-"""A guard of totals, and a meter before it whose clocks the test sets."""
+"""A totals guard, with telegrams and clocks that the test sets."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ MAX_POWER = 36_000
 
 
 class Meter:
-    """A guard, and clocks that go on with each telegram."""
+    """A totals guard, and clocks that advance with each telegram."""
 
     def __init__(self, multiplier: str = "1", proof: Proof = Proof.CHECKSUM) -> None:
         self.now = Moment(START, 0)
@@ -33,7 +33,7 @@ class Meter:
     def tell(
         self, value: Value, after: float = 0, obis: Key = IMPORT, unit: str | None = "Wh"
     ) -> Value:
-        """Send a telegram some seconds after the one before; return what may be published."""
+        """Send a telegram some seconds after the last one; return the value after the guard."""
         self.pass_time(after)
         if isinstance(value, str):
             value = Decimal(value)
@@ -47,7 +47,7 @@ class Meter:
         return self.guard.review(registers, self.now, self.proof)
 
     def pass_time(self, seconds: float, *, steady: bool = True) -> None:
-        """Let time pass, by the steady clock too if the machine is not paused."""
+        """Advance the clocks; the steady one only if the machine is not suspended."""
         assert self.now.steady is not None
         self.now = Moment(
             self.now.time + timedelta(seconds=seconds),
@@ -55,11 +55,11 @@ class Meter:
         )
 
     def set_clock(self, by: float) -> None:
-        """Set the clock forward, or back."""
+        """Set the system clock forward or back."""
         self.pass_time(by, steady=False)
 
     def restart(self, after: float = 0, multiplier: str = "1") -> None:
-        """Restart Home Assistant, with what was remembered; its clock may be wrong after that."""
+        """Restart Home Assistant with the stored data; its clock may be wrong after that."""
         memory = json.loads(json.dumps(self.guard.as_dict()))
         self.collect()
         self.set_clock(after)
@@ -67,7 +67,7 @@ class Meter:
         self.guard.restore(memory)
 
     def start_over(self) -> None:
-        """Let another meter go on from here."""
+        """Replace the meter by another one."""
         memory = self.guard.as_dict()
         for mark in memory["marks"].values():
             mark["start_over"] = True

@@ -1,4 +1,4 @@
-"""A client of a few lines: an optical probe at a line, with all its freedom to err."""
+"""A small IEC 62056-21 client at a line that can also break the rules."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -30,7 +30,7 @@ def framed(command: str, data: str | None = None) -> bytes:
 
 
 class Probe(MemoryReader):
-    """An optical probe at the end of a line, open at a speed."""
+    """An optical probe at a line."""
 
     def switch(self, baudrate: int) -> None:
         """Change the speed at once."""
@@ -41,12 +41,12 @@ class Probe(MemoryReader):
         super().write(even(data) if parity else data)
 
     async def send(self, data: bytes, *, parity: bool = True) -> None:
-        """Send, and wait until the last character has left the wire."""
+        """Send, and wait for the end of the last character on the line."""
         self.write(data, parity=parity)
         await asyncio.sleep(10 * len(data) / self.baudrate)
 
     async def receive(self, end: bytes = b"\r\n", within: float = 3, more: int = 0) -> bytes:
-        """Return seven-bit characters up to an end and some more; fewer when the time is over."""
+        """Return seven-bit characters up to ``end`` and ``more``; those received on time-out."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while self._size_up_to(end, more) is None:
@@ -59,7 +59,7 @@ class Probe(MemoryReader):
         return size if place >= 0 and size <= len(self.received) else None
 
     async def raw(self, seconds: float) -> bytes:
-        """Return all bytes that come in a time, as they come."""
+        """Return all bytes that are received in a time, with their parity bits."""
         await asyncio.sleep(seconds)
         return self.take()
 
@@ -68,12 +68,12 @@ class Probe(MemoryReader):
         return await self.receive(b"\x03", within, more=1)
 
     async def sign_on(self, request: bytes = b"/?!\r\n") -> bytes:
-        """Ask for the identification and return it."""
+        """Send a request and return the identification."""
         await self.send(request)
         return await self.receive()
 
     async def acknowledge(self, choice: bytes, baudrate: int) -> None:
-        """Choose what is to come, and go to its speed."""
+        """Send an acknowledgement and switch to its speed."""
         await self.send(b"\x06" + choice + b"\r\n")
         self.switch(baudrate)
 
@@ -86,7 +86,7 @@ class Probe(MemoryReader):
 def probed(
     *meters: Iec62056Meter, line: MemoryLine | None = None
 ) -> AbstractAsyncContextManager[Probe]:
-    """Let meters answer at a line, and connect a probe at the speed at which they wait."""
+    """Serve meters at a line, and connect a probe at the speed of the sign-on."""
     return probing(lambda line: serve(line, *meters), meters[0].start_baudrate, line)
 
 
@@ -96,11 +96,11 @@ async def probing(
     baudrate: int,
     line: MemoryLine | None = None,
 ) -> AsyncGenerator[Probe]:
-    """Let somebody answer at a line, and connect a probe."""
+    """Run ``answer`` at a line, and connect a probe."""
     async with line or MemoryLine() as line_:
         answering = asyncio.create_task(answer(line_))
         with Probe(line_, baudrate) as probe:
-            # Whoever answers begins to listen.
+            # ``answer`` begins to listen.
             await asyncio.sleep(0)
             yield probe
         assert not answering.done()

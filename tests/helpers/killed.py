@@ -1,4 +1,4 @@
-"""Processes that are killed at their work, forked from one that has imported Home Assistant."""
+"""Processes that are killed while they work, forked from one with Home Assistant imported."""
 
 import asyncio
 from collections.abc import Callable, Generator
@@ -28,8 +28,8 @@ _ENERGY = Obis.parse("1-0:1.8.0")
 
 @contextmanager
 def killed(work: Callable[..., None], *arguments: object) -> Generator[Connection[Any, Any]]:
-    """Work in a process that is killed in the end; what it sends can be received even then."""
-    # The process to fork from is asked through a socket.
+    """Run ``work`` in a process that is killed at the end; its messages remain readable."""
+    # The fork server is contacted through a socket.
     socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
     ours, theirs = _PROCESSES.Pipe(duplex=False)
     process = _PROCESSES.Process(target=work, args=(theirs, *arguments))
@@ -43,7 +43,7 @@ def killed(work: Callable[..., None], *arguments: object) -> Generator[Connectio
 
 
 def reserve(pipe: Connection[Any, Any], folder: Path, key: bytes) -> None:
-    """Reserve three invocation counters at a time, for ever; send the first of each three."""
+    """Reserve three invocation counters at a time, for ever; send the first of them."""
 
     async def reserve_forever() -> None:
         counter = StoredCounter(HomeAssistant(str(folder)), key, None)
@@ -54,7 +54,7 @@ def reserve(pipe: Connection[Any, Any], folder: Path, key: bytes) -> None:
 
 
 def count(pipe: Connection[Any, Any], folder: Path, port: str | Path, interval: float) -> None:
-    """Count the flashes at a port, or follow the number in a file; send each total published."""
+    """Count flashes at a port, or the number in a file; send each published total."""
     asyncio.run(_count(pipe, folder, port, interval))
 
 
@@ -103,7 +103,7 @@ async def _count(
 
 
 async def _show(hass: HomeAssistant, path: Path) -> None:
-    """Show the number in a file as an entity does."""
+    """Set an entity to the number in a file, for ever."""
     while True:
         hass.states.async_set("sensor.flashes", await asyncio.to_thread(path.read_text))
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Simulated meters at a line, and clients that read them: on the simulated clock."""
+"""Simulated IEC 62056-21 meters at a line, and clients for them, on the simulated clock."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -24,7 +24,7 @@ def meter(**options: Any) -> Iec62056Meter:
 
 @asynccontextmanager
 async def serving(line: Line, *meters: Iec62056Meter) -> AsyncGenerator[None]:
-    """Let meters answer on a line."""
+    """Serve meters on a line."""
     task = asyncio.create_task(serve(line, *meters))
     try:
         yield
@@ -36,14 +36,14 @@ async def serving(line: Line, *meters: Iec62056Meter) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def plugged_in(*meters: Iec62056Meter) -> AsyncGenerator[MemoryLine]:
-    """Put up meters at one line; the line may be closed and opened again."""
+    """Serve meters at one line; the line may be closed and opened again."""
     async with MemoryLine(meters[0].start_baudrate) as line, serving(line, *meters):
         yield line
 
 
 @asynccontextmanager
 async def at_a_pty(folder: Path, *meters: Iec62056Meter) -> AsyncGenerator[PtyLine]:
-    """Put up meters at a real port: for tests in real time."""
+    """Serve meters at a pseudo-terminal, for tests in real time."""
     async with PtyLine(folder / "head", meters[0].start_baudrate) as line, serving(line, *meters):
         yield line
 

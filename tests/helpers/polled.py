@@ -1,4 +1,4 @@
-"""An entry whose meter answers what the test says, by way of the coordinator."""
+"""A polled entry with a scripted client."""
 
 import asyncio
 from collections import deque
@@ -29,25 +29,25 @@ from .pushed import METER, PORT, PushedMeter, reading
 
 
 class ScriptedPolledClient(PolledClient):
-    """A client whose meter answers, and fails to, as the test says."""
+    """A client whose readouts and errors are set by the test."""
 
     def __init__(self, url: str = PORT) -> None:
         super().__init__(url, LineSettings(300))
-        #: What comes of the next readouts; after them, the usual.
+        #: Results of the next readouts; after them, ``usual``.
         self.answers: deque[Reading | Exception] = deque()
         self.usual: Reading | Exception = reading()
-        #: Seconds that a readout takes.
+        #: Duration of a readout in seconds.
         self.takes = 0.0
         self.read_at: list[datetime] = []
         self.is_open = False
         self.reading = asyncio.Event()
 
-        #: What comes in a session; an error ends it, and so does None.
+        #: Readings of live registers; an error or None ends the session.
         self.live: asyncio.Queue[Reading | Exception | None] = asyncio.Queue()
         self.watched: list[tuple[list[str], float]] = []
         self.is_watched = False
 
-        #: What the client says that it has found out, and what it is told of that later.
+        #: Findings that the client reports, and those with which it was restored.
         self.found: dict[str, Any] = {}
         self.recalled: Mapping[str, Any] = {}
 
@@ -104,7 +104,7 @@ class ScriptedPolledClient(PolledClient):
 
 
 class PolledMeter(PushedMeter):
-    """An entry with a scripted client that is asked."""
+    """A polled entry with a scripted client."""
 
     client: ScriptedPolledClient  # type: ignore[assignment]
 
@@ -121,7 +121,7 @@ class PolledMeter(PushedMeter):
         options: dict[str, Any] | None = None,
         **data: Any,
     ) -> MockConfigEntry:
-        """Make another entry for the client instead of the usual one."""
+        """Replace the entry by another one for the same client."""
         protocol = {CONF_PROTOCOL: Protocol.IEC62056.value, CONF_MODE: "polled"}
         self.entry = MockConfigEntry(
             domain=DOMAIN,
@@ -141,7 +141,7 @@ class PolledMeter(PushedMeter):
 
     @override
     async def start(self, *said: Reading | Exception) -> bool:
-        """Set the entry up while the meter answers this, and what is usual after that."""
+        """Set up the entry with these results of the first readouts."""
         self.client.answers.extend(item for item in said)
         return await self.set_up()
 
@@ -155,5 +155,5 @@ class PolledMeter(PushedMeter):
             yield
 
     async def until_due(self, seconds: float = 60) -> None:
-        """Let the time until the next readout pass."""
+        """Advance the time to the next readout."""
         await self.wait(seconds, step=seconds)

@@ -1,4 +1,4 @@
-"""A meter's readings as the coordinator publishes them, without port, client or coordinator."""
+"""An entry whose readings the test publishes, without port, client and our coordinator."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,9 +31,9 @@ def register(
     signed: Decimal | int | None = None,
     time: datetime | None = None,
 ) -> Register:
-    """Return a register; a value with a unit is a number, written as text to be exact.
+    """Return a register; with a unit, a value given as text is a Decimal.
 
-    What is no OBIS code is the address of a register without one.
+    A ``code`` that is no OBIS code is the address of a register without one.
     """
     if unit is not None and isinstance(value, str):
         value = Decimal(value)
@@ -44,7 +44,7 @@ def register(
 
 
 class PublishedMeter:
-    """A meter whose readings the test publishes itself."""
+    """An entry whose readings the test publishes."""
 
     def __init__(self, hass: HomeAssistant, meter: Identity, options: dict[str, Any]) -> None:
         self._hass = hass
@@ -57,14 +57,14 @@ class PublishedMeter:
         )
 
     async def start(self, *registers: Register) -> None:
-        """Set the entry up, with these registers in its first telegram."""
+        """Set up the entry with these registers in its first telegram."""
         self._coordinator.data = self._data(registers)
         self.entry.add_to_hass(self._hass)
         self._hass.config.components.add("usb")
         await self._set_up()
 
     async def reload(self, *registers: Register) -> None:
-        """Set the entry up again, as after a change of its options."""
+        """Reload the entry, as after a change of its options."""
         await self._hass.config_entries.async_unload(self.entry.entry_id)
         self._coordinator.data = self._data(registers)
         await self._set_up()
@@ -88,11 +88,11 @@ class PublishedMeter:
         await self._hass.async_block_till_done()
 
     def take_without_news(self, *registers: Register, received: datetime) -> None:
-        """Take a telegram that says the same as the last one, of which nobody is told."""
+        """Replace the data without updating the listeners, as for an unchanged telegram."""
         self._coordinator.data = self._data(registers, None, received)
 
     async def fall_silent(self) -> None:
-        """Tell that the meter cannot be read any more."""
+        """Publish that the meter cannot be read."""
         self._coordinator.async_set_update_error(TimeoutError("silent"))
         await self._hass.async_block_till_done()
 

@@ -1,4 +1,4 @@
-"""An entry whose meter pushes what the test says, by way of the coordinator."""
+"""An entry of a pushing meter with a scripted client."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
@@ -42,7 +42,7 @@ GENERATED_ID = "generated-5e0c1f6a7b8d4c2e9f0a1b2c3d4e5f60"
 
 
 def reading(*registers: Register, meter: Identity = METER, raw: bytes = b"raw") -> Reading:
-    """Return a telegram of these registers, without any: of one total and the power."""
+    """Return a telegram of these registers; by default one total and the power."""
     if not registers:
         registers = (
             register("1-0:1.8.0*255", "5000", "Wh"),
@@ -52,13 +52,13 @@ def reading(*registers: Register, meter: Identity = METER, raw: bytes = b"raw") 
 
 
 def energy(watt_hours: str, code: str = "1-0:1.8.0*255", meter: Identity = METER) -> Reading:
-    """Return a telegram of a meter that tells this total."""
+    """Return a telegram with this total and the power."""
     power = register("1-0:16.7.0*255", "100", "W")
     return reading(register(code, watt_hours, "Wh"), power, meter=meter)
 
 
 class ScriptedClient(PushedClient):
-    """A client that hears what the test says, and fails when the test says so."""
+    """A client whose telegrams and errors are set by the test."""
 
     def __init__(self, url: str = PORT, line: LineSettings | None = None) -> None:
         super().__init__(url, line or LineSettings(9600))
@@ -106,7 +106,7 @@ class PushedMeter:
         options: dict[str, Any] | None = None,
         **data: Any,
     ) -> MockConfigEntry:
-        """Make another entry for the client instead of the usual one."""
+        """Replace the entry by another one for the same client."""
         self.entry = MockConfigEntry(
             domain=DOMAIN,
             minor_version=MINOR_VERSION,
@@ -123,13 +123,13 @@ class PushedMeter:
         return coordinator
 
     async def start(self, *said: Reading | Exception) -> bool:
-        """Set the entry up while the meter says this; without anything, a usual telegram."""
+        """Set up the entry while the client receives these telegrams; by default one."""
         for item in said or (reading(),):
             self.client.said.put_nowait(item)
         return await self.set_up()
 
     async def set_up(self) -> bool:
-        """Set the entry up."""
+        """Set up the entry."""
         self.hass.config.components.add("usb")
         if not self.hass.config_entries.async_get_entry(self.entry.entry_id):
             self.entry.add_to_hass(self.hass)
@@ -140,7 +140,7 @@ class PushedMeter:
 
     @contextmanager
     def patched(self) -> Generator[None]:
-        """Let whatever makes a client get the scripted one."""
+        """Patch the creation of clients to return the scripted one."""
         with patch(
             "custom_components.onemeter.access.clients.create_pushed_client",
             return_value=self.client,
@@ -148,19 +148,19 @@ class PushedMeter:
             yield
 
     async def say(self, *said: Reading | Exception, after: float = 0) -> None:
-        """Let time pass, then say this."""
+        """Advance the time, then receive these telegrams or errors."""
         await self.wait(after)
         for item in said:
             self.client.said.put_nowait(item)
         await self.settle()
 
     def forget(self) -> None:
-        """Leave unsaid what was to be said."""
+        """Discard telegrams that have not been received yet."""
         while not self.client.said.empty():
             self.client.said.get_nowait()
 
     async def wait(self, seconds: float, step: float = 1) -> None:
-        """Let time pass, a step at a time; steps in which no timer ends are taken together."""
+        """Advance the time in steps; steps without an ending timer are joined."""
         if seconds > 0:
             await self.settle()
         while seconds > 0:
@@ -172,18 +172,18 @@ class PushedMeter:
             seconds -= passing
 
     def _idle_seconds(self) -> float:
-        """Return for how long from now no timer ends, as ``async_fire_time_changed`` sees it."""
+        """Return the seconds in which ``async_fire_time_changed`` would fire no timer."""
         timers = get_scheduled_timer_handles(self.hass.loop)
         ends = (timer.when() for timer in timers if not timer.cancelled())
         return min(ends, default=math.inf) - self.hass.loop.time() - RANDOM_MICROSECOND_MAX / 1e6
 
     async def settle(self) -> None:
-        """Let everything happen that is due, also in threads and background tasks."""
+        """Run everything that is due, also in threads and background tasks."""
         while True:
             await self.hass.async_block_till_done()
-            # Imports are done one after the other: when this one is done, so are all before.
+            # Imports run one after the other: when this one is done, so are all earlier ones.
             await self.hass.async_add_import_executor_job(int)
-            # What reads or writes a store is not tracked; it is done by then.
+            # Reading and writing of stores is not tracked; after this job it is done.
             await self.hass.async_add_executor_job(int)
             if jobs := [
                 job for job in self.hass._background_tasks if not isinstance(job, asyncio.Task)

@@ -14,13 +14,13 @@ from serial.rfc2217 import PortManager
 
 
 class PtySerial(serial.Serial):  # type: ignore[misc]  # pyserial has no types
-    """A port whose modem lines are always on: a pseudo-terminal has none, and fails when asked."""
+    """A port with constant modem lines: querying those of a pseudo-terminal fails."""
 
     cts = dsr = ri = cd = True
 
 
 class Connection:
-    """What PortManager writes to."""
+    """The connection that PortManager writes to."""
 
     def __init__(self, client: socket.socket) -> None:
         self.write = client.sendall

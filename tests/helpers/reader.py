@@ -1,4 +1,4 @@
-"""A reader at a line in memory: for tests on a simulated clock."""
+"""A reader at a line in memory, for tests on a simulated clock."""
 
 import asyncio
 from contextlib import suppress
@@ -9,9 +9,9 @@ from simulator.memory import MemoryLine
 
 
 class MemoryReader:
-    """What is connected to a line, without a port in between; a context manager.
+    """A reader that is connected to a line without a port; a context manager.
 
-    It takes every byte at once, and so loses none.
+    It takes every byte at once and loses none.
     """
 
     unread = 0
@@ -19,7 +19,7 @@ class MemoryReader:
     def __init__(self, line: MemoryLine, baudrate: int = 9600) -> None:
         self.line = line
         self.baudrate = baudrate
-        #: What has come and was not read yet.
+        #: Bytes that were received but not taken.
         self.received = b""
         self.is_connected = False
         self._something_came = asyncio.Event()
@@ -51,13 +51,13 @@ class MemoryReader:
         self.line.sent_by_reader(data)
 
     def take(self, size: int | None = None) -> bytes:
-        """Return what has come, or the first of it."""
+        """Return received bytes, all or the first ``size``."""
         data = self.received[:size]
         self.received = self.received[len(data) :]
         return data
 
     async def read(self, size: int, within: float = 5) -> bytes:
-        """Wait for so many bytes and return them; fewer when the time is over."""
+        """Wait for ``size`` bytes and return them; fewer on time-out."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while len(self.received) < size:
@@ -65,6 +65,6 @@ class MemoryReader:
         return self.take(size)
 
     async def wait(self) -> None:
-        """Wait until something more comes."""
+        """Wait for more bytes."""
         self._something_came.clear()
         await self._something_came.wait()

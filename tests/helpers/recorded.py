@@ -1,4 +1,4 @@
-"""An entry whose sensors are recorded."""
+"""Entries whose sensors are recorded."""
 
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -47,7 +47,7 @@ class RecordedMeter(PushedMeter):
     entity = ENTITY
 
     async def make_rows(self) -> None:
-        """Let the recorder make the row of a 5-minute period that has just ended."""
+        """Make the recorder compile the row of a 5-minute period that has just ended."""
         now = dt_util.utcnow()
         if now.minute % 5 == 0 and now.second < 20:
             start = now.replace(second=0, microsecond=0) - timedelta(minutes=5)
@@ -58,11 +58,11 @@ class RecordedMeter(PushedMeter):
                 await self.settle()
 
     async def sums(self, period: Literal["5minute", "hour"] = "5minute") -> list[float]:
-        """Return what each row shows as consumed since the first, in Wh."""
+        """Return the sums of the rows, in Wh."""
         return list((await self.sums_by_time(period)).values())
 
     async def sums_by_time(self, period: Literal["5minute", "hour"]) -> dict[datetime, float]:
-        """Return what each row shows as consumed since the first, in Wh or l."""
+        """Return the sums of the rows by their start, in Wh or l."""
         await async_wait_recording_done(self.hass)
         rows = await get_instance(self.hass).async_add_executor_job(
             statistics_during_period,
@@ -83,12 +83,12 @@ class RecordedMeter(PushedMeter):
 
 
 class RecordedBlinkingMeter(RecordedMeter, BlinkingMeter):
-    """A meter whose light flashes every four seconds, which is 0.9 kW."""
+    """A meter that flashes every four seconds, which is 0.9 kW."""
 
     impulses = 0
 
     async def run(self, minutes: int) -> None:
-        """Let some time pass, with the recorder making its rows."""
+        """Advance the time, with flashes and rows of the recorder."""
         for _ in range(minutes * 3):
             self.impulses += 5
             await self.show(self.impulses, after=0)

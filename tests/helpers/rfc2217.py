@@ -1,4 +1,4 @@
-"""Servers of TCP ports, one of which speaks RFC 2217."""
+"""TCP servers, with and without RFC 2217."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -8,7 +8,7 @@ from typing import ClassVar, override
 
 @asynccontextmanager
 async def tcp_port(talk: Callable[[], asyncio.Protocol]) -> AsyncGenerator[str]:
-    """Serve a TCP port of this machine; yield its address."""
+    """Serve a local TCP port; yield its address."""
     server = await asyncio.get_running_loop().create_server(talk, "127.0.0.1", 0)
     try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -19,12 +19,12 @@ async def tcp_port(talk: Callable[[], asyncio.Protocol]) -> AsyncGenerator[str]:
 
 
 class Rfc2217(asyncio.Protocol):
-    """Agrees to all that RFC 2217 asks for, and echoes everything else."""
+    """Accepts all requests of RFC 2217, and echoes everything else."""
 
     #: Commands that it does not answer.
     ignored: frozenset[int] = frozenset()
 
-    #: WILL is answered with DO, and DO with WILL; a command of the client with that of the server.
+    #: WILL is answered with DO and DO with WILL; a client's command with that command + SERVER.
     ANSWERS: ClassVar = {0xFB: 0xFD, 0xFD: 0xFB}
     SERVER = 100
 

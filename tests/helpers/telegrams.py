@@ -1,4 +1,4 @@
-"""Telegrams of a made-up meter, for tests that need some and do not care which."""
+"""Telegrams of a made-up SML meter, for tests that need any telegrams."""
 
 from simulator.sml import encoder as sml
 
