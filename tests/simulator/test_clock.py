@@ -1,4 +1,4 @@
-"""The simulated clock: it jumps while the loop waits, and stands still while anything works."""
+"""The simulated clock: it jumps while the loop waits, and stands still during callbacks."""
 
 import asyncio
 from functools import partial
@@ -21,7 +21,7 @@ async def test_an_hour_takes_no_time() -> None:
     before, real = now(), time.monotonic()
     await asyncio.sleep(3600)
     assert now() - before == pytest.approx(3600)
-    # That is far more than it needs, even on a busy machine.
+    # Far more than it takes, even on a busy machine.
     assert time.monotonic() - real < 60
 
 
@@ -101,7 +101,7 @@ async def test_time_passes_after_a_call_in_a_thread_has_failed() -> None:
 
 
 def test_threads_are_waited_for_at_the_end() -> None:
-    """What is still at work when a loop is closed has as long as it needs."""
+    """Closing the loop waits for threads without a time-out."""
     started = Event()
     finished = []
 
@@ -122,7 +122,7 @@ def test_threads_are_waited_for_at_the_end() -> None:
 
 
 def test_waiting_in_vain_ends() -> None:
-    """Also while a timer follows the other for ever."""
+    """Also if there is always another timer."""
     cleaned_up = []
 
     async def wait() -> None:

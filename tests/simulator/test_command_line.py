@@ -1,4 +1,4 @@
-"""The simulator as a program: it speaks, it can be stopped, and it leaves nothing behind."""
+"""The simulator as a program: output, signals, errors."""
 
 import os
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_meter_that_is_asked(tmp_path: Path) -> None:
     while len(data) < len(expected):
         data += os.read(port, 100)
     assert data == expected
-    # The readout comes without acknowledgement too.
+    # The readout follows without acknowledgement, too.
     data = b""
     while b"!\r\n\x03" not in data:
         data += os.read(port, 4096)

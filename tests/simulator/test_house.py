@@ -30,7 +30,7 @@ ALLOWED = {
 
 
 def imported(module: str) -> Iterator[str]:
-    """Yield the full names of what a module imports; those imported for types only, too."""
+    """Yield the full names of all imports of a module, including those for types only."""
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         match node:
             case ast.Import(names=names):

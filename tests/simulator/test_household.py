@@ -1,4 +1,4 @@
-"""The household: energy is the sum of power, and any time can be asked for."""
+"""The household: energy is the sum of power, at any time."""
 
 import pytest
 
@@ -13,9 +13,9 @@ NOON = INSTALLED_DAY * SECONDS_PER_DAY + 1057 * SECONDS_PER_DAY + 12 * 3600
     [
         (NOON, 1),
         (NOON + 17, 60),
-        (NOON - 5 * 3600 + 17, 3 * 3600),  # from drawing to feeding in
-        (NOON + 12 * 3600 - 100, 200),  # over midnight
-        ((INSTALLED_DAY + 28) * SECONDS_PER_DAY - 100, 200),  # over the end of four weeks
+        (NOON - 5 * 3600 + 17, 3 * 3600),  # from import to export
+        (NOON + 12 * 3600 - 100, 200),  # across midnight
+        ((INSTALLED_DAY + 28) * SECONDS_PER_DAY - 100, 200),  # across the end of four weeks
     ],
 )
 def test_energy_is_the_sum_of_power(start: int, seconds: int) -> None:

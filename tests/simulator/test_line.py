@@ -1,4 +1,4 @@
-"""Lines: true speed, a cable that can be pulled, nothing that ever waits for a reader."""
+"""Lines: speed, unplugging, slow readers, framing."""
 
 import asyncio
 from itertools import pairwise
@@ -26,12 +26,12 @@ on_a_socket = pytest.mark.real_time("a connection is the kernel's")
 
 
 def open_port(path: Path) -> int:
-    """Open a port as a reader that leaves its settings alone."""
+    """Open a port without changing its settings."""
     return os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
 
 
 async def read_all(port: int, size: int) -> bytes:
-    """Read so many bytes, as they come."""
+    """Read ``size`` bytes."""
     data = b""
     async with asyncio.timeout(DEADLINE):
         while len(data) < size:
@@ -45,7 +45,7 @@ async def read_all(port: int, size: int) -> bytes:
 
 @on_a_pty
 async def test_pty_is_transparent(tmp_path: Path) -> None:
-    """All 256 characters arrive as they are, and nothing is echoed."""
+    """All 256 characters arrive unchanged, and nothing is echoed."""
     async with PtyLine(tmp_path / "meter", baudrate=115_200) as line:
         port = open_port(line.path)
         data = bytes(range(256))
@@ -56,7 +56,7 @@ async def test_pty_is_transparent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("baudrate", [9600, 19_200])
 async def test_true_speed(baudrate: int) -> None:
-    """A telegram lasts ten bits a character, and comes a hundredth of a second at a time."""
+    """A character takes ten bits; they are delivered every hundredth of a second."""
     data = bytes(range(240)) * (baudrate // 9600)
     async with MemoryLine(baudrate) as line:
         with MemoryReader(line, baudrate) as reader:
@@ -75,7 +75,7 @@ async def test_true_speed(baudrate: int) -> None:
 
 @on_a_pty
 async def test_bytes_before_the_reader_are_lost(tmp_path: Path) -> None:
-    """What is sent while nobody has the port open does not wait for the next reader."""
+    """Bytes that are sent while no reader has the port open are lost."""
     async with PtyLine(tmp_path / "meter") as line:
         assert not line.listened_to
         await line.write(b"before" * 100_000)
@@ -89,7 +89,7 @@ async def test_bytes_before_the_reader_are_lost(tmp_path: Path) -> None:
 
 @on_a_pty
 async def test_slow_reader_loses_bytes(tmp_path: Path) -> None:
-    """A reader that does not read blocks nothing, and gets what comes when it reads again."""
+    """A reader that does not read blocks nothing, and receives new bytes when it reads again."""
     async with PtyLine(tmp_path / "meter") as line:
         port = open_port(line.path)
         for _ in range(100):
@@ -101,7 +101,7 @@ async def test_slow_reader_loses_bytes(tmp_path: Path) -> None:
                 try:
                     data += os.read(port, 4096)
                 except BlockingIOError:
-                    # The room that there is again is used.
+                    # The free space is used again.
                     line.put(b"now")
         assert 0 < data.count(0) < 1_000_000
         os.close(port)
@@ -109,7 +109,7 @@ async def test_slow_reader_loses_bytes(tmp_path: Path) -> None:
 
 @on_a_pty
 async def test_what_is_written_to_the_meter_is_taken_off(tmp_path: Path) -> None:
-    """A program that talks to a meter that only speaks is not blocked for ever."""
+    """Writing to a meter that only pushes does not block."""
     async with PtyLine(tmp_path / "meter") as line:
         port = open_port(line.path)
         for _ in range(10):
@@ -121,7 +121,7 @@ async def test_what_is_written_to_the_meter_is_taken_off(tmp_path: Path) -> None
 
 @on_a_pty
 async def test_pulled_cable(tmp_path: Path) -> None:
-    """Pulling the cable ends the reader's port and the path; plugging in brings the path back."""
+    """Unplugging ends the reader's port and the path; plugging in restores the path."""
     async with PtyLine(tmp_path / "meter") as line:
         port = open_port(line.path)
         line.close()
@@ -140,7 +140,7 @@ async def test_pulled_cable(tmp_path: Path) -> None:
 
 
 async def test_link_is_replaced(tmp_path: Path) -> None:
-    """A link left by a killed simulator is no obstacle; a newer one's is left alone."""
+    """The link of a killed simulator is replaced; the link of a newer one is kept."""
     path = tmp_path / "meter"
     path.symlink_to("/dev/pts/nowhere")
     async with PtyLine(path) as old:
@@ -152,7 +152,7 @@ async def test_link_is_replaced(tmp_path: Path) -> None:
 
 
 async def test_file_is_not_replaced(tmp_path: Path) -> None:
-    """A file at the path is somebody's."""
+    """Another file at the path is kept."""
     path = tmp_path / "meter"
     path.write_text("mine")
     line = PtyLine(path)
@@ -164,7 +164,7 @@ async def test_file_is_not_replaced(tmp_path: Path) -> None:
 
 @on_a_pty
 async def test_wrong_speed(tmp_path: Path) -> None:
-    """A reader at another speed gets garbage, one at the right speed what was sent."""
+    """A reader at another speed receives garbage, one at the right speed the sent bytes."""
     data = bytes(range(40, 100))
     async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
         port = open_port(line.path)
@@ -190,7 +190,7 @@ def set_speed(port: int, baudrate: int) -> None:
 
 
 async def heard(line: Line, size: int) -> tuple[bytes, float]:
-    """Wait until the meter has heard so much; return it, and how long it took."""
+    """Wait until the meter has received ``size`` bytes; return them and the time it took."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     data = b""
@@ -201,7 +201,7 @@ async def heard(line: Line, size: int) -> tuple[bytes, float]:
 
 
 async def test_what_the_reader_sends_takes_its_time() -> None:
-    """The meter hears a character when it has left the wire, and all of them as they were."""
+    """The meter receives each character at its end, unchanged."""
     data = bytes(range(240))
     async with MemoryLine(baudrate=9600) as line:
         line.listen()
@@ -214,7 +214,7 @@ async def test_what_the_reader_sends_takes_its_time() -> None:
 
 
 async def test_what_is_sent_in_pieces() -> None:
-    """Also what is written while a few characters are on the wire follows them."""
+    """Characters that are written while others are sent follow them."""
     async with MemoryLine(baudrate=9600) as line:
         line.listen()
         with MemoryReader(line) as reader:
@@ -227,7 +227,7 @@ async def test_what_is_sent_in_pieces() -> None:
 
 
 async def test_reader_that_changes_its_speed_too_early() -> None:
-    """What is still on the wire when the speed is changed does not arrive."""
+    """Characters that are being sent when the speed is changed do not arrive."""
     async with MemoryLine(baudrate=300) as line:
         line.listen()
         with MemoryReader(line, 300) as reader:
@@ -235,7 +235,7 @@ async def test_reader_that_changes_its_speed_too_early() -> None:
             await asyncio.sleep(2.5 * 10 / 300)
             reader.baudrate = 9600
             await asyncio.sleep(0.2)
-            # Of the third character a part was sent at the old speed.
+            # Part of the third character was sent at the old speed.
             received = await line.read()
             assert received[:2] == b"\x060"
             assert b"50\r\n" not in received
@@ -262,7 +262,7 @@ async def test_meter_hears_garbage_at_another_speed(tmp_path: Path) -> None:
 
 @on_a_pty
 async def test_readers_come_and_go(tmp_path: Path) -> None:
-    """What a reader has written before it goes is heard; while nobody is there, all is quiet."""
+    """The meter receives what a reader has written before it closes the port, then nothing."""
     async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
         line.listen()
         for _ in range(3):
@@ -283,7 +283,7 @@ async def test_readers_come_and_go(tmp_path: Path) -> None:
 
 @on_a_pty
 async def test_echo(tmp_path: Path) -> None:
-    """A reader hears itself while it sends, whatever the meter understands of it."""
+    """A reader receives its own bytes, whatever the meter receives."""
     async with PtyLine(tmp_path / "meter", baudrate=300) as line:
         line.echo = True
         line.listen()
@@ -297,7 +297,7 @@ async def test_echo(tmp_path: Path) -> None:
 @on_a_socket
 @pytest.mark.usefixtures("socket_enabled")
 async def test_tcp() -> None:
-    """Every client gets what is sent while it is there."""
+    """Each client receives what is sent while it is connected."""
     async with TcpLine() as line:
         await line.write(b"before")
         first, writer = await asyncio.open_connection(line.host, line.port)
@@ -307,7 +307,7 @@ async def test_tcp() -> None:
         await line.write(b"telegram")
         assert await first.readexactly(8) == b"telegram"
         assert await second.readexactly(8) == b"telegram"
-        # Nobody has asked for what clients send.
+        # The meter does not listen to clients.
         other.write(b"hello?")
         other.close()
         await until(lambda: len(line._clients) == 1)
@@ -331,7 +331,7 @@ async def test_tcp() -> None:
 @on_a_socket
 @pytest.mark.usefixtures("socket_enabled")
 async def test_tcp_client_that_does_not_read() -> None:
-    """A client that does not read blocks nothing and takes no memory."""
+    """A client that does not read blocks nothing and uses no memory."""
     async with TcpLine() as line:
         reader, writer = await asyncio.open_connection(line.host, line.port, limit=1)
         await until(lambda: line.listened_to)
@@ -344,7 +344,7 @@ async def test_tcp_client_that_does_not_read() -> None:
 
 
 def test_damage_is_repeatable() -> None:
-    """The same seed damages in the same way, at the rate asked for."""
+    """The same seed gives the same damage, at the given rate."""
     data = bytes(100_000)
     damaged = damage(data, Random(1), noise=0.01, lose=0.02)
     assert damaged == damage(data, Random(1), noise=0.01, lose=0.02)

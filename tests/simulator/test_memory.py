@@ -1,4 +1,4 @@
-"""Lines in memory behave as the real ones do."""
+"""Lines in memory behave like real ones."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -37,7 +37,7 @@ ALL = bytes(range(256))
 async def line(
     request: pytest.FixtureRequest, tmp_path: Path, socket_enabled: None
 ) -> AsyncGenerator[Line]:
-    """Put up a line of each kind at 9600 baud."""
+    """Yield a line of each kind at 9600 baud."""
     del socket_enabled
     made = request.param(tmp_path / "head") if request.param is PtyLine else request.param()
     async with made:
@@ -65,7 +65,7 @@ def at_speed(baudrate: int, line: Line) -> Port:
     return Port(line.url, LineSettings(baudrate))
 
 
-# --- what memory has in common with the kernel ----------------------------------------------------
+# --- the same at real lines -----------------------------------------------------------------------
 
 every_line = pytest.mark.parametrize("line", PORTS + BRIDGES, indirect=True)
 every_port = pytest.mark.parametrize("line", PORTS, indirect=True)
@@ -82,7 +82,7 @@ async def test_all_characters_pass_both_ways(line: Line) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         await port.write(ALL)
-        # It returns when the last character has left the port, and then the meter hears it.
+        # It returns at the end of the last character, which the meter then receives.
         assert loop.time() - started >= 256 * 10 / 9600 - 1e-6
         assert await hear(line, 256) == ALL
         assert line.heard_at - started >= 256 * 10 / 9600 - 1e-6
@@ -132,7 +132,7 @@ async def test_reader_hears_itself(line: Line) -> None:
 
 @every_line
 async def test_reader_that_does_not_read(line: Line) -> None:
-    """It loses what comes meanwhile, and blocks nothing."""
+    """It loses bytes and blocks nothing."""
     async with Port(line.url, LINE) as port:
         await until(lambda: line.listened_to)
         port._serial.transport.pause_reading()
@@ -142,7 +142,7 @@ async def test_reader_that_does_not_read(line: Line) -> None:
         data = bytearray()
         async with asyncio.timeout(DEADLINE):
             while not data.endswith(b"now"):
-                # The room that there is again is used.
+                # The free space is used again.
                 line.put(b"now")
                 data += await port.read()
     assert 0 < data.count(0) < 20_000_000
@@ -218,11 +218,11 @@ async def test_bridge_that_needs_a_pause(line: Line) -> None:
     assert line.connections == 2
 
 
-# --- lines in memory alone ------------------------------------------------------------------------
+# --- lines in memory only -------------------------------------------------------------------------
 
 
 class SlowReader(MemoryReader):
-    """Leaves in the queue what it was given, and remembers how it was hung up on."""
+    """Never takes its bytes, and records how its connection ended."""
 
     def __init__(self, line: MemoryLine) -> None:
         super().__init__(line)
@@ -259,7 +259,7 @@ async def test_backlog_of_a_bridge_is_limited() -> None:
 
 @pytest.mark.parametrize(("kind", "number"), [(MemoryLine, errno.EIO), (MemoryBridge, None)])
 async def test_how_a_reader_is_hung_up_on(kind: type[MemoryLine], number: int | None) -> None:
-    """A port fails, and a connection ends."""
+    """A port fails with an error, a connection with end of file."""
     async with kind() as line:
         with SlowReader(line) as reader:
             line.close()
@@ -317,7 +317,7 @@ async def test_lines_that_are_not_there() -> None:
         with pytest.raises(MeterConnectionError, match="Connection refused"):
             async with Port(bridge.url, LINE):
                 pass
-    # Nor is there one afterwards.
+    # Nor afterwards.
     with pytest.raises(PortNotFoundError):
         async with Port(line.url, LINE):
             pass

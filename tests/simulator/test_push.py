@@ -1,4 +1,4 @@
-"""How meters speak: at their interval, with their troubles."""
+"""Pushing at an interval, with faults."""
 
 import asyncio
 from contextlib import suppress
@@ -11,7 +11,7 @@ from simulator.push import Troubles, push
 
 
 class Recorder(Line):
-    """A line that keeps what is sent, and when."""
+    """A line that records sent bytes with their times."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ async def test_telegrams_keep_their_interval() -> None:
 
 
 async def test_telegrams_that_take_longer_than_the_interval() -> None:
-    """The next one follows at once."""
+    """The next telegram follows at once."""
     line = Recorder()
     line.baudrate = 9600
     with suppress(TimeoutError):

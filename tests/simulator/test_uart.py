@@ -1,11 +1,11 @@
-"""Receivers at other speeds and framings: what real ports hand over, bit by bit."""
+"""UARTs at other speeds and framings, bit by bit, as real ports behave."""
 
 import pytest
 
 from simulator.uart import Framing, Receiver, resample
 
 EVERY_BYTE = bytes(range(256))
-#: How fast a meter's clock may be beside that of the port.
+#: Ratios of the meter's clock to that of the port.
 CLOCKS = (0.98, 1.0, 1.02)
 
 every_receiver = pytest.mark.parametrize("receiver", Receiver)
@@ -16,7 +16,7 @@ every_clock = pytest.mark.parametrize("clock", CLOCKS)
 @every_clock
 @pytest.mark.parametrize("framing", Framing)
 def test_right_speed_and_framing(framing: Framing, clock: float, receiver: Receiver) -> None:
-    """Clocks that are 2 % off do no harm."""
+    """A clock error of 2 % does no harm."""
     sent = bytes(byte & (1 << framing.data_bits) - 1 for byte in EVERY_BYTE)
     read = resample(sent, 9600 * clock, 9600, framing, framing, receiver=receiver)
     assert read == sent
@@ -37,12 +37,12 @@ def test_framings_that_get_along(receiver: Receiver) -> None:
 
 
 def test_parity_bit_in_place_of_a_stop_bit() -> None:
-    """Some adapters read 8E1 as 8N1, and others do not."""
+    """Some adapters receive 8E1 as 8N1, others do not."""
     read = resample(EVERY_BYTE, 9600, 9600, Framing.EIGHT_EVEN, receiver=Receiver.WAIT)
     assert read == EVERY_BYTE
     read = resample(EVERY_BYTE, 9600, 9600, Framing.EIGHT_EVEN)
     assert read != EVERY_BYTE
-    # 07 has an odd number of ones, and so its parity bit is a stop bit.
+    # 07 has an odd number of ones, so its parity bit looks like a stop bit.
     assert resample(b"\x07\x07\x03\x07", 9600, 9600, Framing.EIGHT_EVEN)[:3] == b"\x07\x07\x03"
 
 
@@ -50,12 +50,12 @@ def test_parity_bit_in_place_of_a_stop_bit() -> None:
     ("sent", "sent_at", "read_at", "received"),
     [
         ("1b0155aa", 9600, 9600, "1b0155aa"),
-        # Twice as slow: every second bit is looked at, and a short start bit is none.
+        # Half the speed: every second bit is sampled, and a short start bit is ignored.
         ("fe", 9600, 4800, "ff"),
         ("ff", 9600, 4800, ""),
-        # Twice as fast: the start bit is two zeros, each bit comes twice.
+        # Twice the speed: the start bit is two zeros, each bit is received twice.
         ("ff", 4800, 9600, "fe"),
-        # Much faster: the line rests low for longer than a character.
+        # Much faster: the line is low for longer than a character.
         ("00", 300, 9600, "00"),
         ("55", 300, 9600, "0000000000"),
     ],
@@ -64,7 +64,7 @@ def test_parity_bit_in_place_of_a_stop_bit() -> None:
 def test_other_speeds(
     sent: str, sent_at: int, read_at: int, received: str, receiver: Receiver
 ) -> None:
-    """A receiver at another speed reads the levels that it happens to look at."""
+    """A receiver at another speed samples other bits."""
     read = resample(bytes.fromhex(sent), sent_at, read_at, receiver=receiver)
     assert read.hex() == received
 
@@ -99,14 +99,14 @@ SML = bytes.fromhex("1b1b1b1b0101010176")
 def test_first_bytes_at_9600_baud(
     sent: bytes, baudrate: int, framing: Framing, first: str, clock: float
 ) -> None:
-    """How a telegram begins is always the same, whatever the adapter and the clocks."""
+    """The first bytes of a telegram do not depend on adapter and clocks."""
     for receiver in Receiver:
         read = resample(sent, baudrate * clock, 9600, framing, receiver=receiver)
         assert read.hex().startswith(first)
 
 
 def test_inverted_line() -> None:
-    """Start bits are looked for among the ones that are zeros."""
-    # The start bit is at rest's level; the first zero that follows is one of the data's ones.
+    """Inverted ones are taken for start bits."""
+    # The start bit has the idle level; the first zero after it is a one of the data.
     assert resample(b"\xff", 9600, 9600, inverted=True) == b"\x00"
     assert resample(b"\x7c\x00", 9600, 9600, inverted=True) != b"\x7c\x00"

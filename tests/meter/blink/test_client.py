@@ -1,4 +1,4 @@
-"""The client at a line: a light that flashes, and what is made of it."""
+"""The client at a line with a flashing LED."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -67,12 +67,12 @@ async def listen_to(client: BlinkClient, heard: list[Reading]) -> None:
 async def hear(
     client: BlinkClient, cable: Line, light: Light, count: int, rate: float
 ) -> list[Reading]:
-    """Return the readings that come until all flashes are counted."""
+    """Return the readings until all flashes are counted."""
     heard: list[Reading] = []
     listening = asyncio.create_task(listen_to(client, heard))
     await until(lambda: cable.listened_to)
     await flash(light, count, rate)
-    # The last ones are taken from the port.
+    # The last flashes are read from the port.
     await asyncio.sleep(0.1)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
@@ -84,7 +84,7 @@ async def test_none_is_lost_and_none_is_doubled(cable: MemoryLine) -> None:
     client = client_at(cable, counter)
     heard = await hear(client, cable, light, 1200, 120)
     check_all_counted(client, light, 1200)
-    # There is one at once, and then one each second.
+    # One reading at once, then one each second.
     assert len(heard) == 11
     for reading in heard[2:]:
         power = reading.registers[1].value
@@ -105,7 +105,7 @@ def load() -> subprocess.Popen[bytes]:
 
 
 async def count_all(folder: Path, seconds: int) -> None:
-    """Count 120 flashes per second while another process is busy; none is lost or doubled."""
+    """Count 120 flashes per second beside a busy process; check that none is lost or doubled."""
     counter = counting()
     heard: list[Reading] = []
     busy = load()
@@ -114,7 +114,7 @@ async def count_all(folder: Path, seconds: int) -> None:
             light = Light(cable)
             client = client_at(cable, counter, BlinkSettings(is_told_at_once=True))
             listening = asyncio.create_task(listen_to(client, heard))
-            # From then on, the port throws nothing away.
+            # From then on, the port discards nothing.
             await until(lambda: bool(heard))
             await flash(light, 120 * seconds, 120)
             await until(lambda: client.counters.received >= light.flashes)
@@ -143,7 +143,7 @@ async def test_readings(cable: MemoryLine) -> None:
     counter = counting(1000)
     heard = await hear(client_at(cable, counter), cable, Light(cable), 11, 4.6)
     first, *_, last = heard
-    # With the first impulse, and then each second.
+    # At the first impulse, then each second.
     assert [reading.registers[0].value for reading in heard] == [
         Decimal("100.001"),
         Decimal("100.005"),
@@ -152,7 +152,7 @@ async def test_readings(cable: MemoryLine) -> None:
     assert (first.meter, first.time, first.raw) == (Identity(), None, b"")
     energy, power = first.registers
     assert (energy.obis, energy.unit) == (ENERGY, "kWh")
-    # Before the second impulse nobody knows.
+    # Unknown before the second impulse.
     assert (power.obis, power.value, power.unit) == (POWER, None, "W")
     assert last.registers[1].value == pytest.approx(Decimal(16_560), abs=1)
     assert counter.impulses == 11
@@ -204,7 +204,7 @@ async def test_bursts_jitter_and_what_nobody_sees(cable: MemoryLine) -> None:
 
 
 async def test_double_flashes(cable: MemoryLine) -> None:
-    """Only while flashes are slow, one is known to be too soon; otherwise each byte counts."""
+    """A flash that is too early is recognized only while flashes are slow."""
     counter = counting(1000)
     light = Light(cable, Troubles(double=0.5))
     client = client_at(cable, counter)
@@ -237,7 +237,7 @@ async def test_the_total_outlives_the_port(cable: MemoryLine) -> None:
     with pytest.raises(PortLostError):
         await listen_to(client, heard)
     await pulling
-    # All that was counted has been told.
+    # Everything that was counted has been published.
     assert heard[-1].registers[0].value == counter.energy == Decimal("100.005")
     await asyncio.sleep(0.5)
     await cable.open()
@@ -261,7 +261,7 @@ async def test_silence(cable: MemoryLine) -> None:
 
 
 async def test_telegrams_are_no_flashes(cable: MemoryLine) -> None:
-    """A head over a meter's interface, rather than over its light, must not count bytes."""
+    """A head on the data interface instead of the LED must not count bytes."""
     counter = counting()
     client = client_at(cable, counter)
     listening = asyncio.create_task(anext(client.listen(), None))
@@ -271,7 +271,7 @@ async def test_telegrams_are_no_flashes(cable: MemoryLine) -> None:
         await asyncio.sleep(0.05)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
-    # At the most what came before they could be told from flashes.
+    # At most those before they could be recognized.
     assert counter.impulses < 12
     assert client.counters.skipped > 4 * len(telegram())
     diagnosis = client.diagnose()
@@ -284,7 +284,7 @@ def test_flashes_count_again_some_time_after_the_last_telegram(cable: MemoryLine
     assert client._are_telegrams(telegram(), 0)
     assert client._are_telegrams(b"\x00", 9 * 10**9)
     assert not client._are_telegrams(b"\x00", 11 * 10**9)
-    # A flash that flickers is one.
+    # A flickering flash is one flash.
     assert not client._are_telegrams(b"\xd7", 12 * 10**9)
 
 

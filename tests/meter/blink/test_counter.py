@@ -1,4 +1,4 @@
-"""What impulses add up to, also against a counter of another make."""
+"""Counting impulses, also compared with an independent model."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -18,7 +18,7 @@ THOUSAND = ImpulseConstant.per_kwh(1000)
 
 
 def restarted(counter: ImpulseCounter, stored_at: int = 0) -> ImpulseCounter:
-    """Return what a restart makes of a counter, through what is stored of it."""
+    """Return the counter that is restored from the stored one after a restart."""
     state = json.loads(json.dumps(counter.state()))
     assert {type(value) for value in state.values()} <= {int, str}
     return ImpulseCounter.restored(
@@ -82,12 +82,12 @@ def test_spacing_follows_the_maximum_power() -> None:
 
 
 def test_impulses_read_together_are_all_counted() -> None:
-    """When they came nobody knows, only that they can have come one after the other."""
+    """Their times are unknown, but they can have occurred one after the other."""
     counter = ImpulseCounter(THOUSAND)
     counter.impulse(0)
     assert counter.add(14, SECOND, late=60 * SECOND) == 14
     assert counter.add(1, SECOND + 1, late=60 * SECOND) == 1
-    # No more can have come in that second.
+    # More are not possible in that second.
     assert counter.add(3, SECOND + 2, late=60 * SECOND) == 0
     assert (counter.impulses, counter.rejected) == (16, 3)
 
@@ -97,7 +97,7 @@ def test_a_flash_that_was_read_late_does_not_cost_the_next_one() -> None:
     late = 20 * MILLISECOND
     assert counter.add(1, SECOND + 15 * MILLISECOND, late) == 1
     assert counter.add(1, SECOND + counter.spacing, late) == 1
-    # But what comes sooner than even that allows is a double.
+    # But an impulse that is even earlier is a double.
     assert counter.add(1, SECOND + counter.spacing + 10 * MILLISECOND, late) == 0
 
 
@@ -107,7 +107,7 @@ def test_the_fastest_impulses_of_all_are_counted_however_late_they_are_read(jitt
     waiting = 0
     for number in range(12_000):
         waiting += 1
-        if number % 50 < 47:  # otherwise the program sleeps, and reads them together
+        if number % 50 < 47:  # otherwise the program sleeps and reads them together
             at = number * SECOND // 120 + number * 7919 % (jitter + 1) * MILLISECOND
             late = 20 * MILLISECOND if waiting == 1 else 60 * SECOND
             counter.add(waiting, at, late)
@@ -125,7 +125,7 @@ def test_two_edges_are_one_impulse() -> None:
     assert counter.impulses == 2
     assert counter.add(7, 10 * SECOND, late=10 * SECOND) == 3
     assert counter.add(1, 11 * SECOND) == 1
-    # With another number of edges the half impulse means nothing.
+    # With another number of edges the half impulse is dropped.
     counter.add(1, 20 * SECOND)
     other = ImpulseCounter.restored(counter.state(), THOUSAND, edges=1, stored_at=0)
     assert other.impulse(0)
@@ -187,7 +187,7 @@ def test_what_nobody_saw_is_estimated_and_not_counted() -> None:
     counter.start(25 * SECOND)
     assert (counter.missed, counter.impulses) == (10, 3)
     assert counter.power.at(25 * SECOND) is None
-    # What comes is the beginning of a new series.
+    # A new series begins.
     counter.impulse(26 * SECOND)
     assert counter.power.at(26 * SECOND) is None
     counter = restarted(counter)
@@ -199,7 +199,7 @@ def test_gaps_in_a_steady_series_are_estimated_and_not_counted() -> None:
     counter = ImpulseCounter(THOUSAND)
     for second in (0, 10, 20, 31, 60, 70, 80, 101, 111, 120, 130):
         counter.impulse(second * SECOND)
-    # 31 to 60 are three times 10, 80 to 101 two times; a change of load is none of it.
+    # From 31 to 60 are three intervals, from 80 to 101 two; a change of load is none.
     assert (counter.missed, counter.impulses) == (3, 11)
     for second in (140, 150, 170, 190, 210, 230, 250, 255, 260):
         counter.impulse(second * SECOND)
@@ -225,7 +225,7 @@ def test_reported_totals() -> None:
 
 
 class Interleaving(RuleBasedStateMachine):
-    """A counter, and another one that knows what really happened."""
+    """A counter, and a model with the true number of impulses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -233,7 +233,7 @@ class Interleaving(RuleBasedStateMachine):
         self.impulses = 0
         self.rejected = 0
         self.shown = Decimal(0)
-        #: What the source counts, at which number it wraps, and what it last told.
+        #: The count of the source, the number at which it wraps, and its last report.
         self.device = 0
         self.wrap = 2**64
         self.told: int | None = None
@@ -264,7 +264,7 @@ class Interleaving(RuleBasedStateMachine):
         self.edges = edges
         self.half = 0
         self.wrap = wrap
-        # Near to where it wraps, or near to where only another one does.
+        # Near the number at which it wraps, or at which another one does.
         self.device = (wrap - device - 1) % 2**40 if wrap < 2**64 else device
 
     def count(self, impulses: int) -> None:
@@ -277,14 +277,14 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule(wait=st.integers(1, 100))
     def impulse(self, wait: int) -> None:
-        """Let an impulse come no sooner than it can."""
+        """Add an impulse no earlier than possible."""
         self.now += wait * self.counter.spacing
         self.counter.add(self.edges, self.now)
         self.take(self.edges)
 
     @rule(part=st.integers(1, 99))
     def double(self, part: int) -> None:
-        """Let an impulse come, and another one sooner than it can."""
+        """Add an impulse, and another one earlier than possible."""
         self.impulse(1)
         self.now += self.counter.spacing * part // 100
         assert self.counter.add(self.edges, self.now) == 0
@@ -292,7 +292,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule(impulses=st.integers(1, 40))
     def sleep(self, impulses: int) -> None:
-        """Read impulses together after the last of them has come."""
+        """Read several impulses together after the last of them."""
         late = (impulses + 1) * self.counter.spacing
         self.now += late
         assert self.counter.add(impulses * self.edges, self.now, late) == impulses
@@ -300,7 +300,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule(edges=st.integers(0, 1000), elapsed=st.integers(1, 10))
     def report(self, edges: int, elapsed: int) -> None:
-        """Let a source tell what it has counted, maybe after it was out of reach."""
+        """Report the count of the source, possibly after it was unavailable."""
         self.pass_by(edges, elapsed)
         known = self.told is not None
         self.told = self.device
@@ -317,9 +317,9 @@ class Interleaving(RuleBasedStateMachine):
     @precondition(lambda self: self.told is not None)
     @rule(edges=st.integers(0, 500), data=st.data())
     def source_begins_again(self, edges: int, data: st.DataObject) -> None:
-        """Let the source lose its total: what it has counted since then counts."""
+        """Reset the count of the source; impulses since then count."""
         told = self.told or 0
-        # As near to where it wraps nobody can tell.
+        # Near the wrap this is ambiguous.
         near_wrap = any(wrap - told <= max(wrap // 64, 4000) for wrap in (2**16, 2**32))
         assume(2 * edges < told and not near_wrap)
         self.device = 0
@@ -337,11 +337,11 @@ class Interleaving(RuleBasedStateMachine):
         edges=st.integers(0, 300), per_kwh=st.sampled_from([None, 375, 1000, Decimal("1234.5678")])
     )
     def restart(self, edges: int, per_kwh: Decimal | int | None) -> None:
-        """Go on in another process, maybe with another constant."""
+        """Continue in another process, possibly with another constant."""
         away = self.pass_by(edges, 2)
         constant = self.counter.constant if per_kwh is None else ImpulseConstant.per_kwh(per_kwh)
         if self.told is not None:
-            # With another constant another number of edges could pass: it is told before.
+            # With another constant the possible number of edges differs, so report first.
             self.told = self.device
             self.counter.total(self.device, self.now)
             self.take(edges)
@@ -352,7 +352,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule(edges=st.integers(0, 300))
     def restart_unnoticed_by_the_source(self, edges: int) -> None:
-        """Go on in another process: what a source has counted meanwhile counts."""
+        """Continue in another process; impulses of the source meanwhile count."""
         away = self.pass_by(edges, 2)
         self.counter = restarted(self.counter, -away)
         self.now = 0

@@ -1,4 +1,4 @@
-"""Sources that count by themselves."""
+"""Sources that report their own count."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SPACING = SECOND // 20
 
 
 def passed(*reports: tuple[int, int], source: CountingSource | None = None) -> list[int]:
-    """Return what passed before each report of a total at a second."""
+    """Return the impulses before each report, given as second and total."""
     source = source or CountingSource(SPACING)
     return [source.passed(total, second * SECOND) for total, second in reports]
 
@@ -27,9 +27,9 @@ def test_counting_begins_with_the_first_report() -> None:
 @pytest.mark.parametrize("wrap", [2**16, 2**32])
 def test_wraps(wrap: int) -> None:
     assert passed((wrap - 300, 0), (wrap - 7, 60), (12, 120), (50, 180)) == [0, 293, 19, 38]
-    # Also when it comes by so much at a time that the last report was not close to the end.
+    # Also if it increases so much at a time that the last report was not close to the end.
     assert passed((wrap - 3000, 0), (wrap - 2000, 60), (12, 180)) == [0, 1000, 2012]
-    # It may do so again.
+    # It may wrap again.
     source = CountingSource(SPACING)
     passed((wrap - 1, 0), (3, 10), (wrap - 5, 10**9), source=source)
     assert source.passed(2, (10**9 + 10) * SECOND) == 7
@@ -44,7 +44,7 @@ def test_wraps_over_a_restart() -> None:
 
 def test_what_is_wider_does_not_wrap() -> None:
     source = CountingSource(SPACING)
-    # It was beyond 2^16 once, and has begun again twice.
+    # It was beyond 2^16 once, and was reset twice.
     passed((70_000, 0), (0, 10), (2**16 - 4, 10_000), source=source)
     assert source.passed(3, 10_010 * SECOND) == 3
 
@@ -55,25 +55,25 @@ def test_begins_again() -> None:
 
 
 def test_goes_on_from_what_was_saved() -> None:
-    """A counter that loses a little did not count that much since."""
+    """A counter that falls a little has not counted that much since a reset."""
     assert passed((5000, 0), (4950, 3600), (4951, 3610)) == [0, 0, 1]
-    # Neither did one that is set to something.
+    # Neither has one that was set.
     assert passed((50_000, 0), (20_000, 60), (20_001, 70)) == [0, 0, 1]
 
 
 def test_had_only_seemed_to_begin_again() -> None:
-    """Some devices tell 0, or what they have counted anew, until they have loaded their total."""
+    """Some devices report 0 or a new count until they have loaded their total."""
     assert passed((500_000, 0), (0, 60), (500_010, 70), (500_011, 80)) == [0, 0, 10, 1]
     assert passed((500_000, 0), (4, 60), (500_010, 70), (500_011, 80)) == [0, 4, 6, 1]
 
 
 def test_a_jump_does_not_count() -> None:
     assert passed((100, 0), (900_000, 10), (104, 20)) == [0, 0, 4]
-    # One that stays is a counter that was set or replaced.
+    # If it persists, the counter was set or replaced.
     assert passed((100, 0), *((900_000 + n, 10 * n) for n in range(1, 10))) == [
         *(0, 0, 0, 0, 0, 0, 0, 6, 1, 1)
     ]
-    # Of two jumps neither is believed.
+    # After two jumps neither is accepted.
     assert passed((100, 0), (900_000, 10), (5_000_000, 20), (130, 30)) == [0, 0, 0, 30]
 
 

@@ -1,4 +1,4 @@
-"""Power from impulses, against what a load really drew."""
+"""Power from impulses, compared with the load."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -22,7 +22,7 @@ def loads() -> Iterator[tuple[int, int]]:
 
 
 def impulse_times(per_kwh: int) -> Sequence[int]:
-    """Return when the impulses of the loads come, in ns, exactly."""
+    """Return the exact times of the impulses of the loads in ns."""
     times, start, energy, impulses = [], 0, 0, 0
     for seconds, watts in loads():
         end = energy + seconds * watts
@@ -45,7 +45,7 @@ def powers() -> Sequence[int]:
 def test_error_under_changing_loads(
     per_kwh: int, most: float, late: int, *, from_second_impulse: bool
 ) -> None:
-    """Sampled each second, whole ones or counted from the second impulse, also when seen late."""
+    """Sampled at full seconds or each second after the second impulse, also if it is seen late."""
     times = impulse_times(per_kwh)
     counter = ImpulseCounter(ImpulseConstant.per_kwh(per_kwh))
     true = powers()
@@ -90,11 +90,11 @@ def test_falls_below_what_the_next_impulse_would_mean() -> None:
         assert now is not None
         assert now <= before
         assert now <= Decimal(3600) / since
-        # At the most, it is taken to come after another tenth of the delay.
+        # At most, the next impulse is assumed after another tenth of the delay.
         assert now >= Decimal(3270) / since or since >= 300
         before = now
     assert power.at(320 * SECOND) == 0
-    # The next impulse tells the power since the last.
+    # The next impulse gives the power since the last.
     power.add(1, 420 * SECOND)
     assert power.at(420 * SECOND) == 9
 
@@ -106,7 +106,7 @@ def test_falls_below_what_the_next_impulse_would_mean() -> None:
         (1000, 300, 10, 300),
         (10_000, 300, 10, 300),
         (500, 300, 10, 600),
-        # ... or come no later than others have.
+        # ... or is no later than others were.
         (1000, 300, 360, 720),
         (10_000, 60, 10, 60),
         (1000, None, 10, None),
@@ -154,7 +154,7 @@ def test_impulses_read_together_are_spread() -> None:
 
 
 def test_reports_are_smoothed_over_ten_seconds() -> None:
-    """A source that tells totals each second tells 1 or 2 of 1.5 impulses."""
+    """A source that reports each second reports 1 or 2 of 1.5 impulses."""
     power = Power(ImpulseConstant.per_kwh(1000), 1)
     for second, impulses in zip(range(60), accumulate(cycle((1, 2))), strict=False):
         power.add(impulses - 3 * (second // 2) - second % 2, second * SECOND, reported=True)

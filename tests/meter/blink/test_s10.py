@@ -1,4 +1,4 @@
-"""What S10 senders publish."""
+"""Messages of S10 senders."""
 
 from contextlib import suppress
 import json

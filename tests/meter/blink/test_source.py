@@ -1,4 +1,4 @@
-"""Flashes among bytes, and edges of modem lines, which only a fake can bring."""
+"""Flashes as bytes, and edges of modem lines from a fake driver."""
 
 import array
 import asyncio
@@ -33,13 +33,12 @@ SECOND = 10**9
 MILLISECOND = 10**6
 LINE = LineSettings(9600)
 THOUSAND = ImpulseConstant.per_kwh(1000)
-#: Its impulses may follow each other faster than any of these tests makes them, however late they
-#: are seen.
+#: Its impulses may be closer to each other than in any of these tests, however late they are read.
 QUICK = ImpulseConstant.per_kwh(100_000)
 
 
 class Reader:
-    """Counts what is read of a port, at times of our choice."""
+    """Counts bytes of a port, read at given times."""
 
     def __init__(self, *, is_local: bool = True, per_kwh: int = 1000) -> None:
         self.counter = ImpulseCounter(ImpulseConstant.per_kwh(per_kwh))
@@ -63,7 +62,7 @@ def test_bytes_that_are_read_together_all_count() -> None:
     reader = Reader()
     for second in range(5):
         assert reader.read(1, 1500 * second) == 1
-    # The program has slept for ten seconds, while somebody cooked.
+    # The program has slept for ten seconds of high load.
     assert reader.read(60, 16_000) == 60
     assert reader.read(1, 16_100) == 1
 
@@ -71,7 +70,7 @@ def test_bytes_that_are_read_together_all_count() -> None:
 def test_flashes_that_a_busy_computer_sees_late_all_count() -> None:
     reader = Reader(per_kwh=10_000)
     for number in range(1000):
-        # Nothing is seen for 0.3 s, and then what came meanwhile, byte by byte.
+        # Nothing is read for 0.3 s, then the bytes of that time, one by one.
         seen = number * 1000 // 120
         assert reader.read(1, max(seen, 4300 if 4000 < seen < 4300 else 0)) == 1
     assert (reader.counter.impulses, reader.counter.rejected) == (1000, 0)
@@ -90,7 +89,7 @@ def test_long_flashes_are_one_each() -> None:
         flashes.feed(bytes(size), at * MILLISECOND)[0]
         for size, at in (
             *((1, 0), (3, 4), (20, 25), (10, 36)),
-            # As long as a flash lasts, reading it late does not end it.
+            # Reading a long flash late does not end it.
             *((60, 1000), (90, 1100)),
             (1, 1151),
             (1, 1202),
@@ -100,7 +99,7 @@ def test_long_flashes_are_one_each() -> None:
 
 
 class Driver:
-    """A driver with modem lines, in place of that of a pseudo-terminal, which has none."""
+    """A driver with modem lines, since a pseudo-terminal has none."""
 
     def __init__(self, *, counts: bool = True, has_counts: bool = True) -> None:
         self.edges = dict.fromkeys(ModemLine, 2**32 - 3)
@@ -108,12 +107,12 @@ class Driver:
         self.counts = counts
         self.has_counts = has_counts
         self.failure: int | None = None
-        #: How often a level was asked for.
+        #: Number of requests of a level.
         self.looks = 0
 
     def change(self, line: ModemLine) -> None:
         self.level[line] = not self.level[line]
-        # Of RI only the trailing edge is counted.
+        # Only the trailing edge of RI is counted.
         if self.counts and (line is not ModemLine.RI or not self.level[line]):
             self.edges[line] = (self.edges[line] + 1) % 2**32
 
@@ -135,7 +134,7 @@ class Driver:
         assert len(buffer) * buffer.itemsize == 80
         if not self.has_counts:
             raise OSError(errno.ENOTTY, "none")
-        # As the kernel's structure has them; its integers have a sign.
+        # As in the kernel's structure, with signed integers.
         order = (ModemLine.CTS, ModemLine.DSR, ModemLine.RI, ModemLine.DCD)
         for place, line in enumerate(order):
             edges = self.edges[line]
@@ -149,8 +148,8 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
 
 
 async def looked_at(driver: Driver) -> None:
-    """Wait until the present levels have been seen."""
-    # One look may have begun before.
+    """Wait until the current levels have been read."""
+    # One read may have begun before.
     enough = driver.looks + 2
     await until(lambda: driver.looks >= enough)
 
@@ -159,7 +158,7 @@ async def looked_at(driver: Driver) -> None:
 async def listening_at(
     folder: Path, driver: Driver, counter: ImpulseCounter, source: Source
 ) -> AsyncGenerator[tuple[BlinkClient, asyncio.Task[None], PtyLine]]:
-    """Let a client listen to a modem line; it has seen the levels that there are."""
+    """Let a client listen to a modem line, until it has read the current levels."""
     async with PtyLine(folder / "ttyMETER") as cable:
         client = BlinkClient(cable.url, LINE, counter, BlinkSettings(source=source))
         listening = asyncio.create_task(listen_for_ever(client))
@@ -181,7 +180,7 @@ async def listen_for_ever(client: BlinkClient) -> None:
 
 
 def install(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    # Not that of serialx, which asks other things.
+    # Not that of serialx, which has other requests.
     monkeypatch.setattr(modem, "fcntl", SimpleNamespace(ioctl=driver.ioctl))
     return driver
 
@@ -191,7 +190,7 @@ def install(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
 async def test_all_edges_that_the_driver_counts(
     tmp_path: Path, driver: Driver, source: Source
 ) -> None:
-    """Also those that are over before anybody looks, and beyond where the count wraps."""
+    """Also those between two reads, and across a wrap of the count."""
     line = source.modem_line
     assert line is not None
     counter = ImpulseCounter(QUICK, edges=source.edges)

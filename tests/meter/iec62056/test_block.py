@@ -1,4 +1,4 @@
-"""Block check characters, which are of one kind or another, and parity bits."""
+"""Block check characters of both kinds, and parity bits."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -12,7 +12,7 @@ from custom_components.onemeter.meter.parity import (
 from simulator.iec62056 import encoder
 from simulator.iec62056.encoder import Checksum, block_check
 
-#: Blocks whose two check characters are not the same.
+#: Blocks whose check characters differ between the two kinds.
 BLOCKS = [f"1.8.0({number}*kWh)\r\n!\r\n\x03".encode() for number in (1, 2, 3)]
 XOR, SUM = CheckKind.XOR, CheckKind.SUM
 KINDS = {XOR: Checksum.XOR, SUM: Checksum.SUM}
@@ -25,7 +25,7 @@ def check_of(block: bytes, kind: CheckKind) -> int:
 
 
 def accepted(*kinds: CheckKind | None) -> tuple[list[bool], CheckKind | None]:
-    """Tell which blocks with these check characters are accepted; None is a wrong one."""
+    """Return which blocks with these check characters are accepted; None is a wrong one."""
     check = BlockCheck()
     block = BLOCKS[0]
     wrong = check_of(block, XOR) ^ 0x55
@@ -50,16 +50,16 @@ def test_check_characters(text: bytes) -> None:
 @pytest.mark.parametrize(
     ("kinds", "answers", "kind"),
     [
-        # At first any kind is right, and is known from then on.
+        # The first block may have any kind, which is remembered.
         ([XOR], [True], XOR),
         ([SUM], [True], SUM),
         ([None], [False], None),
         ([None, None, SUM], [False, False, True], SUM),
-        # One of the other kind is damaged, two in a row are not.
+        # One block of the other kind is damaged; two in a row change the kind.
         ([XOR, SUM], [True, False], XOR),
         ([XOR, SUM, SUM], [True, False, True], SUM),
         ([XOR, SUM, SUM, SUM, XOR, XOR], [True, False, True, True, False, True], XOR),
-        # In between, what is right or wrong calls the doubt off.
+        # Any other block in between resets the change.
         ([XOR, SUM, XOR, SUM], [True, False, True, False], XOR),
         ([XOR, SUM, None, SUM], [True, False, False, False], XOR),
         ([SUM, XOR, SUM, XOR, XOR], [True, False, True, False, True], XOR),
@@ -77,7 +77,7 @@ def test_what_is_right_either_way_tells_nothing() -> None:
     check = BlockCheck()
     assert check.accepts(block, check_of(block, XOR))
     assert check.kind is None
-    # Nor does it confirm a doubt.
+    # Nor does it complete a change.
     check.kind = XOR
     for _ in range(2):
         assert not check.accepts(BLOCKS[0], check_of(BLOCKS[0], SUM))
@@ -102,7 +102,7 @@ def test_parity(text: bytes) -> None:
 
 @given(TEXT, st.data())
 def test_one_wrong_bit_is_wrong_parity(text: bytes, data: st.DataObject) -> None:
-    # With one character at least that has its bit set, or nobody knows that there are such bits.
+    # At least one character has its parity bit set, or parity cannot be recognized.
     sent = bytearray(encoder.with_even_parity(b"1" + text + b"1"))
     place = data.draw(st.integers(0, len(sent) - 1))
     sent[place] ^= 1 << data.draw(st.integers(0, 7))

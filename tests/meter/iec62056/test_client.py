@@ -1,4 +1,4 @@
-"""The polled client at a pseudo-terminal: modes, addresses, sessions, profiles, turns."""
+"""The polled client at a line: modes, addresses, sessions, profiles, shared ports."""
 
 import asyncio
 from collections.abc import Callable
@@ -149,14 +149,14 @@ async def test_no_checksum() -> None:
     async with plugged_in(simulated) as line:
         client = client_at(line, 2400)
         for sign_ons in (2, 3):
-            # The first time two readouts must look alike.
+            # The first reading needs two equal readouts.
             assert isinstance(value(await client.read(), "1.8.0"), Decimal)
             assert simulated.count("sign-on") == sign_ons
 
 
 async def test_meter_that_answers_but_sends_nothing() -> None:
     simulated = meter(mode=Mode.E, start_baudrate=2400)
-    # It wants HDLC only: it takes the acknowledgement and stays silent.
+    # It supports HDLC only: after the acknowledgement it is silent.
     simulated.readout = lambda *_: b""  # type: ignore[method-assign]
     async with plugged_in(simulated) as line:
         with pytest.raises(NoReadoutError):
@@ -197,11 +197,11 @@ async def test_watched_registers() -> None:
                 reading = await anext(readings)
                 assert [r.address for r in reading.registers] == ["1.8.0", "16.7.0"]
                 assert reading.meter == own
-        # That of a poll is measured elsewhere; here it only must not sign on again each time.
+        # The duration of a poll is measured elsewhere; here it must not include another sign-on.
         assert asyncio.get_running_loop().time() - started < 1.5 * polls
         assert simulated.count("sign-on") == 2
         await until(lambda: simulated.count("break") == 1)
-        # The unknown one is not asked for again.
+        # The unknown one is not requested again.
         assert sum("99.99.99" in entry.detail for entry in simulated.log) == 1
         assert (await client.read()).meter == own
 
@@ -232,7 +232,7 @@ async def test_no_programming_mode(programming: Programming) -> None:
 
 
 async def test_no_session_goes_on_with_another_meter() -> None:
-    """The meter ends a session, or is exchanged: only a readout tells which."""
+    """After the end of a session, a readout checks whether the meter was replaced."""
     simulated = meter(session_timeout=1, start_baudrate=2400)
     async with plugged_in(simulated) as line:
         client = client_at(line, 2400)

@@ -1,4 +1,4 @@
-"""Addresses: which code they stand for, and which are no code."""
+"""Addresses: their OBIS codes, and addresses without one."""
 
 import pytest
 
@@ -22,14 +22,14 @@ from custom_components.onemeter.meter.iec62056.codes import parse_address
         ("1.20", "1-0:1.20.0*255"),
         ("0.0", "1-0:0.0.0*255"),
         ("1.8.255", "1-0:1.8.255*255"),
-        # history, by the meter itself or by hand
+        # history, by automatic or manual reset
         ("1.8.0*01", "1-0:1.8.0*1"),
         ("1.8.0*00", "1-0:1.8.0*0"),
         ("1.8.0*100", "1-0:1.8.0*100"),
         ("1.8.0&07", "1-0:1.8.0*7"),
         ("1-1:0.1.2&33", "1-1:0.1.2*33"),
         ("6.8*01", "1-0:6.8.0*1"),
-        # F behind a dot
+        # F after a dot
         ("0.0.0.255", "1-0:0.0.0*255"),
         # letters
         ("C.1", "1-0:96.1.0*255"),

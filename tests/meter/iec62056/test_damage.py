@@ -1,4 +1,4 @@
-"""Damaged telegrams: none gives a wrong number more often than its checksum allows."""
+"""Damaged telegrams give wrong numbers no more often than their checksum allows."""
 
 from functools import cache
 from math import comb
@@ -29,7 +29,7 @@ WRONG_SHARE = 1e-6
 
 @cache
 def telegrams(checksum: Checksum, mode: Mode) -> list[bytes]:
-    """Return telegrams of one meter, from time to time."""
+    """Return telegrams of one meter at different times."""
     times = iter(range(NOON, NOON + 8 * 97, 97))
     meter = Iec62056Meter(
         checksum=checksum,
@@ -48,12 +48,12 @@ def telegrams(checksum: Checksum, mode: Mode) -> list[bytes]:
 @pytest.mark.parametrize("is_known", [False, True])
 @pytest.mark.parametrize("checksum", [Checksum.XOR, Checksum.SUM])
 def test_block_check_character(checksum: Checksum, count: int, *, is_known: bool) -> None:
-    """One of 128 random changes does not show; two, as long as the meter's kind is not known."""
+    """One of 128 random changes is missed; two while the kind of checksum is unknown."""
     tally = judge(telegrams(checksum, Mode.C), count, checksum, is_known=is_known)
     wrong, total = tally.counts(*RANDOM)
     assert wrong <= at_most(1 / 128 if is_known else 2 / 128, total), tally
     wrong, total = tally.counts(*SINGLE)
-    # While the kind is not known, one digit for another in an exclusive or may fit as a sum.
+    # While the kind is unknown, a changed digit may give a valid sum instead of an XOR.
     assert wrong <= (0 if is_known else at_most(3 / 128, total)), tally
 
 
@@ -69,7 +69,7 @@ def test_crc(count: int, *, is_known: bool) -> None:
 @pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("parity", [False, True], ids=["8N1", "7E1"])
 def test_no_checksum(count: int, *, parity: bool) -> None:
-    """What is damaged in one place shows where it makes a total shorter or longer, or by parity."""
+    """Damage in one place is detected by parity, or by the length of a total."""
     sent = telegrams(Checksum.NONE, Mode.D)
     if parity:
         sent = [with_even_parity(telegram) for telegram in sent]
@@ -89,7 +89,7 @@ def test_a_meter_that_nobody_knows_yet_is_not_trusted_without_checksum() -> None
 
 @cache
 def block_with_parity() -> tuple[bytes, bytes]:
-    """Return the identification and the block of a readout of usual size."""
+    """Return identification and block of a readout of usual size."""
     meter = Iec62056Meter(
         registers=Registers(history=0, with_grid=False), clock=lambda: NOON, checksum=Checksum.XOR
     )
@@ -99,7 +99,7 @@ def block_with_parity() -> tuple[bytes, bytes]:
 @pytest.mark.parametrize("count", [5000, pytest.param(1_000_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("rate", BIT_ERROR_RATES)
 def test_bit_errors_show_in_parity(rate: float, count: int) -> None:
-    """An exclusive or alone lets the same bit pass that is flipped in two characters."""
+    """XOR alone misses the same bit flipped in two characters."""
     result = send_with_bit_errors(*block_with_parity(), count, rate, "bits")
     undamaged = count * (1 - rate) ** (8 * len(block_with_parity()[1]))
     assert result.accepted > undamaged / 2
@@ -108,7 +108,7 @@ def test_bit_errors_show_in_parity(rate: float, count: int) -> None:
 
 @pytest.mark.parametrize("count", [5000, pytest.param(1_000_000, marks=pytest.mark.soak)])
 def test_bit_errors_that_nothing_shows(count: int) -> None:
-    """What passes both checks needs two flipped bits in each of two characters."""
+    """Both checks miss only two flipped bits in each of two characters."""
     result = send_with_hidden_bit_errors(*block_with_parity(), count, "hidden")
     assert 0 < result.wrong < result.sent
     for rate in BIT_ERROR_RATES:

@@ -1,4 +1,4 @@
-"""The whole decoder: from the bytes of a line to readings, counts and errors."""
+"""The decoder: from the bytes of a line to readings, counters and errors."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -28,7 +28,7 @@ METER = Identity("00000008", "TST", "DEMO-21")
 def read(
     pieces: Iterable[bytes], *, is_guarded: bool = False
 ) -> tuple[list[Reading], Iec62056Decoder]:
-    """Feed a stream to its end."""
+    """Decode a complete stream."""
     decoder = Iec62056Decoder(is_guarded=is_guarded)
     readings: list[Reading] = []
     for piece in pieces:
@@ -143,7 +143,7 @@ def test_bare_data_again_and_again() -> None:
 
 @pytest.mark.parametrize("readout", [READOUT, PLAIN, P1], ids=["block", "plain", "p1"])
 def test_the_rest_of_a_telegram_is_no_reading(readout: bytes) -> None:
-    """Where others have an identification, what has none is the end of one that had one, too."""
+    """After telegrams with identification, one without is the end of a damaged one."""
     for damaged in ([], [readout[:-20]]):
         readings, decoder = read([BARE, *damaged, readout, BARE, readout])
         assert len(readings) == 2
@@ -206,7 +206,7 @@ def test_totals_that_look_different_are_held_back(total: str) -> None:
 
 
 def test_totals_may_become_longer() -> None:
-    """They do from 999.9 to 1000.0 in meters that do not pad them with zeros."""
+    """From 999.9 to 1000.0 in meters that do not pad them with zeros."""
     short, long = (PLAIN.replace(b"000123.4", value) for value in (b"999.9", b"1000.0"))
     readings, decoder = read([short, short, long, long], is_guarded=True)
     assert [reading.registers[1].value for reading in readings] == [Decimal("999.9"), 1000]
@@ -276,7 +276,7 @@ STREAMS = st.lists(
 
 
 def outcome(pieces: Iterable[bytes], *, is_guarded: bool) -> tuple[object, ...]:
-    """Return all that may not depend on chunks."""
+    """Return everything that must not depend on chunks."""
     readings, decoder = read(pieces, is_guarded=is_guarded)
     return readings, counts(decoder), decoder.skipped, str(decoder.error)
 
@@ -300,7 +300,7 @@ def test_every_byte_is_in_a_reading_or_skipped(pieces: list[bytes]) -> None:
 
 @given(STREAMS, st.sampled_from([READOUT, SUM_READOUT, P1]))
 def test_good_telegrams_are_read_whatever_was_before(pieces: list[bytes], telegram: bytes) -> None:
-    """The first one may be needed to learn the kind of its checksum, or to end a damaged one."""
+    """The first telegram may teach the kind of checksum, or end a damaged one."""
     decoder = Iec62056Decoder()
     for piece in pieces:
         decoder.feed(piece)
@@ -329,7 +329,7 @@ def test_a_flood_of_one_character(character: int) -> None:
     decoder.finish()
     (reading,) = decoder.feed(READOUT)
     assert reading.meter == METER
-    # Bytes are not gone over again and again.
+    # The time is linear.
     assert time.process_time() - started < 2
 
 
@@ -371,7 +371,7 @@ def test_damaged_block_of_several() -> None:
 
 
 def test_block_without_end_mark() -> None:
-    """It is a readout when another one begins, or when nothing more comes."""
+    """It is a readout when another one begins or nothing follows."""
     block = IDENT + BLOCKS[: BLOCKS.index(b"\x03") + 2]
     readings, decoder = read([block, READOUT, block])
     assert counts(decoder) == (3, 0, 0)

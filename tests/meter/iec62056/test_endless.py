@@ -1,4 +1,4 @@
-"""Meters, or what is taken for one, that send without end: every exchange ends all the same."""
+"""Meters or noise that never end: every exchange ends all the same."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -23,9 +23,9 @@ from simulator.memory import MemoryLine
 
 from ...helpers.lines import client_at
 
-#: Seconds in which a client ends that is cancelled.
+#: Seconds in which a canceled client ends.
 CANCELLED = 2
-#: Seconds that signing on takes while somebody speaks all the time, until it is given up.
+#: Seconds after which a sign-on is given up while bytes keep arriving.
 SIGN_ON = 60
 NOISE = Random("noise").randbytes(4096)
 GARBAGE = {
@@ -40,13 +40,13 @@ START, END = datetime(2026, 9, 21), datetime(2026, 9, 22)  # noqa: DTZ001 - as t
 
 
 class Peer:
-    """A meter that does as the test wants it to."""
+    """A meter that the test controls."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
 
     async def hear(self, end: bytes) -> None:
-        """Listen until this has come."""
+        """Receive until these bytes."""
         heard = without_parity(await self.line.read())
         while end not in heard:
             heard += without_parity(await self.line.read())
@@ -104,7 +104,7 @@ def now() -> float:
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
 async def test_garbage_in_a_readout(garbage: bytes) -> None:
-    """It ends 20 s after the last line of data, and so does what is tried after that."""
+    """It ends 20 s after the last line of data, and so do further attempts."""
 
     async def part(peer: Peer) -> None:
         await peer.be_signed_on_to()
@@ -120,7 +120,7 @@ async def test_garbage_in_a_readout(garbage: bytes) -> None:
 
 
 async def test_a_readout_without_end() -> None:
-    """Lines of data may come for as long as they like, but no more than 64 KiB of them."""
+    """Lines of data may take any time, but not more than 64 KiB."""
 
     async def part(peer: Peer) -> None:
         await peer.be_signed_on_to()
@@ -148,7 +148,7 @@ async def test_a_slow_readout_of_many_lines_is_read() -> None:
 
 
 async def test_a_readout_at_the_wrong_speed_is_not_passed_over_for_ever() -> None:
-    """The meter changes its speed although it has not said so, and never ends."""
+    """The meter changes its speed without announcing it, and never ends."""
 
     async def part(peer: Peer) -> None:
         await peer.be_signed_on_to()
@@ -179,7 +179,7 @@ async def test_a_readout_at_the_wrong_speed_is_not_passed_over_for_ever() -> Non
 @pytest.mark.parametrize("what", ["seed", "verdict", "register", "profile"])
 async def test_garbage_in_a_session(what: str, garbage: bytes) -> None:
     if what == "profile" and garbage is ENDLESS:
-        return  # a load profile goes on like this for hours
+        return  # like a load profile of hours
 
     async def part(peer: Peer) -> None:
         if what == "seed":
@@ -223,7 +223,7 @@ async def test_a_profile_of_empty_blocks() -> None:
 @pytest.mark.parametrize("after", [0.1, 1, 2, 3, 4, 8, 20])
 @pytest.mark.parametrize("what", ["read", "watch", "profile"])
 async def test_cancelling(what: str, after: float, data: bytes) -> None:
-    """Whatever is going on, also where the meter has no time to say what it makes of a password."""
+    """At any time, also before the meter has answered a password."""
 
     async def part(peer: Peer) -> None:
         await peer.begin_session()

@@ -1,6 +1,6 @@
-"""What goes wrong between a meter and its reader: each time the next cycle brings a reading.
+"""Faults between a meter and its reader: the next cycle always brings a reading.
 
-A cycle is one call of read(), or of what a caller does anyway after an error: call it again.
+A cycle is one call of read(), and another one after an error, as a caller does.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ CYCLE = 10
 
 
 def is_good(reading: Reading, of: Iec62056Meter) -> bool:
-    """Tell whether a reading is the meter's own, complete."""
+    """Whether a reading is complete and correct."""
     return reading.meter.meter_id == of.serial and len(reading.registers) > 10
 
 
@@ -39,7 +39,7 @@ async def read_within(client: Iec62056Client, seconds: float) -> Reading:
 
 
 async def test_lost_acknowledgement() -> None:
-    """A meter that does not fall back by itself is told once more."""
+    """A meter that does not fall back gets a second acknowledgement."""
     simulated = meter(faults=Faults(lose_acknowledgements=1), acknowledgement_timeout=10)
     async with plugged_in(simulated) as line:
         client = client_at(line)
@@ -49,7 +49,7 @@ async def test_lost_acknowledgement() -> None:
 
 
 async def test_every_acknowledgement_is_lost() -> None:
-    """The meter falls back to the speed of its identification, and is heard there."""
+    """The meter falls back to the speed of its identification, and is read at it."""
     simulated = meter(faults=Faults(lose_acknowledgements=ALWAYS), start_baudrate=1200)
     async with plugged_in(simulated) as line:
         client = client_at(line, 1200)
@@ -82,7 +82,7 @@ async def test_answer_at_the_old_speed() -> None:
         client = client_at(line, 2400)
         assert is_good(await read_within(client, CYCLE), simulated)
         signed_on = simulated.count("sign-on")
-        # That is remembered: from now on it is read at the first attempt.
+        # This is remembered: from now on the first attempt succeeds.
         assert is_good(await read_within(client, CYCLE), simulated)
         assert simulated.count("sign-on") == signed_on + 1
 
@@ -96,12 +96,12 @@ async def test_answer_at_the_old_speed_once() -> None:
 
 @pytest.mark.parametrize(("start", "often"), [(4800, 1), (4800, ALWAYS), (2400, 3)])
 async def test_old_speed_that_looks_like_damaged_text(start: int, often: int) -> None:
-    """Half the speed garbles least."""
+    """Half the speed damages least."""
     simulated = meter(faults=Faults(keep_old_speed=often), start_baudrate=start, baudrate=2 * start)
     async with plugged_in(simulated) as line:
         client = client_at(line, start)
         for _ in range(2):
-            # A cycle may end with an error, but the next one begins by itself.
+            # The first cycle may fail, the next one succeeds.
             with suppress(ChecksumError):
                 assert is_good(await read_within(client, 2 * CYCLE), simulated)
         assert is_good(await read_within(client, 2 * CYCLE), simulated)
@@ -174,7 +174,7 @@ async def test_wrong_password_is_said_once(rejection: Rejection) -> None:
                 await anext(client.watch(["1.8.0"], 0))
             assert "00000000" not in f"{caught.value} {caught.value.details}"
         assert simulated.wrong_passwords == 1
-        # It needs no password to tell its readout.
+        # Its readout needs no password.
         assert is_good(await read_within(client, CYCLE), simulated)
 
 
@@ -195,7 +195,7 @@ async def test_sum_as_block_check() -> None:
 
 @pytest.mark.parametrize("strict", [False, True])
 async def test_port_without_parity(strict: bool) -> None:
-    """The port is opened 8N1 in any case; the meter takes and sends seven bits with parity."""
+    """The port is always opened as 8N1; the meter uses 7E1."""
     simulated = meter(even_parity=True, strict_parity=strict)
     async with plugged_in(simulated) as line:
         assert is_good(await read_within(client_at(line), CYCLE), simulated)

@@ -1,4 +1,4 @@
-"""Readouts in a stream: where they begin and end, their checksums, and what is around them."""
+"""Readouts in a stream: their limits, their checksums, and other bytes around them."""
 
 from collections.abc import Sequence
 import itertools
@@ -16,7 +16,7 @@ LINES = "0.0.0(00000008)\r\n1.8.0(000123.4*kWh)\r\n"
 BLOCK = data_block(LINES, Checksum.XOR)
 READOUT = IDENT + BLOCK
 SUM_READOUT = IDENT + data_block(LINES, Checksum.SUM)
-#: Of a meter that sends nothing but its data.
+#: A readout without identification.
 PLAIN = IDENT + data_block(LINES, Checksum.NONE)
 WITHOUT_STX = IDENT + BLOCK.removeprefix(encoder.STX)
 P1 = b"/TST5\\2DEMO\r\n\r\n1-0:1.8.0(000123.4*kWh)\r\n!"
@@ -28,7 +28,7 @@ CHUNKS = (None, 1, 2, 3, 5, 7, 16, 64)
 def frame(
     data: bytes, chunk: int | None = None, check: BlockCheck | None = None
 ) -> tuple[list[Telegram], list[TelegramError], ReadoutFramer]:
-    """Feed a stream to its end."""
+    """Frame a complete stream."""
     framer = ReadoutFramer(check or BlockCheck())
     outcomes: list[Telegram | TelegramError] = []
     for piece in itertools.batched(data, chunk or len(data) or 1, strict=False):
@@ -46,7 +46,7 @@ def frame(
 def frames(
     data: bytes, *, errors: int | None = 0, chunks: Sequence[int | None] = CHUNKS
 ) -> list[Telegram]:
-    """Return the telegrams of a stream, which are the same in chunks of every size."""
+    """Return the telegrams of a stream; check that chunks of any size give the same."""
     telegrams, failures, _ = frame(data)
     if errors is not None:
         assert len(failures) == errors, failures
@@ -59,7 +59,7 @@ def frames(
 
 
 def begun(telegrams: Sequence[Telegram]) -> list[Telegram]:
-    """Leave out rests of telegrams."""
+    """Return telegrams without fragments."""
     return [telegram for telegram in telegrams if telegram.has_begin]
 
 
@@ -114,7 +114,7 @@ def test_the_check_character_may_be_any(wanted: int, checksum: Checksum) -> None
     data = IDENT + block
     telegrams = frames(data * 2 + b"\r\n" + data)
     assert [telegram.raw for telegram in telegrams] == [data] * 3
-    # Nor is anything waited for behind it.
+    # Nothing after it is needed.
     assert len(list(ReadoutFramer(BlockCheck()).feed(data))) == 1
 
 
@@ -288,7 +288,7 @@ def test_exclamation_mark_that_was_another_character(end: bytes) -> None:
 
 
 def test_the_end_of_the_line_is_not_waited_for_again_and_again() -> None:
-    """Nobody knows at first whether ETX and a check character follow; later it is known."""
+    """At first it is unknown whether ETX and a check character follow; later it is known."""
     framer = ReadoutFramer(BlockCheck())
     assert not list(framer.feed(PLAIN))
     assert len(list(framer.feed(PLAIN))) == 2
@@ -333,7 +333,7 @@ def test_damage_does_not_make_a_part_of_a_telegram_a_whole_one(character: bytes)
         data = PLAIN[:place] + character + PLAIN[place + 1 :]
         telegrams = begun(frames(data + PLAIN, errors=None, chunks=(None, 1)))
         assert telegrams[-1].data == f"\n{LINES}!"
-        # It has all that the damaged one has, and is judged later, or ends early.
+        # It contains the damaged one and is checked later, or ends early.
         for telegram in telegrams[:-1]:
             assert telegram.data.lstrip() in data.decode()
 
@@ -377,7 +377,7 @@ def test_wrong_p1_checksum() -> None:
         assert [telegram.raw for telegram in telegrams] == [P1.strip()]
 
 
-# --- what the meter is known to do -----------------------------------------------------------
+# --- known habits of the meter ---------------------------------------------------------------
 
 
 def test_the_kind_of_checksum_is_remembered() -> None:
@@ -435,7 +435,7 @@ def test_wrong_parity_damages_what_has_no_checksum() -> None:
 @pytest.mark.parametrize("readout", [READOUT, SUM_READOUT, WITHOUT_STX, P1.rstrip()])
 def test_wrong_parity_damages_also_what_has_a_right_checksum(readout: bytes) -> None:
     sent = with_even_parity(readout)
-    # Not what is between the end of the identification and STX, where heads add noise.
+    # Except between identification and STX, where reading heads add noise.
     for place in {*range(len(sent))} - {len(IDENT) - 1}:
         damaged = bytearray(sent)
         damaged[place] ^= 0x80

@@ -1,4 +1,4 @@
-"""Meters that do not keep to the standard, or only just: each is read at the first try."""
+"""Meters at or beyond the limits of the standard are read at the first attempt."""
 
 import asyncio
 from contextlib import aclosing
@@ -17,10 +17,10 @@ from simulator.line import Line
 
 from ...helpers.lines import LINE, client_at, meter, plugged_in, value
 
-#: Seconds until the first reading of a meter of about 250 characters that begins at 300 baud and
-#: goes on at 9600, and until all later ones; the wire and the reaction times take 1.9 s.
+#: Seconds until the first reading of about 250 characters at 300 and 9600 baud, and until later
+#: ones; the line and the reaction times take 1.9 s of them.
 USUAL = 2.1
-#: The same for habits that take longer, for a reason.
+#: The same for habits that have to take longer.
 SLOW = {
     "slow": (3.2, 3.2),
     "slowest": (4.6, 4.6),
@@ -81,11 +81,11 @@ async def test_readings(habit: str) -> None:
 
 
 async def test_readout_after_a_damaged_identification() -> None:
-    """It comes at the old speed, and is that of the meter of last time by its number."""
+    """It follows at the old speed; its serial number is that of the known meter."""
     simulated = meter(accepts_repeated_requests=False, start_baudrate=4800)
     async with plugged_in(simulated) as line:
         client = client_at(line, 4800)
-        # Of an unknown meter, it is passed over.
+        # That of an unknown meter is skipped.
         simulated.faults.damage_identifications = 1
         first = await client.read()
         assert simulated.count("sign-on") == simulated.count("readout") == 2
@@ -95,7 +95,7 @@ async def test_readout_after_a_damaged_identification() -> None:
         assert simulated.count("sign-on") == simulated.count("readout") == 3
         assert reading.meter == first.meter
 
-        # Nor is it that of another meter.
+        # That of another meter, too.
         simulated.faults.damage_identifications = 1
         simulated.serial = "87654321"
         other = await client.read()
@@ -104,7 +104,7 @@ async def test_readout_after_a_damaged_identification() -> None:
 
 
 async def test_speed_is_believed_only_of_what_was_acknowledged() -> None:
-    """A meter that has not heard the acknowledgement says nothing about its speed."""
+    """Without an acknowledgement, nothing is learned about the speed."""
     simulated = meter(acknowledgement_timeout=1.6)
     async with plugged_in(simulated) as line:
         client = client_at(line)
@@ -132,7 +132,7 @@ LIVE = ["1.8.0", "2.8.0", "32.7.0"]
 
 
 async def live(client: Iec62056Client, cycles: int) -> list[tuple[float, Reading]]:
-    """Read registers in one session; return the seconds that each cycle took."""
+    """Read registers in one session; return the duration of each cycle."""
     found = []
     clock = asyncio.get_running_loop().time
     async with aclosing(client.watch(LIVE, 0)) as readings:
@@ -149,7 +149,7 @@ def addresses(reading: Reading) -> list[str | None]:
 
 
 async def usual_cycle() -> float:
-    """Return the seconds that a cycle takes without any trouble."""
+    """Return the duration of a cycle without faults."""
     async with plugged_in(meter(registers=Registers(history=0))) as line:
         return (await live(client_at(line), 2))[1][0]
 
@@ -164,7 +164,7 @@ async def test_what_costs_one_round_trip(fault: str) -> None:
             assert addresses(await anext(readings)) == LIVE
             if fault == "partial_answers":
                 simulated.partial_answers = True
-                # The first time, it is waited for what follows.
+                # The first time, the client waits for further blocks.
                 assert addresses(await anext(readings)) == LIVE
             else:
                 simulated.faults.flip_bits_of_answers = 1
@@ -248,7 +248,7 @@ async def test_what_cannot_be_read_has_a_text_of_its_own(
 
 
 async def test_meter_that_sends_its_readout_at_once() -> None:
-    """It proposes a speed, but waits for nothing."""
+    """It proposes a speed, but does not wait for an acknowledgement."""
     simulated = meter(start_baudrate=9600, mode=Mode.A, ident="DEMO-21")
     async with plugged_in(simulated) as line:
         client = client_at(line, 9600)

@@ -1,4 +1,4 @@
-"""Identification lines: who speaks, how fast, and what else the meter can do."""
+"""Identification lines: manufacturer, speed, mode."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -27,7 +27,7 @@ from simulator.iec62056.encoder import SPEED_DIGITS, SPEED_LETTERS, with_even_pa
         (b"/TST-DEMO", ("TST", "-", "DEMO")),
         (b"/TST0\r\n", ("TST", "0", "")),
         (b"/TST5<1>DEMO\r\n", ("TST", "5", "<1>DEMO")),
-        # longer than the standard has it
+        # longer than in the standard
         (
             b"/TST5\\253833635_DEMONSTRATOR 1.0\r\n",
             ("TST", "5", r"\253833635_DEMONSTRATOR 1.0"),
@@ -63,7 +63,7 @@ def test_no_identification(line: bytes) -> None:
         b"1.8.0(/TST5)\r\n",
         b"0.3.0(5000*imp/kWh)(2)\r\n",
         b"0.2.0(a/bcd5(e)f)\r\n",
-        # not one, but the rest of one before another
+        # the rest of one before another
         b"/TS\r\n",
         b"/TST(5)\r\n",
         b"/TST5" + b"(1)" * 30 + b"\r\n",

@@ -1,4 +1,4 @@
-"""Load profiles and event logs: headers, rows, gaps, both days on which the clocks change."""
+"""Load profiles and event logs: headers, rows, gaps, changes to and from summer time."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from simulator.iec62056.profile import Memory
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR, QUARTER = 3600, 900
-#: When the clocks change, in seconds since 1970.
+#: Beginning and end of summer time, in seconds since 1970.
 SPRING = int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp())
 AUTUMN = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp())
 
@@ -39,7 +39,7 @@ def lines(
     outages: tuple[tuple[int, int], ...] = (),
     channels: int = 1,
 ) -> list[str]:
-    """Return what a meter tells of a span."""
+    """Return the load profile of a span as a meter sends it."""
     memory = Memory(channels=("1.5.0", "2.5.0")[:channels], seasons=seasons, outages=outages)
     return memory.load_profile(Household(utc_offset=HOUR), span[1], span)
 
@@ -107,7 +107,7 @@ def test_time_stamp(stamp: str, time: str, season: str | None) -> None:
         ("1.5)(kW", "", None),
         ("1.5)(kW", "---.--", "---.--"),
         ("1.5)(kW", "x", "x"),
-        # what names something is text
+        # names are text
         ("0-0:C.11.0)(", "0004", "0004"),
         ("0.9.1)(", "003000", "003000"),
         ("C.6.1)(V", "3.00", Decimal("3.00")),
@@ -243,11 +243,11 @@ def test_event_log() -> None:
 @pytest.mark.parametrize("change", [SPRING, AUTUMN])
 @pytest.mark.parametrize("hours", [1, 7])
 def test_no_hour_is_missing_or_double(change: int, hours: int, *, seasons: bool) -> None:
-    """Whenever a profile begins and ends."""
+    """For any begin and end of a profile."""
     for start in range(change - 3 * HOUR, change + 2 * HOUR, QUARTER):
         end = start + hours * HOUR
         if not seasons and change <= start and end <= change + HOUR and change is AUTUMN:
-            # All of it lies in the hour that comes twice: nobody knows which one it is.
+            # It lies in the repeated hour, so it is ambiguous.
             continue
         profile = decode_profile("\r\n".join(lines((start, end), seasons=seasons)), BERLIN)
         assert ends(profile) == list(range(start, end + 1, QUARTER)), start
@@ -260,7 +260,7 @@ def test_gaps_around_the_change(change: int, *, seasons: bool) -> None:
     for quarters in (1, 4, 5):
         for down in range(change - 2 * HOUR, change + HOUR, QUARTER):
             if not seasons and change is AUTUMN and quarters == 4 and down >= change - HOUR:
-                # The next row tells the same time as if there had been no outage.
+                # The next row has the same time as without the outage.
                 continue
             up = down + quarters * QUARTER
             sent = [end for end in range(span[0], span[1] + 1, QUARTER) if not down < end <= up]
@@ -279,7 +279,7 @@ def test_ten_days_with_each_change() -> None:
 
 
 def test_rows_that_end_at_the_change_in_the_new_time() -> None:
-    """Meters may also tell the last moment before the change as the clock shows it afterwards."""
+    """Some meters format the time of the change as after the change."""
     for before, new, after in (("010000", "030000", "031500"), ("024500", "020000", "021500")):
         day = "260329" if new == "030000" else "261025"
         text = "".join(
@@ -291,7 +291,7 @@ def test_rows_that_end_at_the_change_in_the_new_time() -> None:
 
 
 def test_meter_that_does_not_tell_of_the_change() -> None:
-    """Without another header the series goes on without gap, whatever the clock shows."""
+    """Without another header the rows continue without a gap, whatever the clock shows."""
     for change in (SPRING, AUTUMN):
         begin = change - 2 * HOUR
         start = datetime.fromtimestamp(begin, BERLIN)

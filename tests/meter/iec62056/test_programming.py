@@ -1,4 +1,4 @@
-"""Frames of the programming mode, at any offset and in any chunks."""
+"""Frames of programming mode, at any offset and in any chunks."""
 
 import itertools
 
@@ -199,7 +199,7 @@ def test_any_bytes_in_any_chunks(data: bytes, cuts: list[int]) -> None:
     frames = [f for begin, end in itertools.pairwise(places) for f in reader.feed(data[begin:end])]
     if places[-2] <= len(data):
         assert frames == whole
-    # Whatever it was, and whichever kind of check character it taught, soon all is well.
+    # Whatever kind of check character these bytes have taught, valid frames follow soon.
     assert READ in list(reader.feed(b"\x03\x00" + ANSWER * 3))
 
 

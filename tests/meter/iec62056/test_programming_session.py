@@ -1,4 +1,4 @@
-"""Sessions with meters that answer late, twice, elsewhere or for ever; and whose turn it is."""
+"""Sessions with meters that answer late, twice, wrongly or without end; shared ports."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -33,7 +33,7 @@ def values(reading: Reading) -> dict[str | None, str]:
 def let_answer(
     monkeypatch: pytest.MonkeyPatch, answer: Answer, *, with_address: bool = False
 ) -> None:
-    """Let simulated meters answer questions for registers in their own way."""
+    """Replace the answers of simulated meters to requests of registers."""
     obey = Session._execute
 
     async def answer_or_obey(self: Session, command: Command) -> bool:
@@ -78,7 +78,7 @@ async def test_answer_that_is_said_twice_is_none_to_another_question(
         answers += 1
         await asyncio.sleep(0.1)
         if answers == 1:
-            # It looks like a damaged frame, so that the answer is asked for once more.
+            # It looks like a damaged frame, so that the answer is requested again.
             await self.link.line.write(b"\x02\x80\x03\x11")
             await asyncio.sleep(0.1)
         await self.link.line.write(said)
@@ -110,7 +110,7 @@ async def test_answer_about_another_register(monkeypatch: pytest.MonkeyPatch) ->
     "receiver",
     [
         Receiver.WAIT,
-        # What comes of P0 passes for text, and so for an answer that is damaged.
+        # At this speed P0 looks like text, and so like a damaged answer.
         pytest.param(Receiver.RESTART, marks=pytest.mark.xfail(raises=RefusedError, strict=True)),
     ],
 )
@@ -149,7 +149,7 @@ async def test_readout_that_has_grown() -> None:
     async with plugged_in(simulated) as line:
         client = client_at(line, 9600, table="1")
         assert len((await client.read()).registers) == 10
-        # It takes longer than the first one and all that is added to that.
+        # It takes longer than the first one plus the margin.
         simulated.tables = {"1": table(250)}
         async with asyncio.timeout(40):
             assert len((await client.read()).registers) == 250
@@ -179,7 +179,7 @@ async def test_nobody_waits_for_the_next_live_value() -> None:
 
         task = asyncio.create_task(watch())
         await has_read.wait()
-        # It rests by now.
+        # The client is idle now.
         await asyncio.sleep(0.1)
         started = asyncio.get_running_loop().time()
         reading = await client_at(line, 2400, address="22222222").read()

@@ -1,4 +1,4 @@
-"""What tells an answer that goes on from one that only has no end."""
+"""Progress of an answer, as opposed to endless bytes."""
 
 from itertools import batched
 from random import Random
@@ -12,7 +12,7 @@ ENDLESS = 10**9
 
 
 def seconds_until_given_up(data: bytes, rate: int = 30, *, most: int = ENDLESS) -> float | None:
-    """Send data at so many characters per second; None where all of it was waited for."""
+    """Send data at a rate; return when it was given up, None if all of it was received."""
     progress = Progress(100.0, most, ENDLESS)
     for number, character in enumerate(batched(data, 1, strict=True), 1):
         if not progress.continues(bytes(character), 100 + number / rate):
@@ -36,7 +36,7 @@ def test_data_are_progress(line: bytes) -> None:
     slow = line * 200
     assert seconds_until_given_up(slow) is None
     assert seconds_until_given_up(with_even_parity(slow)) is None
-    # Noise in between is none.
+    # Noise in between is no progress.
     assert seconds_until_given_up((line + b"\x00" * 500) * 5) is None
     assert seconds_until_given_up(line + b"x" * 1000) == pytest.approx(20 + len(line) / 30, abs=1)
 

@@ -54,7 +54,7 @@ async def test_another_meter_counts_from_its_second_readout_on() -> None:
 
 
 async def test_rest_of_a_readout_is_held_back_too() -> None:
-    """Where a port is opened in the middle of one, nobody knows which meter it came from."""
+    """If a port is opened in the middle of a readout, its meter is unknown."""
     meter = pushing(checksum=Checksum.NONE)
     *_, rest = with_even_parity(meter.pushed()).split(b"\n", 4)
     async with MemoryLine(9600) as line:
@@ -65,7 +65,7 @@ async def test_rest_of_a_readout_is_held_back_too() -> None:
             line.put(rest)
             async with serving(line, meter):
                 assert (await first).meter.meter_id == meter.serial
-        # The rest, and the first whole one.
+        # The rest, and the first complete readout.
         assert (client.counters.other, client.counters.damaged) == (2, 0)
 
 

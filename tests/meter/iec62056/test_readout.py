@@ -1,4 +1,4 @@
-"""The data sets of a readout: every construct that meters write, and what is read from it."""
+"""The data sets of a readout, in all forms that meters send."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -137,26 +137,26 @@ def test_brackets_within_a_value(size: int) -> None:
 def test_brackets_that_do_not_fit(text: str, found: list[tuple[str, int, str]]) -> None:
     read = list(parse_data_sets(text))
     if text == "1.8.0((7*kWh))":
-        # The address belongs to a value that does not end.
+        # The address is part of a value without end.
         assert [value for _, _, value in read] == ["7*kWh"]
     else:
         assert read == found
     assert [(r.address, r.group) for r in parse_registers(text)] == [row[:2] for row in read]
 
 
-# --- what is a number, and its unit --------------------------------------------------------------
+# --- numbers and units ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        # with a unit: wherever it stands
+        # with a unit: at any address
         ("C.7.0(0008*h)", Decimal(8)),
         ("0.3.0(5000*imp/kWh)", Decimal(5000)),
         ("C.6.1(98%)", Decimal(98)),
         ("NAME(1*V)", Decimal(1)),
         ("0.2.0(0000000 kWh)", Decimal(0)),
-        # without: what measures electricity
+        # without a unit: electricity only
         ("1.8.0(00123)", Decimal(123)),
         ("13.7(0.98)", Decimal("0.98")),
         ("F.8.0*00(00123)", Decimal(123)),
@@ -233,7 +233,7 @@ def test_empty_places_of_history_stay_apart() -> None:
 
 
 def test_heat_meter() -> None:
-    """Its codes without medium mean heat; others may be in it, too."""
+    """Its codes without medium are those of heat, beside other codes."""
     text = (
         "0.0(00000008)6.8(012.34*GJ)6.26(00567,8*m3)6.8*01(010.00)9.4(088*C&082*C)\r\n0-1:96.1.0(5)"
     )
@@ -251,7 +251,7 @@ def test_meter_with_codes_that_only_look_like_heat() -> None:
     assert rows("6.8.0(7*kvarh)\r\n1-0:6.8(7*kvarh)")[0][0] == "1-0:6.8.0*255"
 
 
-# --- the point in time that a text names ---------------------------------------------------------
+# --- times ---------------------------------------------------------------------------------------
 
 
 def test_times() -> None:
@@ -286,7 +286,7 @@ def test_ids_are_no_times(code: str) -> None:
         ("0.0.1( 1 2 )", "1 2"),
         ("0.0.0(1)\r\n0.0.0(2)", "1"),
         ("0-0:96.1.1(4B384547303034)", "4B384547303034"),
-        # not those of other media, of the past, or behind another value
+        # not of other media, of the past, or after another value
         ("0-1:96.1.0(1)\r\n7-0:0.0.0(2)", None),
         ("0-1:96.1.0(1)\r\n0-0:96.1.1(2)", "2"),
         ("C.1.0*01(1)", None),
@@ -352,7 +352,7 @@ def test_no_data(data: str) -> None:
             decode(data, checked=checked)
 
 
-# --- what no checksum protects ------------------------------------------------------------------
+# --- data without checksum ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_any_data_sets(data_sets: list[tuple[str, list[str]]], line_end: str) ->
     ],
 )
 def test_time_of_another_meter(line: str) -> None:
-    """A meter at its M-Bus is read by it once in a while."""
+    """A meter reads the meters at its M-Bus only now and then."""
     reading = decode(f"1-0:1.8.0(7*kWh)\r\n{line}\r\n")
     [register] = [r for r in reading.current().values() if r.unit != "kWh"]
     assert register.value == Decimal("123.456")

@@ -1,4 +1,4 @@
-"""Long readouts: decoded in slices, and with an end to each of their elements."""
+"""Long readouts: decoded in slices, with limits for all elements."""
 
 from collections.abc import Iterable
 import dataclasses
@@ -19,7 +19,7 @@ from simulator.iec62056.encoder import Checksum, data_block
 
 IDENT = b"/TST5DEMO-21\r\n"
 TEXTS = st.text(alphabet="()\r\n !*.18ak", max_size=60)
-#: Characters that are read in one slice.
+#: Characters per slice.
 SLICES = (1, 2, 3, 7, 20)
 VALUES_MAX = 2000
 
@@ -56,7 +56,7 @@ def test_a_long_readout_is_decoded_in_slices(count: int, checksum: Checksum) -> 
     decoder = Iec62056Decoder(is_guarded=True)
     with patch.object(readout._Parsed, "add", look):
         found = [*decoder.feed_in_slices(data * 2), *decoder.finish_in_slices()]
-    # Without checksum, the first one of a meter only makes it known.
+    # Without checksum, the first readout of a meter is held back.
     assert sum(item is not None for item in found) == (1 if checksum is Checksum.NONE else 2)
     assert found.count(None) > 2 * count / most
     assert most <= 64

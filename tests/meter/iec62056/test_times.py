@@ -1,4 +1,4 @@
-"""Dates and times, in all the ways that meters write them."""
+"""Dates and times in all formats of meters."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ MINUTE = datetime.fromisoformat("2026-03-15T12:34")
         ("2603151234", MINUTE),
         ("260315123456", NOON),
         ("20260315123456", NOON),
-        # as four digits of the year, where it cannot be anything else
+        # a year of four digits, if there is no other interpretation
         ("202603151234", MINUTE),
         ("203012312359", datetime.fromisoformat("2030-12-31T23:59")),
         # the season before the digits ...
@@ -40,7 +40,7 @@ MINUTE = datetime.fromisoformat("2026-03-15T12:34")
         ("0260315123456", NOON.replace(fold=1)),
         ("1260315123456", NOON),
         ("2260315123456", NOON.replace(tzinfo=UTC)),
-        # ... or behind them
+        # ... or after them
         ("260315123456W", NOON.replace(fold=1)),
         ("260315123456S", NOON),
         ("2603151234S", MINUTE),

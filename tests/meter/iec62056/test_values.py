@@ -1,4 +1,4 @@
-"""Values and units, in all the ways that meters write them."""
+"""Values and units in all formats of meters."""
 
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from custom_components.onemeter.meter.iec62056.values import is_garbled, split_v
         ("0000000*kWh", "0", "kWh"),
         ("00012345", "12345", None),
         ("0.0", "0.0", None),
-        # trailing zeros are digits of the meter
+        # trailing zeros are kept
         ("0012.3400*kWh", "12.3400", "kWh"),
         # decimal comma
         ("000007,4*kWh", "7.4", "kWh"),
@@ -22,7 +22,7 @@ from custom_components.onemeter.meter.iec62056.values import is_garbled, split_v
         (" 001.67*kW", "1.67", "kW"),
         ("    1.67 *kW ", "1.67", "kW"),
         ("1.67* kW", "1.67", "kW"),
-        # signs, also before or behind blanks
+        # signs, also before or after blanks
         ("+1.00", "1.00", None),
         ("-000.82*kW", "-0.82", "kW"),
         ("-  0.82*kW", "-0.82", "kW"),
@@ -38,11 +38,11 @@ from custom_components.onemeter.meter.iec62056.values import is_garbled, split_v
         # a star and no unit
         ("12.3*", "12.3", None),
         ("12.3* ", "12.3", None),
-        # units that are not known stay as sent
+        # unknown units are kept
         ("12*P/S", "12", "P/S"),
         ("12*k", "12", "k"),
         ("1*kWh 5", "1", "kWh 5"),
-        # more digits than any float has
+        # more digits than a float has
         ("12345678901234567890.123456789", "12345678901234567890.123456789", None),
     ],
 )
@@ -98,7 +98,7 @@ def test_units_in_any_case(unit: str) -> None:
         *((written, "m³/h") for written in ("m3/h", "m3ph", "M3PH", "m3h", "m³/h")),
         ("kVArh", "kvarh"),
         ("Imp/kWh", "imp/kWh"),
-        # What a capital or small letter means is not known of these.
+        # The meaning of upper and lower case is unknown for these.
         *((unit, unit) for unit in ("h", "H", "s", "S", "k", "K", "m", "M", "l", "P/S", "K/kWh")),
         ("", None),
         (" ", None),

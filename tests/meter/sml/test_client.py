@@ -57,7 +57,7 @@ def open_files() -> int:
 
 
 async def hear(client: PushedClient, cable: MemoryLine, data: bytes) -> MeterError:
-    """Let the client listen until it has heard all of this; return its diagnosis."""
+    """Listen until the client has received all of this; return its diagnosis."""
 
     async def listen() -> None:
         async with aclosing(client.listen()) as readings:
@@ -80,7 +80,7 @@ async def test_usual_line() -> None:
 
 
 async def speak(cable: Line, *telegrams: bytes) -> None:
-    """Repeat telegrams for as long as the test goes on."""
+    """Push telegrams until the test ends."""
     while True:
         for data in telegrams:
             cable.put(data)
@@ -127,7 +127,7 @@ async def test_what_the_end_cuts_off_is_damaged(client: PushedClient, cable: Mem
 
 
 async def listen_to(client: PushedClient, cable: MemoryLine, *sent: bytes) -> MeterError:
-    """Let the client listen for half a minute, in which this is sent; return its diagnosis."""
+    """Listen for half a minute, in which this is sent; return the diagnosis."""
 
     async def speak() -> None:
         for data in sent:
@@ -145,7 +145,7 @@ async def listen_to(client: PushedClient, cable: MemoryLine, *sent: bytes) -> Me
 async def test_silence_in_the_middle_of_a_telegram(client: PushedClient, cable: MemoryLine) -> None:
     for sent in ((telegram()[:80],), (telegram(), telegram()[:80])):
         assert type(await listen_to(client, cable, *sent)) is MeterSilentError
-    # The counters say so all the same.
+    # It is counted all the same.
     assert client.counters.damaged == 2
 
 
@@ -191,7 +191,7 @@ async def test_silence_after_a_reading(client: PushedClient, cable: MemoryLine) 
 async def test_damaged_telegrams_only(client: PushedClient, cable: MemoryLine) -> None:
     diagnosis = await hear(client, cable, damaged(telegram()) * 2)
     assert isinstance(diagnosis, ChecksumError)
-    # What was damaged before does not matter once the port was opened again.
+    # Damage before the port was opened again does not matter.
     assert isinstance(await hear(client, cable, b"1"), UnknownDataError)
 
 

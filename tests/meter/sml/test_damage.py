@@ -1,4 +1,4 @@
-"""Streams with lost, flipped and added bytes: what arrives whole is read, and nothing else is."""
+"""Streams with lost, flipped and added bytes: all undamaged telegrams are read, nothing else."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -16,20 +16,20 @@ from simulator.sml import encoder as sml
 from simulator.sml.meter import SmlMeter, Style
 
 RATES = (1e-4, 1e-3, 3e-3)
-#: What may happen to a byte; with all of it, bursts come on top.
+#: Kinds of damage to a byte; all kinds together also have bursts.
 KINDS = ("drop", "flip", "insert")
 NOON = 1_790_000_000
 
 
-# --- making and judging damage ------------------------------------------------------------------
+# --- damage and its evaluation ------------------------------------------------------------------
 
 
 @cache
 def telegrams(number: int) -> list[bytes]:
-    """Return telegrams of several meters, no two alike."""
+    """Return different telegrams of several meters."""
     meters = [SmlMeter(household=Household(), style=style) for style in Style]
     sent = [meters[second % 2].telegram(NOON + second) for second in range(number)]
-    # Every tenth is full of escapes, every tenth has the other checksum.
+    # Every tenth is full of escapes; every tenth has the other checksum.
     for place in range(0, number, 10):
         octets = sml.octets(sml.ESCAPE * (place % 3) + bytes([0x1B, 0x1A, place % 251]))
         entries = [sml.entry(bytes([1, 0, 96, 1, 0, 255]), octets)] * 5
@@ -44,13 +44,13 @@ def telegrams(number: int) -> list[bytes]:
 
 @cache
 def reading_of(telegram: bytes) -> Reading:
-    """Decode a telegram by itself."""
+    """Decode a single telegram."""
     (reading,) = SmlDecoder().feed(telegram)
     return reading
 
 
 def damage(data: bytes, random: Random, rate: float, kinds: Sequence[str]) -> bytes:
-    """Hit each byte with this probability."""
+    """Damage each byte with this probability."""
     damaged = bytearray()
     begin = 0
     while True:
@@ -62,7 +62,7 @@ def damage(data: bytes, random: Random, rate: float, kinds: Sequence[str]) -> by
         if kind == "flip":
             damaged.append(data[hit] ^ 1 << random.randrange(8))
         elif kind == "insert":
-            # What makes starts and ends is added more often than chance would have it.
+            # Bytes of starts and ends are added more often than others.
             damaged += bytes([random.choice((random.randrange(256), 0x1B, 0x01, 0x1A)), data[hit]])
         begin = hit + 1
         if kind == "burst":
@@ -73,7 +73,7 @@ def damage(data: bytes, random: Random, rate: float, kinds: Sequence[str]) -> by
 
 
 def undamaged(sent: Sequence[bytes], stream: bytes) -> list[bytes]:
-    """Return the telegrams that are still in the stream, in one piece and in their order."""
+    """Return the telegrams that are still complete in the stream, in order."""
     found: list[bytes] = []
     position = 0
     for telegram in sent:
@@ -85,7 +85,7 @@ def undamaged(sent: Sequence[bytes], stream: bytes) -> list[bytes]:
 
 
 def check(sent: Sequence[bytes], stream: bytes, random: Random) -> int:
-    """Check what is read from a stream; return how many telegrams were damaged in it."""
+    """Check the readings of a stream; return the number of damaged telegrams."""
     decoder = SmlDecoder()
     readings: list[Reading] = []
     position = 0
@@ -103,7 +103,7 @@ def check(sent: Sequence[bytes], stream: bytes, random: Random) -> int:
     return len(sent) - len(whole)
 
 
-# --- the judgement itself ------------------------------------------------------------------------
+# --- the evaluation itself -----------------------------------------------------------------------
 
 
 def test_judging_a_stream_without_damage() -> None:
@@ -137,7 +137,7 @@ def test_judging_damage_between_telegrams(noise: str) -> None:
 
 
 def test_judging_damage_that_changes_nothing() -> None:
-    """One more escape byte inside of a start is one before it."""
+    """An additional escape byte inside a start is equal to one before it."""
     first, second = sent = telegrams(50)[:2]
     assert undamaged(sent, first + second[:2] + b"\x1b" + second[2:]) == sent
     assert check(sent, first + second[:2] + b"\x1b" + second[2:], Random(1)) == 0
@@ -160,7 +160,7 @@ def test_damage_is_as_frequent_as_asked_for() -> None:
         )
 
 
-# --- what is read --------------------------------------------------------------------------------
+# --- readings ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kinds", [*map(list, zip(KINDS)), [*KINDS, "burst"]], ids="-".join)
@@ -175,7 +175,7 @@ def test_all_undamaged_telegrams_and_nothing_else(rate: float, kinds: list[str])
 @pytest.mark.parametrize("kinds", [*map(list, zip(KINDS)), [*KINDS, "burst"]], ids="-".join)
 @pytest.mark.parametrize("rate", RATES)
 def test_ten_thousand_damaged_telegrams(rate: float, kinds: list[str]) -> None:
-    """1 200 for each of nine combinations, and as many with all kinds together."""
+    """1200 for each of nine combinations, and as many with all kinds together."""
     sent = telegrams(300)
     damaged = 0
     for seed in count():
@@ -187,7 +187,7 @@ def test_ten_thousand_damaged_telegrams(rate: float, kinds: list[str]) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_telegrams_cut_off_one_after_the_other(seed: int) -> None:
-    """What a probe that falls off again and again leaves of a stream."""
+    """A stream from a probe that falls off again and again."""
     random = Random(seed)
     sent = telegrams(300)
     pieces: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Properties of the whole decoder: from any bytes, in any chunks, to readings."""
+"""Properties of the decoder, for any bytes in any chunks."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,7 +21,7 @@ SERVER_ID = sml.octets(bytes.fromhex("0a01 545354 00 00000007"))
 
 @dataclass(frozen=True)
 class Sent:
-    """An entry as it is encoded, and what must be read from it."""
+    """An encoded entry, and the register that must be read from it."""
 
     encoded: bytes
     code: Obis
@@ -44,7 +44,7 @@ TIMES = st.one_of(
     ),
     st.builds(sml.unsigned, st.integers(0, 2**32 - 1), st.just(4)),
 )
-#: All six groups: octet strings of no register in them are taken for text.
+#: All six groups; octet strings of these registers are not decoded as text.
 CODES = st.builds(
     Obis, st.just(1), *[st.integers(0, 255)] * 2, st.integers(3, 255), *[st.just(7)] * 2
 )
@@ -173,7 +173,7 @@ BODY = TELEGRAM[8 : -8 - TELEGRAM[-3]]
 
 @st.composite
 def mutations(draw: st.DrawFn) -> bytes:
-    """Change, take away, add or repeat something, mostly where it matters."""
+    """Change, remove, add or repeat bytes, mostly at critical places."""
     body = bytearray(BODY)
     for _ in range(draw(st.integers(1, 4))):
         begin = draw(st.integers(0, len(body)))
@@ -200,7 +200,7 @@ def test_any_messages_are_read_or_rejected(body: bytes) -> None:
     for reading in decoder.feed(telegram):
         assert reading.raw == telegram
     decoder.finish()
-    # Not even wrong messages with a right checksum cost the next telegram.
+    # The next telegram is read even after invalid messages with a valid checksum.
     assert len(decoder.feed(TELEGRAM)) == 1
 
 
@@ -216,7 +216,7 @@ def test_any_bytes_are_read_or_skipped(data: bytes, size: int) -> None:
 
 @given(st.lists(mutations() | st.just(BODY), min_size=2, max_size=6))
 def test_memory_changes_nothing(bodies: list[bytes]) -> None:
-    """What is remembered of the telegrams before gives the same reading as a fresh look."""
+    """A decoder with a cache of earlier telegrams gives the same readings as a new one."""
     memory = ReadingDecoder()
     for body in bodies:
         remembered: Sequence[Reading] | str
@@ -234,7 +234,7 @@ def test_memory_changes_nothing(bodies: list[bytes]) -> None:
 
 @given(st.lists(entries(), min_size=1, max_size=5), st.data())
 def test_memory_of_a_meter_changes_nothing(sent: list[Sent], data: st.DataObject) -> None:
-    """Entries that come again with other values, move, appear and go."""
+    """Entries with other values, in another order, new ones and missing ones."""
     memory = ReadingDecoder()
     for _ in range(5):
         now = data.draw(st.lists(st.sampled_from(sent) | entries(), max_size=6))

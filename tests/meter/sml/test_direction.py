@@ -1,4 +1,4 @@
-"""The true sign of power, for each layout of the status word and each register."""
+"""The sign of power, by status word layout and register."""
 
 import pytest
 

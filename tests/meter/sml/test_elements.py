@@ -1,4 +1,4 @@
-"""Elements of SML: every type and width, lists, and what is none."""
+"""Elements of SML: all types and widths, lists, invalid elements."""
 
 from contextlib import suppress
 
@@ -117,7 +117,7 @@ def test_lists_without_end_are_no_problem() -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        "00",  # the end of a message is no element
+        "00",  # the end of a message is not an element
         "11",  # reserved types
         "25ffffffff",
         "32ff",

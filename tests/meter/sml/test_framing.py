@@ -12,12 +12,12 @@ from custom_components.onemeter.meter.sml.framing import LIMIT, SmlFramer
 from simulator.sml import encoder as sml
 from simulator.sml.encoder import ESCAPE, START, transport
 
-#: The mark of an end, with no fill bytes and any checksum.
+#: An end without fill bytes, with any checksum.
 FALSE_END = ESCAPE + b"\x1a\x00\xab\xcd"
 
 
 def body(number: int) -> bytes:
-    """Return something to carry, 24 bytes that no other number gives."""
+    """Return a body of 24 bytes that is different for each number."""
     return f"the telegram number {number:04}".encode()
 
 
@@ -26,7 +26,7 @@ def telegram(number: int) -> bytes:
 
 
 def sliced(decode: Callable[[bytes, bytes], bytes | None]) -> SmlFramer[bytes]:
-    """Return a framer whose telegrams are decoded like this, in two slices."""
+    """Return a framer with this decoder, which takes two slices."""
 
     def in_slices(messages: bytes, telegram: bytes) -> Sliced[Sequence[bytes]]:
         yield
@@ -41,7 +41,7 @@ def framer() -> SmlFramer[bytes]:
 
 
 def frame(data: bytes, chunk: int | None = None) -> tuple[list[bytes], SmlFramer[bytes]]:
-    """Feed a stream to its end; no chunking may matter."""
+    """Frame a complete stream."""
     stream = framer()
     found: list[bytes] = []
     for piece in itertools.batched(data, chunk or len(data) or 1, strict=False):
@@ -52,7 +52,7 @@ def frame(data: bytes, chunk: int | None = None) -> tuple[list[bytes], SmlFramer
 
 
 def expect(data: bytes, bodies: Iterable[bytes], *, damaged: int, skipped: int) -> None:
-    """Check what is found in a stream, in chunks of every size."""
+    """Check the telegrams of a stream in chunks of any size."""
     bodies = list(bodies)
     for chunk in (None, 1, 2, 3, 5, 7, 8, 16, 64):
         found, stream = frame(data, chunk)
@@ -111,7 +111,7 @@ def test_the_telegram_as_received_is_handed_on() -> None:
     ids=lambda content: content.hex()[:24],
 )
 def test_escapes_in_the_content(content: bytes) -> None:
-    # Something other than 1b before the end: a message ends with 00.
+    # A message ends with 00, so there is no 1b before the end.
     content += b"\x63\x00"
     data = transport(content)
     expect(telegram(1) + data + telegram(4), [body(1), content, body(4)], damaged=0, skipped=0)
@@ -253,7 +253,7 @@ def test_one_chunk_of_a_megabyte() -> None:
 
 
 def test_crafted_starts_do_not_keep_the_framer_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each end would be tried with every start before it, if nothing bounded that."""
+    """Without a limit, each end would be tried with every start before it."""
     tried = 0
 
     def count(_: bytes) -> int:
@@ -290,7 +290,7 @@ def test_another_stream_after_the_end_of_one() -> None:
     stream.feed(telegram(1)[:-4])
     stream.finish()
     assert stream.damaged == 1
-    # The end of the telegram that was cut off belongs to no telegram any more.
+    # The end of the telegram that was cut off is skipped.
     assert list(stream.feed(telegram(1)[-4:] + telegram(2))) == [body(2)]
     stream.finish()
     assert (stream.good, stream.damaged, stream.skipped) == (1, 1, len(telegram(1)))

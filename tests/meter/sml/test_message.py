@@ -1,4 +1,4 @@
-"""What the messages of a telegram say, construct by construct."""
+"""The messages of a telegram, construct by construct."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def get_list(entries: Iterable[bytes], *, sensor_time: bytes = sml.SKIPPED) -> t
 def list_of(
     server_id: bytes | None, *entries: bytes, sensor_time: bytes = sml.SKIPPED
 ) -> tuple[int, bytes]:
-    """Encode a list of the meter with this id."""
+    """Encode a list with this server id."""
     sent = sml.SKIPPED if server_id is None else sml.octets(server_id)
     body = sml.get_list_response(sent, entries, sensor_time=sensor_time)
     return sml.GET_LIST_RESPONSE, body
@@ -105,7 +105,7 @@ def test_integers_of_all_widths(width: int) -> None:
 )
 def test_negative_scalers_keep_all_digits(number: int, scaler: int, value: str) -> None:
     sent = sml.unsigned(number, 8) if number >= 0 else sml.integer(number)
-    with localcontext(prec=3):  # a caller's own arithmetic has no say in it
+    with localcontext(prec=3):  # independent of the caller's decimal context
         decoded = value_of(sent, scaler=sml.integer(scaler))
     assert isinstance(decoded, Decimal)
     assert str(decoded) == str(Decimal(value))
@@ -157,7 +157,7 @@ def test_missing_value_keeps_its_register() -> None:
         ("1-0:0.0.0", b"TST\x00", b"TST\x00"),
         ("1-0:0.0.0", b"T\xc3\x9cV", b"T\xc3\x9cV"),
         ("1-0:0.0.0", b"", b""),
-        # other registers hold octets, even where these look like text
+        # other registers are octets, even if they look like text
         ("1-0:96.50.2*1", b"B", b"B"),
         ("1-0:0.2.0", b"03.00", b"03.00"),
         ("129-129:199.130.5", b"KEY", b"KEY"),
@@ -339,7 +339,7 @@ def test_order_in_which_registers_give_the_status_word() -> None:
     assert signed_values(importing[2], importing[1], exporting[0], power)[-1] == -425
     assert signed_values(importing[2], exporting[1], power)[-1] == -425
     assert signed_values(exporting[2], power)[-1] == -425
-    # without status word of its own, or past, or of another channel, a register does not count
+    # registers without status word, of the past or of another channel are ignored
     for code in ("1-0:1.8.0", "1-0:1.8.0*1", "1-1:1.8.0"):
         status = sml.SKIPPED if code == "1-0:1.8.0" else EDL_IMPORT
         other = entry(code, sml.unsigned(1), status=status)
@@ -355,7 +355,7 @@ def test_status_that_is_no_integer_tells_nothing() -> None:
 
 
 def test_no_server_id() -> None:
-    """The id in the open message may be that of a gateway."""
+    """The server id in the open message may be that of a gateway."""
     body = sml.get_list_response(sml.SKIPPED, [entry("1-0:1.8.0", sml.unsigned(1))])
     reading = decode_body(messages((sml.GET_LIST_RESPONSE, body)))
     assert reading.meter == Identity()
@@ -372,7 +372,7 @@ def test_no_server_id() -> None:
         (sml.time_index(1_790_000_000), None),
         (sml.unsigned(1_790_000_000, 4), None),
         (sml.SKIPPED, None),
-        # clocks that were never set, or are broken
+        # clocks that were never set or are defective
         (sml.timestamp(0), None),
         (sml.timestamp(950_000_000), None),
         (sml.local_timestamp(100_000, 60, 0), None),
@@ -440,7 +440,7 @@ def test_other_messages_are_stepped_over() -> None:
                 sml.tree(b"123456", children=[sml.tree(b"654321", value=sml.sequence([total]))]),
             ),
         ),
-        # unknown, and as deep as it gets
+        # unknown, and deeply nested
         (0x4711, b"\x71" * 3000 + sml.SKIPPED),
         (0x0701 + 1, sml.SKIPPED),
         (0x10701, get_list([total])[1]),
@@ -500,7 +500,7 @@ def test_list_that_is_none() -> None:
 
 
 def test_messages_cut_off_anywhere() -> None:
-    """An error, or a reading with fewer messages: those behind the list are not needed."""
+    """An error, or a reading if only messages after the list are missing."""
     data = messages(get_list([TOTAL_ENTRY, TOTAL_ENTRY]))
     close = sml.message(sml.CLOSE_RESPONSE, sml.close_response())
     for length in range(len(data)):
@@ -509,7 +509,7 @@ def test_messages_cut_off_anywhere() -> None:
         else:
             with pytest.raises(TelegramError) as error:
                 decode_body(data[:length])
-            assert "TST" not in str(error.value)  # nor anything else that was sent
+            assert "TST" not in str(error.value)  # nor any other sent value
             assert SERVER_ID.hex() not in str(error.value)
 
 
@@ -550,7 +550,7 @@ def test_lists_of_two_meters_are_two_readings() -> None:
         assert (first.time, second.time) == tuple(
             datetime.fromtimestamp(1_790_000_000 + number, UTC) for number in range(2)
         )
-        # Each would show the id of the other one.
+        # Otherwise each would get the id of the other one.
         assert first.raw == second.raw == b""
     assert (decoder.good, decoder.damaged, decoder.other) == (3, 0, 0)
 
@@ -589,7 +589,7 @@ def test_an_id_that_is_none() -> None:
 
 
 def test_long_lists_are_decoded_in_slices() -> None:
-    """No slice has more than 64 entries, also where all of them are new."""
+    """A slice has at most 64 entries, also if all of them are new."""
     entries = [
         sml.entry(bytes([1, 0, number // 256, 8, number % 256, 255]), sml.unsigned(number, 2))
         for number in range(380)

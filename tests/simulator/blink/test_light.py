@@ -1,4 +1,4 @@
-"""The blinking meter: as many flashes as there is energy, and what becomes of them."""
+"""The blinking meter: flashes by energy, and their faults."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -83,7 +83,7 @@ async def test_knows_what_was_missed_and_doubled(port: MemoryReader) -> None:
 async def test_bursts_arrive_together(port: MemoryReader) -> None:
     light = Light(port.line, Troubles(burst=8))
     await light.blink(islice(steady(100, 0), 7), 0)
-    # The last ones are not held back for ever.
+    # The last flashes are sent even if there are fewer than a burst.
     assert len(port.take()) == 7
     for number in range(1, 8):
         light._flash()

@@ -1,4 +1,4 @@
-"""Ciphering, against the examples that the Green Book prints."""
+"""Ciphering, checked against the examples in the Green Book."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""DLMS meters on the simulator's command line."""
+"""The command of DLMS meters."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -101,6 +101,6 @@ def test_wrong_usage(
         main(["dlms", "--pty", str(path), *arguments])
     errors = capsys.readouterr().err
     assert complaint in errors
-    # A key is not shown, not even a wrong one.
+    # Not even an invalid key is shown.
     assert KEY[:-1] not in errors
     assert not path.is_symlink()

@@ -1,4 +1,4 @@
-"""Meters at a bridge in the network."""
+"""DLMS meters at a network bridge."""
 
 import asyncio
 
@@ -67,7 +67,7 @@ async def test_wrapper_of_another_device_and_of_a_new_connection() -> None:
     async with at_a_bridge(meter) as line:
         for _ in range(2):
             _, writer = await open_serial_connection(line.url, baudrate=9600)
-            # Half a message, of which the rest never comes.
+            # Half a message; the rest never arrives.
             writer.write(bytes.fromhex("000100010001002060"))
             await asyncio.sleep(0.01)
             writer.close()

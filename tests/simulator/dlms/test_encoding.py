@@ -1,4 +1,4 @@
-"""Encoding, against bytes that the standards print or that follow from their rules."""
+"""Encoding, checked against bytes from the standards or from their rules."""
 
 from datetime import UTC, datetime
 
@@ -75,7 +75,7 @@ def test_addresses(logical: int, physical: int, size: int, expected: str) -> Non
 
 
 def test_frames_end_by_their_length() -> None:
-    # A flag is in the information, and one flag stands between two frames.
+    # The information contains a flag, and two frames share one.
     first = Frame(b"\x02\x21", b"\x03", 0x10, b"\x7e\x7e\xa0\x07", segmented=True)
     second = Frame(b"\x03", b"\x03", 0x11)
     data = b"\x00\x7e" + first.to_bytes() + second.to_bytes()[1:] + b"\x7e\x7e" + SNRM
@@ -140,7 +140,7 @@ def test_times_that_are_left_open() -> None:
     assert times.parse(bytes.fromhex("ffffffffffffffffff800000")) is None
     first_of_year = datetime(2026, 1, 1, tzinfo=UTC)
     assert times.parse(bytes.fromhex("07eaffffffffffffff000000")) == first_of_year.timestamp()
-    # Without deviation it is the time of the meter's place.
+    # Without deviation it is local time.
     assert times.parse(bytes.fromhex("07ea0101ff010000ff8000ff")) == first_of_year.timestamp()
     with pytest.raises(ValueError, match="a time of 11 bytes"):
         times.parse(bytes(11))

@@ -1,4 +1,4 @@
-"""What meters do otherwise, by names."""
+"""Habits of meters."""
 
 from argparse import ArgumentParser
 from operator import attrgetter

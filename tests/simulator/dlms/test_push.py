@@ -1,4 +1,4 @@
-"""What is pushed: framings, envelopes and layouts, undone by hand."""
+"""Pushed telegrams: framings, envelopes and layouts, decoded by hand."""
 
 from decimal import Decimal
 
@@ -88,7 +88,7 @@ def test_length_byte_of_257() -> None:
     assert first[:4].hex() == "68010168"
     assert len(first) == 257 + 6
     assert len(PushMeter(framing=Framing.MBUS).frames(NOON)[0]) == 255 + 6
-    # A short one is in one frame.
+    # A short message fits one frame.
     short = PushMeter(framing=Framing.MBUS, layout=Layout.POSITIONAL, items=1)
     (only,) = short.frames(NOON)
     assert only[6] == 0x10
@@ -133,7 +133,7 @@ def test_envelopes(suite: int, protection: int, envelope: Envelope) -> None:
     assert not reader.rest
     assert title == meter.system_title
     assert sealed[0] == protection | suite
-    # Counters rise with the time.
+    # Counters increase with time.
     assert PushMeter(encryption_key=keys.encryption, suite=suite).message(NOON + 1) != PushMeter(
         encryption_key=keys.encryption, suite=suite
     ).message(NOON)

@@ -1,4 +1,4 @@
-"""Associations, services and their protection, message by message."""
+"""Associations, services and protection, message by message."""
 
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def sealed(
 
 async def test_without_authentication() -> None:
     answer = respond(Session(meter_of_noon(), 1), aarq())
-    # The standard's own answer, but for conformance and size.
+    # As in the standard, except for conformance and size.
     assert answer.hex() == (
         "6129a109060760857405080101a203020100a305a103020100be10040e0800065f1f040040121504000007"
     )
@@ -383,7 +383,7 @@ async def test_wrong_keys() -> None:
     assert outcome(respond(Session(meter, 1), request)) == (1, 1)
     meter.wrong_key = WrongKey.SILENCE
     assert Session(meter, 1).respond(request) is None
-    # What it could not decipher does not count.
+    # A message that it cannot decipher does not change the counter.
     assert meter.client_counter == 0
     session = associated(meter, aarq(3, title=TITLE, initiate=sealed_initiate(meter, 1)))
     damaged = sealed(meter, 0xC8, get(3, TOTAL, 2), 2, keys=wrong)
@@ -501,7 +501,7 @@ async def test_profile_with_null_clock_and_outage() -> None:
         max_pdu=0xFFFF, profile=Profile(days=1, null_clock=True, outages=[outage])
     )
     found = rows(meter)
-    # Two quarters of an hour had no power at all, and the next one at its beginning.
+    # Two quarters of an hour without power, and a third that begins without.
     assert len(found) == 94
     assert [row[:2] for row in found[-5:] if isinstance(row, list)] == [
         [None, 0],
@@ -522,7 +522,7 @@ async def test_release_of_a_ciphered_association() -> None:
     assert found[0xBE][2] == 0x28
     opened = unprotect(found[0xBE][4:], KEYS[0], meter.title, 0)
     assert opened.plaintext[:6].hex() == "0800065f1f04"
-    # The counter of a release counts like any other.
+    # The counter of a release has to increase, too.
     assert meter.client_counter == 2
 
 
@@ -537,7 +537,7 @@ async def test_counter_that_the_meter_takes_for_used() -> None:
 async def test_keys_that_are_not_there() -> None:
     meter = enciphering(policy=0)
     session = associated(meter, aarq(3, title=TITLE))
-    # Without a policy plain requests are answered plainly.
+    # Without a policy, unprotected requests get unprotected answers.
     assert respond(session, get(3, TOTAL, 3))[0] == 0xC4
     assert respond(session, sealed(meter, 0xD0, get(3, TOTAL, 2), 2)).hex() == "d80105"
     assert respond(session, b"\xc8\x05").hex() == "d80203"

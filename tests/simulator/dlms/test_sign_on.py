@@ -1,4 +1,4 @@
-"""DLMS meters at a serial port that are signed on to (mode E)."""
+"""DLMS meters with a sign-on (mode E)."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -40,7 +40,7 @@ async def test_sign_on(confirmation: Confirmation) -> None:
                 await probe.send(frame.to_bytes(), parity=False)
                 (answer,) = Deframer().feed(await probe.raw(0.15))
                 assert answer.control == expected | hdlc.POLL
-            # After the end of the connection it waits at 300 baud again.
+            # After the connection it waits at 300 baud again.
             probe.switch(300)
 
 

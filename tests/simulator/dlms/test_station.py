@@ -1,4 +1,4 @@
-"""HDLC from the meter's side, frame by frame, and what may go wrong with it."""
+"""The meter's side of HDLC, frame by frame, with faults."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tests.helpers.dlms_probe import aarq, get, get_next
 CLIENT = b"\x03"
 METER = b"\x03"
 TOTAL = "1-0:1.8.0*255"
-#: Numbers of the next frames: N(S) of ours, N(R) that we await, both with the poll bit.
+#: Control fields of the next frames with N(S) and N(R), with the poll bit.
 POLL = hdlc.POLL
 
 
@@ -49,7 +49,7 @@ async def test_connection() -> None:
     station = Station(DlmsMeter())
     assert controls(station.hear(ready(0))) == [hdlc.DM | POLL]
     (answer,) = station.hear(frame(hdlc.SNRM | POLL))
-    # The defaults of the standard, in both directions.
+    # The defaults of the standard.
     assert answer.information.hex() == "818012050180060180070400000001080400000001"
     assert station.connected
     assert controls(station.hear(frame(hdlc.DISC | POLL))) == [hdlc.UA | POLL]
@@ -117,7 +117,7 @@ async def test_repetition_is_answered_but_not_obeyed() -> None:
     request = information(1, 1, LLC_COMMAND + get(3, TOTAL, 3))
     answers = station.hear(request)
     assert station.hear(request) == answers
-    # It may also be asked for alone.
+    # RR alone repeats the answer, too.
     assert station.hear(ready(1)) == answers
     assert station.meter.count("get") == 1
     assert controls(station.hear(ready(2))) == [2 << 5 | POLL | hdlc.RR]
@@ -145,7 +145,7 @@ async def test_window() -> None:
     station = associated(parameters, window=7)
     answers = station.hear(information(1, 1, LLC_COMMAND + get(15, "0-0:40.0.0*255", 2)))
     assert controls(answers) == [0x42, 0x44, 0x56]
-    # Of three frames the second was lost.
+    # The second of three frames was lost.
     assert controls(station.hear(ready(2))) == [0x44, 0x46, 0x58]
     assert controls(station.hear(ready(5))) == [0x4A, 0x4C, 0x5E]
 
@@ -157,7 +157,7 @@ async def test_long_request_is_segmented() -> None:
     assert controls(station.hear(information(0, 0, first, segmented=True))) == [0x31]
     (answer,) = station.hear(information(1, 0, second))
     assert answer.information.startswith(LLC_RESPONSE + b"\x61")
-    # Without poll bit nothing is to be said.
+    # Without the poll bit there is no answer.
     silent = frame(1 << 5 | 2 << 1, first, segmented=True)
     assert station.hear(silent) == []
 

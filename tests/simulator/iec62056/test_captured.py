@@ -1,4 +1,4 @@
-"""Captured readouts: given as they were, or with the frame that they lack."""
+"""Captured readouts: sent unchanged, or completed with a frame."""
 
 import pytest
 
@@ -18,11 +18,11 @@ LINES = BLOCK[1:-1]
         (b"/?!\r\n/ABC5METER\r\n" + WHOLE, b"/ABC5METER\r\n", WHOLE),
         (b"\x00\x7f/ABC5METER\n\x06050\r\n" + WHOLE, b"/ABC5METER\n", WHOLE),
         (WHOLE, None, WHOLE),
-        # Of what has a beginning, the end is made up.
+        # A block with a beginning gets an end.
         (BLOCK, None, WHOLE),
         (BLOCK[:-1], None, WHOLE),
         (BLOCK[:-4], None, WHOLE),
-        # What has none stays without.
+        # Data without a beginning get none.
         (b"/ABC METER\r\n" + LINES, b"/ABC METER\r\n", LINES),
     ],
 )

@@ -1,4 +1,4 @@
-"""Encoding, against messages that the standard and others have printed."""
+"""Encoding, checked against messages from the standard and other documents."""
 
 from simulator.iec62056 import encoder
 from simulator.iec62056.encoder import Checksum

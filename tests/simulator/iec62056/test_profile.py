@@ -1,4 +1,4 @@
-"""Load profile and event log: sums, clock changes, gaps, and how times are written."""
+"""Load profile and event log: sums, summer time, gaps, formats of times."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ def at(*parts: int) -> int:
 
 
 def headers(lines: list[str]) -> list[tuple[str, str, int]]:
-    """Return the time and the status of each header, and how many rows are below it."""
+    """Return time and status of each header, and the number of its rows."""
     found: list[tuple[str, str, int]] = []
     for line in lines:
         if line.startswith("P.01("):
@@ -55,7 +55,7 @@ def test_sums_of_intervals_are_differences_of_totals() -> None:
 
 
 def test_autumn() -> None:
-    """The hour that comes twice has rows in both, and a header at the change."""
+    """The repeated hour has rows twice, and a header at the change."""
     span = at(2026, 10, 24, 23, 15), at(2026, 10, 25, 2)
     lines = Memory().load_profile(HOUSE, span[1], span)
     assert headers(lines) == [
@@ -114,7 +114,7 @@ def test_events() -> None:
         ("12607151200;12607151300", (at(2026, 7, 15, 10), at(2026, 7, 15, 11))),
         ("260115120000;260115130001", (at(2026, 1, 15, 11), at(2026, 1, 15, 12, 0, 1))),
         ("0260715120000;2260715120000", (at(2026, 7, 15, 11), at(2026, 7, 15, 12))),
-        # In the hour that comes twice the span reaches from the first to the second.
+        # In the repeated hour the span begins in the first and ends in the second.
         ("2610250230;2610250230", (at(2026, 10, 25, 0, 30), at(2026, 10, 25, 1, 30))),
         (";2601151200", (0, at(2026, 1, 15, 11))),
         ("2601151200;", (at(2026, 1, 15, 11), 2**40)),

@@ -1,4 +1,4 @@
-"""Programming sessions: passwords, registers, partial blocks, breaks and time-outs."""
+"""Programming mode: passwords, registers, partial blocks, breaks and time-outs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,7 +44,7 @@ async def session(meter: Iec62056Meter) -> AsyncIterator[Probe]:
 
 
 def data(answer: bytes) -> bytes:
-    """Return what an answer holds between STX and ETX or EOT, or the whole of a short one."""
+    """Return the text of an answer between STX and ETX or EOT, or a complete short answer."""
     if not answer.startswith(b"\x02"):
         return answer
     total = 0
@@ -101,7 +101,7 @@ async def test_password() -> None:
 
 
 async def test_lock_out() -> None:
-    """After three wrong passwords the right one is none either."""
+    """After three wrong passwords, the right one is rejected, too."""
     meter = quick(password="secret", rejection=Rejection.NAK)
     async with session(meter) as probe:
         for password in ("a", "b", "c", "secret"):
@@ -169,7 +169,7 @@ async def test_session_ends_when_nothing_comes() -> None:
 
 
 async def test_session_outlives_its_client() -> None:
-    """A client that closes its port without a break finds the meter where it left it."""
+    """The session continues after a client has closed its port without a break."""
     async with session(quick()) as probe:
         probe.hang_up(None)
         with Probe(probe.line, 9600) as other:
@@ -220,7 +220,7 @@ async def test_profile_in_one_block() -> None:
 
 
 async def test_profile_in_partial_blocks() -> None:
-    """Each acknowledgement brings the next block, each refusal the same one again."""
+    """ACK requests the next block, NAK the same one again."""
     meter = quick(lines_per_block=2)
     async with session(meter) as probe:
         span = "P.01(2607151000;2607151100)"
@@ -235,7 +235,7 @@ async def test_profile_in_partial_blocks() -> None:
             text += data(block)
             await probe.send(b"\x06")
         assert text == whole
-        # There is no fourth one.
+        # There is no fourth block.
         assert await probe.raw(0.1) == b""
 
 

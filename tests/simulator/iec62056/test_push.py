@@ -1,4 +1,4 @@
-"""Mode D: readouts that nobody has asked for."""
+"""Mode D: pushed readouts."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Readouts: modes A, B, C and E, the speed they come at, and what may go wrong."""
+"""Readouts in modes A, B, C and E: speeds, timing and faults."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from ...helpers.iec62056_probe import Probe, even, probed
 
 
 def quick(**options: object) -> Iec62056Meter:
-    """Return a meter that does not keep a test waiting."""
+    """Return a fast meter with a short readout."""
     values = {
         "start_baudrate": 4800,
         "reaction_time": 0.02,
@@ -29,7 +29,7 @@ def check(block: bytes) -> None:
 
 
 async def test_readout_takes_its_time() -> None:
-    """From the first character to the last: the characters' time, and three reaction times."""
+    """A readout takes the time of its characters and three reaction times."""
     meter = Iec62056Meter()
     async with probed(meter) as probe:
         loop = asyncio.get_running_loop()
@@ -61,12 +61,12 @@ async def test_quick_meter() -> None:
 
 
 async def test_acknowledgement_that_is_still_on_the_wire_is_lost() -> None:
-    """Whoever changes the speed too early gets the readout late, and at the old speed."""
+    """After a change of speed that is too early, the readout is late and at the old speed."""
     meter = Iec62056Meter(acknowledgement_timeout=0.4)
     async with probed(meter) as probe:
         await probe.sign_on()
         probe.write(b"\x06050\r\n")
-        # Before the last character has left the wire.
+        # Before the end of the last character.
         await asyncio.sleep(5.5 * 10 / 300)
         probe.switch(9600)
         garbage = await probe.raw(2)
@@ -83,7 +83,7 @@ async def test_readout_without_acknowledgement() -> None:
         started = loop.time()
         first = await probe.receive()
         assert first == b"\x02F.F(00000000)\r\n"
-        # With the slice in which its last character comes.
+        # Plus the slice with its last character.
         duration = 0.3 + 16 * 10 / 4800
         assert loop.time() - started == pytest.approx(duration, abs=1e-6)
         check(first + await probe.block())
@@ -125,7 +125,7 @@ async def test_mode_b() -> None:
 
 
 async def test_mode_e() -> None:
-    """DLMS is not spoken, but what comes is written down."""
+    """HDLC is not supported, but logged."""
     meter = quick(mode=Mode.E, session_timeout=0.3)
     async with probed(meter) as probe:
         assert await probe.sign_on() == b"/DMO5\\2DEMO-21\r\n"
@@ -153,7 +153,7 @@ async def test_lower_speed(behaviour: LowerSpeed, baudrate: int) -> None:
         await probe.acknowledge(b"036", baudrate)
         block = await probe.block()
     check(block)
-    # The short list was asked for.
+    # The short list was selected.
     assert block.count(b"\r\n") == 6
 
 
@@ -181,13 +181,13 @@ async def test_each_fault_happens_as_often_as_wanted() -> None:
     async with probed(meter) as probe:
         assert await probe.sign_on() == b"\x7f\x00\x7fS/DMO5DEMO-21\r\n"
         await probe.acknowledge(b"050", 4800)
-        # The lost acknowledgement; the first bit flipped, and stopped before the end.
+        # A lost acknowledgement; a flipped bit, and a readout that is cut off.
         cut = await probe.receive(within=1)
         cut += await probe.receive(b"\x03", within=1)
         assert b"\x03" not in cut
         await probe.sign_on()
         await probe.acknowledge(b"050", 4800)
-        # Agreed to 9600 baud; the second bit flipped.
+        # Agreed on 9600 baud; the second flipped bit.
         with pytest.raises(AssertionError):
             check(await probe.block())
         assert await probe.sign_on() == b"/DMO5DEMO-21\r\n"
@@ -203,7 +203,7 @@ async def test_each_fault_happens_as_often_as_wanted() -> None:
 
 
 async def test_echo() -> None:
-    """A head that reflects gives back all that is sent, at the pace of the wire."""
+    """A head with an echo returns all that is sent, at the speed of the line."""
     async with probed(quick()) as probe:
         probe.line.echo = True
         await probe.send(b"/?!\r\n")
@@ -241,7 +241,7 @@ async def test_parity() -> None:
         await probe.acknowledge(b"050", 9600)
         check(await probe.block())
         meter.strict_parity = meter.even_parity = False
-        # The next sign-on is the first to be taken with the new settings.
+        # The new settings apply from the next sign-on on.
         probe.switch(4800)
         await probe.sign_on()
         await probe.acknowledge(b"050", 9600)
@@ -274,7 +274,7 @@ async def test_table() -> None:
 
 
 async def test_meters_on_one_line() -> None:
-    """Each answers to its address; to none they answer all at once, and nobody understands."""
+    """Each answers its address; without address all answer at once, illegibly."""
     meters = [quick(serial="11", ident="ONE"), quick(serial="22", ident="TWO", baudrate=19_200)]
     async with probed(*meters) as probe:
         for request_, ident, digit, baudrate in (
@@ -299,13 +299,13 @@ async def test_port_that_is_closed_and_opened_again() -> None:
             with Probe(probe.line, 4800) as other:
                 assert await other.sign_on() == b"/DMO5DEMO-21\r\n"
                 await other.acknowledge(b"050", 9600)
-            # Nobody is there to take the readout, which is sent all the same.
+            # The readout is sent although no reader has the port open.
             await asyncio.sleep(0.5)
     assert meter.count("readout") == 3
 
 
 async def test_meter_behind_a_bridge() -> None:
-    """A bridge has no speed that a client could change: what comes is always understood."""
+    """A bridge has a fixed speed, so that everything is received correctly."""
     async with probed(quick(), line=MemoryBridge()) as probe:
         probe.switch(115_200)
         loop = asyncio.get_running_loop()

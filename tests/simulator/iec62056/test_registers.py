@@ -1,4 +1,4 @@
-"""Registers: they fit together, and hold what the household did."""
+"""Registers are consistent with each other and with the household."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -34,7 +34,7 @@ def test_tariffs_add_up() -> None:
 
 def test_tariffs_change_at_six_and_at_ten() -> None:
     registers = Registers(household=HOUSE, decimals=4)
-    # In standard time, which in summer is an hour behind.
+    # In standard time, one hour behind summer time.
     hours = [read(registers, at(2026, 7, 15, hour)) for hour in (1, 5, 6, 21, 23)]
     day, night = (
         [kwh(after[code]) > kwh(before[code]) for before, after in pairwise(hours)]

@@ -1,4 +1,4 @@
-"""Battery meters: what wakes them and what does not."""
+"""What wakes battery meters and what does not."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ CHARACTER = 1 / 30
 
 
 def wake(characters: int, pause: float, *, hole: float = 0.0) -> Sleep:
-    """Send NUL characters, pause, and begin to sign on; a hole may be in the middle."""
+    """Send NUL characters, with or without a gap, pause, and begin a sign-on."""
     sleep = Sleep()
     time = 100.0
     for place in range(characters):

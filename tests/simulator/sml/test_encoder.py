@@ -1,4 +1,4 @@
-"""The encoder against bytes written by hand from the published description of SML."""
+"""The encoder, checked against bytes written by hand from the specification of SML."""
 
 import pytest
 
@@ -71,12 +71,11 @@ SERVER_ID = sml.octets(bytes.fromhex("0a014f4e45000000002a"))
     ],
 )
 def test_elements(element: bytes, expected: str) -> None:
-    """Each element is the bytes that the description asks for."""
     assert element.hex() == expected.replace(" ", "")
 
 
 def test_length_that_does_not_fit() -> None:
-    """A length is never cut off."""
+    """A length is not truncated."""
     with pytest.raises(ValueError, match="17 does not fit into a type-length field of 1 bytes"):
         sml.tl(Kind.OCTETS, 16, 1)
 
@@ -87,7 +86,6 @@ def test_length_that_does_not_fit() -> None:
     [("x25", "6e90"), ("kermit", "2189")],
 )
 def test_checksums(crc: sml.Crc, expected: str) -> None:
-    """The checksums are those of the catalogue."""
     assert sml.checksum(b"123456789", crc).hex() == expected
 
 
@@ -102,7 +100,7 @@ def test_checksums(crc: sml.Crc, expected: str) -> None:
     ],
 )
 def test_transport(body: str, framed: str) -> None:
-    """Escape sequences in the body are doubled, the whole is padded to four bytes."""
+    """Escape sequences in the body are doubled; the body is padded to four bytes."""
     telegram = sml.transport(bytes.fromhex(body))
     expected = bytes.fromhex("1b1b1b1b01010101" + (framed if body else "1b1b1b1b1a00"))
     assert telegram[:-2] == expected
@@ -111,7 +109,7 @@ def test_transport(body: str, framed: str) -> None:
 
 @pytest.mark.parametrize("crc", ["x25", "kermit"])
 def test_message(crc: sml.Crc) -> None:
-    """A message is six elements with a checksum over all before it."""
+    """A message has six elements; the checksum covers those before it."""
     close = sml.message(
         sml.CLOSE_RESPONSE,
         sml.close_response(),
@@ -124,7 +122,7 @@ def test_message(crc: sml.Crc) -> None:
 
 
 def test_short_message_checksum() -> None:
-    """A checksum goes into one byte exactly when its first byte is zero."""
+    """A checksum fits one byte only if its first byte is zero."""
 
     def close(number: int, crc_width: int) -> bytes:
         return sml.message(
@@ -142,7 +140,6 @@ def test_short_message_checksum() -> None:
 
 
 def test_telegram_by_hand() -> None:
-    """A whole telegram, written by hand."""
     telegram = sml.encode_telegram(
         SERVER_ID,
         [

@@ -1,4 +1,4 @@
-"""The SML meter, as a decoder that shares nothing with it reads it."""
+"""The SML meter, read by the library's decoder."""
 
 from decimal import Decimal
 
