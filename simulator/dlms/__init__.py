@@ -1,8 +1,10 @@
 """DLMS/COSEM meters."""
 
+from simulator.faults import ALWAYS
+
 from .ciphering import AUTHENTICATED, ENCRYPTED, Keys, Mechanism
 from .conversation import serve
-from .faults import ALWAYS, Faults
+from .faults import Faults
 from .framings import Framing
 from .habits import HABITS, set_habit
 from .layouts import Layout

@@ -48,6 +48,12 @@ class Keys:
     authentication: bytes = field(default=b"", repr=False)
 
 
+def check_key(key: bytes, suite: int) -> None:
+    """Raise ValueError unless an encryption key has the size of its security suite."""
+    if len(key) != KEY_SIZES[suite]:
+        raise ValueError(f"suite {suite} has keys of {KEY_SIZES[suite]} bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A message without its protection."""

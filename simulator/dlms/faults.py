@@ -1,14 +1,12 @@
-"""Faults of a meter and its line, for tests."""
+"""Faults of a DLMS meter and its line, for tests."""
 
 from dataclasses import dataclass
-from typing import Final
 
-#: More often than any test runs.
-ALWAYS: Final = 10**9
+from simulator.faults import ALWAYS, CountedFaults
 
 
 @dataclass(kw_only=True)
-class Faults:
+class Faults(CountedFaults):
     """How often each fault still happens; a test may set it at any time."""
 
     #: Answers that are sent undamaged before the next fault of an answer.
@@ -50,11 +48,3 @@ class Faults:
     list_troubles: int = ALWAYS
     #: N(R) is 0 in all its frames.
     zero_numbers: int = 0
-
-    def happens(self, name: str) -> bool:
-        """Whether a fault is due; if it is, count it down."""
-        left: int = getattr(self, name)
-        if left <= 0:
-            return False
-        setattr(self, name, left - 1)
-        return True

@@ -1,19 +1,15 @@
 """A polled DLMS meter: its settings, its objects, and a log of what has happened."""
 
-import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from simulator.iec62056.meter import Entry
+from simulator.log import Logged
 
 from .cosem import CosemObject, base_names
 from .objects import objects
 from .settings import MeterSettings
-
-_LOG_MAX: Final = 1000
 
 
 class ReceivedCounter(NamedTuple):
@@ -26,16 +22,12 @@ class ReceivedCounter(NamedTuple):
 
 
 @dataclass(kw_only=True, eq=False)
-class DlmsMeter(MeterSettings):
+class DlmsMeter(MeterSettings, Logged):
     """A meter that is polled."""
 
     #: All received counters in their order, and a file to which they are appended.
     received_counters: list[ReceivedCounter] = field(default_factory=list)
     counter_file: Path | None = None
-
-    #: The last events, and how often each has happened since the start.
-    log: list[Entry] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
 
     @cached_property
     def objects(self) -> dict[str, CosemObject]:
@@ -58,13 +50,3 @@ class DlmsMeter(MeterSettings):
         if self.counter_file is not None:
             with self.counter_file.open("a") as file:
                 file.write(f"{title.hex()} {key} {counter}\n")
-
-    def note(self, what: str, detail: str = "") -> None:
-        """Add an entry to the log."""
-        self.log.append(Entry(asyncio.get_running_loop().time(), what, detail))
-        del self.log[:-_LOG_MAX]
-        self.counts[what] += 1
-
-    def count(self, what: str) -> int:
-        """Return how often an event has happened."""
-        return self.counts[what]

@@ -8,7 +8,7 @@ from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY
 from simulator.iec62056 import Checksum, Iec62056Meter, Mode, Registers as ReadoutRegisters
 
 from . import axdr, layouts, times
-from .ciphering import KEY_SIZES, Keys, protect
+from .ciphering import Keys, check_key, protect
 from .framings import Framing, frames
 from .layouts import Layout
 from .pushed_values import Body, Expected, Source
@@ -73,10 +73,9 @@ class PushMeter:
 
     def __post_init__(self) -> None:
         """Check the keys; ValueError if they do not fit."""
-        key = self.encryption_key
-        if key is not None and len(key) != KEY_SIZES[self.suite]:
-            raise ValueError(f"suite {self.suite} has keys of {KEY_SIZES[self.suite]} bytes")
-        if key is None and self.layout is Layout.P1_HEAD:
+        if self.encryption_key is not None:
+            check_key(self.encryption_key, self.suite)
+        elif self.layout is Layout.P1_HEAD:
             raise ValueError("this layout is always encrypted")
 
     def telegram(self, time: int) -> bytes:

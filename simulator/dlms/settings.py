@@ -8,7 +8,7 @@ from typing import Final
 
 from . import hdlc
 from .acse import conformance
-from .ciphering import KEY_SIZES, Keys, Mechanism
+from .ciphering import Keys, Mechanism, check_key
 from .faults import Faults
 from .profile import Profile
 from .registers import Registers
@@ -194,10 +194,9 @@ class MeterSettings:
 
     def __post_init__(self) -> None:
         """Check the keys; ValueError if they do not fit."""
-        key = self.encryption_key
-        if key is not None and len(key) != KEY_SIZES[self.suite]:
-            raise ValueError(f"suite {self.suite} has keys of {KEY_SIZES[self.suite]} bytes")
-        if key is None and (self.policy or self.mechanism is Mechanism.GMAC):
+        if self.encryption_key is not None:
+            check_key(self.encryption_key, self.suite)
+        elif self.policy or self.mechanism is Mechanism.GMAC:
             raise ValueError("there is no encryption key")
 
     @property

@@ -1,11 +1,14 @@
 """IEC 62056-21 meters."""
 
+from simulator.faults import ALWAYS
+from simulator.log import Entry
+
 from .captured import Captured
 from .conversation import serve
 from .encoder import Checksum
-from .faults import ALWAYS, Faults
+from .faults import Faults
 from .habits import HABITS
-from .meter import Entry, Iec62056Meter, LowerSpeed, Mode, Programming, Rejection
+from .meter import Iec62056Meter, LowerSpeed, Mode, Programming, Rejection
 from .profile import Memory
 from .registers import Registers
 

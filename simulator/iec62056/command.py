@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from simulator import arguments
 from simulator.command import Command, add_household, add_interval
+from simulator.faults import ALWAYS
 from simulator.household import Household
 from simulator.line import Line
 
 from .conversation import serve
 from .encoder import SPEED_DIGITS, Checksum
-from .faults import ALWAYS
 from .habits import HABITS
 from .meter import Iec62056Meter, LowerSpeed, Mode, Programming
 from .profile import Memory

@@ -1,14 +1,12 @@
-"""Faults of a meter and its line, for tests."""
+"""Faults of an IEC 62056-21 meter and its line, for tests."""
 
 from dataclasses import dataclass
-from typing import Final
 
-#: More often than any test runs.
-ALWAYS: Final = 10**9
+from simulator.faults import CountedFaults
 
 
 @dataclass(kw_only=True)
-class Faults:
+class Faults(CountedFaults):
     """How often each fault still happens; a test may set it at any time."""
 
     #: The meter does not receive an acknowledgement.
@@ -29,11 +27,3 @@ class Faults:
     stop_midway: int = 0
     #: There is noise on the line before the identification.
     noise: int = 0
-
-    def happens(self, name: str) -> bool:
-        """Whether a fault is due; if it is, count it down."""
-        left: int = getattr(self, name)
-        if left <= 0:
-            return False
-        setattr(self, name, left - 1)
-        return True

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from .faults import ALWAYS
+from simulator.faults import ALWAYS
+
 from .meter import Iec62056Meter, Mode
 
 

@@ -1,12 +1,12 @@
 """An IEC 62056-21 meter: its identity, its readouts, its settings."""
 
-import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 import time
 from typing import Any, Final, Self
+
+from simulator.log import Logged
 
 from . import encoder
 from .captured import Captured
@@ -24,8 +24,6 @@ _REACTION_TIME: Final = 0.2
 _QUICK_REACTION_TIME: Final = 0.02
 #: After this number of wrong passwords every password is rejected.
 _WRONG_PASSWORDS: Final = 3
-#: Entries kept in the log: a meter may run for weeks and be polled each second.
-_LOG_MAX: Final = 1000
 
 
 class Mode(StrEnum):
@@ -72,18 +70,8 @@ class Rejection(StrEnum):
     BREAK = "break"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of a meter's log."""
-
-    #: Event loop time.
-    time: float
-    what: str
-    detail: str
-
-
 @dataclass(kw_only=True, eq=False)
-class Iec62056Meter:
+class Iec62056Meter(Logged):
     """A meter with an optical port. All its settings may be changed while it runs."""
 
     registers: Registers = field(default_factory=Registers)
@@ -159,9 +147,6 @@ class Iec62056Meter:
     memory: Memory = field(default_factory=Memory)
 
     faults: Faults = field(default_factory=Faults)
-    #: The last events, and how often each has happened since the start.
-    log: list[Entry] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def from_capture(cls, data: bytes, *, checksum: Checksum | None = None, **options: Any) -> Self:
@@ -269,13 +254,3 @@ class Iec62056Meter:
             return True
         self.wrong_passwords += 1
         return False
-
-    def note(self, what: str, detail: str = "") -> None:
-        """Add an entry to the log."""
-        self.log.append(Entry(asyncio.get_running_loop().time(), what, detail))
-        del self.log[:-_LOG_MAX]
-        self.counts[what] += 1
-
-    def count(self, what: str) -> int:
-        """Return how often an event has happened."""
-        return self.counts[what]

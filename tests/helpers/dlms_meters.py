@@ -1,8 +1,7 @@
 """Simulated DLMS meters at a line, and clients for them, on the simulated clock."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from simulator.dlms import DlmsMeter, Mechanism, Transport, serve
 from simulator.line import Line
 from simulator.memory import MemoryBridge, MemoryLine
 from simulator.pty import PtyLine
+
+from .waiting import running
 
 SPEED = 115_200
 TITLE = b"ONM12345"
@@ -57,16 +58,9 @@ def ciphered(**options: Any) -> DlmsMeter:
     return DlmsMeter(**usual | options)
 
 
-@asynccontextmanager
-async def serving(line: Line, meter: DlmsMeter) -> AsyncGenerator[None]:
+def serving(line: Line, meter: DlmsMeter) -> AbstractAsyncContextManager[object]:
     """Serve a meter on a line."""
-    task = asyncio.create_task(serve(line, meter))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return running(serve(line, meter))
 
 
 @asynccontextmanager

@@ -15,6 +15,8 @@ from simulator.dlms.obis import logical_name
 from simulator.dlms.wrapper import Message, Unwrapper
 from simulator.memory import MemoryBridge
 
+from .waiting import running
+
 TITLE = b"PRB\x00\x00\x00\x00\x01"
 #: General protection, block transfer, lists, GET, selective access, ACTION.
 CONFORMANCE = bytes.fromhex("401215")
@@ -242,13 +244,9 @@ class Probe:
 @asynccontextmanager
 async def at_a_bridge(meter: DlmsMeter) -> AsyncGenerator[MemoryBridge]:
     """Serve a meter at a bridge."""
-    async with MemoryBridge() as line:
-        serving = asyncio.create_task(serve(line, meter))
+    async with MemoryBridge() as line, running(serve(line, meter)) as serving:
         yield line
         assert not serving.done(), serving.result()
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
 
 
 @asynccontextmanager

@@ -10,6 +10,8 @@ from aioesphomeapi.core import MESSAGE_TYPE_TO_PROTO
 
 from simulator.memory import MemoryLine
 
+from .rfc2217 import tcp_port
+
 pb: Any = api_pb2
 _NUMBERS = {kind: number for number, kind in MESSAGE_TYPE_TO_PROTO.items()}
 #: The first version of the API that answers each request of a serial proxy.
@@ -130,12 +132,5 @@ class EsphomeDevice(asyncio.Protocol):
 @asynccontextmanager
 async def esphome_device(line: MemoryLine, port_name: str = "Meter") -> AsyncGenerator[str]:
     """Serve a device at a local TCP port; yield its address."""
-    server = await asyncio.get_running_loop().create_server(
-        lambda: EsphomeDevice(line, port_name), "127.0.0.1", 0
-    )
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        server.close_clients()
-        await server.wait_closed()
+    async with tcp_port(lambda: EsphomeDevice(line, port_name)) as address:
+        yield address

@@ -10,7 +10,9 @@ from typing import Any, override
 from simulator.iec62056 import Iec62056Meter, serve
 from simulator.line import Line
 from simulator.memory import MemoryLine
-from tests.helpers.reader import MemoryReader
+
+from .reader import MemoryReader
+from .waiting import running
 
 
 def even(data: bytes) -> bytes:
@@ -97,13 +99,9 @@ async def probing(
     line: MemoryLine | None = None,
 ) -> AsyncGenerator[Probe]:
     """Run ``answer`` at a line, and connect a probe."""
-    async with line or MemoryLine() as line_:
-        answering = asyncio.create_task(answer(line_))
+    async with line or MemoryLine() as line_, running(answer(line_)) as answering:
         with Probe(line_, baudrate) as probe:
             # ``answer`` begins to listen.
             await asyncio.sleep(0)
             yield probe
         assert not answering.done()
-        answering.cancel()
-        with suppress(asyncio.CancelledError):
-            await answering

@@ -1,8 +1,7 @@
 """Simulated IEC 62056-21 meters at a line, and clients for them, on the simulated clock."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from simulator.line import Line
 from simulator.memory import MemoryLine
 from simulator.pty import PtyLine
 
+from .waiting import running
+
 LINE = POLLED_LINE[Protocol.IEC62056]
 
 
@@ -22,16 +23,9 @@ def meter(**options: Any) -> Iec62056Meter:
     return Iec62056Meter(**{"registers": Registers(history=0, with_grid=False)} | options)
 
 
-@asynccontextmanager
-async def serving(line: Line, *meters: Iec62056Meter) -> AsyncGenerator[None]:
+def serving(line: Line, *meters: Iec62056Meter) -> AbstractAsyncContextManager[object]:
     """Serve meters on a line."""
-    task = asyncio.create_task(serve(line, *meters))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return running(serve(line, *meters))
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.coordinator.polled import PolledCoordinator
 from custom_components.onemeter.meter import (
     Interval,
@@ -20,8 +19,7 @@ from custom_components.onemeter.meter import (
     Protocol,
     Reading,
 )
-from custom_components.onemeter.settings import MINOR_VERSION
-from homeassistant.const import CONF_MODE, CONF_PORT, CONF_PROTOCOL
+from homeassistant.const import CONF_MODE, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
@@ -123,15 +121,7 @@ class PolledMeter(PushedMeter):
     ) -> MockConfigEntry:
         """Replace the entry by another one for the same client."""
         protocol = {CONF_PROTOCOL: Protocol.IEC62056.value, CONF_MODE: "polled"}
-        self.entry = MockConfigEntry(
-            domain=DOMAIN,
-            minor_version=MINOR_VERSION,
-            title="Meter",
-            unique_id=unique_id,
-            data={CONF_PORT: port, **protocol, **data},
-            options=options or {},
-        )
-        return self.entry
+        return super().make_entry(unique_id, port=port, options=options, **protocol | data)
 
     @property
     @override

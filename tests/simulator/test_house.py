@@ -16,7 +16,7 @@ MODULES = {
 }
 #: From the bottom up; each floor imports from those below it, and a package from itself.
 FLOORS = (
-    {"arguments", "clock", "days", "uart"},
+    {"arguments", "clock", "days", "faults", "log", "uart"},
     {"household", "line"},
     {"command", "memory", "pty", "push", "tcp"},
     {"blink", "iec62056", "replay", "sml"},

@@ -45,19 +45,12 @@ async def line(
         yield made
 
 
-async def read(port: Port, size: int) -> bytes:
+async def read(end: Port | Line, size: int) -> bytes:
+    """Read at an end of a line: the reader's port, or the meter's line."""
     data = b""
     async with asyncio.timeout(DEADLINE):
         while len(data) < size:
-            data += await port.read()
-    return data
-
-
-async def hear(line: Line, size: int) -> bytes:
-    data = b""
-    async with asyncio.timeout(DEADLINE):
-        while len(data) < size:
-            data += await line.read()
+            data += await end.read()
     return data
 
 
@@ -84,7 +77,7 @@ async def test_all_characters_pass_both_ways(line: Line) -> None:
         await port.write(ALL)
         # It returns at the end of the last character, which the meter then receives.
         assert loop.time() - started >= 256 * 10 / 9600 - 1e-6
-        assert await hear(line, 256) == ALL
+        assert await read(line, 256) == ALL
         assert line.heard_at - started >= 256 * 10 / 9600 - 1e-6
 
 
@@ -158,12 +151,12 @@ async def test_other_speeds_garble_both_ways(line: Line) -> None:
         assert await read(port, len(garbled)) == garbled
         await port.write(b"/?!")
         garbled = resample(b"/?!", 19_200, 9600)
-        assert await hear(line, len(garbled)) == garbled
+        assert await read(line, len(garbled)) == garbled
         await port.set_speed(9600)
         line.put(text)
         assert await read(port, len(text)) == text
         await port.write(b"/?!")
-        assert await hear(line, 3) == b"/?!"
+        assert await read(line, 3) == b"/?!"
 
 
 @every_bridge
@@ -174,7 +167,7 @@ async def test_bridges_have_one_speed(line: Line) -> None:
         line.put(b"telegram")
         assert await read(port, 8) == b"telegram"
         await port.write(b"/?!")
-        assert await hear(line, 3) == b"/?!"
+        assert await read(line, 3) == b"/?!"
 
 
 @every_port
@@ -197,7 +190,7 @@ async def test_each_client_of_a_bridge_gets_everything(line: Line) -> None:
         line.put(b"telegram")
         assert await read(first, 8) == await read(second, 8) == b"telegram"
         await second.write(b"hello")
-        assert await hear(line, 5) == b"hello"
+        assert await read(line, 5) == b"hello"
 
 
 @every_bridge
@@ -292,7 +285,7 @@ async def test_what_is_on_the_wire_is_lost_with_the_last_client_of_a_bridge() ->
             await asyncio.sleep(2.5 * 10 / 300)
         with MemoryReader(line) as reader:
             reader.write(b"again")
-            assert await hear(line, 5) == b"again"
+            assert await read(line, 5) == b"again"
 
 
 async def test_several_lines() -> None:
@@ -336,5 +329,5 @@ async def test_slow_line_takes_its_time_both_ways() -> None:
             started = loop.time()
             await port.write(b"/?!\r\n")
             assert loop.time() - started == pytest.approx(5 * 10 / 300)
-            assert await hear(line, 5) == b"/?!\r\n"
+            assert await read(line, 5) == b"/?!\r\n"
             assert line.heard_at - started == pytest.approx(5 * 10 / 300)

@@ -209,15 +209,19 @@ def test_decode_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@in_a_process
-def test_decode_into_a_closed_pipe() -> None:
-    process = subprocess.Popen(
+def decode_from_a_pipe() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [*COMMAND, *DECODE, "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=ENVIRONMENT,
     )
+
+
+@in_a_process
+def test_decode_into_a_closed_pipe() -> None:
+    process = decode_from_a_pipe()
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -234,13 +238,7 @@ def test_decode_into_a_closed_pipe() -> None:
 
 @in_a_process
 def test_decode_interrupted() -> None:
-    process = subprocess.Popen(
-        [*COMMAND, *DECODE, "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
+    process = decode_from_a_pipe()
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(telegram() + telegram()[:20])
