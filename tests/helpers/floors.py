@@ -12,14 +12,21 @@ def room_of(module: Path, root: Path) -> str:
 
 
 def imported_rooms(module: Path, root: Path) -> Iterator[str]:
-    """Yield the rooms below the root from which a module imports, relatively."""
+    """Yield the rooms below the root from which a module imports.
+
+    Absolute imports are found if the root is a top-level package.
+    """
     package = module.relative_to(root).parts[:-1]
     for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.ImportFrom) and 0 < node.level <= len(package) + 1:
-            names = [node.module] if node.module else [alias.name for alias in node.names]
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        names = [node.module] if node.module else [alias.name for alias in node.names]
+        if 0 < node.level <= len(package) + 1:
             base = package[: len(package) - node.level + 1]
             for name in names:
                 yield (*base, *name.split("."))[0]
+        elif not node.level and (own := names[0].removeprefix(f"{root.name}.")) != names[0]:
+            yield own.partition(".")[0]
 
 
 def wrong_imports(

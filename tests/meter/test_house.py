@@ -100,6 +100,14 @@ def test_imports_that_run_back_up_are_found(tmp_path: Path, statement: str) -> N
     assert "apdu is on no floor" in wrong_imports(tmp_path, ({"settings"},))
 
 
+def test_absolute_imports_that_run_back_up_are_found(tmp_path: Path) -> None:
+    root = tmp_path / "package"
+    root.mkdir()
+    (root / "low.py").write_text("from package.high import name")
+    (root / "high.py").write_text("from package_of_another import low")
+    assert wrong_imports(root, ({"low"}, {"high"})) == ["low.py imports from high"]
+
+
 def test_stands_alone_and_decodes_without_the_port() -> None:
     """The library runs without the integration; decoding a file imports only what it needs."""
     code = (

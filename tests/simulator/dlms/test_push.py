@@ -262,6 +262,6 @@ def test_expected_values_are_exact() -> None:
 def test_keys_must_fit() -> None:
     with pytest.raises(ValueError, match="keys of 16 bytes"):
         PushMeter(encryption_key=bytes(32))
-    with pytest.raises(ValueError, match="always enciphered"):
+    with pytest.raises(ValueError, match="always encrypted"):
         PushMeter(layout=Layout.P1_HEAD)
     assert "\\x01\\x02" not in repr(PushMeter(encryption_key=KEYS.encryption))
