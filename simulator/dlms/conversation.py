@@ -29,17 +29,17 @@ async def serve(line: Line, meter: DlmsMeter) -> None:
     match meter.transport:
         case Transport.HDLC:
             while True:
-                await _Connection(line, meter).hold()
+                await _Connection(line, meter).run()
         case Transport.MODE_E:
             await _sign_on(line, meter)
         case Transport.WRAPPER:
-            await _Wrapped(line, meter).hold()
+            await _Wrapped(line, meter).run()
 
 
 async def _sign_on(line: Line, meter: DlmsMeter) -> None:
     """Wait for sign-ons (mode E) and switch to HDLC; a readout may be selected, too."""
 
-    async def talk(link: Link, speed: int) -> None:
+    async def switch_to_hdlc(link: Link, speed: int) -> None:
         digit = encoder.SPEED_DIGITS[speed]
         confirmation = encoder.ACK + f"2{digit}2\r\n".encode()
         if meter.confirmation is Confirmation.BEFORE:
@@ -48,7 +48,7 @@ async def _sign_on(line: Line, meter: DlmsMeter) -> None:
         if meter.confirmation is Confirmation.AFTER:
             await asyncio.sleep(sign_on.tr)
             await link.send(confirmation)
-        await _Connection(line, meter).hold()
+        await _Connection(line, meter).run()
 
     sign_on = Iec62056Meter(
         registers=ReadoutRegisters(household=meter.registers.household),
@@ -57,7 +57,7 @@ async def _sign_on(line: Line, meter: DlmsMeter) -> None:
         serial=meter.serial,
         baudrate=meter.baudrate,
         start_baudrate=meter.start_baudrate,
-        hdlc=talk,
+        hdlc=switch_to_hdlc,
     )
     await wait_for_sign_on(line, sign_on)
 
@@ -97,7 +97,7 @@ class _Connection:
         self.line = line
         self.meter = meter
 
-    async def hold(self) -> None:
+    async def run(self) -> None:
         """Answer frames until the connection ends or is inactive."""
         meter = self.meter
         deframer, station, receiver = Deframer(), Station(meter), _Receiver(self.line)
@@ -141,7 +141,7 @@ class _Wrapped:
         self.meter = meter
         self.sessions: dict[int, Session] = {}
 
-    async def hold(self) -> None:
+    async def run(self) -> None:
         """Answer messages, for ever."""
         unwrapper, receiver = Unwrapper(), _Receiver(self.line)
         is_broken = False

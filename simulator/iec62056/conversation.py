@@ -69,10 +69,10 @@ async def serve(line: Line, *meters: Iec62056Meter) -> None:
         if any(meter.faults.happens("miss_requests") for meter, _ in called):
             continue
         if len(called) > 1:
-            await _talk_across(link, [meter for meter, _ in called])
+            await _answer_at_once(link, [meter for meter, _ in called])
         elif called:
             ((meter, sleep),) = called
-            await _Conversation(link, meter).hold(sign_on)
+            await _Conversation(link, meter).run(sign_on)
             sleep.stay_awake(asyncio.get_running_loop().time())
 
 
@@ -89,7 +89,7 @@ async def _push(link: Link, meter: Iec62056Meter) -> None:
         due = max(due + meter.interval, loop.time())
 
 
-async def _talk_across(link: Link, meters: list[Iec62056Meter]) -> None:
+async def _answer_at_once(link: Link, meters: list[Iec62056Meter]) -> None:
     """Send the identifications of several meters at once: a 0 bit of one hides the 1 of others."""
     for meter in meters:
         meter.note("collision")
@@ -139,7 +139,7 @@ class _Conversation:
         link.odd_parity = meter.odd_parity
         link.strict = meter.strict_parity
 
-    async def hold(self, sign_on: SignOn) -> None:
+    async def run(self, sign_on: SignOn) -> None:
         """Answer as in the meter's mode."""
         meter = self.meter
         again: SignOn | None = sign_on
@@ -254,7 +254,7 @@ class _Conversation:
         elif chosen.choice != _PROGRAMMING:
             await self.send_readout(readout)
         elif meter.programming is Programming.ALLOWED:
-            await Session(self.link, meter).hold()
+            await Session(self.link, meter).run()
         elif meter.programming is Programming.REFUSED:
             await self.link.send(encoder.command("B0", None, meter.checksum))
 

@@ -35,7 +35,7 @@ class Session:
         self._last = b""
         self._blocks: Iterator[bytes] = iter(())
 
-    async def hold(self) -> None:
+    async def run(self) -> None:
         """Request the password, and answer commands until the session ends."""
         meter = self.meter
         meter.note("session")

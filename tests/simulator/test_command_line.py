@@ -35,7 +35,7 @@ def listen(path: Path, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_meter_speaks_until_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
+def test_meter_pushes_until_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "meter"
     process = simulate("sml", "--pty", path, "--baud", "115200", "--interval", "0.2")
     assert process.stdout is not None
@@ -47,7 +47,7 @@ def test_meter_speaks_until_it_is_stopped(tmp_path: Path, number: signal.Signals
     assert not path.is_symlink()
 
 
-def test_meter_that_is_asked(tmp_path: Path) -> None:
+def test_polled_meter(tmp_path: Path) -> None:
     path = tmp_path / "meter"
     process = simulate(
         *("iec62056", "--pty", path, "--start-baud", "4800", "--serial", "42", "--tr", "0.02"),

@@ -245,7 +245,7 @@ async def test_reader_that_changes_its_speed_too_early() -> None:
 
 
 @on_a_pty
-async def test_meter_hears_garbage_at_another_speed(tmp_path: Path) -> None:
+async def test_meter_receives_garbage_at_another_speed(tmp_path: Path) -> None:
     async with PtyLine(tmp_path / "meter", baudrate=9600) as line:
         line.listen()
         port = open_port(line.path)

@@ -82,7 +82,7 @@ async def test_all_characters_pass_both_ways(line: Line) -> None:
 
 
 @every_line
-async def test_what_nobody_listens_to_is_lost(line: Line) -> None:
+async def test_bytes_without_a_reader_are_lost(line: Line) -> None:
     assert not line.listened_to
     line.put(b"before")
     async with Port(line.url, LINE) as port:
@@ -115,7 +115,7 @@ async def test_cable_that_is_pulled_and_plugged_in_again(line: Line) -> None:
 
 
 @every_line
-async def test_reader_hears_itself(line: Line) -> None:
+async def test_echo_at_each_line(line: Line) -> None:
     line.echo = True
     line.listen()
     async with Port(line.url, LINE) as port:

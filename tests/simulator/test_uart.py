@@ -23,7 +23,7 @@ def test_right_speed_and_framing(framing: Framing, clock: float, receiver: Recei
 
 
 @every_receiver
-def test_framings_that_get_along(receiver: Receiver) -> None:
+def test_compatible_framings(receiver: Receiver) -> None:
     text = bytes(range(128))
     with_parity = bytes(byte | 0x80 if byte.bit_count() % 2 else byte for byte in text)
     read = resample(text, 9600, 9600, Framing.SEVEN_EVEN, receiver=receiver)

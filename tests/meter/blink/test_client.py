@@ -158,7 +158,7 @@ async def test_readings(cable: MemoryLine) -> None:
     assert counter.impulses == 11
 
 
-async def test_told_at_once(cable: MemoryLine) -> None:
+async def test_published_at_once(cable: MemoryLine) -> None:
     settings = BlinkSettings(is_told_at_once=True)
     async with aclosing(client_at(cable, counting(), settings).listen()) as readings:
         reading = await anext(readings)
@@ -195,7 +195,7 @@ async def flash_when_opened(cable: Line, count: int, rate: float) -> None:
     await flash(Light(cable), count, rate)
 
 
-async def test_bursts_jitter_and_what_nobody_sees(cable: MemoryLine) -> None:
+async def test_bursts_jitter_and_missed_flashes(cable: MemoryLine) -> None:
     counter = counting()
     light = Light(cable, Troubles(jitter=0.001, miss=0.1, burst=7))
     await hear(client_at(cable, counter), cable, light, 300, 60)

@@ -8,7 +8,7 @@ import pytest
 from custom_components.onemeter.meter.blink.constant import ImpulseConstant
 
 
-def test_both_ways_to_say_it() -> None:
+def test_both_units() -> None:
     assert ImpulseConstant.per_kwh(1000) == ImpulseConstant.watt_hours(1)
     assert ImpulseConstant.per_kwh(Decimal("0.01")) == ImpulseConstant.watt_hours(100_000)
     assert ImpulseConstant.per_kwh(375).energy == Fraction(1, 375)

@@ -176,7 +176,7 @@ def test_what_is_no_state(damage: dict[str, int | str]) -> None:
         ImpulseCounter.restored(state, THOUSAND, stored_at=0)
 
 
-def test_what_nobody_saw_is_estimated_and_not_counted() -> None:
+def test_missed_impulses_are_estimated_and_not_counted() -> None:
     counter = ImpulseCounter(THOUSAND)
     counter.unseen(100 * SECOND)
     assert counter.missed == 0

@@ -79,7 +79,7 @@ def test_unknown_before_the_second_impulse() -> None:
     assert power.at(3 * SECOND) is None
 
 
-def test_falls_below_what_the_next_impulse_would_mean() -> None:
+def test_falls_while_the_next_impulse_is_late() -> None:
     power = Power(ImpulseConstant.per_kwh(1000), 1)
     for at in (0, 10, 20):
         power.add(1, at * SECOND)

@@ -71,7 +71,7 @@ def test_which_kind_it_is(
     assert accepted(*kinds) == (answers, kind)
 
 
-def test_what_is_right_either_way_tells_nothing() -> None:
+def test_nothing_is_learned_from_a_check_character_of_both_kinds() -> None:
     block = b"@0\x03"
     assert check_of(block, XOR) == check_of(block, SUM)
     check = BlockCheck()

@@ -261,7 +261,7 @@ async def test_password() -> None:
             assert value(await anext(readings), "1.8.0") is not None
 
 
-async def test_cancelled_while_the_password_is_judged() -> None:
+async def test_canceled_while_the_password_is_checked() -> None:
     simulated = meter(password="12345678", start_baudrate=2400, reaction_time=0.5)
     async with plugged_in(simulated) as line:
         client = client_at(line, 2400, password="12345678")

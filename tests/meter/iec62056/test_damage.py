@@ -81,7 +81,7 @@ def test_no_checksum(count: int, *, parity: bool) -> None:
             assert tally.counts(*LENGTH)[0] == 0, tally
 
 
-def test_a_meter_that_nobody_knows_yet_is_not_trusted_without_checksum() -> None:
+def test_first_telegrams_of_a_meter_without_checksum_are_not_published() -> None:
     sent = telegrams(Checksum.NONE, Mode.D)
     tally = judge(sent, 2000, "none", is_known=False, is_guarded=True)
     assert tally.counts(*RANDOM, *SINGLE, SWAPPED)[0] == 0, tally
@@ -107,7 +107,7 @@ def test_bit_errors_show_in_parity(rate: float, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [5000, pytest.param(1_000_000, marks=pytest.mark.soak)])
-def test_bit_errors_that_nothing_shows(count: int) -> None:
+def test_bit_errors_that_no_check_detects(count: int) -> None:
     """Both checks miss only two flipped bits in each of two characters."""
     result = send_with_hidden_bit_errors(*block_with_parity(), count, "hidden")
     assert 0 < result.wrong < result.sent

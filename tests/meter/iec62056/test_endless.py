@@ -245,7 +245,7 @@ async def test_cancelling(what: str, after: float, data: bytes) -> None:
         assert now() - started <= CANCELLED
 
 
-async def test_a_password_whose_verdict_nobody_has_heard_is_given_once_more() -> None:
+async def test_password_without_an_answer_is_sent_again() -> None:
     given = 0
 
     async def part(peer: Peer) -> None:

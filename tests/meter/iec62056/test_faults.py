@@ -165,7 +165,7 @@ async def test_busy_port_names_the_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rejection", list(Rejection))
-async def test_wrong_password_is_said_once(rejection: Rejection) -> None:
+async def test_wrong_password_is_sent_once(rejection: Rejection) -> None:
     simulated = meter(password="12345678", rejection=rejection, start_baudrate=2400)
     async with plugged_in(simulated) as line:
         client = client_at(line, 2400, password="00000000")

@@ -230,7 +230,7 @@ def test_wrong_check_character() -> None:
         assert [telegram.raw for telegram in telegrams] == [READOUT]
 
 
-def test_wrong_check_characters_are_told_apart_from_what_is_no_telegram() -> None:
+def test_wrong_check_characters_are_counted_apart_from_other_data() -> None:
     _, errors, _ = frame(READOUT[:-1] + b"\x00")
     assert isinstance(errors[0], ChecksumError)
     _, errors, _ = frame(READOUT[:-8])
@@ -307,7 +307,7 @@ def test_block_with_etx_but_without_stx(start: int, before: bytes, echo: bytes) 
     assert all(telegram.checked for telegram in telegrams)
 
 
-def test_the_rest_of_a_damaged_block_teaches_nothing() -> None:
+def test_nothing_is_learned_from_the_rest_of_a_damaged_block() -> None:
     check = BlockCheck()
     check.kind = CheckKind.XOR
     begin, end = b"1.8.0(1", b"0.2.0(3)!\r\n\x03"

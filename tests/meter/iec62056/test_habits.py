@@ -103,7 +103,7 @@ async def test_readout_after_a_damaged_identification() -> None:
         assert other.meter.meter_id == "87654321"
 
 
-async def test_speed_is_believed_only_of_what_was_acknowledged() -> None:
+async def test_speed_is_learned_only_after_an_acknowledgement() -> None:
     """Without an acknowledgement, nothing is learned about the speed."""
     simulated = meter(acknowledgement_timeout=1.6)
     async with plugged_in(simulated) as line:
@@ -121,7 +121,7 @@ async def test_short_list() -> None:
         assert len(reading.registers) < len((await client_at(line).read()).registers)
 
 
-async def test_sessions_are_asked_for_as_usual() -> None:
+async def test_programming_mode_is_selected_as_usual() -> None:
     async with plugged_in(meter()) as line:
         client = client_at(line, acknowledgement="none")
         async with aclosing(client.watch(["1.8.0"], 0)) as readings:
@@ -184,7 +184,7 @@ async def test_answer_in_several_blocks() -> None:
     assert values[2:] == [("32.7.0", 0, "230.0"), ("32.7.0", 1, "231.0"), ("32.7.0", 2, "232.0")]
 
 
-async def test_command_that_is_not_heard() -> None:
+async def test_command_that_is_not_received() -> None:
     simulated = meter(registers=Registers(history=0))
     HABITS["missed-command"][1](simulated)
     async with plugged_in(simulated) as line:
@@ -215,7 +215,7 @@ async def test_session_that_is_not_answered_any_more() -> None:
             await anext(readings)
 
 
-def test_findings_of_nobody() -> None:
+def test_findings_without_a_meter() -> None:
     client = Iec62056Client("/dev/null", LINE, SignOn())
     before = client.findings()
     client.restore({"sign_on_speed": "9600", "data_speed": -1, "readout_size": True, "check": "?"})

@@ -124,7 +124,7 @@ def test_speed_without_character() -> None:
     assert baud_character(115_200) is None
 
 
-def test_quick_meters_say_so_with_a_small_letter() -> None:
+def test_quick_meters_have_a_lower_case_letter() -> None:
     assert Identification.parse(b"/TST5DEMO").reaction_time == 0.2
     assert Identification.parse(b"/TSt5DEMO").reaction_time == 0.02
 

@@ -290,7 +290,7 @@ def test_rows_that_end_at_the_change_in_the_new_time() -> None:
         assert [later - earlier for earlier, later in pairwise(found)] == [QUARTER] * 2
 
 
-def test_meter_that_does_not_tell_of_the_change() -> None:
+def test_meter_without_a_header_at_the_change() -> None:
     """Without another header the rows continue without a gap, whatever the clock shows."""
     for change in (SPRING, AUTUMN):
         begin = change - 2 * HOUR

@@ -49,7 +49,7 @@ def let_answer(
 
 
 @pytest.mark.parametrize("with_address", [False, True])
-async def test_belated_answer_is_none_to_another_question(
+async def test_late_answer_is_not_taken_for_the_next_one(
     monkeypatch: pytest.MonkeyPatch, with_address: bool
 ) -> None:
     answers = 0
@@ -68,7 +68,7 @@ async def test_belated_answer_is_none_to_another_question(
                 assert values(await anext(readings)) == TOLD
 
 
-async def test_answer_that_is_said_twice_is_none_to_another_question(
+async def test_repeated_answer_is_not_taken_for_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = 0
@@ -164,7 +164,7 @@ async def test_meter_that_waits_at_another_speed_from_now_on() -> None:
             assert (await client.read()).meter.meter_id == simulated.serial
 
 
-async def test_nobody_waits_for_the_next_live_value() -> None:
+async def test_others_do_not_wait_for_the_next_live_value() -> None:
     first = meter(serial="11111111", start_baudrate=2400)
     second = meter(serial="22222222", start_baudrate=2400)
     async with plugged_in(first, second) as line:

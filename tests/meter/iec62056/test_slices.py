@@ -64,7 +64,7 @@ def test_a_long_readout_is_decoded_in_slices(count: int, checksum: Checksum) -> 
     assert [register.value for register in reading.registers] == [Decimal("123.4")] * count
 
 
-def test_what_only_the_whole_readout_tells_is_done_in_slices() -> None:
+def test_steps_on_a_complete_readout_are_done_in_slices() -> None:
     for data in (
         block(f"1.8.{number % 64}*{number // 64}(000123.4)\r\n" for number in range(VALUES_MAX)),
         block(["6.8(1.5*MWh)\r\n", *lines(VALUES_MAX - 1)]),

@@ -150,7 +150,7 @@ def test_judging_lost_telegrams() -> None:
     assert undamaged(sent, b"") == []
 
 
-def test_damage_is_as_frequent_as_asked_for() -> None:
+def test_damage_has_the_given_rate() -> None:
     data = bytes(1_000_000)
     for rate in RATES:
         hits = sum(map(bool, damage(data, Random(2), rate, ["flip"])))

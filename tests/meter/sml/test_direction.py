@@ -58,11 +58,11 @@ def test_each_line_has_its_own_bit(code: Obis, bit: int) -> None:
 
 
 @pytest.mark.parametrize("code", [L1, L2, L3])
-def test_edl_says_nothing_about_lines(code: Obis) -> None:
+def test_edl_status_has_no_direction_of_phases(code: Obis) -> None:
     assert true_number(code, 100, 16, -2, EDL_EXPORT) is None
 
 
-def test_no_load_says_nothing() -> None:
+def test_no_load_has_no_direction() -> None:
     without_load = FNN_EXPORT & ~(1 << 8)
     assert true_number(POWER, 3, 16, -2, without_load) is None
     assert true_number(POWER, -3, 16, -2, without_load) is None
@@ -74,7 +74,7 @@ def test_absolute_power_below_zero_is_not_explained() -> None:
 
 
 @pytest.mark.parametrize("status", [0, 0x01, 0x20, 0x0900, 0x0805])
-def test_unknown_layout_says_nothing(status: int) -> None:
+def test_unknown_layout_has_no_direction(status: int) -> None:
     for code in POWER_CODES:
         assert true_number(code, 100, 16, -2, status) is None
         assert true_number(code, 0, 16, -2, status) is None

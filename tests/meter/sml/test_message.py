@@ -305,7 +305,7 @@ def test_sign_from_the_status_word() -> None:
     assert registers(power, total)[0].value == Decimal("42.5")
 
 
-def test_sign_that_is_right_is_told_as_well() -> None:
+def test_sign_that_is_right_is_confirmed() -> None:
     total = entry("1-0:1.8.0", sml.unsigned(1), status=EDL_IMPORT)
     assert signed_values(total, entry("1-0:16.7.0", sml.integer(425)))[1] == 425
     assert signed_values(total, entry("1-0:16.7.0", sml.integer(0)))[1] == 0
@@ -346,7 +346,7 @@ def test_order_in_which_registers_give_the_status_word() -> None:
         assert signed_values(other, exporting[1], power)[-1] == -425
 
 
-def test_status_that_is_no_integer_tells_nothing() -> None:
+def test_status_that_is_no_integer_is_ignored() -> None:
     total = entry("1-0:1.8.0", sml.unsigned(1), status=sml.octets(b"\x1c\x09\x04"))
     assert signed_values(total, entry("1-0:16.7.0", sml.integer(425))) == [None, None]
 
@@ -555,7 +555,7 @@ def test_lists_of_two_meters_are_two_readings() -> None:
     assert (decoder.good, decoder.damaged, decoder.other) == (3, 0, 0)
 
 
-def test_the_status_of_one_meter_says_nothing_of_another() -> None:
+def test_the_status_of_one_meter_does_not_apply_to_another() -> None:
     export = sml.unsigned(0x0800_0904, 4)
     first, second = ReadingDecoder().decode(
         messages(

@@ -50,7 +50,7 @@ def test_goes_on_where_it_was() -> None:
     assert list(islice(meter.flashes(flashes[20]), 30)) == flashes[20:]
 
 
-def test_what_is_fed_in() -> None:
+def test_exported_energy() -> None:
     house = Household()
     feeding = BlinkingMeter(household=house, is_export=True)
     assert feeding.impulses(NOON) == house.energy(NOON).exported // 36_000
@@ -71,7 +71,7 @@ async def test_each_flash_is_a_byte(port: MemoryReader) -> None:
     assert (light.impulses, light.flashes) == (20, 20)
 
 
-async def test_knows_what_was_missed_and_doubled(port: MemoryReader) -> None:
+async def test_counts_missed_and_doubled_flashes(port: MemoryReader) -> None:
     light = Light(port.line, Troubles(jitter=0.001, miss=0.2, double=0.2))
     await light.blink(islice(steady(200, 0), 100), 0)
     assert light.impulses == 100

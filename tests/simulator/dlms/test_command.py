@@ -31,7 +31,7 @@ def simulate(path: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @a_process
-def test_meter_that_is_asked(tmp_path: Path) -> None:
+def test_polled_meter(tmp_path: Path) -> None:
     path = tmp_path / "meter"
     process = simulate(path, "--serial", "42", "--address", "3", "--address-size", "2")
     assert process.stdout is not None

@@ -288,7 +288,7 @@ async def test_too_long_without_blocks() -> None:
         (b"\xc3\x01\xc1\x00\x46" + logical_name("0-0:96.3.10*255") + b"\x01\x00", "c701c10400"),
     ],
 )
-async def test_what_is_not_to_be_had(apdu: bytes, expected: str) -> None:
+async def test_data_access_errors(apdu: bytes, expected: str) -> None:
     assert respond(associated(meter_of_noon()), apdu).hex() == expected
 
 

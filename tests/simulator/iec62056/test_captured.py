@@ -58,7 +58,7 @@ def test_mode_follows_from_the_identification(
     assert Iec62056Meter.from_capture(identification + WHOLE, mode=Mode.D).mode is Mode.D
 
 
-async def test_captured_readout_is_given_again() -> None:
+async def test_captured_readout_is_sent() -> None:
     meter = Iec62056Meter.from_capture(
         b"/ABc5METER\r\n" + WHOLE, start_baudrate=4800, unknown_register="()"
     )

@@ -173,7 +173,7 @@ async def test_higher_speed_than_proposed() -> None:
         check(await probe.block())
 
 
-async def test_each_fault_happens_as_often_as_wanted() -> None:
+async def test_each_fault_happens_as_often_as_set() -> None:
     meter = quick(acknowledgement_timeout=0.2)
     meter.faults = Faults(
         lose_acknowledgements=1, keep_old_speed=1, flip_bits=2, stop_midway=1, noise=1

@@ -48,7 +48,7 @@ def test_status_agrees_with_the_sign_of_power() -> None:
             assert power.signed_value == power.value
 
 
-def test_old_meter_tells_direction_in_its_status_only() -> None:
+def test_old_meter_has_direction_in_its_status_only() -> None:
     meter = SmlMeter(household=Household(), style=Style.EDL)
     powers = [read(meter, time).get(Obis(1, 0, 15, 7, 0)) for time in (NIGHT, NOON)]
     for power, time in zip(powers, (NIGHT, NOON), strict=True):
@@ -59,7 +59,7 @@ def test_old_meter_tells_direction_in_its_status_only() -> None:
     assert read(meter, NIGHT).meter.name == meter.name
 
 
-def test_locked_meter_tells_whole_kilowatt_hours_only() -> None:
+def test_locked_meter_sends_whole_kilowatt_hours_only() -> None:
     read_values = values(read(SmlMeter(household=Household(), locked=True), NOON))
     assert read_values["1.8.0"] == SmlMeter(household=Household()).totals(NOON)[0] // 10_000 * 1000
     assert not any(".7.0" in name for name in read_values)
