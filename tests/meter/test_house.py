@@ -17,8 +17,7 @@ FLOORS = (
     {"checksum", "clock", "detect", "errors", "flag", "line", "obis", "parity", "port_lock"}
     | {"redaction", "slices", "units"},
     {"interleaving", "modem", "port_errors", "protocols", "reading"},
-    {"port"},
-    {"client", "identity"},
+    {"client", "identity", "port"},
     {"channel", "stream"},
     {"blink", "iec62056", "sml"},
     # A DLMS meter may need a sign-on of IEC 62056-21, or push an encrypted readout.
