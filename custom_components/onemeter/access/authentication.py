@@ -53,7 +53,7 @@ class KeptAuthenticity:
         content = await self.store.async_load()
         self._is_loaded = True
         if content is not None and content["keys"] == self.keys:
-            self.judge.recall(content["authenticity"])
+            self.judge.restore(content["authenticity"])
 
     async def async_save(self) -> None:
         """Write down what is known."""
@@ -62,7 +62,7 @@ class KeptAuthenticity:
 
     async def async_accept_fallen(self) -> None:
         """Let counters go on from where they are now, as the user has said."""
-        self.judge.accept_fallen()
+        self.judge.accept_lower_counters()
         self._async_rises()
         await self.async_save()
         if self._entry.state is not ConfigEntryState.LOADED:
@@ -74,7 +74,7 @@ class KeptAuthenticity:
             case Event.FIRST_TAG:
                 self._hass.async_create_task(self.async_save(), f"{DOMAIN} authenticity")
             case Event.ACCEPTED:
-                if self._fallen_at is not None and not self.judge.has_fallen:
+                if self._fallen_at is not None and not self.judge.has_lower_counters:
                     self._async_rises()
                 if not self._is_save_due:
                     self._is_save_due = True

@@ -89,7 +89,7 @@ class DlmsClient(PolledClient):
     @override
     def restore(self, findings: Mapping[str, Any]) -> None:
         with suppress(ValueError, KeyError, TypeError):
-            self._memory.recall(findings)
+            self._memory.restore(findings)
 
     @override
     async def read(self) -> Reading:

@@ -74,7 +74,7 @@ class Memory:
             "short_names": self.has_short_names,
         }
 
-    def recall(self, content: Mapping[str, Any]) -> None:
+    def restore(self, content: Mapping[str, Any]) -> None:
         """Restore what as_json() has returned.
 
         Raises ValueError, KeyError or TypeError for anything else, and then changes nothing.

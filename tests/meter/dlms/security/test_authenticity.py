@@ -70,7 +70,7 @@ def test_after_a_right_tag_nothing_else_is_used(kind: str) -> None:
 def test_that_outlives_a_restart(kind: str) -> None:
     judge, again = Authenticity(), Authenticity()
     judged(judge).feed(GENUINE)
-    again.recall(judge.as_json())
+    again.restore(judge.as_json())
     decoder = judged(again)
     assert decoder.feed(FOREIGN[kind]) == []
     assert decoder.not_authenticated == 1
@@ -108,7 +108,7 @@ def test_decoding_a_file_checks_tags_only() -> None:
 
 def test_foreign_telegrams_are_named() -> None:
     judge = Authenticity()
-    judge.recall({"is_required": True, "counters": {}})
+    judge.restore({"is_required": True, "counters": {}})
     client = DlmsPushClient("/dev/null", LineSettings(SPEED), KEYS, judge)
     client._dlms.feed(PLAIN)
     client._copy_counters()
@@ -149,12 +149,12 @@ def test_fallen_counters_go_on_from_where_they_are_when_accepted() -> None:
         return judge.admits(is_authentic=True, title=TITLE, counter=counter)
 
     assert admits(1000)
-    assert not judge.has_fallen
+    assert not judge.has_lower_counters
     assert not admits(3)
     assert not admits(4)
-    assert judge.has_fallen
-    judge.accept_fallen()
-    assert not judge.has_fallen
+    assert judge.has_lower_counters
+    judge.accept_lower_counters()
+    assert not judge.has_lower_counters
     # Messages sent before the confirmation stay rejected.
     assert [admits(number) for number in (3, 4, 5)] == [False, False, True]
 
@@ -162,7 +162,7 @@ def test_fallen_counters_go_on_from_where_they_are_when_accepted() -> None:
 def test_what_is_recalled_never_lowers_a_counter() -> None:
     judge = Authenticity()
     assert judge.admits(is_authentic=True, title=TITLE, counter=10)
-    judge.recall({"is_required": False, "counters": {TITLE.hex(): 5}})
+    judge.restore({"is_required": False, "counters": {TITLE.hex(): 5}})
     assert judge.is_required
     assert not judge.admits(is_authentic=True, title=TITLE, counter=10)
 
@@ -227,6 +227,6 @@ async def test_meter_whose_counter_has_fallen_is_not_read_until_that_is_accepted
         with pytest.raises(NotAuthenticatedError):
             await client.read()
         assert client.counters.not_authenticated == 1
-        assert judge.has_fallen
-        judge.accept_fallen()
+        assert judge.has_lower_counters
+        judge.accept_lower_counters()
         assert (await client.read()).registers

@@ -48,14 +48,14 @@ class Segments(_Parts):
 
     def add(self, frame: Frame) -> bytes | None:
         """Add a frame with information; return the message if it is complete."""
-        information = frame.information
+        content, information = self._content, frame.information
         if information.startswith(LLC):
             # Some meters repeat the header in each segment.
             information = information[len(LLC_RESPONSE) :]
-            if self._content and information[:1] and information[0] in _PUSHED:
+            if content and information[:1] and information[0] in _PUSHED:
                 self._reject()
-        self._content += information
-        if len(self._content) > LIMIT:
+        content += information
+        if len(content) > LIMIT:
             self._reject()
             return None
         return None if frame.is_segmented else self._take()

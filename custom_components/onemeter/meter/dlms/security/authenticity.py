@@ -43,7 +43,7 @@ class Authenticity:
         self._refused: dict[bytes, int] = {}
 
     @property
-    def has_fallen(self) -> bool:
+    def has_lower_counters(self) -> bool:
         """Whether the counters of the latest messages with a right tag were used before."""
         return bool(self._refused)
 
@@ -72,7 +72,7 @@ class Authenticity:
             self.observer(Event.FIRST_TAG)
         return bool(is_authentic) or not self.is_required
 
-    def accept_fallen(self) -> None:
+    def accept_lower_counters(self) -> None:
         """Accept counters from the highest rejected one on, because the user has confirmed it.
 
         Counters up to that one stay rejected.
@@ -85,7 +85,7 @@ class Authenticity:
         counters = {title.hex(): counter for title, counter in self._counters.items()}
         return {"is_required": self.is_required, "counters": counters}
 
-    def recall(self, content: Mapping[str, Any]) -> None:
+    def restore(self, content: Mapping[str, Any]) -> None:
         """Restore what as_json() has returned; counters that are already higher stay."""
         self.is_required |= content["is_required"]
         for title, counter in content["counters"].items():
