@@ -50,6 +50,7 @@ SCALER_UNIT: Final = {
     ObjectClass.EXTENDED_REGISTER: 3,
     ObjectClass.DEMAND_REGISTER: 4,
 }
+#: Attributes with the time of a value, by class.
 CAPTURE_TIME: Final = {ObjectClass.EXTENDED_REGISTER: 5, ObjectClass.DEMAND_REGISTER: 6}
 #: More objects than any known meter has.
 OBJECTS_MAX: Final = 4000

@@ -26,6 +26,7 @@ _AUTHENTICATION_UNIT: Final = b"\x07\x80"
 #: Reason of a release request, [0]: normal.
 _NORMAL_RELEASE: Final = b"\x80\x01\x00"
 
+#: Tags of BER: universal ones, then those of the fields of AARQ and AARE (7.2).
 _OCTET_STRING: Final = 0x04
 _OBJECT_IDENTIFIER: Final = 0x06
 _CHARACTERS: Final = 0x80

@@ -4,6 +4,7 @@ from typing import Final
 
 from ...errors import TelegramError
 
+#: Bit of the first byte: the other bits are the size of the length that follows.
 _LONG_FORM: Final = 0x80
 #: Size of the longest length field that is read: no message has 4 GiB.
 _SIZE_MAX: Final = 4

@@ -5,6 +5,7 @@ from typing import Final
 
 from ...errors import AccessError, AssociationError, RefusedError
 
+#: Data-access-results that the client uses or distinguishes.
 READ_WRITE_DENIED: Final = 3
 OBJECT_UNDEFINED: Final = 4
 _CLASS_INCONSISTENT: Final = 9
@@ -32,6 +33,7 @@ ACCESS_RESULTS: Final[Mapping[int, str]] = {
 #: Permanent ones, which concern the object itself; with others a later request may succeed.
 PERMANENT_RESULTS: Final = frozenset({OBJECT_UNDEFINED, _CLASS_INCONSISTENT, _TYPE_UNMATCHED})
 
+#: State errors and service errors of an exception-response (clause 8).
 _STATES: Final[Mapping[int, str]] = {
     1: "service not allowed",
     2: "service unknown",
@@ -49,6 +51,7 @@ _SERVICES: Final[Mapping[int, str]] = {
     COUNTER_ERROR: "invocation counter error",
 }
 
+#: Result-source-diagnostics that the client distinguishes.
 AUTHENTICATION_FAILURE: Final = 13
 _NO_REASON: Final = 1
 CONTEXT_NOT_SUPPORTED: Final = 2
@@ -72,11 +75,13 @@ _USER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     AUTHENTICATION_FAILURE: "authentication failure",
     14: "authentication required",
 }
+#: The same of the service provider.
 _PROVIDER_DIAGNOSTICS: Final[Mapping[int, str]] = {
     0: "no diagnostic",
     1: "no reason given",
     2: "no common version of ACSE",
 }
+#: Association-results.
 _RESULTS: Final[Mapping[int, str]] = {1: "rejected permanently", 2: "rejected for now"}
 
 #: Classes of ServiceError and their values (confirmed-service-error).

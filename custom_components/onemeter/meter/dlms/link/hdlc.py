@@ -7,6 +7,7 @@ from typing import Final
 from ...checksum import crc16_x25
 from ...errors import TelegramError
 
+#: Byte at both ends of a frame.
 FLAG: Final = 0x7E
 #: Format type 3, in the upper four bits of the first byte.
 _TYPE: Final = 0xA0

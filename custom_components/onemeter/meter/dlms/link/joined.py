@@ -11,6 +11,7 @@ from ..apdu.general_ciphering import parse_general_ciphering
 from ..apdu.lengths import decode_length
 from .hdlc import LLC_COMMAND, LLC_RESPONSE
 
+#: Either LLC header, for startswith().
 LLC: Final = (LLC_COMMAND, LLC_RESPONSE)
 #: Position of the date-time (or its tag) in a notification.
 _DATE: Final = 5

@@ -5,6 +5,7 @@ from typing import Final
 
 from ...errors import TelegramError
 
+#: Bytes at the beginning and at the end of a long frame.
 START: Final = 0x68
 STOP: Final = 0x16
 #: Bytes of the longest frame, including those whose length field has overflowed.

@@ -6,6 +6,7 @@ from typing import Final
 
 from ...errors import TelegramError
 
+#: Header: version 1, source and destination port, length.
 _VERSION: Final = b"\x00\x01"
 _HEADER: Final = Struct(">4H")
 HEADER_LENGTH: Final = 8

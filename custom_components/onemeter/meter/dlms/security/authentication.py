@@ -14,6 +14,7 @@ from . import hls
 from .ciphering import TITLE_LENGTH
 from .protection import InvocationCounterRange, no_title, suite_of
 
+#: Mechanisms of the standard, by setting.
 _MECHANISMS: Final = {
     Authentication.NONE: Mechanism.NONE,
     Authentication.LLS: Mechanism.LLS,

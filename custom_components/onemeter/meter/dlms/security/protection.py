@@ -59,6 +59,7 @@ _PLAIN: Final = frozenset(
         tags.EXCEPTION_RESPONSE,
     }
 )
+#: Bits of the security control byte by setting.
 _CONTROL: Final = {
     Protection.NONE: 0,
     Protection.AUTHENTICATED: AUTHENTICATED,
