@@ -18,7 +18,8 @@ FLOORS = (
     | {"redaction", "slices", "units"},
     {"interleaving", "modem", "port_errors", "protocols", "reading"},
     {"client", "identity", "port"},
-    {"channel", "stream"},
+    {"channel"},
+    {"stream"},
     {"blink", "iec62056", "sml"},
     # A DLMS meter may need a sign-on of IEC 62056-21, or push an encrypted readout.
     {"dlms"},
