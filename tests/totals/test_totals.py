@@ -326,3 +326,14 @@ async def test_power_that_cannot_pass_is_not_published(
 ) -> None:
     await meter.start(reading(register("1-0:16.7.0*255", power, "W")))
     assert meter.value("power") == shown
+
+
+async def test_review_leaves_the_telegram_as_it_came(meter: PushedMeter) -> None:
+    await meter.start(energy("5000"))
+    fallen, damaged = register("1-0:1.8.0", 4000, "Wh"), register("1-0:16.7.0", 10**9, "W")
+    came = reading(fallen, damaged).current()
+    before = dict(came)
+    reviewed, withheld = meter.coordinator.totals.async_review(came)
+    assert came == before
+    assert withheld == {IMPORT}
+    assert [item.value for item in reviewed.values()] == [5000, None]

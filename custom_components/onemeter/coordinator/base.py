@@ -226,8 +226,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         if not self.settings.writes_units:
             registers = {key: with_implied_unit(key, item) for key, item in registers.items()}
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
-        withheld = self.totals.async_review(registers, proof)
-        data = MeterData(reading.meter, registers, Moment.now(), reading.time, withheld)
+        reviewed, withheld = self.totals.async_review(registers, proof)
+        data = MeterData(reading.meter, reviewed, Moment.now(), reading.time, withheld)
         self._newest = self._complete(reading, data, partial=partial)
         if not partial:
             self.readings.append(reading)

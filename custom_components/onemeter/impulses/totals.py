@@ -1,6 +1,6 @@
 """The counter of an entry's impulses, and its total, which is kept over restarts."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 import logging
@@ -200,12 +200,13 @@ class ImpulseTotals:
 
     @callback
     def async_review(
-        self, registers: MutableMapping[Key, Register], _: Proof = Proof.CHECKSUM
-    ) -> frozenset[Key]:
-        """Replace implausible power by None. Returns the withheld totals, which are none."""
-        limit_power(registers, self._max_power)
+        self, registers: Mapping[Key, Register], _: Proof = Proof.CHECKSUM
+    ) -> tuple[dict[Key, Register], frozenset[Key]]:
+        """Return the registers without implausible power; the total is never withheld."""
+        reviewed = dict(registers)
+        limit_power(reviewed, self._max_power)
         self._storage.async_save_soon()
-        return frozenset()
+        return reviewed, frozenset()
 
     @property
     def must_be_stored(self) -> bool:

@@ -66,15 +66,16 @@ class Totals:
 
     @callback
     def async_review(
-        self, registers: MutableMapping[Key, Register], proof: Proof = Proof.CHECKSUM
-    ) -> frozenset[Key]:
-        """Replace implausible totals by their last accepted values, and implausible power by None.
+        self, registers: Mapping[Key, Register], proof: Proof = Proof.CHECKSUM
+    ) -> tuple[dict[Key, Register], frozenset[Key]]:
+        """Return the registers of a telegram as they may be published, and the withheld totals.
 
-        Returns the totals that are withheld.
+        These have their last accepted values; power that is implausible has none.
         """
-        limit_power(registers, self._guard.max_power)
+        reviewed = dict(registers)
+        limit_power(reviewed, self._guard.max_power)
         count = self._guard.count
-        withheld, is_changed = self._guard.review(registers, Moment.now(), proof)
+        withheld, is_changed = self._guard.review(reviewed, Moment.now(), proof)
         self._accepted += self._guard.count - count
         if is_changed:
             self._async_handle_steps()
@@ -82,7 +83,7 @@ class Totals:
         self._storage.async_save_soon()
         if withheld or self._reported_overload is not None:
             self._async_report_overload()
-        return withheld
+        return reviewed, withheld
 
     @callback
     def async_accept(self, registers: MutableMapping[Key, Register]) -> None:
