@@ -7,10 +7,10 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.errors import TelegramError
+from custom_components.onemeter.meter.iec62056.data_sets import parse_data_sets
 from custom_components.onemeter.meter.iec62056.identification import Identification
 from custom_components.onemeter.meter.iec62056.readout import (
     decode_readout,
-    parse_data_sets,
     parse_registers,
 )
 from custom_components.onemeter.meter.reading import Identity, Reading

@@ -9,10 +9,11 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.errors import TelegramError
-from custom_components.onemeter.meter.iec62056 import Iec62056Decoder, readout
+from custom_components.onemeter.meter.iec62056 import Iec62056Decoder, data_sets, readout
 from custom_components.onemeter.meter.iec62056.codes import ADDRESS_MAX, parse_address
+from custom_components.onemeter.meter.iec62056.data_sets import parse_data_sets
 from custom_components.onemeter.meter.iec62056.profile import decode_profile
-from custom_components.onemeter.meter.iec62056.readout import parse_data_sets, parse_registers
+from custom_components.onemeter.meter.iec62056.readout import parse_registers
 from custom_components.onemeter.meter.iec62056.values import VALUE_MAX
 from custom_components.onemeter.meter.reading import Reading
 from simulator.iec62056.encoder import Checksum, data_block
@@ -80,10 +81,10 @@ def test_steps_on_a_complete_readout_are_done_in_slices() -> None:
 
 @given(TEXTS)
 def test_slices_do_not_matter(text: str) -> None:
-    with patch.object(readout, "_SLICE", 10**9):
+    with patch.object(data_sets, "_SLICE", 10**9):
         whole = parse_registers(text), list(parse_data_sets(text)), readout_of(text)
     for size in SLICES:
-        with patch.object(readout, "_SLICE", size):
+        with patch.object(data_sets, "_SLICE", size):
             sliced = parse_registers(text), list(parse_data_sets(text)), readout_of(text)
         assert sliced == whole
 

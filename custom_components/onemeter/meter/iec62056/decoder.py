@@ -11,8 +11,9 @@ from ..reading import Identity, Reading
 from ..slices import Sliced
 from .block import BlockCheck
 from .codes import parse_address
+from .data_sets import parse_data_sets
 from .framing import ReadoutFramer, Telegram
-from .readout import decode_readout, parse_data_sets
+from .readout import decode_readout
 
 #: Values processed in one slice.
 _SLICE: Final = 128

@@ -5,10 +5,10 @@ from typing import Final
 from ..channel import Channel
 from ..errors import ChecksumError, MeterSilentError, RefusedError
 from .codes import parse_address
+from .data_sets import parse_data_sets
 from .memory import Memory
 from .programming import ACK, NAK, Command, Frame, FrameKind, FrameReader, encode_command
 from .progress import Progress, monitor
-from .readout import parse_data_sets
 
 #: Times that a frame is requested again (6.4.4).
 REPEATS: Final = 3

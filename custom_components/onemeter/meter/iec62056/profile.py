@@ -18,8 +18,8 @@ from ..parity import without_parity
 from ..reading import Event, Interval, Register
 from .block import BlockCheck
 from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
+from .data_sets import parse_data_sets
 from .programming import FrameKind, FrameReader
-from .readout import parse_data_sets
 from .times import SEASONS, parse_digits, standard_offset
 from .values import split_value, unit_of
 

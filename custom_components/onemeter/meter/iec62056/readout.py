@@ -1,6 +1,6 @@
 """From the data sets of a readout to a reading (IEC 62056-21:2002, 6.3.2 and 6.5)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,23 +14,17 @@ from ..obis import ABSTRACT, CURRENT_VALUE, ELECTRICITY, C, Obis
 from ..reading import Identity, Reading, Register
 from ..slices import Sliced, do_at_once
 from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
+from .data_sets import VALUE, is_well_formed, slices
 from .identification import Identification
 from .times import combine, parse_time
 from .values import VALUE_MAX, is_garbled, split_value, unit_of
 
-#: A value, which may contain pairs of parentheses.
-_VALUE: Final = r"[^()\r\n]*+(?:\([^()\r\n]*+\)[^()\r\n]*+)*+"
-#: An address, if this is the first value of its data set, and a value.
-_GROUP: Final = re.compile(rf"(?<![^()\r\n])([^()\r\n]*+)\(({_VALUE})\)")
-#: The same, with number and unit of a value in the usual form.
+#: An address, if this is the first value of its data set, and a value: its number and unit in the
+#: usual form, or its text.
 _QUICK_GROUP: Final = re.compile(
     r"(?<![^()\r\n])([^()\r\n]*+)\("
-    rf"(?:(\d{{1,24}}+(?:\.\d{{1,24}}+)?+)(?:\*([A-Za-z]{{1,16}}+))?+\)|({_VALUE})\))",
+    rf"(?:(\d{{1,24}}+(?:\.\d{{1,24}}+)?+)(?:\*([A-Za-z]{{1,16}}+))?+\)|({VALUE})\))",
     re.ASCII,
-)
-#: Data sets and line ends, and nothing else.
-_WELL_FORMED: Final = re.compile(
-    r"(?:[ -'*-~]*+\([ -'*-~]*+(?:\([ -'*-~]*+\)[ -'*-~]*+)*+\)| *+[\r\n]++)*+ *+"
 )
 #: What may come between identification and data: noise, and the echo of the acknowledgement.
 _PRELUDE: Final = re.compile(r"[\x00\x7f\r\n ]*+(?:\x06?\d{3}[\r\n]++)?+", re.ASCII)
@@ -41,8 +35,7 @@ _VALUE_END: Final = re.compile(r"[)\r\n]")
 
 #: Most values of a readout; the largest readout known has 616.
 _VALUES_MAX: Final = 2000
-#: Characters parsed in one slice, and number of "!" or registers checked in one.
-_SLICE: Final = 512
+#: Number of "!" or registers checked in one slice.
 _SLICE_REGISTERS: Final = 256
 
 #: Digits of the shortest point in time: YYMMDDhhmm.
@@ -98,27 +91,6 @@ def _data_end(text: str) -> Sliced[int | None]:
     return None
 
 
-def is_well_formed(text: str) -> bool:
-    """Return whether a text consists of data sets and line ends only."""
-    return _WELL_FORMED.fullmatch(text) is not None
-
-
-def parse_data_sets(text: str) -> Iterator[tuple[str, int, str]]:
-    """Yield address, index in the data set, and text of each value, as sent.
-
-    A value without an address belongs to the data set before it, also on the next line.
-    """
-    address, group = "", -1
-    for start, end in _slices(text):
-        for name, value in _GROUP.findall(text, start, end):
-            if name := name.strip():
-                address, group = name, 0
-            else:
-                group += 1
-            if len(address) <= ADDRESS_MAX:
-                yield address, group, value
-
-
 def parse_registers(text: str) -> list[Register]:
     """Return a register for each value of a readout, in their order, with duplicates.
 
@@ -136,32 +108,11 @@ def parse_in_slices(text: str) -> Sliced[list[Register]]:
 
 def _parse(text: str, *, checked: bool) -> Sliced[_Parsed]:
     parsed = _Parsed()
-    for start, end in _slices(text):
+    for start, end in slices(text):
         parsed.add(_QUICK_GROUP.findall(text, start, end), checked=checked)
         yield
     yield from parsed.finish(text)
     return parsed
-
-
-def _slices(text: str) -> Iterator[tuple[int, int]]:
-    """Yield begins and ends of parts, none of which divides a value or its address."""
-    start = 0
-    while (closed := text.find(")", start)) >= 0:
-        if closed - start > _SLICE:
-            opened = max(start, text.rfind("(", start, closed))
-            while opened > start and text[opened - 1] == "(":
-                opened -= 1
-            begins = (text.rfind(mark, start, opened) + 1 for mark in "()\r\n")
-            start = max(start, *begins)
-        limit = max(start + _SLICE, closed + 1)
-        # A line end is outside of values, as is nearly always a ")" without another one after it.
-        end = max(text.rfind(mark, closed, limit) for mark in "\r\n") + 1
-        if not end:
-            end = text.rfind(")", closed, limit) + 1
-            while text.startswith(")", end):
-                end += 1
-        yield start, end
-        start = end
 
 
 class _Parsed:

@@ -1,0 +1,60 @@
+"""The data sets of readouts, answers and profiles (IEC 62056-21:2002, 6.5)."""
+
+from collections.abc import Iterator
+import re
+from typing import Final
+
+from .codes import ADDRESS_MAX
+
+#: A value, which may contain pairs of parentheses.
+VALUE: Final = r"[^()\r\n]*+(?:\([^()\r\n]*+\)[^()\r\n]*+)*+"
+#: An address, if this is the first value of its data set, and a value.
+_GROUP: Final = re.compile(rf"(?<![^()\r\n])([^()\r\n]*+)\(({VALUE})\)")
+#: Data sets and line ends, and nothing else.
+_WELL_FORMED: Final = re.compile(
+    r"(?:[ -'*-~]*+\([ -'*-~]*+(?:\([ -'*-~]*+\)[ -'*-~]*+)*+\)| *+[\r\n]++)*+ *+"
+)
+#: Characters parsed in one slice.
+_SLICE: Final = 512
+
+
+def is_well_formed(text: str) -> bool:
+    """Return whether a text consists of data sets and line ends only."""
+    return _WELL_FORMED.fullmatch(text) is not None
+
+
+def parse_data_sets(text: str) -> Iterator[tuple[str, int, str]]:
+    """Yield address, index in the data set, and text of each value, as sent.
+
+    A value without an address belongs to the data set before it, also on the next line.
+    """
+    address, group = "", -1
+    for start, end in slices(text):
+        for name, value in _GROUP.findall(text, start, end):
+            if name := name.strip():
+                address, group = name, 0
+            else:
+                group += 1
+            if len(address) <= ADDRESS_MAX:
+                yield address, group, value
+
+
+def slices(text: str) -> Iterator[tuple[int, int]]:
+    """Yield begins and ends of parts, none of which divides a value or its address."""
+    start = 0
+    while (closed := text.find(")", start)) >= 0:
+        if closed - start > _SLICE:
+            opened = max(start, text.rfind("(", start, closed))
+            while opened > start and text[opened - 1] == "(":
+                opened -= 1
+            begins = (text.rfind(mark, start, opened) + 1 for mark in "()\r\n")
+            start = max(start, *begins)
+        limit = max(start + _SLICE, closed + 1)
+        # A line end is outside of values, as is nearly always a ")" without another one after it.
+        end = max(text.rfind(mark, closed, limit) for mark in "\r\n") + 1
+        if not end:
+            end = text.rfind(")", closed, limit) + 1
+            while text.startswith(")", end):
+                end += 1
+        yield start, end
+        start = end
