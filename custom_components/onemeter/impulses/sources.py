@@ -151,7 +151,7 @@ class EntityImpulses(HassImpulses):
         if self._last_number is not None:
             earlier, earlier_now = self._last_number
             elapsed = earlier.until(moment) // timedelta(microseconds=1) * 1000
-            self.counter.allow(max(elapsed - (now - earlier_now), 0))
+            self.counter.add_elapsed(max(elapsed - (now - earlier_now), 0))
         self._last_number = moment, now
         return now
 
@@ -252,7 +252,7 @@ def make_impulse_client(
     (s).
     """
     source_id = settings.source_id
-    how = BlinkSettings(is_export=settings.export, interval=interval, is_told_at_once=True)
+    how = BlinkSettings(is_export=settings.export, interval=interval, reports_at_once=True)
     match settings.source:
         case HassSource.ENTITY:
             return EntityImpulses(hass, source_id, counter, how)

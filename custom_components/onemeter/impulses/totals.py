@@ -108,7 +108,7 @@ class ImpulseStatistics:
 
     def continue_from(self, energy: Decimal) -> None:
         """Continue from this energy (kWh) instead of what was restored, which is out of date."""
-        self.counter.go_on_from(energy)
+        self.counter.continue_from(energy)
         # The sums may contain the impulses of the day already.
         self._day = None
 

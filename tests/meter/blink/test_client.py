@@ -112,7 +112,7 @@ async def count_all(folder: Path, seconds: int) -> None:
     try:
         async with PtyLine(folder / "ttyMETER", 9600) as cable:
             light = Light(cable)
-            client = client_at(cable, counter, BlinkSettings(is_told_at_once=True))
+            client = client_at(cable, counter, BlinkSettings(reports_at_once=True))
             listening = asyncio.create_task(listen_to(client, heard))
             # From then on, the port discards nothing.
             await until(lambda: bool(heard))
@@ -159,7 +159,7 @@ async def test_readings(cable: MemoryLine) -> None:
 
 
 async def test_published_at_once(cable: MemoryLine) -> None:
-    settings = BlinkSettings(is_told_at_once=True)
+    settings = BlinkSettings(reports_at_once=True)
     async with aclosing(client_at(cable, counting(), settings).listen()) as readings:
         reading = await anext(readings)
     assert [register.value for register in reading.registers] == [Decimal("100.0000"), None]

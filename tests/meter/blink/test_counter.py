@@ -178,7 +178,7 @@ def test_what_is_no_state(damage: dict[str, int | str]) -> None:
 
 def test_missed_impulses_are_estimated_and_not_counted() -> None:
     counter = ImpulseCounter(THOUSAND)
-    counter.unseen(100 * SECOND)
+    counter.add_unobserved(100 * SECOND)
     assert counter.missed == 0
     for second in (0, 2, 4):
         counter.impulse(second * SECOND)
@@ -191,7 +191,7 @@ def test_missed_impulses_are_estimated_and_not_counted() -> None:
     counter.impulse(26 * SECOND)
     assert counter.power.at(26 * SECOND) is None
     counter = restarted(counter)
-    counter.unseen(44 * SECOND)
+    counter.add_unobserved(44 * SECOND)
     assert (counter.missed, counter.impulses) == (32, 4)
 
 

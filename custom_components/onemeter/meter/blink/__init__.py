@@ -1,1 +1,1 @@
-"""BLINK: the impulses of a meter's light, each of which stands for the same energy."""
+"""BLINK: the impulses of a meter's LED, each of the same energy."""

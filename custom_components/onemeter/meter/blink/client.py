@@ -1,4 +1,4 @@
-"""The client for meters that blink: counts their impulses, and tells the power in between."""
+"""The clients for impulses: they count energy and derive power."""
 
 from abc import abstractmethod
 import asyncio
@@ -8,6 +8,7 @@ from decimal import Decimal
 import time
 from typing import Any, Final, override
 
+from ..channel import RECENT_MAX
 from ..client import PushedClient
 from ..detect import SINGLE_EDGE, TELEGRAMS, looks_like
 from ..errors import UNKNOWN, MeterError, MeterSilentError, UnknownDataError
@@ -20,51 +21,50 @@ from .counter import ImpulseCounter
 from .settings import BlinkSettings, Source
 from .source import ByteFlashes, LongFlashes, follow, line_state
 
-#: Bytes kept to say what they look like.
-_HEARD_MAX: Final = 512
-#: For so long after the last byte that is none of a flash, telegrams are taken to go on (ns).
+#: Time (ns) after the last byte that is no flash during which bytes are taken for telegrams.
 _TELEGRAMS_LAST: Final = 10 * 10**9
-#: Seconds from one look at the power to the next while no impulse comes.
-_LOOK: Final = 1.0
-#: What power must change by to be told without an impulse: so many W, and one part in so many.
+#: Seconds between two calculations of the power while no impulse comes.
+_POWER_SECONDS: Final = 1.0
+#: Changes of power that are reported without an impulse: at least this many W, and one part in
+#: this number.
 _NOTICEABLE: Final = 1
 _NOTICEABLE_PART: Final = 50
 
-#: Energy and power, imported and exported. It is not the power 16.7.0, which is signed: of a meter
-#: that counts one direction the impulses tell nothing about the other.
+#: Energy and power, imported and exported. It is not the signed power 16.7.0, since the impulses of
+#: one direction contain nothing about the other.
 _IMPORT: Final = (ENERGY_IMPORT, POWER_IMPORT)
 _EXPORT: Final = (ENERGY_EXPORT, POWER_EXPORT)
 
 
 class ImpulseClient(PushedClient):
-    """Counts impulses, wherever they come from.
+    """Counts the impulses of any source.
 
-    The counter is somebody else's, and has all that outlives this client. Among the client's own
-    counters, good are the impulses counted, other those rejected.
+    The counter belongs to the caller, and has everything that outlives this client. Of the
+    client's own counters, ``good`` are the impulses counted, and ``other`` those rejected.
     """
 
     def __init__(
         self, url: str, line: LineSettings, counter: ImpulseCounter, settings: BlinkSettings
     ) -> None:
-        """Take where impulses come from, what counts them, and how. Nothing is opened yet."""
+        """Take the source's URL, its line, the counter, and the settings. Nothing is opened yet."""
         super().__init__(url, line)
         self.counter = counter
         self.settings = settings
         self._news = asyncio.Event()
-        #: That of the event loop that listens, in seconds: the monotonic clock, except in tests.
+        #: The clock of the event loop (s): the monotonic clock, except in tests.
         self._clock: Callable[[], float] = time.monotonic
-        # What the last reading told: impulses, energy, power.
-        self._told: tuple[int, Decimal, Decimal | None] = (0, Decimal(0), None)
+        #: Impulses, energy and power of the last reading.
+        self._reported: tuple[int, Decimal, Decimal | None] = (0, Decimal(0), None)
 
     @abstractmethod
     def _source(self) -> AbstractAsyncContextManager[Coroutine[Any, Any, None]]:
-        """Open the source; what it gives counts until the source is lost, and then raises."""
+        """Open the source; the coroutine counts until the source is lost, and then raises."""
 
     @override
     async def listen(self) -> AsyncGenerator[Reading]:
-        """Yield a reading when impulses have come or power has changed noticeably without any.
+        """Yield a reading when impulses have come, or power has changed noticeably without any.
 
-        There is at most one for each interval of the settings.
+        There is at most one in each interval of the settings.
         """
         self._clock = asyncio.get_running_loop().time
         async with self._source() as count:
@@ -72,12 +72,12 @@ class ImpulseClient(PushedClient):
             counting = asyncio.create_task(count)
             counting.add_done_callback(lambda _: self._news.set())
             try:
-                at_once = self._tell()
-                if self.settings.is_told_at_once:
-                    yield at_once
-                while await self._until_news(counting):
-                    yield self._tell()
-                    # Meanwhile impulses are only counted.
+                first = self._report()
+                if self.settings.reports_at_once:
+                    yield first
+                while await self._wait_for_news(counting):
+                    yield self._report()
+                    # Until then, impulses are only counted.
                     await asyncio.wait({counting}, timeout=self.settings.interval)
                 await counting
             finally:
@@ -86,7 +86,7 @@ class ImpulseClient(PushedClient):
                 await asyncio.gather(counting, return_exceptions=True)
 
     def reading(self) -> Reading:
-        """Return what is known now. Power is None before the second impulse."""
+        """Return the present energy and power. Power is None before the second impulse."""
         energy, power = _EXPORT if self.settings.is_export else _IMPORT
         now = self.counter.power.at(self._now())
         registers = (
@@ -96,29 +96,29 @@ class ImpulseClient(PushedClient):
         return Reading(Identity(), None, registers, b"")
 
     def _now(self) -> int:
-        """Return the time in nanoseconds."""
+        """Return the time (ns)."""
         return round(self._clock() * 10**9)
 
-    def _tell(self) -> Reading:
+    def _report(self) -> Reading:
         reading = self.reading()
-        power = reading.registers[1].value
-        told = power if isinstance(power, Decimal) else None
-        self._told = self.counter.impulses, self.counter.energy, told
+        value = reading.registers[1].value
+        power = value if isinstance(value, Decimal) else None
+        self._reported = self.counter.impulses, self.counter.energy, power
         return reading
 
-    async def _until_news(self, counting: asyncio.Task[None]) -> bool:
-        """Wait until there is something to tell; return whether there is, or the port is lost."""
+    async def _wait_for_news(self, counting: asyncio.Task[None]) -> bool:
+        """Wait until there is something to report; return False when the source is lost."""
         while not self._has_news():
             if counting.done():
                 return False
             self._news.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
+                async with asyncio.timeout(_POWER_SECONDS):
                     await self._news.wait()
         return True
 
     def _has_news(self) -> bool:
-        impulses, energy, before = self._told
+        impulses, energy, before = self._reported
         if (self.counter.impulses, self.counter.energy) != (impulses, energy):
             return True
         power = self.counter.power.at(self._now())
@@ -139,24 +139,24 @@ class ImpulseClient(PushedClient):
 
 
 class BlinkClient(ImpulseClient):
-    """Counts the impulses that come to a port.
+    """Counts the impulses at a port.
 
-    Skipped are the bytes of what are telegrams and no flashes; of modem lines the edges are
-    received.
+    Bytes of telegrams count as ``skipped``; ``received`` are bytes, or edges of modem lines.
     """
 
     def __init__(
         self, url: str, line: LineSettings, counter: ImpulseCounter, settings: BlinkSettings
     ) -> None:
-        """Take the port, how to open it, and what counts and how. Nothing is opened yet."""
+        """Take the port, how to open it, the counter, and the settings. Nothing is opened yet."""
         super().__init__(url, line, counter, settings)
-        self._heard = b""
+        self._recent = b""
+        #: The time of the last byte that was no flash while telegrams came (ns).
         self._telegrams_at: int | None = None
 
     @override
     @asynccontextmanager
     async def _source(self) -> AsyncGenerator[Coroutine[Any, Any, None]]:
-        self._heard = b""
+        self._recent = b""
         self._telegrams_at = None
         modem_line = self.settings.source.modem_line
         async with Port(self.url, self.line, modem_lines=modem_line is not None) as port:
@@ -169,13 +169,13 @@ class BlinkClient(ImpulseClient):
     @override
     def diagnose(self) -> MeterError:
         port = redact(self.url)
-        guess = looks_like(self._heard)
+        guess = looks_like(self._recent)
         if guess in TELEGRAMS:
             message = f"no flashes, but what looks like {guess} comes from {port}"
-        elif not self._heard:
+        elif not self._recent:
             return MeterSilentError(f"nothing comes from {port}", port=port)
         else:
-            message = f"what comes from {port} comes too fast for a meter's light"
+            message = f"what comes from {port} comes too fast for a meter's LED"
             guess = UNKNOWN
         return UnknownDataError(message, port=port, looks_like=guess)
 
@@ -200,12 +200,12 @@ class BlinkClient(ImpulseClient):
         self._take(edges, at, late)
 
     def _are_telegrams(self, data: bytes, at: int) -> bool:
-        """Tell whether bytes belong to telegrams, as meters send them at the same port."""
-        self._heard = (self._heard + data)[-_HEARD_MAX:]
+        """Return whether bytes belong to telegrams, which a meter may send at the same port."""
+        self._recent = (self._recent + data)[-RECENT_MAX:]
         if data.translate(None, SINGLE_EDGE):
-            if looks_like(self._heard) in TELEGRAMS:
+            if looks_like(self._recent) in TELEGRAMS:
                 self._telegrams_at = at
         elif self._telegrams_at is not None and at - self._telegrams_at > _TELEGRAMS_LAST:
             self._telegrams_at = None
-            self._heard = data
+            self._recent = data
         return self._telegrams_at is not None

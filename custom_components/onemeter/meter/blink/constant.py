@@ -1,12 +1,12 @@
-"""The impulse constant: how much energy an impulse stands for."""
+"""The impulse constant: the energy of an impulse."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Self
 
-#: Impulses per kWh that meters have: one for each 100 kWh behind big transformers, to one for each
-#: milliwatt hour in laboratories.
+#: Impulses per kWh of meters: from one for 100 kWh, at large transformers, to one for a milliwatt
+#: hour, in laboratories.
 _LEAST: Final = Fraction(1, 100)
 _MOST: Final = 1_000_000
 _WH_PER_KWH: Final = 1000
@@ -15,9 +15,9 @@ _WATT_NANOSECONDS_PER_KWH: Final = 3_600_000 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class ImpulseConstant:
-    """How much energy an impulse stands for, exact also where no decimal number is."""
+    """The energy of an impulse, exact even if it is no decimal number."""
 
-    #: kWh.
+    #: Energy of an impulse (kWh).
     energy: Fraction
 
     def __post_init__(self) -> None:
@@ -27,20 +27,20 @@ class ImpulseConstant:
 
     @classmethod
     def per_kwh(cls, impulses: Decimal | int) -> Self:
-        """Take it as meters print it: impulses per kWh. Raises ValueError as the class does."""
+        """Return the constant of a meter with impulses per kWh; raises ValueError out of range."""
         return cls(1 / (_positive(impulses)))
 
     @classmethod
     def watt_hours(cls, energy: Decimal | int) -> Self:
-        """Take the Wh per impulse. Raises ValueError as the class does."""
+        """Return the constant of a meter with Wh per impulse; raises ValueError out of range."""
         return cls(_positive(energy) / _WH_PER_KWH)
 
     def nanoseconds_at(self, power: Fraction | int) -> Fraction:
-        """Return the time from one impulse to the next at so many W."""
+        """Return the time from one impulse to the next (ns) at a power (W)."""
         return self.energy * _WATT_NANOSECONDS_PER_KWH / power
 
     def power_of(self, impulses: int, nanoseconds: int) -> Decimal:
-        """Return the mean power in W of so many impulses in a time, to a tenth of a watt."""
+        """Return the mean power (W) of a number of impulses in a time, to a tenth of a watt."""
         tenths = round(10 * impulses * self.energy * _WATT_NANOSECONDS_PER_KWH / nanoseconds)
         return Decimal(tenths).scaleb(-1)
 

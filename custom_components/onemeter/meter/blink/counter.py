@@ -1,4 +1,4 @@
-"""What impulses add up to: their number, the energy, and all that has to outlive a restart."""
+"""The counter of impulses: their number, the energy, and the state that outlives a restart."""
 
 from collections.abc import Mapping
 from decimal import Context, Decimal
@@ -10,26 +10,26 @@ from .counting import CountingSource
 from .missed import MissedEstimate
 from .power import ZERO_AFTER, Power
 
-#: What may pass a meter at the most (W): 3 × 63 A × 230 V.
+#: Default of the maximum power (W): 3 × 63 A × 230 V, a large house connection.
 MAX_POWER: Final = 43_470
-#: Impulses may follow each other a little faster than the maximum power would make them.
+#: Impulses may be closer than at the maximum power, by this factor: meters are not exact.
 _SPACING: Final = Fraction(4, 5)
-#: Most decimal places of energy that are shown; more has only energy that no decimal number is.
+#: Decimal places of energy at most; only energy that is no decimal number would have more.
 _DECIMALS: Final = 9
-#: Any total that there can be fits, and no caller can change that.
+#: A context of its own, so that the precision is not that of the caller: any total fits.
 _CONTEXT: Final = Context(prec=100)
-#: What a state holds of a source that counts by itself.
+#: Keys of a state for a source that counts itself.
 _SOURCE: Final = ("total", "largest")
 _SOURCE_CLOCK: Final = "source_clock"
 SOURCE_STATE: Final = frozenset({_SOURCE_CLOCK, *(f"source_{name}" for name in _SOURCE)})
 
 
 class ImpulseCounter:
-    """Counts the impulses of a meter, for as long as there is one.
+    """Counts the impulses of a meter.
 
-    Impulses come one by one (``impulse``), several at once (``add``), or as the total of something
-    that counts by itself (``total``). Times are nanoseconds of a monotonic clock. Neither the
-    number of impulses nor the energy ever goes down, but for ``calibrate``.
+    Impulses are added one by one (``impulse``), several at once (``add``), or as the total of a
+    source that counts itself (``total``). Times are nanoseconds of a monotonic clock. The number
+    of impulses never decreases; the energy only by ``calibrate``.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class ImpulseCounter:
         zero_after: int | None = ZERO_AFTER,
         offset: Decimal = Decimal(0),
     ) -> None:
-        """Begin with what the meter's display shows (kWh).
+        """Begin with a reading of the meter's display, ``offset`` (kWh).
 
-        ``edges`` is how often what is counted changes with each impulse, once or twice; the maximum
-        power (W) tells how fast impulses can follow each other; ``zero_after`` is that of Power.
+        ``edges`` (1 or 2) is the number of edges that are counted for each impulse; ``max_power``
+        (W) determines the shortest interval of impulses; ``zero_after`` is that of Power.
         """
         if edges not in (1, 2):
             raise ValueError("an impulse has one or two edges")
@@ -54,49 +54,49 @@ class ImpulseCounter:
         self.spacing = max(int(constant.nanoseconds_at(max_power) * _SPACING), 1)
         #: Impulses counted so far; a calibration does not change them.
         self.impulses = 0
-        #: Impulses not counted, since they came faster than the maximum power allows: the meter's
-        #: light, or what sees it, flashed twice.
+        #: Impulses not counted, since they came faster than at the maximum power: the LED, or its
+        #: detector, flickered.
         self.rejected = 0
         self.power = Power(constant, self.spacing, zero_after)
         self._missed = MissedEstimate()
-        #: Edges of an impulse that is not complete.
+        #: Edges of an incomplete impulse.
         self._remainder = 0
-        # The energy and the number of impulses at the last calibration.
+        #: The energy (kWh) and the number of impulses at the last calibration.
         self._offset = _exact(offset)
         self._base = 0
-        #: The earliest time at which the last impulse can have come.
+        #: The earliest possible time of the last impulse (ns).
         self._earliest: int | None = None
         self._last_interval = 0
         self._stopped: int | None = None
         self._source = CountingSource(self.spacing // edges or 1)
-        #: The time stamp of the last impulse by the clock of a source that has its own (ms).
+        #: The time stamp of the last impulse by the source's own clock, if it has one (ms).
         self.source_clock: int | None = None
 
     @property
     def missed(self) -> int:
-        """An estimate of how many impulses were not seen. They are not counted."""
+        """The estimated number of impulses that were missed; they are not counted."""
         return self._missed.impulses
 
     @property
     def exact_energy(self) -> Fraction:
-        """The energy, kWh."""
+        """The exact energy (kWh)."""
         return self._offset + (self.impulses - self._base) * self.constant.energy
 
     @property
     def energy(self) -> Decimal:
-        """The energy, kWh: exact with up to nine decimals, else rounded down to nine."""
+        """The energy (kWh): exact with up to nine decimals, otherwise rounded down to nine."""
         decimals = max(_decimals(self._offset), _decimals(self.constant.energy))
         return _CONTEXT.scaleb(Decimal(int(self.exact_energy * 10**decimals)), -decimals)
 
     def impulse(self, at: int, late: int = 0) -> bool:
-        """Take one edge, as add() does. Return whether it completed an impulse that counts."""
+        """Add one edge, as add() does; return whether it completed an impulse that counts."""
         return self.add(1, at, late) > 0
 
     def add(self, edges: int, at: int, late: int = 0) -> int:
-        """Take edges that were seen at a time; return how many impulses they completed that count.
+        """Add edges seen at a time (ns); return the number of impulses that count.
 
-        They came then or earlier, by ``late`` at the most (ns). An impulse is rejected only if even
-        so it must have come too soon after the one before.
+        ``late`` (ns) is how much earlier they may have come. An impulse is rejected only if it must
+        have come too soon after the one before all the same.
         """
         impulses, self._remainder = divmod(self._remainder + edges, self.edges)
         if not impulses:
@@ -112,10 +112,10 @@ class ImpulseCounter:
         return accepted
 
     def total(self, value: int, at: int) -> int:
-        """Take what a source shows that counts edges by itself; return the impulses since the last.
+        """Add the total of a source that counts edges itself; return the impulses since the last.
 
-        The first value is where counting begins. A source that wraps at 2^16 or 2^32, or that
-        begins again, is followed; a rise that is more than the maximum power allows does not count.
+        Counting begins at the first total. A source may wrap at 2^16 or 2^32, or restart; a rise
+        above the maximum power does not count.
         """
         impulses, self._remainder = divmod(
             self._remainder + self._source.passed(value, at), self.edges
@@ -124,47 +124,47 @@ class ImpulseCounter:
             self._count(impulses, at, reported=True)
         return impulses
 
-    def allow(self, duration: int) -> None:
-        """Take that more time has passed since the last total than the clock shows (ns).
+    def add_elapsed(self, duration: int) -> None:
+        """Add time (ns) since the last total during which the clock stood still.
 
-        The clock may have stood still while the machine slept.
+        The monotonic clock may stand still while the machine sleeps.
         """
-        self._source.allow(duration)
+        self._source.add_elapsed(duration)
 
     def calibrate(self, reading: Decimal) -> Decimal:
-        """Set the energy to what the meter's display shows (kWh); return by how much it was off.
+        """Set the energy to a reading of the meter's display (kWh); return the difference.
 
-        That is positive where the energy was too low. Raises ValueError below zero.
+        It is positive if the energy was too low. Raises ValueError below zero.
         """
         offset = _exact(reading)
         off = _CONTEXT.subtract(reading, self.energy)
         self._offset, self._base = offset, self.impulses
         return off
 
-    def go_on_from(self, energy: Decimal) -> None:
-        """Take that the state that was restored is out of date, and the energy (kWh) is this one.
+    def continue_from(self, energy: Decimal) -> None:
+        """Replace the energy (kWh) of a restored state that is out of date.
 
-        A source that counts by itself begins with what it shows next: what it has counted since
-        that state is in the energy. Raises ValueError below zero.
+        A source that counts itself begins with its next total: what it has counted since that
+        state is included in the energy. Raises ValueError below zero.
         """
         self.calibrate(energy)
         self._remainder = 0
         self._source = CountingSource(self.spacing // self.edges or 1)
 
     def stop(self, at: int) -> None:
-        """Take that nobody looks for impulses from a time on, until start()."""
+        """Note that impulses are not observed from a time on (ns), until start()."""
         self._stopped = at
 
     def start(self, at: int) -> None:
-        """Take that impulses are looked for again."""
+        """Note that impulses are observed again from a time on (ns)."""
         if self._stopped is not None:
-            self.unseen(at - self._stopped)
+            self.add_unobserved(at - self._stopped)
             self._stopped = None
 
-    def unseen(self, duration: int) -> None:
-        """Take that impulses could not be seen for a while (ns).
+    def add_unobserved(self, duration: int) -> None:
+        """Note that impulses were not observed for a time (ns).
 
-        How many were missed is estimated by the last interval. What begins is a new series.
+        The number of missed impulses is estimated from the last interval. A new series begins.
         """
         if self._last_interval:
             self._missed.impulses += duration // self._last_interval
@@ -172,7 +172,7 @@ class ImpulseCounter:
         self.power.restart()
 
     def state(self) -> dict[str, int | str]:
-        """Return all that must survive a restart, ready for JSON."""
+        """Return what must survive a restart, as values that JSON has."""
         state: dict[str, int | str] = {
             "impulses": self.impulses,
             "remainder": self._remainder,
@@ -192,11 +192,11 @@ class ImpulseCounter:
         return state
 
     def restore(self, state: Mapping[str, int | str], stored_at: int) -> None:
-        """Go on from a state, maybe with another constant, which holds from now on.
+        """Continue from a state; the impulse constant may have changed since.
 
-        ``stored_at`` is when that state was, by the present clock, so mostly a time before its
-        beginning: the most that a source which counts by itself can have counted since then follows
-        from it. Raises ValueError for what is no state.
+        ``stored_at`` is the time of the state by the present clock (ns), so it may be negative. It
+        limits what a source that counts itself can have counted since then. Raises ValueError for
+        an invalid state.
         """
         try:
             self._restore(state, stored_at)
@@ -214,7 +214,7 @@ class ImpulseCounter:
         max_power: int = MAX_POWER,
         zero_after: int | None = ZERO_AFTER,
     ) -> Self:
-        """Return a counter that goes on from a state, as restore() does."""
+        """Return a counter that continues from a state, as restore() does."""
         counter = cls(constant, edges=edges, max_power=max_power, zero_after=zero_after)
         counter.restore(state, stored_at)
         return counter
@@ -237,7 +237,7 @@ class ImpulseCounter:
             self.source_clock = int(state[_SOURCE_CLOCK])
 
     def _accept(self, impulses: int, at: int, late: int) -> int:
-        """Return how many of these impulses can have come, one after the other."""
+        """Return how many of these impulses are possible in the time since the last one."""
         earliest = at - late
         if self._earliest is not None:
             earliest = max(earliest, self._earliest + self.spacing)
@@ -247,7 +247,7 @@ class ImpulseCounter:
         return max(accepted, 0)
 
     def _count(self, impulses: int, at: int, *, reported: bool = False) -> int | None:
-        """Add impulses; return the mean time between them, where it is known."""
+        """Add impulses; return the mean interval since the last one, if there was one."""
         self.impulses += impulses
         before = self.power.last_at
         self.power.add(impulses, at, reported=reported)
@@ -264,7 +264,7 @@ def _exact(energy: Decimal) -> Fraction:
 
 
 def _decimals(energy: Fraction) -> int:
-    """Return how many decimals a number has that are to be shown."""
+    """Return the decimal places of a number, at most _DECIMALS."""
     for decimals in range(_DECIMALS):
         if 10**decimals % energy.denominator == 0:
             return decimals

@@ -1,68 +1,68 @@
-"""Sources that count by themselves: what passed between two of the totals that they tell."""
+"""Sources that count impulses themselves: the increments between their totals."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 _SECOND: Final = 10**9
-#: Where counters of different widths begin again.
+#: Values after which counters of different widths restart at 0.
 _WRAPS: Final = (2**16, 2**32)
-#: One that fell from its topmost part in so many, or from as near to its end as it was moving, has
-#: wrapped; from anywhere else it began again for another reason.
+#: A counter has wrapped if it was near the end of its range: within one part in _TOP of it, or
+#: within _STEPS times the last increment. Otherwise it has restarted for another reason.
 _TOP: Final = 64
 _STEPS: Final = 2
-#: Nanoseconds that a report may be late by, and edges that it may be ahead.
+#: Delay of a report (ns), and edges that it may be ahead.
 _LATE: Final = 10 * _SECOND
 _AHEAD: Final = 2
-#: An implausible rise that so many reports, over at least this time, go on from is a counter that
-#: was set or replaced.
+#: Reports, and time (ns), over which a counter must continue after an implausible rise until it is
+#: accepted as set or replaced.
 _REPORTS: Final = 3
 _SETTLED: Final = 60 * _SECOND
-#: A counter that has fallen to less than one part in so many has begun again at zero; otherwise it
-#: goes on from what it had saved some time ago.
+#: A counter that has fallen to less than one part in this number has restarted at zero; otherwise
+#: it continues from an older value that it had saved.
 _FALL: Final = 2
 
 
 class _Report(NamedTuple):
-    """What a counter showed at a time."""
+    """The total of a counter at a time (ns)."""
 
     total: int
     at: int
 
 
 class CountingSource:
-    """Follows the total of a counter that may wrap, be reset, and be out of reach for a while."""
+    """Follows the total of a counter that may wrap, restart, or be unreachable for a while."""
 
     def __init__(
         self, spacing: int, state: Mapping[str, int] | None = None, stored_at: int = 0
     ) -> None:
-        """Take the shortest time from one edge to the next (ns), and what ``state`` gave at a time.
+        """Take the shortest time from one edge to the next (ns), and a stored ``state``.
 
-        That may be a time before the clock began.
+        ``stored_at`` is its time by the present clock (ns), so it may be negative.
         """
         self._spacing = spacing
         self._last = None if state is None else _Report(state["total"], stored_at)
         self._largest = 0 if state is None else state["largest"]
         self._step = 0
-        #: The last report before a fall, and what was counted since.
+        #: The last report before a fall, and the edges counted since.
         self._before: _Report | None = None
         self._since_before = 0
-        #: The first report of a rise that is not believed yet, and how many there were.
+        #: The reports since an implausible rise, until it is accepted.
         self._held: list[_Report] = []
 
     @property
     def state(self) -> dict[str, int] | None:
-        """All that must survive a restart; None before the first report."""
+        """What must survive a restart; None before the first report."""
         return None if self._last is None else {"total": self._last.total, "largest": self._largest}
 
-    def allow(self, duration: int) -> None:
-        """Take that more time has passed since the last report than the clock shows (ns)."""
+    def add_elapsed(self, duration: int) -> None:
+        """Add time (ns) since the last report during which the clock stood still."""
         if self._last is not None:
             self._last = self._last._replace(at=self._last.at - duration)
 
     def passed(self, total: int, at: int) -> int:
-        """Return how many edges have passed since the last report.
+        """Return the number of edges since the last report; add this one.
 
-        No edge before the first report, nor in a rise that is more than could pass in the time.
+        0 for the first report, and for a rise that is impossible in the time since.
         """
         report = _Report(total, at)
         last = self._last
@@ -91,12 +91,12 @@ class CountingSource:
         self._held.clear()
 
     def _most(self, report: _Report, at: int) -> int:
-        """Return how many edges there may have been since a report."""
+        """Return the largest possible number of edges since a report."""
         elapsed = max(at - report.at, 0)
         return (elapsed + _LATE) // self._spacing + _AHEAD
 
     def _fallen(self, last: _Report, report: _Report) -> int:
-        """Return what passed while the counter wrapped or began again."""
+        """Return the edges since the last report of a counter that wrapped or restarted."""
         most = self._most(last, report.at)
         for wrap in _WRAPS:
             is_near = wrap - last.total <= max(wrap // _TOP, _STEPS * self._step)
@@ -110,7 +110,7 @@ class CountingSource:
         return 0
 
     def _returned(self, report: _Report) -> int | None:
-        """Return what passed, where a counter had only seemed to begin again."""
+        """Return the edges if the counter continues from before its fall, otherwise None."""
         if self._before is None:
             return None
         edges = report.total - self._before.total - self._since_before
@@ -120,7 +120,7 @@ class CountingSource:
         return edges
 
     def _hold(self, report: _Report) -> int:
-        """Keep a rise back until it has lasted; return what was counted on from there."""
+        """Hold an implausible rise until it has lasted; return the edges after it, or 0."""
         self._held.append(report)
         first = self._held[0]
         if len(self._held) < _REPORTS or report.at - first.at < _SETTLED:

@@ -1,29 +1,30 @@
-"""How many impulses have probably been missed: an estimate that is told, and never counted."""
+"""An estimate of missed impulses, for information only: they are never counted."""
 
 from collections import deque
 from typing import Final
 
-#: Intervals that must agree: two before a gap and one behind it, ...
+#: Intervals considered: two before a gap, the gap, and one after it.
 _AROUND: Final = 4
-#: ... to one part in so many, as the gap must with a multiple of them.
+#: The intervals around a gap must be equal to one part in this number, and so must the gap and a
+#: multiple of them.
 _TOLERANCE: Final = 8
-#: A longer gap is a change of load.
+#: Largest multiple; a longer gap is a change of load.
 _MOST: Final = 5
 
 
 class MissedEstimate:
-    """Looks for gaps in which a steady series of impulses just misses some.
+    """Finds gaps in a steady series of impulses that are a multiple of its interval.
 
-    A load that changes for one interval only looks the same: this is no count.
+    A load that changes for one interval only looks the same: this is an estimate.
     """
 
     def __init__(self, impulses: int = 0) -> None:
-        """Begin with what was found before."""
+        """Begin with the impulses that were missed before."""
         self.impulses = impulses
         self._intervals: deque[int] = deque(maxlen=_AROUND)
 
     def add(self, interval: int) -> None:
-        """Take the nanoseconds between two impulses."""
+        """Add the interval between two impulses (ns)."""
         intervals = self._intervals
         intervals.append(interval)
         if len(intervals) < _AROUND:
@@ -37,5 +38,5 @@ class MissedEstimate:
             self.impulses += times - 1
 
     def restart(self) -> None:
-        """Forget the intervals: nobody was looking for a while."""
+        """Forget the intervals, since impulses were not observed for a while."""
         self._intervals.clear()

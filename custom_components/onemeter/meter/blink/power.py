@@ -1,4 +1,4 @@
-"""Power from impulses: the last interval, and what a longer silence says about it."""
+"""Power from impulses: of the last interval, and its upper limit while no impulse comes."""
 
 from collections import deque
 from decimal import Decimal
@@ -7,67 +7,66 @@ from typing import Final, NamedTuple
 from .constant import ImpulseConstant
 
 _SECOND: Final = 10**9
-#: Nanoseconds over which single impulses are averaged: whole ones that fill at least this. What a
-#: computer is late by, some milliseconds, is then a percent or less; a change of load shows at
-#: once.
+#: Nanoseconds over which single impulses are averaged, at least. Delays of the computer, some
+#: milliseconds, then change the power by a percent or less; a change of load is visible at once.
 _SMOOTH: Final = _SECOND // 4
-#: Over how many impulses, and at the most how long, they are averaged where only reports of their
-#: number come, which do not tell when each was.
+#: Impulses, and nanoseconds at most, over which impulses are averaged whose number is reported
+#: without the time of each.
 _SMOOTH_REPORTS: Final = 20
 _SMOOTH_REPORTED: Final = 10 * _SECOND
-#: An impulse that is overdue does not come at this very moment: it is expected after one part in so
-#: many of the time that it is late already.
+#: An overdue impulse is expected later than now, by one part in this number of its delay.
 _OVERDUE: Final = 10
-#: Without an impulse power is zero after this time, ...
+#: Without an impulse, power is zero after this time (ns), ...
 ZERO_AFTER: Final = 300 * _SECOND
-#: ... if even an impulse now would mean less than this (W), and so many times the last interval
-#: have passed.
+#: ... if an impulse now would mean less than this power (W), and after a multiple of the last
+#: interval.
 _ZERO_BELOW: Final = 12
 _ZERO_INTERVALS: Final = 2
 
 
 class _Mark(NamedTuple):
-    """How many impulses had come up to a time."""
+    """The number of impulses up to a time."""
 
     at: int
     total: int
 
 
 class Power:
-    """The power that impulses tell. Times are nanoseconds of a monotonic clock."""
+    """The power derived from impulses. Times are nanoseconds of a monotonic clock."""
 
     def __init__(
         self, constant: ImpulseConstant, shortest: int, zero_after: int | None = ZERO_AFTER
     ) -> None:
-        """Take the constant and the shortest interval that there can be.
+        """Take the impulse constant and the shortest possible interval (ns).
 
-        After ``zero_after`` without an impulse power is zero where it is below 12 W; None never
-        makes it so.
+        Power below 12 W becomes zero after ``zero_after`` (ns) without an impulse, or never for
+        None.
         """
         self._constant = constant
         self._shortest = shortest
         self._longest = int(constant.nanoseconds_at(_ZERO_BELOW))
         self._zero_after = zero_after
         self._marks: deque[_Mark] = deque()
-        #: Nanoseconds from one impulse to the next, as smoothed; None before the second one.
+        #: Mean nanoseconds from one impulse to the next; None before the second impulse.
         self.interval: int | None = None
 
     @property
     def last_at(self) -> int | None:
-        """When the last impulse came."""
+        """The time of the last impulse."""
         return self._marks[-1].at if self._marks else None
 
     def add(self, impulses: int, at: int, *, reported: bool = False) -> None:
-        """Take impulses that came since the last ones, the last of them at a time.
+        """Add impulses since the last ones; ``at`` is the time of the newest one.
 
-        They are taken to have come evenly. Reports are numbers that some device tells now and then.
+        They are assumed to be evenly spaced. ``reported`` is for devices that count themselves and
+        report the number at intervals.
         """
         marks = self._marks
         if not marks:
             marks.append(_Mark(at, 0))
             return
         if at <= marks[-1].at:
-            # In the same moment as the last: they belong to its interval.
+            # At the same time as the last one: they belong to its interval.
             marks[-1] = _Mark(marks[-1].at, marks[-1].total + impulses)
             if len(marks) == 1:
                 return
@@ -76,15 +75,15 @@ class Power:
         self.interval = self._smoothed(reported=reported)
 
     def restart(self) -> None:
-        """Forget the impulses: nobody was looking for a while."""
+        """Forget the impulses, since they were not observed for a while."""
         self._marks.clear()
         self.interval = None
 
     def at(self, now: int) -> Decimal | None:
-        """Return the power at a time (W), None where it is not known.
+        """Return the power (W) at a time, or None if it is unknown.
 
-        It is that of the last interval until the next impulse is overdue, and from then on less
-        than what that impulse would mean.
+        It is that of the last interval until the next impulse is overdue, then less than what an
+        impulse now would mean.
         """
         if self.interval is None:
             return None
@@ -101,7 +100,7 @@ class Power:
         return since >= max(self._zero_after, self._longest, _ZERO_INTERVALS * self.interval)
 
     def _smoothed(self, *, reported: bool) -> int:
-        """Return the mean interval over the shortest time that is long enough; forget the rest."""
+        """Return the mean interval over a time that is just long enough; forget older impulses."""
         marks = self._marks
         last = marks[-1]
         start = len(marks) - 2

@@ -1,4 +1,4 @@
-"""What the maker's own S10 sender tells by MQTT: which lights have flashed, and when."""
+"""The MQTT messages of OneMeter's S10 sender: flashes of meters' LEDs."""
 
 import json
 import re
@@ -9,38 +9,37 @@ from ..errors import TelegramError
 #: The topic that senders publish on.
 TOPIC: Final = "onemeter/s10/v1"
 
-#: Between the digits of an address.
+#: Characters between the digits of an address.
 _SEPARATORS: Final = re.compile(r"[\s:.-]")
-#: A time stamp that is written as text, and what no clock gives.
+#: A time stamp as text, and the end of possible ones (ms).
 _DIGITS: Final = re.compile(r"\d{1,15}", re.ASCII)
 _END_OF_TIME: Final = 10**15
-#: Characters of the longest message that is read: that of some hundred devices.
+#: Characters of the longest message that is read, for some hundred devices.
 LIMIT: Final = 16_384
-#: How many flashes and senders are remembered, since a broker may deliver a message twice.
+#: Flashes of each sender, and senders, that are remembered: a broker may deliver a message twice.
 _FLASHES: Final = 256
 _SENDERS: Final = 64
 
 
 class Flash(NamedTuple):
-    """One flash of a meter's light."""
+    """One flash of a meter's LED."""
 
-    #: Which sender saw it, as normal_mac() gives it.
+    #: The sender's address, in the form of normal_mac().
     mac: str
-    #: When, by the sender's clock, in milliseconds since 1970; None where it does not tell.
+    #: Milliseconds since 1970 by the sender's clock; None without a time stamp.
     ts: int | None
 
 
 def normal_mac(text: str) -> str:
-    """Return an address in the form in which it is compared: digits alone, in upper case."""
+    """Return a MAC address as digits in upper case, for comparison."""
     return _SEPARATORS.sub("", text).upper()
 
 
 def parse_s10(payload: str | bytes | bytearray) -> tuple[Flash, ...]:
-    """Return the flashes of a message, ``{"dev_list": [{"mac": …, "ts": …}]}``, in its order.
+    """Return the flashes of a message, ``{"dev_list": [{"mac": …, "ts": …}]}``, in their order.
 
-    The same one twice is one flash; without a time stamp nothing tells two flashes apart, and each
-    counts. What is no flash is left out. Raises TelegramError for what is no such message at all,
-    and for one that is longer than any sender's.
+    Repeated entries are one flash, but each entry without a time stamp is one. Invalid entries are
+    left out. Raises TelegramError for anything but such a message, and for one that is too long.
     """
     if len(payload) > LIMIT:
         raise TelegramError(f"an S10 message of {len(payload)} characters")
@@ -64,7 +63,7 @@ def parse_s10(payload: str | bytes | bytearray) -> tuple[Flash, ...]:
 
 
 def _milliseconds(value: object) -> int | None:
-    """Return a time stamp that some clock can have given, else None."""
+    """Return a valid time stamp, else None."""
     match value:
         case bool():
             return None
@@ -76,21 +75,21 @@ def _milliseconds(value: object) -> int | None:
 
 
 class S10Flashes:
-    """Tells new flashes from those that a broker delivers again."""
+    """Recognizes flashes that a broker delivers again."""
 
     def __init__(self) -> None:
-        """Know no flash yet."""
+        """Begin without known flashes."""
         self._seen: dict[str, dict[int, None]] = {}
 
     def new(self, payload: str | bytes | bytearray) -> tuple[Flash, ...]:
-        """Return the flashes of a message that have not come before.
+        """Return the flashes of a message that are not known.
 
         Raises TelegramError as parse_s10() does.
         """
         return tuple(flash for flash in parse_s10(payload) if self._is_new(flash))
 
     def _is_new(self, flash: Flash) -> bool:
-        # The sender that was heard last is the last one to be forgotten.
+        # The sender of the newest message is forgotten last.
         seen = self._seen.pop(flash.mac, {})
         self._seen[flash.mac] = seen
         if len(self._seen) > _SENDERS:

@@ -1,4 +1,4 @@
-"""How the impulses of a meter are seen, and which energy they are."""
+"""The settings of BLINK: source and direction of the impulses."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,12 +11,12 @@ INTERVAL: Final = 1.0
 
 
 class Source(StrEnum):
-    """What at a port tells a flash of the meter's light."""
+    """The source of impulses at a port."""
 
     #: Each byte received: the flash is a start bit, and no longer than a character.
     RX = "rx"
-    #: All bytes received that follow closely: a flash is longer than a character, and comes as a
-    #: break or as several zeros.
+    #: All bytes received in quick succession: the flash is longer than a character, and is received
+    #: as a break or as several zeros.
     LONG = "long"
     #: The edges of a modem line.
     CTS = "cts"
@@ -31,24 +31,24 @@ class Source(StrEnum):
 
     @property
     def edges(self) -> int:
-        """How often the source usually tells of one impulse.
+        """Edges that one impulse usually has at the source.
 
-        Of RI, drivers report only the trailing edge.
+        Drivers report only the trailing edge of RI.
         """
         return 1 if self in (Source.RX, Source.LONG, Source.RI) else 2
 
 
 @dataclass(frozen=True, slots=True)
 class BlinkSettings:
-    """How the impulses of a meter are seen, and which energy they are."""
+    """Source and direction of the impulses of a meter."""
 
     source: Source = Source.RX
-    #: Whether they are energy that is fed in.
+    #: Whether the impulses are exported energy.
     is_export: bool = False
     #: Seconds between two readings at the least.
     interval: float = INTERVAL
-    #: Whether the first reading comes as soon as the source is there, before any impulse.
-    is_told_at_once: bool = False
+    #: Whether the first reading comes as soon as the source is open, before any impulse.
+    reports_at_once: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for readings more often than every second."""

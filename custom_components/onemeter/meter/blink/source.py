@@ -1,4 +1,4 @@
-"""Flashes as a port tells them: bytes received, or edges of a modem line."""
+"""Flashes at a port: bytes received, or edges of a modem line."""
 
 import asyncio
 from collections import deque
@@ -12,43 +12,43 @@ from ..modem import COUNT_WRAPS, LineState, look, watch
 from ..port import BITS_PER_CHARACTER, Port
 
 _MILLISECOND: Final = 10**6
-#: Bytes that are read together, or that come through a network, tell next to nothing of when they
-#: came. No more do those that follow each other fast: then a computer that is busy for a moment
-#: sees some flashes late, and the next ones too soon after them.
+#: The delay (ns) of bytes whose time is unknown: those that are read together or come through a
+#: network, and those in quick succession, which a busy computer may read late and then too soon
+#: after each other.
 _ANY_TIME: Final = 60_000 * _MILLISECOND
-#: While this many intervals have each been this long, no computer is as busy, and two flashes that
-#: are seen too soon one after the other are one that flickered. Then one is seen late by one part
-#: of the shortest interval at the most.
+#: After this many intervals of at least this length (ns), the delay is less than the shortest
+#: interval divided by this number: no computer is busy for so long. Then two flashes that are too
+#: close are one that flickered.
 _SLOW_INTERVALS: Final = 3
 _SLOW: Final = 1000 * _MILLISECOND
 _LATE_PART: Final = 4
-#: What looking at modem lines again and again may be late by.
+#: Delay (ns) of sampling modem lines.
 _LOOKED_LATE: Final = 20 * _MILLISECOND
-#: Bytes that are read within this time belong to one long flash. Two flashes must be as far apart,
-#: end to beginning.
+#: Bytes that are read within this time (ns) belong to one long flash. Two flashes must be as far
+#: apart, end to begin.
 _LONG_FLASH: Final = 50 * _MILLISECOND
-#: Seconds between two looks at edges that the driver counts, and for which levels are looked at in
-#: one go where it does not.
+#: Seconds between two readings of the driver's edge counts; and for which levels are sampled in one
+#: call of the thread where the driver does not count.
 _COUNTED_SECONDS: Final = 0.1
 _WATCHED_SECONDS: Final = 0.25
 
-#: Takes how many flashes or edges there were, when that was seen, and by how much that may be late
-#: (ns).
+#: Called with a number of flashes or edges, the time when they were seen, and its possible delay
+#: (both ns).
 type Take = Callable[[int, int, int], None]
 
 
 class ByteFlashes:
-    """Finds flashes among the bytes of a port, where each byte is one, however late it is read."""
+    """Finds the flashes in the bytes of a port, where each byte is one."""
 
     def __init__(self, spacing: int, *, is_local: bool) -> None:
-        """Take the shortest interval that there can be, and whether bytes are read as they come."""
+        """Take the shortest possible interval (ns), and whether bytes are read without network."""
         self._spacing = spacing
         self._is_local = is_local
         self._last: int | None = None
         self._intervals: deque[int] = deque(maxlen=_SLOW_INTERVALS)
 
     def feed(self, data: bytes, at: int) -> tuple[int, int, int]:
-        """Take bytes read at a time; return what Take takes."""
+        """Return the arguments of Take for bytes read at a time (ns)."""
         if self._last is None:
             self._last = at
         elif (interval := at - self._last) >= self._spacing:
@@ -61,15 +61,15 @@ class ByteFlashes:
 
 
 class LongFlashes:
-    """Finds flashes among the bytes of a port, where a flash is many bytes."""
+    """Finds the flashes in the bytes of a port, where each flash is several bytes."""
 
     def __init__(self, baudrate: int) -> None:
-        """Take the speed, at which zeros come for as long as a flash lasts."""
+        """Take the port's speed (bit/s)."""
         self._character = BITS_PER_CHARACTER * 10**9 // baudrate
         self._last: int | None = None
 
     def feed(self, data: bytes, at: int) -> tuple[int, int, int]:
-        """Take bytes read at a time, one at least; return what Take takes."""
+        """Return the arguments of Take for at least one byte read at a time (ns)."""
         began = at - (len(data) - 1) * self._character
         is_new = self._last is None or began - self._last >= _LONG_FLASH
         self._last = at
@@ -77,9 +77,9 @@ class LongFlashes:
 
 
 async def follow(port: Port, line: ModemLine, state: LineState, take: Take) -> None:
-    """Count the edges of a modem line, for ever, from a state on.
+    """Report the edges of a modem line since a state, until the port is lost.
 
-    That is done by the driver's counts, or else by looking. Raises MeterConnectionError when the
+    They are counted by the driver, or else found by sampling. Raises MeterConnectionError when the
     port is lost.
     """
     while state.edges is not None:
@@ -89,7 +89,7 @@ async def follow(port: Port, line: ModemLine, state: LineState, take: Take) -> N
             break
         edges = (state.edges - before.edges) % COUNT_WRAPS
         if not edges and state.level != before.level:
-            # There are drivers that tell counts, and count nothing.
+            # Some drivers report counts that never change.
             take(_edges(line, state), state.at, state.at - before.at)
             break
         if edges:
@@ -101,12 +101,12 @@ async def follow(port: Port, line: ModemLine, state: LineState, take: Take) -> N
 
 
 def _edges(line: ModemLine, state: LineState) -> int:
-    """Return how many edges a change of level is, as drivers count them."""
+    """Return how many edges a driver would count for a change of level."""
     return int(line is not ModemLine.RI or not state.level)
 
 
 async def line_state(port: Port, line: ModemLine) -> LineState:
-    """Return how a modem line is. Raises MeterConnectionError for a port without such lines."""
+    """Return the state of a modem line. Raises MeterConnectionError for a port without any."""
     state = await port.examine(partial(look, line=line))
     if state is None:
         reason = "no modem lines"

@@ -1,4 +1,4 @@
-"""The SML client: listens to a meter that pushes its telegrams."""
+"""The client for pushed SML telegrams."""
 
 from ..line import LineSettings
 from ..stream import StreamClient
@@ -6,7 +6,7 @@ from . import SmlDecoder
 
 
 class SmlClient(StreamClient):
-    """Reads a meter that pushes SML."""
+    """Receives SML telegrams from a meter."""
 
     def __init__(self, url: str, line: LineSettings) -> None:
         """Take the port's URL or path, and how to open it. Nothing is opened yet."""

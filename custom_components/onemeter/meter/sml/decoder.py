@@ -1,4 +1,4 @@
-"""From the bytes of an SML line to readings."""
+"""From bytes to readings of SML."""
 
 from ..reading import Reading
 from .framing import SmlFramer
@@ -6,7 +6,7 @@ from .message import ReadingDecoder
 
 
 class SmlDecoder(SmlFramer[Reading]):
-    """Decodes the stream of one meter: feed it the bytes, take the readings."""
+    """Decodes the stream of one meter: feed() takes bytes and returns readings."""
 
     def __init__(self) -> None:
         """Begin before the first byte."""

@@ -1,7 +1,7 @@
 """The direction of power, from the meter's status word.
 
 Many meters send power without its sign, or send an unsigned number as if it were signed. Nearly
-all of them tell the direction in the status of their energy registers, in one of two layouts.
+all of them send the direction in the status word of their energy registers, in one of two layouts.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from ..obis import (
     Obis,
 )
 
-#: The registers whose status word is the meter's, the first that is there.
+#: The registers whose status word is that of the meter; the first one that is there counts.
 STATUS_CODES: Final = (ENERGY_IMPORT, ENERGY_EXPORT, ENERGY_IMPORT._replace(e=1))
 
-# FNN basic meter: the low byte is 4; bit 8 says that there is load at all, bit 11 that the sum of
-# the lines delivers, bits 12 to 14 that L1, L2, L3 do.
+# FNN basic meter: the low byte is 4; bit 8 is set if there is load at all, bit 11 if the sum of the
+# phases exports, bits 12 to 14 if L1, L2, L3 do.
 _FNN_MASK: Final = 0xFF
 _FNN: Final = 0x04
 _FNN_LOAD: Final = 1 << 8
@@ -29,38 +29,38 @@ _FNN_EXPORT: Final[Mapping[Obis, int]] = {
     POWER: 1 << 11,
     **{POWER._replace(c=POWER.c + phase * PHASE_STEP): 1 << 11 + phase for phase in (1, 2, 3)},
 }
-# EDL: bit 7 is set, bit 5 says that the sum of the lines delivers.
+# EDL: bit 7 is always set, bit 5 if the sum of the phases exports.
 _EDL: Final = 1 << 7
 _EDL_EXPORT: Final[Mapping[Obis, int]] = {POWER_ABSOLUTE: 1 << 5, POWER: 1 << 5}
 
-#: The widest integer that power with decimals needs.
+#: Bits of the widest integer that power with decimals needs.
 _UNSIGNED_BITS_MAX: Final = 24
 
-#: The registers whose sign a status word may tell.
+#: The registers whose sign a status word may contain.
 POWER_CODES: Final = frozenset(_FNN_EXPORT)
 
 
 def true_number(code: Obis, number: int, bits: int, scaler: int, status: int) -> int | None:
-    """Return the number that a register of power should have sent, negative while delivering.
+    """Return the number of a power register with its true sign, negative for export.
 
-    ``number`` is what it did send, in an integer of ``bits`` bits. None where the status word is
-    of another layout or tells nothing about this register, and where number and status contradict
-    each other.
+    ``number`` is the number that was sent, in an integer of ``bits`` bits. None if the status word
+    has another layout or nothing about this register, or if number and status contradict each
+    other.
     """
     if status & _FNN_MASK == _FNN:
         export = _FNN_EXPORT.get(code)
-        told = number == 0 or bool(status & _FNN_LOAD)
+        is_known = number == 0 or bool(status & _FNN_LOAD)
     else:
         export = _EDL_EXPORT.get(code)
-        told = bool(status & _EDL)
-    if export is None or not told:
+        is_known = bool(status & _EDL)
+    if export is None or not is_known:
         return None
     exporting = bool(status & export)
     if number > 0 and exporting:
         return -number
     if number < 0 and not exporting:
-        # An unsigned number sent as a signed one. The meters that do so send decimals of a watt
-        # in as few bytes as they can; in others it would make gigawatts of a status that lags.
+        # An unsigned number sent as a signed one. The meters that do so send decimals of a watt in
+        # as few bytes as possible; in others, a belated status word would give gigawatts.
         is_unsigned = code != POWER_ABSOLUTE and scaler < 0 and bits <= _UNSIGNED_BITS_MAX
         return number + (1 << bits) if is_unsigned else None
     return number

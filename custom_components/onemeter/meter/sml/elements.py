@@ -1,8 +1,8 @@
-"""The elements that SML is made of: a field of type and length, then content (SML 1.04, 6.2).
+"""The elements of SML: a field of type and length, then content (SML 1.04, 6.2).
 
-All functions take the data and a position in it and return the position behind what they read.
-Behind the end of the data they raise IndexError, or read less than was announced: whoever reads a
-message must meet its last byte where it belongs.
+All functions take the data and a position in it, and return the position after what they read.
+Beyond the end of the data they raise IndexError, or read less than the length field says: the
+caller has to check that a message ends where it should.
 """
 
 from typing import Final
@@ -35,7 +35,7 @@ _DEPTH_MAX: Final = 4
 
 
 def _valid(kind: int, length: int) -> bool:
-    """Tell whether there are elements of this type, lists apart, with content of this length."""
+    """Return whether there are elements of this type, except lists, with this content length."""
     match kind:
         case 0:  # OCTETS
             return length >= 0
@@ -56,9 +56,9 @@ _SIZES: Final = bytes(
 
 
 def field_at(data: bytes, position: int) -> tuple[int, int, int]:
-    """Read a field of type and length: the type, the length of the content, where that begins.
+    """Return type, content length and content position of the element at a position.
 
-    The length of a list is the number of its elements.
+    The length of a list is the number of its elements. Raises TelegramError for an invalid field.
     """
     start = position
     more = data[position]
@@ -79,7 +79,7 @@ def field_at(data: bytes, position: int) -> tuple[int, int, int]:
 
 
 def skip(data: bytes, position: int, count: int = 1) -> int:
-    """Step over elements, lists with all that is in them."""
+    """Return the position after ``count`` elements, lists with their elements."""
     sizes = _SIZES
     while count:
         field = data[position]
@@ -101,7 +101,10 @@ def skip(data: bytes, position: int, count: int = 1) -> int:
 
 
 def enter_list(data: bytes, position: int, length: int) -> int:
-    """Step into a list of this length, 15 at most."""
+    """Return the position of the first element in a list of this length, 15 at most.
+
+    Raises TelegramError for anything else.
+    """
     if data[position] == LIST << 4 | length:
         return position + 1
     kind, found, inside = field_at(data, position)
@@ -111,7 +114,7 @@ def enter_list(data: bytes, position: int, length: int) -> int:
 
 
 def read(data: bytes, position: int) -> tuple[Single, int]:
-    """Read an element that is no list."""
+    """Return the value of an element that is no list. Raises TelegramError for a list."""
     field = data[position]
     size = _SIZES[field]
     if size:
@@ -131,7 +134,7 @@ def read(data: bytes, position: int) -> tuple[Single, int]:
 
 
 def read_nested(data: bytes, position: int, depth: int = _DEPTH_MAX) -> tuple[Element, int]:
-    """Read any element, lists as tuples."""
+    """Return the value of any element, lists as tuples. Raises TelegramError if nested too deep."""
     if data[position] & _TYPE != _TYPE:
         return read(data, position)
     _, length, position = field_at(data, position)

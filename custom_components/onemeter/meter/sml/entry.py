@@ -47,38 +47,38 @@ _STATUS_RANKS: Final[Mapping[Obis | None, int]] = {
     code: rank for rank, code in enumerate(STATUS_CODES)
 }
 
-#: A meter sends the same few codes again and again, and has the same id.
+#: Cached, since a meter always sends the same codes.
 _obis = lru_cache(maxsize=1024)(Obis.from_bytes)
 
 
 @dataclass(slots=True)
 class Entry:
-    """An entry of a register list: its layout, and what was last sent in it.
+    """An entry of a register list: its layout, and its last contents.
 
-    The same bytes at the beginning of an element are always the same fields. So where the bytes
-    around the contents of status and value come again, there are new contents between them.
+    The same bytes at the begin of an element are always the same fields. So if the bytes around
+    the contents of status and value are repeated, only these contents have to be decoded again.
     """
 
-    #: The bytes up to the content of the status word, or to that of the value if there is none.
+    #: The bytes up to the content of the status word, or of the value if there is no status word.
     head: bytes
     status: bytes
     #: The bytes between status word and value.
     middle: bytes
     content: bytes
-    #: The bytes behind the content of the value.
+    #: The bytes after the content of the value.
     tail: bytes
     code: Obis | None
     #: The type of the value.
     kind: int
     unit: str | None
     scaler: int
-    #: Of a register whose status word is that of the meter: the lowest rank counts.
+    #: Index in STATUS_CODES, if the entry has the status word of the meter: the lowest one counts.
     rank: int | None
-    #: None for power, whose sign the status word of the telegram may tell.
+    #: None for power, whose sign may depend on the status word of the telegram.
     register: Register | None
 
     def read_again(self, data: bytes, position: int) -> int:
-        """Read an entry of this layout; return where it ends, or 0 if it has another one."""
+        """Update the contents from an entry; return its end, or 0 if it has another layout."""
         head, tail, content = self.head, self.tail, self.content
         if not data.startswith(head, position):
             return 0
@@ -100,7 +100,7 @@ class Entry:
         return end + len(tail)
 
     def value(self) -> Value:
-        """Return the value in the content."""
+        """Return the value of the content."""
         kind, content = self.kind, self.content
         if kind == OCTETS:
             return _text(content) if self.code in _TEXT_CODES else content
@@ -109,7 +109,7 @@ class Entry:
         return scaled(int.from_bytes(content, signed=kind == SIGNED), self.scaler)
 
     def power(self, status: int | None) -> Register:
-        """Return the register of power with the sign that the status word tells."""
+        """Return the register of power, with the sign in the status word if that is known."""
         number = int.from_bytes(self.content, signed=self.kind == SIGNED)
         value = scaled(number, self.scaler)
         true = None
@@ -123,7 +123,7 @@ class Entry:
 
 
 def read_entry(data: bytes, start: int) -> tuple[Entry, int]:
-    """Read an entry of any layout."""
+    """Return the entry at a position, and the position after it. Raises TelegramError."""
     name, status_start = read(data, enter_list(data, start, 7))
     status, status_end = read(data, status_start)
     position = skip(data, status_end)  # time of the value
@@ -137,7 +137,7 @@ def read_entry(data: bytes, start: int) -> tuple[Entry, int]:
     kind, _, content_start = field_at(data, value_start)
     value, value_end = read_nested(data, value_start)
     if value is None or kind == LIST:
-        content_start = value_end  # nothing in it is read again
+        content_start = value_end  # its content is part of the layout
     end = skip(data, value_end)  # signature
     if isinstance(status, int):
         _, status_length, _ = field_at(data, status_start)
@@ -168,14 +168,14 @@ def read_entry(data: bytes, start: int) -> tuple[Entry, int]:
 
 
 def registers_of(entries: Sequence[Entry]) -> tuple[Register, ...]:
-    """Return the registers, power with the sign that the status word tells."""
+    """Return the registers of entries, power with the sign in the status word."""
     ranked = [entry for entry in entries if entry.rank is not None]
     status = int.from_bytes(min(ranked, key=attrgetter("rank")).status) if ranked else None
     return tuple([entry.register or entry.power(status) for entry in entries])
 
 
 def _text(octets: bytes) -> str | bytes:
-    """Return printable octets as text, others as they are."""
+    """Return printable ASCII octets as text, others unchanged."""
     if octets.isascii() and (text := octets.decode("ascii")).isprintable() and text:
         return text
     return octets

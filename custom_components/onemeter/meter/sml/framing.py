@@ -1,4 +1,4 @@
-"""The transport protocol of SML, version 1: telegrams out of a stream of bytes (SML 1.04, 8)."""
+"""The transport protocol of SML, version 1: telegrams in a stream of bytes (SML 1.04, 8)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
@@ -7,36 +7,35 @@ from ..checksum import crc16_kermit, crc16_x25
 from ..errors import TelegramError
 from ..slices import Sliced
 
-#: The longest telegram that is read, and the most bytes that are ever kept.
+#: Bytes of the longest telegram that is read, and the most bytes that are kept.
 LIMIT: Final = 8192
 
 _ESCAPE: Final = b"\x1b\x1b\x1b\x1b"
 _MASKED_ESCAPE: Final = _ESCAPE + _ESCAPE
 _START: Final = _ESCAPE + b"\x01\x01\x01\x01"
-#: What a start may have shown of itself at the end of a chunk, longest first.
+#: The parts of a start that may be at the end of a chunk, longest first.
 _START_PREFIXES: Final = tuple(_START[:length] for length in range(len(_START) - 1, 0, -1))
 #: Follows the escape that ends a telegram, before the number of fill bytes and the checksum.
 _END: Final = 0x1A
-#: Bytes of an escape together with what it announces: a start, an end, a masked escape.
+#: Bytes of an escape with what follows it: a start, an end, or a masked escape.
 _MARK: Final = 8
 #: Fill bytes make the length of a telegram a multiple of four. Some meters of DZG send four.
 _FILL_MAX: Final = 4
-#: How many starts that a rejected telegram has swallowed are tried. Lost bytes bring about one;
-#: without a bound, crafted bytes could keep the decoder busy.
+#: Starts within a rejected telegram that are tried. Lost bytes cause one; without a bound, crafted
+#: bytes could keep the decoder busy.
 _INNER_STARTS: Final = 8
 
 
 class SmlFramer[T]:
-    """Finds the telegrams in a stream and decodes each one; whatever comes, it never raises.
+    """Finds the telegrams in a stream and decodes each one; never raises.
 
-    ``decode`` gets the messages of a telegram with a right checksum, freed from escapes and fill
-    bytes, and the telegram as received, and returns what they hold, in slices. It raises
-    TelegramError where they are not well-formed, which rejects the telegram as a wrong checksum
-    does.
+    ``decode`` gets the messages of a telegram with a right checksum, without escapes and fill
+    bytes, and the telegram as received. It returns the results in slices, or raises TelegramError
+    for messages that are not well-formed: then the telegram is rejected as for a wrong checksum.
 
-    However the stream is cut into chunks, the telegrams are the same. Starts and ends are found
-    at any offset, since a line that loses a byte loses the alignment, too. After damage the
-    search goes on at the next start, also at one that the damaged telegram has swallowed.
+    The telegrams do not depend on how the stream is divided into chunks. Starts and ends are found
+    at any offset, since a lost byte shifts the alignment. After damage the search goes on at the
+    next start, which may be within the damaged telegram.
     """
 
     def __init__(self, decode: Callable[[bytes, bytes], Sliced[Sequence[T]]]) -> None:
@@ -45,26 +44,26 @@ class SmlFramer[T]:
         self.good = 0
         #: Telegrams that were rejected or cut off.
         self.damaged = 0
-        #: Telegrams in order that had nothing to report.
+        #: Valid telegrams without a result.
         self.other = 0
-        #: Bytes that belong to none of the telegrams in order.
+        #: Bytes that belong to no valid telegram.
         self.skipped = 0
         self._decode = decode
-        #: From the start of a telegram, or from where the next start may begin.
+        #: The bytes from the start of a telegram, or from the place where the next may begin.
         self._buffer = bytearray()
-        #: Where in the buffer the telegram's next escape is looked for; 0 between telegrams.
+        #: Position in the buffer from which the next escape is searched; 0 between telegrams.
         self._scan = 0
-        #: With fewer bytes than this in the buffer, there is nothing new to be found in it.
+        #: Bytes in the buffer before which a search finds nothing new.
         self._due = _MARK
 
     def feed(self, data: bytes) -> Sequence[T]:
-        """Take the next bytes of the stream; return the results of the telegrams ending in them."""
+        """Decode the next bytes of the stream; return the results of telegrams ending in them."""
         return [result for result in self.feed_in_slices(data) if result is not None]
 
     def feed_in_slices(self, data: bytes) -> Iterable[T | None]:
-        """Do what feed() does; None is the end of a slice, after which others may have their turn.
+        """Do the same as feed() in slices, each of which ends with None.
 
-        The iterable must be used up before more bytes are fed, or else finish() be called.
+        The iterable must be exhausted, or finish() be called, before more bytes are fed.
         """
         buffer = self._buffer
         buffer += data
@@ -127,7 +126,7 @@ class SmlFramer[T]:
                 self._reject(mark)
 
     def _find_start(self) -> bool:
-        """Drop the bytes before the next start; return whether there is one."""
+        """Discard the bytes before the next start; return whether there is one."""
         buffer = self._buffer
         start = buffer.find(_START)
         if start >= 0:
@@ -141,7 +140,7 @@ class SmlFramer[T]:
         return False
 
     def _end(self, mark: int) -> Iterator[T | None]:
-        """Deliver the telegram whose end is marked here, or one whose start it has swallowed."""
+        """Yield the results of the telegram that ends here, or of one that starts within it."""
         telegram = bytes(self._buffer[: mark + _MARK])
         start = 0
         end = len(telegram)
@@ -160,11 +159,11 @@ class SmlFramer[T]:
             start = end = telegram.rfind(_START, _MARK, end)
             if start < 0:
                 break
-        # The next start may take the place of the number of fill bytes and the checksum.
+        # The next start may follow instead of the number of fill bytes and the checksum.
         self._reject(mark + len(_ESCAPE) + 1)
 
     def _decoded(self, telegram: bytes) -> Sliced[Sequence[T] | None]:
-        """Decode a telegram from start to end; None if it is not in order."""
+        """Decode a telegram from start to end; None if it is invalid."""
         if (messages := _messages(telegram)) is None:
             return None
         try:
@@ -173,33 +172,31 @@ class SmlFramer[T]:
             return None
 
     def _reject(self, count: int) -> None:
-        """Give the telegram up and look for the next start behind its first bytes."""
+        """Reject the telegram, and search the next start after its first bytes."""
         self.damaged += 1
         self._skip(count)
         self._seek()
 
     def _reject_overlong(self) -> None:
-        """Give up a telegram that fills the buffer, but not one whose start it has swallowed."""
+        """Reject a telegram that fills the buffer, but not one that starts within it."""
         start = self._buffer.find(_START, _MARK)
         scan = self._scan
         self._reject(start if start >= 0 else _MARK)
         if start >= 0:
-            # What follows a start is read in the same way inside and outside of a telegram.
+            # The escapes after that start have been searched already.
             self._scan = max(_MARK, scan - start)
 
     def _skip(self, count: int) -> None:
-        """Drop the first bytes of the buffer."""
         self.skipped += count
         del self._buffer[:count]
 
     def _seek(self) -> None:
-        """Look for a start next."""
         self._scan = 0
         self._due = _MARK
 
 
 def _messages(telegram: bytes) -> bytes | None:
-    """Return the messages of a telegram; None where checksum or number of fill bytes are wrong.
+    """Return the messages of a telegram; None if checksum or number of fill bytes are wrong.
 
     The checksum is CRC-16/X-25, low byte first, or in some meters CRC-16/Kermit, high byte first.
     """

@@ -1,4 +1,4 @@
-"""Telegrams that may be shown to others."""
+"""Masking of secrets in SML telegrams."""
 
 from collections.abc import Iterable
 import re
@@ -9,18 +9,18 @@ from ..checksum import crc16_x25
 _ESCAPE: Final = b"\x1b\x1b\x1b\x1b"
 _CHECKSUM_SIZE: Final = 2
 #: The checksum at the end of a message, before the next message or the end of the telegram. Some
-#: meters leave out its first byte when that is zero.
+#: meters leave out its first byte if that is zero.
 _MESSAGE_CHECKSUM: Final = re.compile(
     rb"(?:\x63..|\x62.)\x00(?=\x76|\x00{0,3}\x1b\x1b\x1b\x1b\x1a)", re.DOTALL
 )
 
 
 def mask(telegram: bytes, secrets: Iterable[bytes]) -> bytes:
-    """Return a telegram with zeros in place of each of these byte strings.
+    """Return a telegram with a zero for each byte of the secrets.
 
-    The checksums are replaced as well, since eight unknown digits can be worked out from three of
-    them: that of the telegram by the right one, so that it can be decoded, those of the messages
-    by zero.
+    The checksums are replaced as well, since eight unknown digits could be computed from three of
+    them: that of the telegram by the new one, so that it can still be decoded, those of the
+    messages by zero.
     """
     # Longest first: one may be a part of another.
     for secret in sorted(secrets, key=len, reverse=True):

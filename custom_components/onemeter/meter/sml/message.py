@@ -24,7 +24,7 @@ from .entry import Entry, read_entry, registers_of
 
 _GET_LIST_RESPONSE: Final = 0x0701
 _END_OF_MESSAGE: Final = 0
-#: How the time of nearly all meters begins: seconds of operation, no time of day.
+#: First bytes of the time that nearly all meters send: seconds of operation, no time of day.
 _INDEX: Final = b"\x72\x62\x01"
 #: Entries that are read in one slice.
 _SLICE: Final = 64
@@ -45,7 +45,7 @@ _OFFSET_MAX: Final = 24 * 60
 
 @dataclass(slots=True)
 class _Meter:
-    """What a telegram says of one meter."""
+    """Time and entries of one meter in a telegram."""
 
     time: datetime | None = None
     entries: list[Entry] = field(default_factory=list)
@@ -55,19 +55,19 @@ class ReadingDecoder:
     """Decodes the telegrams of one line, and remembers the layout of the last one's entries."""
 
     def __init__(self) -> None:
-        """Begin without anything remembered."""
+        """Begin without a known layout."""
         self._known: list[Entry] = []
 
     def decode(self, messages: bytes, telegram: bytes) -> Sequence[Reading]:
-        """Read all register lists in the messages; return a reading of each meter, if any.
+        """Return a reading of each meter whose register lists are in the messages.
 
-        Other messages are stepped over. The checksums of the messages are not looked at: that of
-        the telegram covers more. Raises TelegramError for messages that are not well-formed.
+        Other messages are skipped. The checksums of the messages are ignored: that of the telegram
+        covers more. Raises TelegramError for messages that are not well-formed.
         """
         return do_at_once(self.decode_in_slices(messages, telegram))
 
     def decode_in_slices(self, messages: bytes, telegram: bytes) -> Sliced[Sequence[Reading]]:
-        """Do what decode() does, in slices."""
+        """Do the same as decode() in slices."""
         try:
             return (yield from self._decode(messages, telegram))
         except IndexError:
@@ -80,7 +80,7 @@ class ReadingDecoder:
         position = 0
         while position < len(data):
             if data[position] == _END_OF_MESSAGE:
-                # Some gateways leave fill bytes between and behind the messages.
+                # Some gateways send fill bytes between and after the messages.
                 position += 1
                 continue
             position = enter_list(data, position, 6)
@@ -94,7 +94,7 @@ class ReadingDecoder:
                 if server_id and isinstance(server_id, bytes):
                     meter_id = _checked_id(server_id)
                     if None in meters:
-                        # What came without an id is of the meter that is named first.
+                        # A list without an id belongs to the first meter with one.
                         meters[meter_id] = meters.pop(None)
                 meter = meters.setdefault(meter_id, _Meter())
                 position = skip(data, position)  # name of the list
@@ -114,7 +114,7 @@ class ReadingDecoder:
             position += 1
         if meters:
             self._known = entries
-        # Diagnostics show no telegram in which the ids of several meters are.
+        # Diagnostics can mask the id of one meter only.
         raw = telegram if len(meters) == 1 else b""
         return [
             Reading(_identity(meter_id), meter.time, registers_of(meter.entries), raw)
@@ -139,9 +139,9 @@ class ReadingDecoder:
 
 
 def decode_body(data: bytes) -> Reading:
-    """Decode messages that came without the transport protocol, of the first meter in them.
+    """Return the reading of the first meter in messages without the transport protocol.
 
-    Raises TelegramError where they are not well-formed or hold no list of registers.
+    Raises TelegramError if they are not well-formed or contain no list of registers.
     """
     readings = ReadingDecoder().decode(data, data)
     if not readings:
