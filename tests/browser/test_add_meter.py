@@ -338,10 +338,10 @@ async def test_a_meter_that_blinks(api: Api, page: Page, tmp_path: Path) -> None
             plate = page.locator("ha-markdown img")
             await expect(plate).to_be_visible()
             assert await plate.evaluate("image => image.decode().then(() => image.naturalWidth)")
-            await page.get_by_role("textbox", name="Impulse constant").fill("10.000")
+            await page.get_by_role("textbox", name="Impulse constant").fill("10,000 imp")
             await page.get_by_role("textbox", name="Meter reading").fill("12345,6")
             await page.get_by_role("button", name="Submit").click()
-            await expect(page.get_by_text("This could mean thousands or decimals")).to_be_visible()
+            await expect(page.get_by_text("Enter a number as printed")).to_be_visible()
             await page.get_by_role("textbox", name="Impulse constant").fill("10000")
             await page.get_by_role("button", name="Submit").click()
 

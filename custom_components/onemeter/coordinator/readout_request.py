@@ -35,7 +35,7 @@ class ReadoutRequest:
         self._ended = asyncio.Event()
 
     def close(self) -> None:
-        """Wake up all callers for good: no readout will follow."""
+        """Wake up all callers, since no readout will follow."""
         self._ended.set()
 
     async def async_wait_interruptible[T](
