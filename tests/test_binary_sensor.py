@@ -1,4 +1,4 @@
-"""Whether a meter finds fault with itself."""
+"""The sensor of a meter's error register."""
 
 from typing import Any
 

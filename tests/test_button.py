@@ -28,7 +28,7 @@ async def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PolledMe
 
 
 def press_meanwhile(hass: HomeAssistant, meter: PolledMeter) -> asyncio.Task[None]:
-    """Do what a press does; time passes only while Home Assistant waits for nobody."""
+    """Press the button; time passes only while Home Assistant is idle."""
     return hass.async_create_background_task(meter.coordinator.async_read_now(), "press")
 
 

@@ -1,4 +1,4 @@
-"""What users attach to bug reports tells all about the telegrams, but not whose they are."""
+"""Diagnostics contain the telegrams, but neither secrets nor ids of the meter."""
 
 import asyncio
 from contextlib import suppress
@@ -44,7 +44,7 @@ def server_id(number: int) -> bytes:
 
 
 def telegram(number: int, *, crc: sml.Crc = "x25") -> bytes:
-    """Encode a telegram that says whose it is in every way that meters know."""
+    """Encode a telegram with the ids of the meter in every form that meters use."""
     identity = server_id(number)
 
     def text(code: str, content: bytes) -> bytes:
@@ -82,7 +82,7 @@ def decode(data: bytes) -> list[Reading]:
 
 
 def traces(number: int) -> set[bytes]:
-    """Return what would give a meter away, in whatever form."""
+    """Return the ids of a meter in every form."""
     identity = server_id(number)
     texts = {
         identity.hex(),
@@ -320,7 +320,7 @@ async def test_entry_that_is_not_set_up(hass: HomeAssistant, meter: PushedMeter)
 
 @pytest.mark.parametrize("crc", ["x25", "kermit"])
 def test_checksums_betray_nothing(crc: sml.Crc) -> None:
-    """Two telegrams that differ in nothing but the meter's number are the same once masked."""
+    """Two telegrams that differ only in the meter's number are equal once masked."""
     first, second = (
         mask(telegram(number, crc=crc), [*traces(number), str(number).encode()])
         for number in NUMBERS
@@ -361,7 +361,7 @@ NUMBER = "30512345"
 
 
 def readout(*, check: str = "xor", number: str = NUMBER) -> bytes:
-    """Make the readout of a meter that says whose it is in every way that meters know."""
+    """Make a readout with the ids of the meter in every form that meters use."""
     lines = [
         f"C.1.0({number})",
         f"0.0.0(0000{number})",
@@ -416,7 +416,7 @@ async def test_no_id_in_a_readout(
 
 @pytest.mark.parametrize("check", ["xor", "sum", "p1", "none"])
 def test_checksums_of_readouts_betray_nothing(check: str) -> None:
-    """Two readouts that differ in nothing but the meter's number are the same once masked."""
+    """Two readouts that differ only in the meter's number are equal once masked."""
     first, second = (
         mask_readout(
             readout(check=check, number=number),

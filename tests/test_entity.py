@@ -1,4 +1,4 @@
-"""The device that stands for the meter."""
+"""The device of a meter."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the user is asked to see to, and what happens on consent."""
+"""Repairs, and what happens when the user confirms them."""
 
 from decimal import Decimal
 from typing import Any
@@ -50,7 +50,7 @@ async def ask(hass: HomeAssistant, issue: Issue) -> dict[str, Any]:
 
 
 async def submit(hass: HomeAssistant, issue: Issue) -> dict[str, Any]:
-    """Open the fix flow of an issue, and agree."""
+    """Open the fix flow of an issue, and confirm."""
     form = await ask(hass, issue)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "confirm"
@@ -61,7 +61,7 @@ async def submit(hass: HomeAssistant, issue: Issue) -> dict[str, Any]:
 
 
 async def replace(meter: PushedMeter, watt_hours: str) -> None:
-    """Let the meter tell another total for more than a minute."""
+    """Send another total for more than a minute."""
     for _ in range(7):
         await meter.say(energy(watt_hours), after=10)
 
@@ -168,7 +168,7 @@ async def test_locked_meter_asks_for_its_pin_until_it_has_it(
 
 
 async def take_over(meter: PushedMeter) -> None:
-    """Put another meter in front of the probe."""
+    """Send telegrams of another meter."""
     for _ in range(12):
         await meter.say(energy("70", meter=OTHER_METER), after=1)
 
@@ -215,7 +215,7 @@ async def test_entry_goes_on_with_the_meter_that_replaced_its_own(
 async def test_entry_that_could_not_be_set_up_for_another_meter(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:
-    """Nothing was remembered of the meter before, so that there is no step either."""
+    """No total was stored before, so there is no step either."""
     other = energy("70", meter=OTHER_METER)
     hass.async_create_task(meter.wait(TIMEOUTS[Protocol.SML].first_running + 1))
     await meter.start(other)
@@ -241,7 +241,7 @@ async def test_meter_of_another_entry_cannot_be_taken_over(
 
 
 async def overload(meter: PushedMeter, watts: int, minutes: int, begin: int = 5001) -> int:
-    """Draw more than is said to be possible, in a telegram every 10 seconds; return the total."""
+    """Exceed the maximum power, with a telegram every 10 seconds; return the total."""
     total = begin
     for second in range(10, 60 * minutes + 1, 10):
         total = begin + watts * second // 3600

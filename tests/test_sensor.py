@@ -1,4 +1,4 @@
-"""From registers to states."""
+"""The sensors of registers, and their states."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -29,7 +29,7 @@ from homeassistant.util.dt import utcnow
 
 from .helpers.published import PublishedMeter, publish, register
 
-#: What a German basic meter (FNN) sends once its PIN was entered and it shows all it has.
+#: A German basic meter (FNN) after its PIN was entered.
 MODERN = (
     register("1-0:96.50.1*1", "EMH"),
     register("1-0:96.1.0*255", bytes.fromhex("0a01454d480000bc614e")),
@@ -46,7 +46,7 @@ MODERN = (
     register("1-0:96.90.2*1", b"A0A1"),
 )
 
-#: What a heat meter sends, under addresses of its own.
+#: A heat meter, with addresses of its own.
 HEAT = (
     register("6.8", "29.055", "MWh"),
     register("6.26", "1589.28", "m³"),
@@ -61,7 +61,7 @@ HEAT = (
     register("F", "0"),
 )
 
-#: What a Dutch meter passes on from those on its M-Bus.
+#: A Dutch meter with others on its M-Bus.
 MBUS = (
     register("1-0:1.8.1*255", "5.1", "kWh"),
     register("0-1:24.1.0*255", "003"),
@@ -73,7 +73,7 @@ MBUS = (
     register("0-3:24.2.1*255", "240.860", "GJ"),
 )
 
-#: What an older German meter (EDL) sends, whose power has no sign.
+#: An older German meter (EDL), whose power has no sign.
 EDL = (
     register("129-129:199.130.3*255", "EMH"),
     register("1-0:0.0.9*255", bytes.fromhex("0901454d48000078fba5")),
@@ -99,7 +99,7 @@ def value(hass: HomeAssistant, name: str) -> str:
 
 
 def enable(hass: HomeAssistant, *codes: str) -> None:
-    """Enable sensors before their meter is there, as the user does later."""
+    """Enable sensors before they are created."""
     for code in codes:
         er.async_get(hass).async_get_or_create(
             "sensor", "onemeter", f"1EMH0012345678-{code}", suggested_object_id="meter_enabled"
@@ -619,7 +619,7 @@ async def test_absolute_energy_is_fit_for_the_energy_dashboard(hass: HomeAssista
 
 
 class Minutes:
-    """Publishes totals that a meter without power shows minute by minute."""
+    """Publishes a total every minute, for a meter that sends no power."""
 
     def __init__(self, published: PublishedMeter) -> None:
         self.published = published

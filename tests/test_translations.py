@@ -1,4 +1,4 @@
-"""Texts in three languages say the same things, and each name that the code uses is there."""
+"""The three languages have the same keys, and each key that the code uses."""
 
 from collections.abc import Iterator
 import json
@@ -63,7 +63,7 @@ def test_no_text_is_empty_or_untidy(language: str) -> None:
 
 
 def situations() -> set[str]:
-    """Return what errors of the library mean, and what else is known of some."""
+    """Return the translation keys of the library's errors, and their variants."""
     found = {"port_busy_by", "no_telegram_at_speed"}
     found |= {f"unknown_data_{guess}" for guess in ("like", "noise", "inverted")}
     kinds = [MeterError]

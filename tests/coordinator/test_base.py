@@ -1,4 +1,4 @@
-"""One meter's readings: what is published when, and what happens when none come."""
+"""When a meter's readings are published, and what happens when none arrive."""
 
 import asyncio
 from collections.abc import Mapping
@@ -202,7 +202,7 @@ async def test_waits_grow_and_shrink_after_a_connection_that_held(
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the log says of the meter, without what only developers see."""
+    """Return the log lines about the meter, without debug messages."""
     return [
         record.getMessage().split("meter.local:3333 ")[1]
         for record in caplog.records

@@ -37,7 +37,7 @@ def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> BlinkingMeter:
 
 
 def stored(meter: BlinkingMeter, storage: dict[str, Any]) -> int:
-    """Return the impulses that are written down."""
+    """Return the stored impulses."""
     memory = storage[f"{DOMAIN}.{meter.entry.entry_id}"]["data"]
     impulses: int = memory["impulses"]["counter"]["impulses"]
     return impulses
@@ -338,7 +338,7 @@ async def test_what_is_counted_is_written_when_home_assistant_ends(
 
 
 async def test_clock_is_behind_at_the_start(meter: BlinkingMeter) -> None:
-    """A machine without a real-time clock begins before the time at which it has ended."""
+    """The clock of a machine without real-time clock is behind after a start."""
     await meter.show(1000, after=0)
     await meter.set_up()
     await meter.show(1010)

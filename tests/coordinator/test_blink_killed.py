@@ -1,4 +1,4 @@
-"""What becomes of a counted total when its process is killed, again and again."""
+"""The total of impulses when the process is killed repeatedly."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -19,7 +19,7 @@ from ..helpers.killed import count, killed
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Flashes per second.
+#: Impulses per second.
 RATE = 20
 PUBLISH_INTERVAL = 1
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.real_time("kills processes that count at a port")
 
 
 class Life:
-    """What a process has published until it was killed."""
+    """The totals that a process published before it was killed."""
 
     def __init__(self, pipe: Connection[Any, Any]) -> None:
         self.published: list[int] = []
@@ -53,7 +53,7 @@ class Life:
                 await self._news.wait()
 
     async def until_over(self) -> None:
-        """Take what was published last."""
+        """Return the total that was published last."""
         while not self._is_over:
             self._news.clear()
             await self._news.wait()
@@ -61,7 +61,7 @@ class Life:
 
 @asynccontextmanager
 async def counting(folder: Path, port: str | Path) -> AsyncGenerator[Life]:
-    """Count in a process that is killed in the end."""
+    """Count impulses in a process, and kill it at the end."""
     with killed(count, folder, port, PUBLISH_INTERVAL) as pipe:
         life = Life(pipe)
         await life.until_published(0)
@@ -71,7 +71,7 @@ async def counting(folder: Path, port: str | Path) -> AsyncGenerator[Life]:
 
 
 async def kill_at_a_port(folder: Path, times: int) -> None:
-    """Flash while processes count that are killed; nothing comes twice, and little is lost."""
+    """Kill processes that count impulses: no impulse is counted twice, and few are lost."""
     random = Random(5)
     published = [0]
     losses: list[int] = []
@@ -106,7 +106,7 @@ async def kill_at_a_port(folder: Path, times: int) -> None:
 
 
 async def kill_at_a_counter(folder: Path, times: int) -> None:
-    """Do the same with a source that has a total of its own, of which nothing is lost."""
+    """Repeat that with a source that has a total of its own: no impulse is lost."""
     random = Random(6)
     source = folder / "source"
     published: list[int] = []

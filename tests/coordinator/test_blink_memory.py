@@ -1,4 +1,4 @@
-"""What is remembered of counted impulses against what the recorder has."""
+"""The stored total of impulses, and that in the recorder."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class House(OnDisk, RecordedBlinkingMeter):
-    """A meter whose light flashes, and the disk on which its impulses are written."""
+    """A BLINK meter, the disk with its total, and the totals that were published."""
 
     def __init__(
         self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, storage: dict[str, Any]
@@ -50,7 +50,7 @@ class House(OnDisk, RecordedBlinkingMeter):
         await self.settle()
 
     async def end(self) -> None:
-        """Take the entry down, when the recorder has all of its states."""
+        """Unload the entry, and wait for the recorder."""
         await self.hass.config_entries.async_unload(self.entry.entry_id)
         await async_wait_recording_done(self.hass)
 
@@ -74,7 +74,7 @@ async def house(
 @pytest.mark.parametrize("unit", ["kWh", "MWh"])
 @pytest.mark.parametrize("minutes", [12, 15])
 async def test_memory_is_lost(house: House, minutes: int, unit: str) -> None:
-    """What was published after the last row does not fall either."""
+    """Totals that were published after the last row do not fall either."""
     await house.begin()
     er.async_get(house.hass).async_update_entity_options(
         ENTITY, "sensor", {"unit_of_measurement": unit}
@@ -92,7 +92,7 @@ async def test_memory_is_lost(house: House, minutes: int, unit: str) -> None:
 
 
 async def test_memory_is_older(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    """The source goes on from what it shows: what it has counted since is in the total."""
+    """The source keeps its total, so impulses since the backup are counted."""
     await house.begin()
     await house.run(6)
     await house.end()
@@ -112,7 +112,7 @@ async def test_memory_is_older(house: House, caplog: pytest.LogCaptureFixture) -
 
 
 async def test_memory_that_is_not_older_loses_nothing(house: House) -> None:
-    """The process is killed, and its source goes on."""
+    """The process is killed, and the source continues to count."""
     await house.begin()
     await house.run(12)
     disk = house.disk()
@@ -144,7 +144,7 @@ async def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Blinking
 
 
 def after_row(meter: BlinkingMeter, state: float, end: datetime) -> Decimal:
-    """Return the total that goes on, with this row."""
+    """Return the total after a reconciliation with a row."""
     totals = meter.coordinator.totals
     totals._restored = None
     totals._restore(totals._content())
@@ -183,5 +183,5 @@ async def test_row_counts(
 
 
 async def test_row_that_is_no_total(meter: BlinkingMeter) -> None:
-    """As another sensor may have left, which had this name."""
+    """As left by another sensor with the same entity id."""
     assert after_row(meter, -1, dt_util.utcnow()) == 1

@@ -58,12 +58,12 @@ CREDENTIALS = [
 
 
 def power(watt: str, meter: Identity = METER) -> Reading:
-    """Return the list that comes every few seconds."""
+    """Return the list that is sent every few seconds."""
     return reading(register("1-0:1.7.0*255", watt, "W"), meter=meter)
 
 
 def hourly(watt_hours: str) -> Reading:
-    """Return the list that comes every hour."""
+    """Return the list that is sent every hour."""
     return reading(register("1-0:1.7.0*255", "7", "W"), register("1-0:1.8.0*255", watt_hours, "Wh"))
 
 

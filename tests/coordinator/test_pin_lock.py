@@ -1,4 +1,4 @@
-"""A meter that waits for its PIN is told from one that has nothing finer to tell."""
+"""A meter that needs its PIN is distinguished from one without decimals."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A meter that speaks only when it is asked: when it is, and what if it does not answer."""
+"""Polled meters: when they are read, and what happens if they do not answer."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -56,12 +56,12 @@ def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PolledMeter:
 
 
 def times(meter: PolledMeter) -> list[str]:
-    """Return when readouts began."""
+    """Return the times at which readouts began."""
     return [f"{time:%H:%M:%S}" for time in meter.client.read_at]
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the log says about the meter that ought not to be."""
+    """Return the warnings and errors in the log."""
     return [
         record.getMessage()
         for record in caplog.records
@@ -460,7 +460,7 @@ async def test_battery_meter_at_a_port_that_is_not_there_is_waited_for_as_usual(
 
 
 def open_mode_e(hass: HomeAssistant, duration: float | None = None, **findings: Any) -> None:
-    """Do what a flow does with what it has just read."""
+    """Hand a reading over, as a config flow does."""
     read = FirstReading(energy("5000"), dt_util.utcnow(), duration, findings)
     async_hand_over(hass, str(METER.unique_id), read)
 
@@ -550,7 +550,7 @@ def live(power: str, *more: Register, meter: Identity = METER) -> Reading:
 
 @pytest.fixture
 async def live_meter(meter: PolledMeter) -> PolledMeter:
-    """Return a meter whose power is live."""
+    """Return a meter whose power is a live register."""
     meter.make_entry(options={CONF_LIVE_REGISTERS: ["16.7.0"]})
     await meter.start()
     return meter

@@ -1,4 +1,4 @@
-"""When polled meters are read, and what hour their energy counts in."""
+"""When polled meters are read, and in which hour their energy counts."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -125,13 +125,13 @@ def test_each_round_time_ends_exactly_one_readout(
 
 
 def consumed(moment: datetime) -> Decimal:
-    """Return what is used by then (Wh): each hour 1000 W more than the one before."""
+    """Return the energy until a time (Wh): each hour with 1000 W more than the one before."""
     hours, rest = divmod(max(0, (moment - NOON).total_seconds()) / 3600, 1)
     return Decimal(round(10_000 * (hours * (hours + 1) / 2 + (hours + 1) * rest))) / 10
 
 
 class CountingClient(ScriptedPolledClient):
-    """A client that reads what is used when the readout ends."""
+    """A client that reads the energy at the end of the readout."""
 
     @override
     async def read(self) -> Reading:

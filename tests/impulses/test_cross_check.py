@@ -1,4 +1,4 @@
-"""Flashes and registers of one meter: live power, and what it means when they differ."""
+"""Impulses and registers of one meter: power from impulses, and causes of differences."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -32,7 +32,7 @@ LIGHT = "sensor.flashes"
 
 
 class Compared(PushedMeter):
-    """A meter that pushes its total, and whose light an entity counts: 1000 to the kWh."""
+    """A meter that pushes its total, with an entity that counts its impulses: 1000 imp/kWh."""
 
     def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
         super().__init__(hass, freezer)

@@ -1,4 +1,4 @@
-"""The table, and that Home Assistant agrees with its quantities."""
+"""The table, and that Home Assistant allows its quantities."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Power from energy, beside meters whose true power is known."""
+"""Power from energy, compared with the true power of simulated meters."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ JOULES = 3_600_000
 
 
 class Meter:
-    """A meter that shows its energy rounded down to its last digit."""
+    """A meter whose total is energy rounded down to its last digit."""
 
     def __init__(self, digits: int, imported: int, exported: int = 0) -> None:
         self.now = 0
@@ -190,7 +190,7 @@ def test_export_that_never_counted_adds_no_doubt() -> None:
 
 
 def test_whole_kilowatt_hours_give_no_figure() -> None:
-    """Not even with zeros behind them, as in a meter that waits for its PIN."""
+    """Not even with trailing zeros, as from a meter without PIN."""
     lines = [(60 * minute, f"{12345 + minute // 6}.0000") for minute in range(120)]
     assert set(feed(DerivedPower(MAX_POWER, Decimal(1)), *lines)) == {None}
 
@@ -222,7 +222,7 @@ def test_a_new_series_begins(next_line: tuple[float, str]) -> None:
 
 @pytest.mark.parametrize("clock", [-100, -2, 2, 100])
 def test_clock_that_is_set_begins_a_new_series(clock: int) -> None:
-    """Nobody knows whether the machine was paused, so that no time until now is known."""
+    """The machine may have been paused, so the elapsed time is unknown."""
     derived = DerivedPower(MAX_POWER, Decimal(1))
     assert feed(derived, *steady(5))[-1] == 600
     powers = []

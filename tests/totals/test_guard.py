@@ -181,7 +181,7 @@ def test_elapsed_time_goes_on_over_restarts() -> None:
 
 @pytest.mark.parametrize("seconds", [1, 60, 3600, 36_000])
 def test_value_that_stands_widens_its_limit_by_75_minutes_at_most(seconds: int) -> None:
-    """It stands for a second, or 10 hours, and jumps in the next telegram."""
+    """The total is unchanged for a second, or 10 hours, and jumps in the next telegram."""
     most = 10 * (1 + min(seconds, 4500)) + 1
     for rise in (most, most + 1):
         meter = Meter()
@@ -202,7 +202,7 @@ def test_net_total_that_stands_falls_by_no_more() -> None:
 
 @pytest.mark.parametrize("minutes", [5, 60, 75])
 def test_register_that_is_refreshed_now_and_then_is_never_held_back(minutes: int) -> None:
-    """At full power all the time, shown once a minute, refreshed every few minutes."""
+    """At full power, with a telegram a minute and a new value every few minutes."""
     meter = Meter()
     meter.tell(5001)
     for minute in range(1, 4 * minutes):
@@ -211,7 +211,7 @@ def test_register_that_is_refreshed_now_and_then_is_never_held_back(minutes: int
 
 
 def test_time_is_written_down_when_the_meter_is_left() -> None:
-    """What stood for 10 hours before a restart has not stood for these after it."""
+    """The 10 hours without change before a restart do not count after it."""
     meter = Meter()
     meter.tell(5001)
     meter.tell(5001, after=36_000)
@@ -252,7 +252,7 @@ def test_clock_that_is_set_forward_and_back_in_between_changes_nothing() -> None
 
 
 def test_pause_that_the_clock_shows_late() -> None:
-    """A virtual machine goes on after five hours, and its clock is set minutes later."""
+    """A virtual machine resumes after five hours, and its clock is set minutes later."""
     meter = Meter()
     meter.tell(5001)
     for second in range(1, 200):
@@ -303,7 +303,7 @@ def test_clock_behind_after_a_restart_lets_nothing_fall() -> None:
 
 @pytest.mark.parametrize("late", [30, 90])
 def test_clock_that_was_stopped_while_off_is_set_late(late: int) -> None:
-    """What was consumed in two days looks like a step until the clock is right."""
+    """The consumption of two days looks like a step until the clock is right."""
     meter = Meter()
     meter.tell(5000)
     meter.restart()

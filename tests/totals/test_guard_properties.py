@@ -1,4 +1,4 @@
-"""What holds whatever a meter sends, and whatever happens to the clocks."""
+"""Properties that hold for any telegrams and any changes of the clocks."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,7 @@ CLOCKS = st.sampled_from([-40 * 86_400, -3600, -10, 10, 3600, 40 * 86_400])
 
 @dataclass
 class Sent:
-    """What a meter of a random life sends, and what happens before."""
+    """A telegram of a random meter, and what happens before it."""
 
     value: Decimal
     after: float
@@ -58,7 +58,7 @@ def lives() -> st.SearchStrategy[tuple[Sent, ...]]:
 
 
 class At(NamedTuple):
-    """When something came, and in which run of Home Assistant."""
+    """When a telegram was received, and in which run of Home Assistant."""
 
     run: int
     moment: Moment
@@ -85,7 +85,7 @@ class At(NamedTuple):
     net=False,
 )
 def test_whatever_a_meter_sends(life: tuple[Sent, ...], net: bool) -> None:
-    """Only what is possible is published; what is not was consented to, and is known as a step."""
+    """Published totals are possible; others were accepted by the user, with a step."""
     meter = Meter()
     obis = NET if net else IMPORT
     published: Decimal | None = None
@@ -122,7 +122,7 @@ def test_whatever_a_meter_sends(life: tuple[Sent, ...], net: bool) -> None:
 
 @dataclass
 class Lived:
-    """What happens to Home Assistant before a telegram of a sound meter."""
+    """An event before a telegram of a meter that works correctly."""
 
     seconds: int
     load: int
@@ -164,7 +164,7 @@ def live(meter: Meter, lived: Lived) -> None:
 
 @given(life=sound_lives())
 def test_sound_meter_is_never_held_back(life: list[Lived]) -> None:
-    """At any load up to the maximum power, of a register that shows each second."""
+    """At any load up to the maximum power, with a register that changes every second."""
     meter = Meter()
     value = 5000
     meter.tell(value)
@@ -182,7 +182,7 @@ def test_sound_meter_is_never_held_back(life: list[Lived]) -> None:
 def test_sound_meter_that_refreshes_its_register_seldom_is_never_held_back(
     refreshed: int, spacing: int, loads: list[int]
 ) -> None:
-    """Up to half of the maximum power: nobody sees when in between a register is refreshed."""
+    """Up to half of the maximum power: it is unknown when the register was refreshed."""
     meter = Meter()
     meter.tell(5000)
     spacing = min(spacing, refreshed)
@@ -198,7 +198,7 @@ def test_sound_meter_that_refreshes_its_register_seldom_is_never_held_back(
     clocks=st.lists(st.sampled_from([0, 0, 0, -3600, 3600]), min_size=30, max_size=30),
 )
 def test_no_overload_needs_consent(loads: list[tuple[float, int]], clocks: list[int]) -> None:
-    """A load of up to twice what is possible, in Wh per second, is always caught up with."""
+    """After a load of up to twice the maximum (Wh per second), the total catches up."""
     meter = Meter()
     value = Decimal("5000.1")
     meter.tell(value)
@@ -250,7 +250,7 @@ class Flipped:
     net=False,
 )
 def test_damaged_telegrams_without_checksum(life: list[Flipped], net: bool) -> None:
-    """One damaged telegram between two others is never published beyond what is true."""
+    """A damaged telegram between two others never makes the total too high."""
     meter = Meter(proof=Proof.REPETITION)
     obis = NET if net else IMPORT
     sent = [5_000_001, 5_000_001]

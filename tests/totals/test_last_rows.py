@@ -1,4 +1,4 @@
-"""What is remembered of a total against what its statistics hold."""
+"""The stored state of a total, and its last statistics row."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,7 +33,7 @@ def restarted(
     multiplier: str = "1",
     obis: Key = IMPORT,
 ) -> Meter:
-    """Return a meter 10 minutes after a row, with what was remembered some time after the row."""
+    """Return a meter 10 minutes after a row, with a state that was stored after the row."""
     meter = Meter(multiplier)
     if remembered is not None:
         meter.now = Moment(START + written, 0)
@@ -67,7 +67,7 @@ def test_total_that_the_row_does_not_lead_to_is_unknown_until_consent(total: int
 
 
 def test_row_that_is_newer_counts() -> None:
-    """A backup knows the meter that was replaced since."""
+    """The backup contains the total of a meter that was replaced since."""
     meter = restarted(row(0.010), remembered="5001", written=-60 * MINUTES)
     assert meter.tell(13) == 13
 
@@ -85,7 +85,7 @@ def test_memory_that_is_newer_counts_where_the_row_leads_to_it() -> None:
 
 @pytest.mark.parametrize("remembered", ["10", "9000001"])
 def test_memory_that_the_row_does_not_lead_to_does_not_count(remembered: str) -> None:
-    """The database is older than what is remembered: its sums go on from the row."""
+    """The database is older than the stored state: its sums continue from the row."""
     meter = restarted(row(5.001), remembered=remembered, written=4 * MINUTES)
     for _ in range(4):
         assert meter.tell(remembered, after=30) is None
@@ -138,7 +138,7 @@ def test_row_in_a_unit_that_the_user_chose(
     ("unit", "unit_class"), [("kWh", None), ("°C", "temperature"), (None, None)]
 )
 def test_row_in_a_unit_from_which_no_way_leads(unit: str | None, unit_class: str | None) -> None:
-    """As the statistics of another sensor may be that had this name."""
+    """As the statistics of another sensor with the same entity id."""
     key = "6.26"
     meter = restarted(row(900.0, unit=unit, unit_class=unit_class), remembered=None, obis=key)
     assert meter.tell("5", obis=key, unit="m³") == 5

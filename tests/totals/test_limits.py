@@ -1,4 +1,4 @@
-"""What can pass a meter."""
+"""The limits of totals and power."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -28,7 +28,7 @@ UNITS = ("Wh", "kWh", "kvarh", "kVAh", "GJ", "L", "m³", "h", "min", "s", "W", "
 
 
 def known_keys() -> Iterator[Key]:
-    """Yield codes and addresses of everything that the table knows, and of some more."""
+    """Yield all codes and addresses of the table, and some others."""
     for phase in range(5):
         for group, processing in MEASURED:
             for tariff, period in ((0, 255), (1, 255), (0, 3), (77, 255)):
@@ -147,7 +147,7 @@ def test_power_with_its_true_sign_is_unknown_too() -> None:
 def test_negative_power_that_was_repaired_beyond_what_can_pass_is_unknown(
     sent: str, repaired: str
 ) -> None:
-    """24 bits read without sign, because the status word says that energy is imported."""
+    """24 bits without sign, since the status word says that energy is imported."""
     key = Obis.parse("1-0:16.7.0")
     register = Register(key, Decimal(sent), "W", signed_value=Decimal(repaired))
     registers: dict[Key, Register] = {key: register}

@@ -1,4 +1,4 @@
-"""Totals of gas, water and heat, and of whatever else only ever rises."""
+"""Totals of gas, water and heat, and other values that only rise."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ MEDIA = {"electricity": (2, "kWh"), "gas": (3, "m³"), "heat": (4, "GJ"), "water
 
 
 class MbusMeter(Meter):
-    """A meter that passes on the total of another one."""
+    """A meter with the total of another meter on its M-Bus."""
 
     def __init__(self, medium: str) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def test_value_without_time_stamp_may_be_of_yesterday(*, is_possible: bool) -> N
 
 @pytest.mark.parametrize(("hours", "most"), [(1, 25), (48, 48 * 25), (31 * 24 + 1, 25 * 25)])
 def test_value_with_time_stamp_is_as_old_as_that_says(hours: int, most: int) -> None:
-    """A stamp that cannot be right counts as none."""
+    """An implausible time stamp is ignored."""
     for more in (0, 1):
         meter = MbusMeter("gas")
         for _ in range(30):

@@ -1,4 +1,4 @@
-"""More power than the connection is said to carry."""
+"""More power than the maximum power in the options."""
 
 from decimal import Decimal
 

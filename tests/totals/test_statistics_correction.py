@@ -135,7 +135,7 @@ def test_find_excess(
 
 
 def test_find_excess_of_several_steps_in_one_row() -> None:
-    """There and back again: up counts, and so does all of the register on the way down."""
+    """Up and down again: the rise counts, and the fall counts as a new meter from zero."""
     steps = [step(10, "5", "200"), step(70, "200", "5"), step(310, "5", "6")]
     history = History([row(-1, 5, 1), row(0, 5, 201)], [start_of(0) + 80, start_of(1) + 11])
     assert find_excess(history, steps, float) == Excess(steps[:2], start_of(0), 200)
@@ -160,7 +160,7 @@ class Recorded(RecordedMeter):
             await self.make_rows()
 
     async def replace(self, total: str) -> None:
-        """Put a meter in that has this total, and wait for 2 minutes, when that is noticed."""
+        """Replace the meter by one with this total, and wait 2 minutes until that is detected."""
         self.total = Decimal(total)
         await self.run(2, consumed="0")
         assert len(ir.async_get(self.hass).issues) == 1
@@ -280,7 +280,7 @@ async def test_removed_sensor_has_no_sums_to_mend(meter: Recorded) -> None:
 
 
 async def test_sensor_that_is_not_recorded_yet(meter: Recorded) -> None:
-    """A disabled sensor keeps its step for as long as nothing is known of its sums."""
+    """A disabled sensor keeps its step as long as its sums are unknown."""
     er.async_get(meter.hass).async_get_or_create(
         "sensor",
         DOMAIN,

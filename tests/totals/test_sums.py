@@ -1,4 +1,4 @@
-"""Hourly sums beside what was truly consumed, whatever happens to the meter and Home Assistant."""
+"""Hourly sums compared with true consumption, after failures of all kinds."""
 
 from collections.abc import Generator
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ SPACING = 100
 
 
 class House(OnDisk, RecordedMeter):
-    """A meter whose total is recorded, and what was truly consumed."""
+    """A meter whose total is recorded, and its true consumption."""
 
     def __init__(
         self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, storage: dict[str, Any]
@@ -47,16 +47,16 @@ class House(OnDisk, RecordedMeter):
         )
 
     async def begin(self) -> None:
-        """Set the entry up, while the meter sends."""
+        """Set the entry up while the meter sends."""
         assert await self.start(self.telegram(self.total))
         self._note()
 
     async def end(self) -> None:
-        """Take the entry down."""
+        """Unload the entry."""
         await self.hass.config_entries.async_unload(self.entry.entry_id)
 
     async def use(self, minutes: float, watts: int = 1000) -> None:
-        """Consume for a while, in which the meter sends and the recorder makes its rows."""
+        """Consume for some minutes, with telegrams and statistics rows."""
         for _ in range(round(minutes * 60 / SPACING)):
             self.consume(SPACING, watts)
             self.freezer.tick(timedelta(seconds=SPACING))
@@ -64,7 +64,7 @@ class House(OnDisk, RecordedMeter):
             self._note()
 
     def consume(self, seconds: int, watts: int) -> None:
-        """Let energy pass that is a whole number of Wh."""
+        """Consume a whole number of Wh."""
         energy = Decimal(watts * seconds // 3600)
         self.total += energy
         self.used += energy * self.factor
@@ -90,7 +90,7 @@ class House(OnDisk, RecordedMeter):
         self._truth[now.replace(minute=0, second=0, microsecond=0)] = self.used
 
     async def differences(self) -> list[float]:
-        """Return by how much the sum of each hour is off (kWh)."""
+        """Return the error of the sum of each hour (kWh)."""
         return [
             round((found - float(self._truth[hour])) / 1000, 3)
             for hour, found in (await self.sums_by_time("hour")).items()
@@ -109,7 +109,7 @@ async def house(
 
 
 class Pauses:
-    """How long the machine was paused, all in all (s)."""
+    """How long the machine was paused in total (s)."""
 
     seconds = 0.0
 
@@ -226,7 +226,7 @@ async def test_memory_is_lost(house: House, *, damaged_first: bool) -> None:
 
 
 async def test_memory_is_lost_and_the_meter_replaced(house: House) -> None:
-    """Nobody can know what was consumed: nothing is published until the user has agreed."""
+    """The consumption is unknown, so nothing is published until the user consents."""
     await house.begin()
     await house.use(40)
     await house.end()
@@ -262,7 +262,7 @@ async def test_memory_is_older_than_a_replaced_meter(house: House) -> None:
 
 
 class GasHouse(House):
-    """The same with a gas meter behind the main meter, whose total is in thousandths of m³."""
+    """The same with a gas meter on the M-Bus, whose total has three decimals of m³."""
 
     entity = "sensor.meter_gas_consumption_m_bus_1"
 
@@ -287,7 +287,7 @@ async def test_single_zero_of_a_gas_meter(house: House) -> None:
 
 
 async def test_overload_for_three_hours(house: House) -> None:
-    """The maximum power is set as the repair says, and all is caught up with."""
+    """The maximum power is set to that of the repair, and the total catches up."""
     await house.begin()
     await house.use(30)
     await house.use(15, watts=60_000)

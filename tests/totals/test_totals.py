@@ -1,4 +1,4 @@
-"""What becomes of a meter's totals when clocks are set, and Home Assistant or the disk fails."""
+"""Totals after clocks were set, restarts, and failures of the disk."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -40,14 +40,14 @@ def issues(hass: HomeAssistant) -> list[str | None]:
 
 @contextmanager
 def full_disk() -> Generator[None]:
-    """Let Home Assistant write nothing."""
+    """Make all writing of Home Assistant fail."""
     name = "homeassistant.helpers.storage.Store._async_write_data"
     with patch(name, side_effect=WriteError("no space left on device")):
         yield
 
 
 class Clock:
-    """A clock that can be set while the steady time goes on."""
+    """A clock that can be set while the steady clock runs on."""
 
     def __init__(self) -> None:
         self._set_by = timedelta()
@@ -105,7 +105,7 @@ async def test_paused_machine_loses_nothing(
 async def test_clock_that_is_set_late(
     hass: HomeAssistant, meter: PushedMeter, clock: Clock
 ) -> None:
-    """It had stopped while Home Assistant was off: what was consumed then looks like a jump."""
+    """The clock had stopped while Home Assistant was off, so the consumption looks like a jump."""
     await meter.start(energy("5000"))
     await hass.config_entries.async_unload(meter.entry.entry_id)
     await meter.start(energy("25000"))
@@ -168,7 +168,7 @@ async def test_time_is_written_when_home_assistant_ends(
 async def test_memory_of_an_earlier_version_is_kept(
     hass: HomeAssistant, meter: PushedMeter, hass_storage: dict[str, Any]
 ) -> None:
-    """What the version before this one has written, with a jump that waits for consent."""
+    """The file of the previous version, with a jump that waits for consent."""
     now = dt_util.utcnow()
     meter.make_entry(options={CONF_MULTIPLIER: "40"})
     marks = {
@@ -216,7 +216,7 @@ async def test_memory_of_an_earlier_version_is_kept(
 
 
 class Disk:
-    """What is on the disk whenever the total of a meter is published."""
+    """The content of the disk whenever a total is published."""
 
     def __init__(self, meter: PushedMeter, storage: dict[str, Any]) -> None:
         self._meter = meter
@@ -234,7 +234,7 @@ class Disk:
 
 
 async def set_multiplier(meter: PushedMeter, multiplier: str) -> None:
-    """Change the option, with what follows from that."""
+    """Change the option, and wait for the reload."""
     with meter.patched():
         options = {CONF_MULTIPLIER: multiplier}
         meter.hass.config_entries.async_update_entry(meter.entry, options=options)

@@ -1,4 +1,4 @@
-"""Totals of telegrams that no checksum protects."""
+"""Totals of telegrams without checksum."""
 
 from decimal import Decimal
 import random
@@ -117,7 +117,7 @@ class Line:
         self._random = random.Random(11)
 
     def send(self, *values: str) -> list[str]:
-        """Return what arrives of values."""
+        """Return the values as they arrive."""
         text = bytearray(" ".join(values).encode())
         if self._random.random() < self._damage:
             text[self._random.randrange(len(text))] ^= 1 << self._random.randrange(8)
@@ -125,7 +125,7 @@ class Line:
 
 
 def readable(*texts: str) -> bool:
-    """Tell whether texts are numbers as the meter writes them: others are no telegram."""
+    """Return whether all texts are numbers as the meter writes them."""
     return all(re.fullmatch(r"\d{6}\.\d{4}", text, re.ASCII) for text in texts)
 
 
