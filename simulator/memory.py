@@ -18,6 +18,8 @@ from .uart import Framing
 _QUEUE: Final = 4096
 #: What a client of a bridge may be behind before its bytes are dropped.
 _BACKLOG: Final = 65_536
+#: Data bits of a character without parity at some P1 ports.
+_SEVEN: Final = 7
 #: Before the handlers of real ports.
 _WEIGHT: Final = 100
 
@@ -203,17 +205,24 @@ class _Transport(BaseSerialTransport):
         self._line: MemoryLine | None = None
         self._unread = bytearray()
         self._paused = False
-        self.framing = Framing.EIGHT_NONE
+
+    @property
+    def framing(self) -> Framing:
+        """The framing that the port is set to."""
+        if self._serial is None:
+            return Framing.EIGHT_NONE
+        if self._serial.parity is Parity.EVEN:
+            return Framing.EIGHT_EVEN
+        return Framing.SEVEN_NONE if self._serial.byte_size == _SEVEN else Framing.EIGHT_NONE
 
     @override
     async def _connect(self, *, path: str | None, baudrate: int = 9600, **kwargs: Any) -> None:
-        if kwargs.get("parity") is Parity.EVEN:
-            self.framing = Framing.EIGHT_EVEN
         if (line := _lines.get(path or "")) is None:
             if "://" in (path or ""):
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
-        self._serial = PosixSerial("", baudrate)
+        characters = {key: kwargs[key] for key in ("parity", "byte_size") if key in kwargs}
+        self._serial = PosixSerial("", baudrate, **characters)
         line.attach(self)
         self._line = line
         self._call_protocol_connection_made()

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 import os
 import socket
 from types import TracebackType
-from typing import Self, override
+from typing import Any, Self, override
 
 from serialx import Parity, PinState, SerialException, async_serial_for_url
 from serialx.common import UnknownUriScheme
@@ -112,8 +113,7 @@ class Port:
             url,
             transport_cls=_Rfc2217Transport if scheme == _RFC2217 else None,
             baudrate=line.baudrate,
-            byte_size=7 if _frames(url, line, Framing.SEVEN_NONE) else 8,
-            parity=Parity.EVEN if _frames(url, line, Framing.EIGHT_EVEN) else Parity.NONE,
+            **_character(url, line),
             dtr_on_open=PinState.convert(line.dtr),
             rts_on_open=PinState.convert(line.rts),
             # Linux counts the edges of a UART's inputs with hardware flow control, or else only if
@@ -232,6 +232,19 @@ class Port:
 
         Raises PortLostError and PortBusyError as read() does.
         """
+        await self._reconfigure(baudrate=baudrate)
+        self.baudrate = baudrate
+
+    async def set_line(self, baudrate: int, framing: Framing) -> None:
+        """Change speed and framing of the open port, as set_speed() does."""
+        line = replace(self.line, baudrate=baudrate, framing=framing)
+        before, character = _character(self.url, self.line), _character(self.url, line)
+        # A pseudo-terminal fails when it is set to the framing that it has.
+        changed = {key: value for key, value in character.items() if value != before[key]}
+        await self._reconfigure(baudrate=baudrate, **changed)
+        self.line, self.baudrate = line, baudrate
+
+    async def _reconfigure(self, **settings: Any) -> None:
         transport = self._serial.transport
         try:
             # On a local port, another thread discards what comes meanwhile. If serialx then read,
@@ -241,14 +254,13 @@ class Port:
                 transport.pause_reading()
             async with asyncio.timeout(_SPEED_SECONDS):
                 with self._logs.of_this_port():
-                    await self._serial.reconfigure_port(baudrate=baudrate)
+                    await self._serial.reconfigure_port(**settings)
         except _FAILURES as err:
             raise await self._errors.lost(err) from None
         finally:
             if self.is_local:
                 with self._logs.of_this_port():
                     transport.resume_reading()
-        self.baudrate = baudrate
 
     async def examine[T](self, look: Callable[[int], T]) -> T:
         """Return the result of a function of the port's file descriptor, run in a thread.
@@ -283,11 +295,13 @@ class Port:
         self._logs.end()
 
 
-def _frames(url: str, line: LineSettings, framing: Framing) -> bool:
-    """Tell whether the port itself is set to this framing.
-
-    A pseudo-terminal has none, and fails when it is asked for it a second time.
-    """
-    if line.framing is not framing:
-        return False
-    return "://" in url or not os.path.realpath(url).startswith(_PSEUDO_TERMINALS)
+def _character(url: str, line: LineSettings) -> dict[str, Any]:
+    """Return what the port is set to for a framing; a pseudo-terminal has none."""
+    framing = line.framing
+    is_framed = framing in {Framing.SEVEN_NONE, Framing.EIGHT_EVEN} and "://" not in url
+    if is_framed and os.path.realpath(url).startswith(_PSEUDO_TERMINALS):
+        framing = Framing.EIGHT_NONE
+    return {
+        "byte_size": 7 if framing is Framing.SEVEN_NONE else 8,
+        "parity": Parity.EVEN if framing is Framing.EIGHT_EVEN else Parity.NONE,
+    }

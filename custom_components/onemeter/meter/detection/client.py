@@ -1,0 +1,468 @@
+"""Finding out which meter is at a port, and how it is read."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ..blink.settings import BlinkSettings, Source
+from ..detect import DLMS, TELEGRAMS, looks_like
+from ..errors import MeterConnectionError, PortBusyError, PortLostError
+from ..iec62056.settings import SignOn
+from ..line import Framing, LineSettings
+from ..port import Port
+from ..protocols import POLLED_LINE, PUSHED_LINE, Protocol
+from ..turns import turns_at
+from .bursts import Burst, Flashes
+from .countries import Habits, habits_of
+from .lines import (
+    REFERENCE,
+    SWEEP,
+    likely_lines,
+    lines_by_start,
+    other_framings,
+    slower_lines,
+)
+from .questions import Answer, SignOns, ask_hdlc, ask_wrapper
+from .result import Candidate, Detection, Evidence, EvidenceKind, Refusal, Situation, Step
+from .session import Session, Traffic, opened
+
+#: Seconds after the last byte, or after the begin, after which there is nothing.
+_SILENCE: Final = 30.0
+#: The same after no more than a disturbance: meters that push do it more often.
+_SILENCE_AFTER_NOISE: Final = 12.0
+#: Bytes that may be those of a plug that is put in.
+_NOISE_BYTES: Final = 2
+#: Seconds for which a line is listened to while others are to be tried.
+_PATIENCE: Final = 12.0
+#: Seconds after the first byte after which what is not understood will not be.
+_LONGEST: Final = 180.0
+#: How often settings are tried with which something like telegrams came, before those of another
+#: speed, and before all is given up.
+_TRIES: Final = 3
+_MOST: Final = 6
+#: From one wake-up to the next at the same port, for the sake of the battery.
+_WAKE_UP_PAUSE: Final = timedelta(minutes=15)
+#: Seconds until the other side of a network takes the next connection, and how often that is tried.
+_RECONNECT_SECONDS: Final = 1.0
+_RECONNECT_TRIES: Final = 5
+
+#: Seconds after which a connection that ends was not refused.
+_HASTY_SECONDS: Final = 0.3
+
+#: Heads whose USB ids say whose they are: no SML meter has them.
+_POLLED_HEADS: Final = frozenset({"0403:E700", "17A8:0001"})
+_POLLED_DARK_SECONDS: Final = 1.2
+
+type Progress = Callable[[Step, float], None]
+type _Question = tuple[Step, Callable[[Session], Awaitable[Answer]]]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def detect(
+    url: str,
+    *,
+    country: str | None = None,
+    progress: Progress | None = None,
+    last_wake_up: datetime | None = None,
+    known: LineSettings | None = None,
+    usb_id: str | None = None,
+    now: Callable[[], datetime] = _now,
+) -> Detection:
+    """Find out which meter is at a port, and how it is read.
+
+    The port is opened, listened to, and only then spoken to; it is closed again in any case, also
+    when the call is cancelled, which it may be at any moment. Takes half a minute where there is
+    nothing, and up to three where what comes is not understood.
+
+    ``country`` (ISO 3166-1, as ``hass.config.country``) says where to begin and for how long
+    nothing is sent. ``progress`` is called with what is done and which share of the time has passed
+    at most, from 0 to 1, about twice a second. ``last_wake_up`` is that of the last detection at
+    this port: a battery meter is woken once in 15 minutes. ``known`` are line settings that have
+    been right at this port before, ``usb_id`` is ``VID:PID`` of the adapter.
+
+    Never raises MeterError: what is wrong with the port is in the result.
+    """
+    habits = habits_of(country)
+    is_polled = (usb_id or "").upper() in _POLLED_HEADS
+    search = _Search(
+        url,
+        Habits(
+            known or habits.line,
+            _POLLED_DARK_SECONDS if is_polled else habits.dark_seconds,
+        ),
+        progress,
+        last_wake_up,
+        now,
+    )
+    try:
+        async with turns_at(url):
+            await search.run()
+    except MeterConnectionError as err:
+        return search.failed(err)
+    return search.result()
+
+
+class _Search:
+    """One detection."""
+
+    def __init__(
+        self,
+        url: str,
+        habits: Habits,
+        progress: Progress | None,
+        last_wake_up: datetime | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._url = url
+        self._first = habits.line
+        self._dark = habits.dark_seconds
+        self._progress = progress
+        self._last_wake_up = last_wake_up
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self._step = Step.OPEN
+        self._share = 0.0
+        self._traffic = Traffic(self._loop.time())
+        self._has_speed = True
+        self._was_open = False
+        self._candidates: list[Candidate] = []
+        self._sign_ons = SignOns()
+        self._flashes = Flashes()
+        #: When more than a disturbance came first; and whether all was tried with it in vain.
+        self._speaks_since: float | None = None
+        self._has_given_up = False
+        #: How often bursts came with each setting, and those with which they looked right.
+        self._tries: dict[LineSettings, int] = {}
+        self._promising: set[LineSettings] = set()
+        self._likely: Sequence[LineSettings] = ()
+        #: What came at the speed at which it says most.
+        self._sample = b""
+
+    # --- the whole
+
+    async def run(self) -> None:
+        """Look for a meter.
+
+        Raises MeterConnectionError.
+        """
+        self._report()
+        self._has_speed = Port(self._url, self._first).has_speed
+        if self._has_speed:
+            await self._run_at_serial_port()
+        else:
+            await self._run_at_bridge()
+
+    async def _run_at_serial_port(self) -> None:
+        async with self._open(self._first) as session:
+            self._begin()
+            await self._listen(session, self._dark)
+            for step, ask in self._serial_questions():
+                if self._is_done:
+                    return
+                await self._ask(session, step, ask)
+            await self._wait(session)
+
+    async def _run_at_bridge(self) -> None:
+        """Ask at a port of fixed speed: each question by a connection of its own.
+
+        Meters in the network take one for the beginning of another, and answer no more.
+        """
+        async with self._open(self._first) as session:
+            self._begin()
+            await self._listen(session, self._dark)
+        for step, ask in (
+            (Step.WRAPPER, self._ask_wrapper),
+            (Step.HDLC, self._ask_hdlc),
+            (Step.SIGN_ON, self._sign_on(SignOn(), POLLED_LINE[Protocol.IEC62056].baudrate)),
+        ):
+            if not self._is_done:
+                await self._ask_anew(step, ask)
+        if not self._is_done:
+            async with self._open(self._first) as session:
+                await self._wait(session)
+
+    def _begin(self) -> None:
+        self._was_open = True
+        self._traffic.opened = self._loop.time()
+
+    def _open(self, line: LineSettings) -> AbstractAsyncContextManager[Session]:
+        return opened(self._url, line, self._traffic, self._report)
+
+    @property
+    def _is_done(self) -> bool:
+        return self._has_given_up or bool(self._candidates)
+
+    def _report(self, step: Step | None = None) -> None:
+        self._step = step or self._step
+        elapsed = (self._loop.time() - self._traffic.opened) / _SILENCE
+        if self._speaks_since is not None:
+            elapsed = len(self._tries) / len(SWEEP)
+        self._share = max(self._share, min(elapsed, 0.99))
+        if self._progress is not None:
+            self._progress(self._step, self._share)
+
+    # --- listening
+
+    async def _listen(self, session: Session, seconds: float) -> None:
+        """Listen until something is proved or all was tried, or for so long if nothing comes."""
+        self._report(Step.LISTEN)
+        begun = line_since = self._loop.time()
+        while not self._is_done:
+            now = self._loop.time()
+            until = self._listen_until(begun, seconds)
+            if now >= until:
+                self._has_given_up = self._speaks_since is not None
+                return
+            if self._speaks_since is not None and self._has_speed:
+                since = max(line_since, self._traffic.heard_at or begun)
+                until = min(until, since + _PATIENCE)
+                if now >= until:
+                    self._tries[session.line] = self._tries.get(session.line, 0) + 1
+                    await self._change(session, self._next_line())
+                    line_since = self._loop.time()
+                    continue
+            burst = await session.listen(until)
+            if found := session.candidates():
+                self._candidates = found
+                return
+            line = self._line_after(session, burst)
+            if line != session.line:
+                await self._change(session, line)
+                line_since = self._loop.time()
+
+    def _listen_until(self, begun: float, seconds: float) -> float:
+        heard_at = self._traffic.heard_at
+        if heard_at is None:
+            return begun + seconds
+        if self._speaks_since is not None:
+            return min(heard_at + _SILENCE, self._speaks_since + _LONGEST)
+        more = _SILENCE if self._flashes.count > 1 else _SILENCE_AFTER_NOISE
+        return min(max(begun + seconds, heard_at + more), self._traffic.opened + _LONGEST)
+
+    async def _wait(self, session: Session) -> None:
+        """Listen on: there are meters that push rarely, and slow flashes."""
+        if self._is_done:
+            return
+        if self._has_speed:
+            await session.set_line(REFERENCE)
+        heard_at = self._traffic.heard_at or self._traffic.opened
+        await self._listen(session, max(0.0, heard_at + _SILENCE - self._loop.time()))
+
+    def _line_after(self, session: Session, burst: Burst | None) -> LineSettings:
+        """Return the line settings to go on with, by what came and was not understood."""
+        line = session.line
+        if burst is None:
+            return self._slower_line(session)
+        if burst.is_noise or burst.is_flash(line):
+            self._flashes.take(burst, line)
+            if self._flashes.are_enough:
+                self._candidates = [self._blink_candidate()]
+            return line
+        self._flashes.take(burst, line)
+        self._speak()
+        data = bytes(burst.data)
+        if line == REFERENCE or not self._sample:
+            self._sample = data
+        if not self._has_speed:
+            return line
+        guess = looks_like(data)
+        looks_right = guess in TELEGRAMS or session.is_promising
+        likely = likely_lines(line, data, is_whole=burst.is_whole, has_begin=burst.follows_silence)
+        if not burst.is_whole and not likely:
+            # The begin of it was missed.
+            return line
+        tries = self._tries[line] = self._tries.get(line, 0) + 1
+        if looks_right:
+            self._promising.add(line)
+            # Nothing but frames is sent with parity, and also without.
+            others = [other for other in other_framings(line) if guess == DLMS]
+            if tries < _MOST and (session.has_right_line or not others):
+                return line
+            likely = (line, *others)
+        self._suggest(likely)
+        return self._next_line()
+
+    def _slower_line(self, session: Session) -> LineSettings:
+        """Return the settings of a sender that is surely slower, before its burst has ended."""
+        line = session.line
+        if line != REFERENCE or not self._has_speed:
+            return line
+        data = session.unfinished
+        if not (found := slower_lines(data)):
+            return line
+        if session.follows_silence:
+            found = lines_by_start(data) or found
+        self._speak()
+        self._sample = data
+        self._tries[line] = self._tries.get(line, 0) + 1
+        self._suggest(found)
+        return self._next_line()
+
+    def _speak(self) -> None:
+        if self._speaks_since is None:
+            self._speaks_since = self._loop.time()
+
+    def _suggest(self, lines: Sequence[LineSettings]) -> None:
+        """Try these first, and then what was suggested before."""
+        self._likely = tuple(dict.fromkeys((*lines, *self._likely)))
+
+    def _next_line(self) -> LineSettings:
+        """Return the line settings to be tried next; give up where all were."""
+        lines = list(dict.fromkeys((*self._likely, *SWEEP)))
+        speeds = {line.baudrate for line in self._promising}
+
+        def rank(line: LineSettings) -> tuple[int, int]:
+            tries = self._tries.get(line, 0)
+            if speeds and line.baudrate not in speeds:
+                # What looks like telegrams may come damaged for other reasons.
+                tries += _TRIES
+            return tries, lines.index(line)
+
+        best = min(lines, key=rank)
+        self._has_given_up = self._tries.get(best, 0) >= (_MOST if speeds else 1)
+        return best
+
+    async def _change(self, session: Session, line: LineSettings) -> None:
+        if not self._is_done:
+            self._report(Step.LINE)
+            await session.set_line(line)
+
+    # --- asking
+
+    def _serial_questions(self) -> Sequence[_Question]:
+        """Return what is asked at a port that has a speed, in this order."""
+        slow = POLLED_LINE[Protocol.IEC62056].baudrate
+        questions: list[_Question] = [
+            (Step.SIGN_ON, self._sign_on(SignOn(), slow)),
+            (Step.HDLC, self._ask_hdlc),
+            (Step.SIGN_ON, self._sign_on(SignOn(), REFERENCE.baudrate)),
+            (Step.WAKE_UP, self._wake_up),
+            (Step.SIGN_ON, self._sign_on(SignOn(table="#"), slow)),
+        ]
+        return questions
+
+    async def _ask(
+        self, session: Session, step: Step, ask: Callable[[Session], Awaitable[Answer]]
+    ) -> None:
+        self._report(step)
+        answer = await ask(session)
+        if answer.candidates:
+            self._candidates = list(answer.candidates)
+        elif answer.heard:
+            # Somebody speaks: nothing is sent while that may be a meter.
+            line = self._line_of(answer.heard, session.port.baudrate)
+            if self._has_speed:
+                await session.set_line(line)
+            await self._listen(session, 0.0)
+
+    def _line_of(self, data: bytes, baudrate: int) -> LineSettings:
+        """Return where to listen to what came in place of an answer."""
+        now = self._loop.time()
+        burst = Burst(now, follows_silence=True, data=bytearray(data), ended=now)
+        if burst.is_noise:
+            self._flashes.take(burst, REFERENCE)
+            return REFERENCE
+        self._speak()
+        if baudrate != REFERENCE.baudrate:
+            return REFERENCE
+        self._tries[REFERENCE] = 1
+        self._suggest(likely_lines(REFERENCE, data, is_whole=True))
+        return self._next_line()
+
+    async def _ask_anew(self, step: Step, ask: Callable[[Session], Awaitable[Answer]]) -> None:
+        """Ask by a new connection, for which a bridge may not be ready yet."""
+        for number in range(_RECONNECT_TRIES):
+            asked_at: float | None = None
+            try:
+                async with self._open(self._first) as session:
+                    asked_at = self._loop.time()
+                    await self._ask(session, step, ask)
+                    return
+            except PortBusyError:
+                raise
+            except MeterConnectionError:
+                if asked_at is not None and self._loop.time() - asked_at >= _HASTY_SECONDS:
+                    # It hangs up on what it does not understand.
+                    return
+                if number == _RECONNECT_TRIES - 1 and asked_at is None:
+                    raise
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    def _sign_on(self, settings: SignOn, baudrate: int) -> Callable[[Session], Awaitable[Answer]]:
+        async def ask(session: Session) -> Answer:
+            if self._has_speed:
+                await session.port.set_line(baudrate, Framing.SEVEN_EVEN)
+            return await self._sign_ons.ask(session.port, settings, baudrate)
+
+        return ask
+
+    async def _wake_up(self, session: Session) -> Answer:
+        """Wake a battery meter, unless that was done a short time ago."""
+        now = self._now()
+        if self._last_wake_up is not None and now - self._last_wake_up < _WAKE_UP_PAUSE:
+            return Answer()
+        self._last_wake_up = now
+        slow = POLLED_LINE[Protocol.IEC62056].baudrate
+        return await self._sign_on(SignOn(wake_up=True), slow)(session)
+
+    async def _ask_hdlc(self, session: Session) -> Answer:
+        line = POLLED_LINE[Protocol.DLMS]
+        if self._has_speed:
+            await session.port.set_line(line.baudrate, line.framing)
+        return await ask_hdlc(session.port, line)
+
+    async def _ask_wrapper(self, session: Session) -> Answer:
+        return await ask_wrapper(session.port)
+
+    # --- the result
+
+    def _blink_candidate(self) -> Candidate:
+        source = Source.LONG if self._flashes.are_long else Source.RX
+        return Candidate(
+            protocol=Protocol.BLINK,
+            is_polled=False,
+            line=PUSHED_LINE[Protocol.BLINK],
+            settings=BlinkSettings(source),
+            evidence=(Evidence(EvidenceKind.FLASHES, self._flashes.count),),
+        )
+
+    def failed(self, error: MeterConnectionError) -> Detection:
+        """Return what is to be said about a port that cannot be used."""
+        situation = Situation.LOST if isinstance(error, PortLostError) else Situation.CANNOT_OPEN
+        if isinstance(error, PortBusyError):
+            situation = Situation.IN_USE
+        return self._result(situation, error)
+
+    def result(self) -> Detection:
+        """Return what was found, or why nothing was."""
+        if self._candidates:
+            refusal = self._candidates[0].refusal
+            is_found = refusal in {None, Refusal.NEEDS_KEYS}
+            return self._result(Situation.FOUND if is_found else Situation.REFUSES)
+        is_silent = self._traffic.received <= _NOISE_BYTES
+        return self._result(Situation.SILENT if is_silent else Situation.NOT_UNDERSTOOD)
+
+    def _result(self, situation: Situation, error: MeterConnectionError | None = None) -> Detection:
+        traffic = self._traffic
+        seconds = self._loop.time() - traffic.opened if self._was_open else 0.0
+        dark = seconds if traffic.light_at is None else traffic.light_at - traffic.opened
+        guess = None
+        if situation is Situation.NOT_UNDERSTOOD:
+            guess = looks_like(self._sample or traffic.heard)
+        return Detection(
+            situation=situation,
+            candidates=tuple(self._candidates),
+            error=error,
+            looks_like=guess,
+            received=traffic.received,
+            tried=tuple(traffic.tried) if self._has_speed else (),
+            seconds=round(seconds, 3),
+            light_seconds=round(traffic.light_seconds, 4),
+            dark_seconds=round(dark, 3),
+            last_wake_up=self._last_wake_up,
+        )

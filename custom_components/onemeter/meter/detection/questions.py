@@ -1,0 +1,433 @@
+"""What a meter is asked that does not push, and what its answer proves.
+
+Nothing is written, no password is given, and every session that begins is ended.
+"""
+# ruff: noqa: PLC0415  DLMS is imported when it is needed: the other protocols need no cryptography
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+import re
+from typing import TYPE_CHECKING, Final
+
+from ..client import Counters
+from ..errors import (
+    MeterConnectionError,
+    MeterError,
+    MeterSilentError,
+    NoReadoutError,
+    UnknownDataError,
+)
+from ..iec62056.conversation import Conversation, WrongSpeedError
+from ..iec62056.decoder import Iec62056Decoder
+from ..iec62056.link import Link
+from ..iec62056.memory import Memory
+from ..iec62056.parity import has_parity_errors, without_parity
+from ..iec62056.settings import SignOn
+from ..iec62056.sign_on import NoGreeting, Option, SignOnResponse, sign_on
+from ..interleaving import find_in_turns
+from ..line import Framing, LineSettings
+from ..port import Port
+from ..protocols import POLLED_LINE, Protocol
+from ..reading import Reading
+from .result import Candidate, Checksum, Evidence, EvidenceKind, Frames, Refusal
+from .telegrams import readout_checksum
+
+if TYPE_CHECKING:
+    from ..dlms.hdlc import Frame
+
+#: Seconds between two sign-ons at the least (tt, IEC 62056-21:2002, 6.3.14 item 12).
+SIGN_ON_PAUSE: Final = 2.0
+#: Seconds in which a meter begins to answer (tr, likewise).
+_ANSWER_SECONDS: Final = 1.5
+#: Sign-ons of one question, where answers come damaged or at another speed than announced.
+_SIGN_ONS: Final = 3
+#: Seconds of a long readout that are enough, and data sets in them.
+_ENOUGH_SECONDS: Final = 1.5
+_DATA_SETS_LEAST: Final = 3
+_DATA_SET: Final = re.compile(rb"\([^()\r\n]*+\)")
+#: Seconds without a character after which a readout has ended.
+_SILENCE: Final = 2.5
+#: Seconds between the sign-on and the first frame, in which meters change their speed.
+_SETTLE: Final = 0.3
+#: What is found out about a meter, but changes.
+_PASSING: Final = "readout_size"
+
+#: The clients that any meter lets in, and the addresses that are usual: logical device, physical
+#: device, and bytes (IEC 62056-5-3, 4.2.2).
+_PUBLIC: Final = 16
+_ADDRESSES: Final = ((1, None, 1), (1, 16, 2), (1, 17, 2), (16, 1, 2), (1, 1, 2))
+#: Seconds in which a meter answers a frame, also with a network between.
+_FRAME_SECONDS: Final = 0.35
+_FRAME_SECONDS_REMOTE: Final = 0.8
+#: Longer, where an answer has begun.
+_BEGUN_SECONDS: Final = 0.3
+#: Seconds in which the wrapper answers.
+_WRAPPER_SECONDS: Final = 2.0
+#: What answers an association request: the meter's consent or refusal, an error, an exception; and
+#: what may come before.
+_DLMS: Final = frozenset(bytes([tag]) for tag in (0x61, 0x0E, 0xD8, 0x0F, 0xDB))
+_ASIDES_MAX: Final = 8
+#: Parameters of a connection request: what a receiver must be able to do anyway.
+_PARAMETERS: Final = bytes.fromhex("8180 12 050180 060180 070400000001 080400000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a question."""
+
+    candidates: tuple[Candidate, ...] = ()
+    #: What came in place of an answer.
+    heard: bytes = b""
+
+
+# --- IEC 62056-21 ---------------------------------------------------------------------------------
+
+
+class SignOns:
+    """Signs on to meters at an open port, never twice within two seconds."""
+
+    def __init__(self) -> None:
+        """Begin without a sign-on."""
+        self._next_at = 0.0
+
+    async def ask(self, port: Port, settings: SignOn, baudrate: int) -> Answer:
+        """Ask a meter who it is, and for its readout, in modes A, B, C and E.
+
+        Raises PortLostError, PortBusyError.
+        """
+        inquiry = _Inquiry(port, settings, baudrate)
+        for number in range(_SIGN_ONS):
+            answer = await self._sign_on(inquiry, is_silent=number == 0)
+            if not isinstance(answer, SignOnResponse):
+                if not inquiry.was_answered and not _is_damaged(answer.raw):
+                    return Answer(heard=answer.raw)
+                continue
+            candidate = await inquiry.receive(answer)
+            self.note(inquiry.link)
+            if candidate is not None and candidate.refusal is None:
+                return Answer((candidate, *inquiry.announced()))
+            if candidate is not None and answer.identification.offers_hdlc:
+                mode_e = await self._ask_mode_e(inquiry)
+                return Answer((mode_e or replace(candidate, refusal=Refusal.NEEDS_DLMS),))
+            if candidate is not None:
+                return Answer((candidate,))
+        return Answer(heard=inquiry.link.heard)
+
+    async def _sign_on(
+        self, inquiry: _Inquiry, *, is_silent: bool = False
+    ) -> SignOnResponse | NoGreeting:
+        if not inquiry.settings.wake_up:
+            # Waking takes longer than that.
+            await asyncio.sleep(self._next_at - asyncio.get_running_loop().time())
+        try:
+            return await sign_on(
+                inquiry.link,
+                inquiry.settings,
+                inquiry.baudrate,
+                is_silent=is_silent,
+                answer_seconds=_ANSWER_SECONDS + inquiry.link.port.wire_time(1),
+            )
+        finally:
+            self.note(inquiry.link)
+
+    def note(self, link: Link) -> None:
+        """Note that something has just been sent or received."""
+        self._next_at = max(link.first_sent, link.last_received) + SIGN_ON_PAUSE
+
+    async def _ask_mode_e(self, inquiry: _Inquiry) -> Candidate | None:
+        """Ask again, for HDLC this time."""
+        answer = await self._sign_on(inquiry)
+        if not isinstance(answer, SignOnResponse):
+            return None
+        with suppress(NoReadoutError, WrongSpeedError):
+            await inquiry.conversation.select(answer, Option.HDLC)
+            await asyncio.sleep(_SETTLE)
+            found = await ask_hdlc(inquiry.link.port, LineSettings(inquiry.link.port.baudrate))
+            for candidate in found.candidates:
+                return inquiry.in_mode_e(candidate)
+        return None
+
+
+def _is_damaged(raw: bytes) -> bool:
+    """Tell whether something is an identification, but came damaged."""
+    text = without_parity(raw)
+    return b"/" in text and b"\n" in text
+
+
+class _Inquiry:
+    """One question, and what is found out by it."""
+
+    def __init__(self, port: Port, settings: SignOn, baudrate: int) -> None:
+        self.settings = settings
+        self.baudrate = baudrate
+        self.link = Link(port, Counters())
+        self.was_answered = False
+        self._memory = Memory(baudrate)
+        self.conversation = Conversation(self.link, settings, self._memory)
+        self._line = LineSettings(baudrate, Framing.SEVEN_EVEN, port.line.dtr, port.line.rts)
+
+    async def receive(self, answer: SignOnResponse) -> Candidate | None:
+        """Let the meter send its readout; None where that comes damaged."""
+        self.was_answered = True
+        self._memory.identification = answer.identification
+        self._memory.sign_on_speed = self.baudrate
+        try:
+            begin = await self.conversation.select(answer, Option.READOUT)
+            return await self._receive_readout(answer.raw, begin)
+        except NoReadoutError:
+            return self._candidate(refusal=Refusal.NO_READOUT)
+        except WrongSpeedError as err:
+            await self.conversation.learn_from(err)
+            return None
+
+    async def _receive_readout(self, identification: bytes, data: bytes) -> Candidate | None:
+        loop = asyncio.get_running_loop()
+        decoder = Iec62056Decoder(self._memory.check)
+        readings = await find_in_turns(decoder.feed_in_slices(identification))
+        received = bytearray()
+        enough = loop.time() + _ENOUGH_SECONDS
+        while data or not received:
+            received += data
+            readings += await find_in_turns(decoder.feed_in_slices(data))
+            if readings or decoder.damaged:
+                break
+            if loop.time() >= enough and self._data_sets(received):
+                return self._candidate(sets=self._data_sets(received))
+            data = await self.link.receive(_SILENCE)
+            if not data:
+                break
+        readings += await find_in_turns(decoder.finish_in_slices())
+        if readings:
+            return self._candidate(readings[0], sets=self._data_sets(received))
+        if decoder.error is not None and not self._data_sets(received) and len(received) > 0:
+            return self._refused(received)
+        return None
+
+    def _refused(self, received: bytes | bytearray) -> Candidate | None:
+        """Return the candidate of a meter whose readout has nothing in it."""
+        is_right = not has_parity_errors(received) and b"!" in without_parity(received)
+        return self._candidate(refusal=Refusal.NO_READOUT) if is_right else None
+
+    @staticmethod
+    def _data_sets(received: bytes | bytearray) -> int:
+        """Count the data sets of a readout with right parity; 0 for too few."""
+        if has_parity_errors(received):
+            return 0
+        count = len(_DATA_SET.findall(without_parity(received)))
+        return count if count >= _DATA_SETS_LEAST else 0
+
+    def _candidate(
+        self, reading: Reading | None = None, *, sets: int = 0, refusal: Refusal | None = None
+    ) -> Candidate:
+        line = self._line if self.link.port.has_speed else None
+        evidence = Evidence(EvidenceKind.READOUT, sets, line)
+        checksum: Checksum | None = None
+        if reading is not None and reading.checked:
+            evidence = Evidence(EvidenceKind.TELEGRAMS, 1, line)
+            checksum = readout_checksum(reading.raw)
+        findings = {k: v for k, v in self._memory.findings().items() if k != _PASSING}
+        return Candidate(
+            protocol=Protocol.IEC62056,
+            is_polled=True,
+            line=self._line,
+            settings=self.settings,
+            findings=findings,
+            evidence=(evidence,),
+            checksum=checksum,
+            identity=self._memory.identity() if reading is None else reading.meter,
+            has_echo=self.link.has_echo,
+            refusal=refusal,
+        )
+
+    def announced(self) -> tuple[Candidate, ...]:
+        """Return DLMS where the identification offers it besides the readout."""
+        from ..dlms.settings import DlmsSettings, Transport
+
+        found = self._memory.identification
+        if found is None or not found.offers_hdlc:
+            return ()
+        return (
+            Candidate(
+                protocol=Protocol.DLMS,
+                is_polled=True,
+                line=POLLED_LINE[Protocol.DLMS],
+                settings=DlmsSettings(transport=Transport.MODE_E),
+                evidence=(Evidence(EvidenceKind.ANNOUNCED),),
+                frames=Frames.HDLC,
+                identity=self._memory.identity(),
+            ),
+        )
+
+    def in_mode_e(self, candidate: Candidate) -> Candidate:
+        """Return a candidate of HDLC as one behind a sign-on."""
+        from ..dlms.settings import DlmsSettings, Transport
+
+        settings = candidate.settings
+        assert isinstance(settings, DlmsSettings)  # noqa: S101  it is one of HDLC
+        return replace(
+            candidate,
+            line=POLLED_LINE[Protocol.DLMS],
+            settings=replace(settings, transport=Transport.MODE_E),
+            identity=self._memory.identity(),
+            has_echo=self.link.has_echo,
+        )
+
+
+# --- DLMS -----------------------------------------------------------------------------------------
+
+
+async def ask_hdlc(port: Port, line: LineSettings) -> Answer:
+    """Ask for a connection at the usual addresses, and end it at once.
+
+    Raises PortLostError, PortBusyError.
+    """
+    from ..dlms.hdlc import server_address
+    from ..dlms.settings import DlmsSettings, Transport
+
+    heard = bytearray()
+    inquiry = _Connection(port, heard)
+    was_refused = False
+    for logical, physical, length in _ADDRESSES:
+        outcome = await inquiry.connect(server_address(logical, physical, length))
+        was_refused = was_refused or outcome is False
+        if not outcome:
+            continue
+        evidence = Evidence(EvidenceKind.CONNECTION, 1, line if port.has_speed else None)
+        settings = DlmsSettings(
+            transport=Transport.HDLC,
+            logical_device=logical,
+            physical_device=physical,
+            address_length=length,
+        )
+        candidate = Candidate(
+            protocol=Protocol.DLMS,
+            is_polled=True,
+            line=line,
+            settings=settings,
+            evidence=(evidence,),
+            checksum=Checksum.FCS,
+            frames=Frames.HDLC,
+            has_echo=inquiry.has_echo,
+        )
+        return Answer((candidate,))
+    if was_refused:
+        refused = Candidate(
+            protocol=Protocol.DLMS,
+            is_polled=True,
+            line=line,
+            settings=DlmsSettings(transport=Transport.HDLC),
+            evidence=(Evidence(EvidenceKind.CONNECTION, 1, line if port.has_speed else None),),
+            checksum=Checksum.FCS,
+            frames=Frames.HDLC,
+            has_echo=inquiry.has_echo,
+            refusal=Refusal.NEEDS_ADDRESS,
+        )
+        return Answer((refused,))
+    return Answer(heard=bytes(heard))
+
+
+class _Connection:
+    """Connection requests, one after the other."""
+
+    def __init__(self, port: Port, heard: bytearray) -> None:
+        self._port = port
+        self._heard = heard
+        self.has_echo = False
+
+    async def connect(self, address: bytes) -> bool | None:
+        """Connect and disconnect; return whether the meter lets us, None without an answer."""
+        from ..dlms.hdlc import DISC, UA
+
+        # Those that refuse a request without parameters may want some.
+        answer = await self._request(address)
+        if answer is not None and answer.control | 0x10 != UA:
+            answer = await self._request(address, _PARAMETERS) or answer
+        if answer is None:
+            return None
+        if answer.control | 0x10 != UA:
+            return False
+        # Also while being cancelled: an open connection would keep others out.
+        await asyncio.shield(self._exchange(address, DISC))
+        return True
+
+    async def _request(self, address: bytes, information: bytes = b"") -> Frame | None:
+        from ..dlms.hdlc import SNRM
+
+        return await self._exchange(address, SNRM, information)
+
+    async def _exchange(
+        self, address: bytes, control: int, information: bytes = b""
+    ) -> Frame | None:
+        """Send a frame and return the meter's answer."""
+        from ..dlms.hdlc import DM, FRMR, UA, Frame, FrameReader, client_address
+
+        loop = asyncio.get_running_loop()
+        reader = FrameReader()
+        await self._port.write(
+            Frame(address, client_address(_PUBLIC), control, information).to_bytes()
+        )
+        end = loop.time() + (_FRAME_SECONDS if self._port.is_local else _FRAME_SECONDS_REMOTE)
+        received = bytearray()
+        while True:
+            try:
+                async with asyncio.timeout_at(end):
+                    data = await self._port.read()
+            except TimeoutError:
+                if not self.has_echo:
+                    self._heard += received
+                return None
+            received += data
+            for frame in reader.feed(data):
+                if frame.control | 0x10 in {UA, DM, FRMR}:
+                    return frame
+                self.has_echo = self.has_echo or frame.control == control
+            if received:
+                end = max(end, loop.time() + _BEGUN_SECONDS)
+
+
+async def ask_wrapper(port: Port) -> Answer:
+    """Ask for an association of the public client, which gives no password.
+
+    Raises PortLostError, PortBusyError.
+    """
+    from ..dlms.association import Association
+    from ..dlms.line import Line
+    from ..dlms.results import ContextError
+    from ..dlms.settings import DlmsSettings, Transport
+    from ..dlms.wrapper_link import WrapperLink
+
+    line = Line(port, Counters())
+    link = WrapperLink(line, _PUBLIC, 1)
+    link.seconds = _WRAPPER_SECONDS
+    association = Association(DlmsSettings()).associate()
+    message = next(association)
+    refusal = None
+    try:
+        for _ in range(_ASIDES_MAX):
+            answer = await link.request(message)
+            if answer[:1] not in _DLMS:
+                return Answer(heard=line.heard)
+            message = association.send(answer)
+    except StopIteration:
+        # The association is there.
+        pass
+    except UnknownDataError, MeterSilentError:
+        return Answer(heard=line.heard)
+    except MeterConnectionError:
+        raise
+    except ContextError:
+        # It knows its objects by short names.
+        pass
+    except MeterError:
+        refusal = Refusal.NEEDS_KEYS
+    candidate = Candidate(
+        protocol=Protocol.DLMS,
+        is_polled=True,
+        line=POLLED_LINE[Protocol.DLMS],
+        settings=DlmsSettings(transport=Transport.WRAPPER, logical_device=1),
+        evidence=(Evidence(EvidenceKind.ASSOCIATION),),
+        frames=Frames.WRAPPER,
+        refusal=refusal,
+    )
+    return Answer((candidate,))

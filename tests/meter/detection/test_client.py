@@ -1,0 +1,74 @@
+"""What is found at a port, by simulated meters of each kind."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from custom_components.onemeter.meter import Protocol, Reading
+from custom_components.onemeter.meter.clients import create_polled_client, create_pushed_client
+from custom_components.onemeter.meter.detection import (
+    Candidate,
+    Situation,
+)
+from custom_components.onemeter.meter.dlms.settings import DlmsSettings
+from custom_components.onemeter.meter.iec62056.settings import SignOn
+from simulator.kinds import KINDS
+from simulator.uart import Receiver
+
+from .finding import at_a_bridge, at_a_line, found
+
+SERIAL = [name for name, kind in KINDS.items() if not kind.is_network]
+BRIDGED = [name for name, kind in KINDS.items() if kind.has_fixed_speed]
+PUSHING = [name for name in SERIAL if KINDS[name].interval is not None]
+
+
+async def read(url: str, winner: Candidate) -> Reading | None:
+    """Read a meter with the settings that were found; None where that takes keys or a constant."""
+    if winner.is_polled:
+        if winner.protocol is Protocol.DLMS:
+            assert isinstance(winner.settings, DlmsSettings)
+        else:
+            assert isinstance(winner.settings, SignOn)
+        polled = create_polled_client(winner.protocol, url, winner.line, winner.settings)
+        polled.recall(winner.findings)
+        return await polled.read()
+    if winner.encryption is not None or winner.protocol is Protocol.BLINK:
+        return None
+    pushed = create_pushed_client(winner.protocol, url, winner.line)
+    async with asyncio.timeout(60), aclosing(pushed.listen()) as readings:
+        return await anext(readings)
+
+
+@pytest.mark.parametrize("receiver", Receiver)
+@pytest.mark.parametrize("name", SERIAL)
+async def test_each_kind_is_found(name: str, receiver: Receiver) -> None:
+    """What is found is right, in time, and read by the clients that are made of it."""
+    kind = KINDS[name]
+    async with at_a_line(kind, receiver, after=0.3) as line:
+        found_here = await found(line, "DE")
+        assert not line.listened_to
+        winner = found_here.winner
+        assert winner is not None
+        assert found_here.situation is Situation.FOUND
+        assert winner.protocol == kind.protocol
+        assert winner.is_polled is (kind.interval is None)
+        assert winner.line.baudrate == kind.baudrate
+        assert winner.has_echo is kind.echo
+        assert found_here.seconds <= kind.seconds_allowed(5.2, "9600 8N1")
+        reading = await read(line.url, winner)
+        assert reading is None or reading.registers
+
+
+@pytest.mark.parametrize("name", BRIDGED)
+async def test_each_kind_is_found_behind_a_bridge(name: str) -> None:
+    kind = KINDS[name]
+    async with at_a_bridge(kind, after=0.3) as line:
+        found_here = await found(line, "PL")
+        winner = found_here.winner
+        assert winner is not None
+        assert winner.protocol == kind.protocol
+        assert winner.is_polled is (kind.interval is None)
+        assert found_here.tried == ()
+        reading = await read(line.url, winner)
+        assert reading is None or reading.registers
