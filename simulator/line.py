@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 import asyncio
+from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Final, Self
 
-from .uart import Framing, Receiver, resample
+from .uart import Framing, Receiver, Sampler, resample
 
 #: How often per second characters are delivered; USB adapters do so about as often.
 _SLICES_PER_SECOND: Final = 100
@@ -43,6 +44,7 @@ class Line(ABC):
         self.connections = 0
         #: Event loop time at the end of the last received character.
         self.heard_at = 0.0
+        self._sampling: tuple[object, Sampler] | None = None
         self._listening = False
         self._to_be_sent = bytearray()
         self._sending: asyncio.Task[None] | None = None
@@ -71,20 +73,31 @@ class Line(ABC):
     def reflect(self, data: bytes) -> None:
         """Deliver bytes to the reader unchanged, such as its own."""
 
-    def put(self, data: bytes) -> None:
-        """Deliver bytes at once, as the reader's UART receives them."""
+    def put(self, data: bytes, *, is_end: bool = True) -> None:
+        """Deliver bytes at once, as the reader's UART receives them.
+
+        Without an end, more bytes follow without a gap.
+        """
         speed = self.reader_baudrate
         if speed is not None and self.baudrate is not None and not self._is_read_right(speed):
-            data = resample(
-                data,
-                self.baudrate * (1 + self.clock_error),
-                speed,
-                self.framing or self.reader_framing,
-                self.reader_framing,
-                receiver=self.receiver,
-                inverted=self.inverted,
-            )
+            data = self._sampler(self.baudrate, speed).take(data, is_end=is_end)
         self.reflect(data)
+
+    def _sampler(self, baudrate: int, speed: int) -> Sampler:
+        """Return the reader's UART, a new one if anything has changed."""
+        new = partial(
+            Sampler,
+            baudrate * (1 + self.clock_error),
+            speed,
+            self.framing or self.reader_framing,
+            self.reader_framing,
+            receiver=self.receiver,
+            inverted=self.inverted,
+        )
+        settings = (new.args, new.keywords)
+        if self._sampling is None or self._sampling[0] != settings:
+            self._sampling = settings, new()
+        return self._sampling[1]
 
     def _is_read_right(self, speed: int) -> bool:
         """Whether a reader at this speed receives the meter's characters unchanged."""
@@ -109,7 +122,7 @@ class Line(ABC):
             piece = data[position : position + size]
             due = started + (position + len(piece)) / characters_per_second
             await asyncio.sleep(due - loop.time())
-            self.put(piece)
+            self.put(piece, is_end=position + size >= len(data))
 
     @property
     def reader_baudrate(self) -> int | None:

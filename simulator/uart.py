@@ -42,6 +42,98 @@ class Receiver(StrEnum):
     WAIT = "wait"
 
 
+class Sampler:
+    """A UART that receives from a sender with another speed, framing or polarity.
+
+    ``sent_at`` and ``read_at`` are speeds in baud. The receiver waits for a start bit and samples
+    the line in the middle of each expected bit. Characters with a wrong parity or stop bit are
+    received all the same, as Linux does without INPCK. A break is received as one zero.
+    """
+
+    def __init__(
+        self,
+        sent_at: float,
+        read_at: float,
+        sent_as: Framing = Framing.EIGHT_NONE,
+        read_as: Framing = Framing.EIGHT_NONE,
+        *,
+        receiver: Receiver = Receiver.RESTART,
+        inverted: bool = False,
+    ) -> None:
+        """Begin with an idle line."""
+        self._sent_as = sent_as
+        self._inverted = inverted
+        self._rest = _REST ^ inverted
+        self._receiver = receiver
+        #: Levels in a bit, and the bits of a character before its stop bit.
+        self._ratio = sent_at / read_at
+        self._stop = 1 + read_as.data_bits + read_as.has_parity
+        self._data_bits = read_as.data_bits
+        #: Levels that are still to be sampled, and where the next character is looked for.
+        self._levels: list[int] = []
+        self._place = 0.0
+        #: Whether the next start bit is at this place, and whether the line must be idle first.
+        self._is_start = False
+        self._is_break = False
+
+    def take(self, data: bytes, *, is_end: bool = True) -> bytes:
+        """Return what is received of characters that follow the last ones without a gap.
+
+        The line is idle after the end; without it, characters that are not complete are kept.
+        """
+        self._levels += [level ^ self._inverted for level in _levels(data, self._sent_as)]
+        read = bytearray()
+        while (value := self._next(is_end=is_end)) is not None:
+            read.append(value)
+        if is_end:
+            self._levels, self._place = [], 0.0
+            self._is_start = self._is_break = False
+        else:
+            seen = min(int(self._place), len(self._levels))
+            del self._levels[:seen]
+            self._place -= seen
+        return bytes(read)
+
+    def _next(self, *, is_end: bool) -> int | None:
+        """Return the next character; None if there is none, or not yet all of it."""
+        while True:
+            if self._is_break:
+                self._go_to(1)
+                self._is_break = self._place >= len(self._levels)
+                if self._is_break:
+                    return None
+            if not self._is_start:
+                self._go_to(0)
+            if self._place >= len(self._levels):
+                return None
+            if not is_end and self._place + (self._stop + 1) * self._ratio > len(self._levels):
+                return None
+            bits = [
+                self._level_at(self._place + (bit + 0.5) * self._ratio)
+                for bit in range(self._stop + 1)
+            ]
+            if bits[0]:
+                # A spike.
+                self._is_start = False
+                self._place = int(self._place) + 1
+                continue
+            self._place += self._stop * self._ratio
+            is_break = not bits[self._stop]
+            self._is_start = is_break and any(bits) and self._receiver is Receiver.RESTART
+            if not self._is_start:
+                self._place += 0.5 * self._ratio
+                self._is_break = is_break
+            return sum(level << bit for bit, level in enumerate(bits[1 : 1 + self._data_bits]))
+
+    def _level_at(self, place: float) -> int:
+        return self._levels[int(place)] if place < len(self._levels) else self._rest
+
+    def _go_to(self, level: int) -> None:
+        """Advance to the next place with this level."""
+        while self._place < len(self._levels) and self._level_at(self._place) != level:
+            self._place = int(self._place) + 1
+
+
 def resample(
     data: bytes,
     sent_at: float,
@@ -52,14 +144,9 @@ def resample(
     receiver: Receiver = Receiver.RESTART,
     inverted: bool = False,
 ) -> bytes:
-    """Return what a port receives of characters that were sent without gaps.
-
-    ``sent_at`` and ``read_at`` are speeds in baud. The receiver waits for a start bit and samples
-    the line in the middle of each expected bit. Characters with a wrong parity or stop bit are
-    received all the same, as Linux does without INPCK. A break is received as one zero.
-    """
-    levels = [level ^ inverted for level in _levels(data, sent_as)]
-    return bytes(_read(levels, _REST ^ inverted, sent_at / read_at, read_as, receiver))
+    """Return what a port receives of characters that were sent without gaps. See ``Sampler``."""
+    sampler = Sampler(sent_at, read_at, sent_as, read_as, receiver=receiver, inverted=inverted)
+    return sampler.take(data)
 
 
 def _levels(data: bytes, framing: Framing) -> Iterator[int]:
@@ -71,38 +158,3 @@ def _levels(data: bytes, framing: Framing) -> Iterator[int]:
         if framing.has_parity:
             yield value.bit_count() & 1
         yield from [1] * int(framing[2])
-
-
-def _read(
-    levels: list[int], rest: int, ratio: float, framing: Framing, receiver: Receiver
-) -> Iterator[int]:
-    """Yield the received characters; a bit of the receiver lasts ``ratio`` levels."""
-    stop = 1 + framing.data_bits + framing.has_parity
-
-    def level_at(place: float) -> int:
-        return levels[int(place)] if place < len(levels) else rest
-
-    def after(place: float, level: int) -> float:
-        """Return the next place with this level."""
-        while place < len(levels) and level_at(place) != level:
-            place = int(place) + 1
-        return place
-
-    place = 0.0
-    while (place := after(place, 0)) < len(levels):
-        is_start = True
-        while is_start:
-            bits = [level_at(place + (bit + 0.5) * ratio) for bit in range(stop + 1)]
-            if bits[0]:
-                # A spike.
-                place = int(place) + 1
-                break
-            yield sum(level << bit for bit, level in enumerate(bits[1 : 1 + framing.data_bits]))
-            place += stop * ratio
-            is_start = not bits[stop] and any(bits) and receiver is Receiver.RESTART
-            if is_start and place >= len(levels):
-                return
-        else:
-            place += 0.5 * ratio
-            if not bits[stop]:
-                place = after(place, 1)

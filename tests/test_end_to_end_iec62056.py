@@ -343,14 +343,14 @@ class Noisy(PtyLine):
     random = Random(0)
 
     @override
-    def put(self, data: bytes) -> None:
+    def put(self, data: bytes, *, is_end: bool = True) -> None:
         damaged = bytearray(data)
         for place, character in enumerate(data):
             is_digit = bytes([character & 0x7F]).isdigit()
             if self.flips and is_digit and self.random.random() < 0.01:
                 damaged[place] ^= 1
                 self.flips -= 1
-        super().put(bytes(damaged))
+        super().put(bytes(damaged), is_end=is_end)
 
 
 async def test_meter_that_speaks_first(hass: HomeAssistant, tmp_path: Path, shown: Shown) -> None:
