@@ -20,8 +20,8 @@ from .dlms import (
 from .household import Household
 from .iec62056 import Checksum, Iec62056Meter, Mode, Registers, serve as serve_iec62056
 from .line import Line
+from .push import push
 from .sml.meter import SmlMeter, Style
-from .speak import push
 from .uart import Framing
 
 type Serve = Callable[[Line], Coroutine[Any, Any, None]]

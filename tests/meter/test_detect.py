@@ -4,6 +4,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.detect import are_flashes, looks_like
+from custom_components.onemeter.meter.dlms.link.hdlc import Frame
 from simulator.uart import Framing, Receiver, resample
 from tests.helpers.telegrams import telegram
 
@@ -20,8 +21,12 @@ def with_parity(text: bytes) -> bytes:
 
 
 def hdlc(length: int) -> bytes:
-    content = bytes(byte % 99 for byte in range(length - 2))
-    return bytes([0x7E, 0xA0 | length >> 8, length & 0xFF]) + content + b"\x7e"
+    """Return a frame with its flags and checksums that is so long without the flags."""
+    return hdlc_frame(bytes(byte % 99 for byte in range(length - 9)))
+
+
+def hdlc_frame(information: bytes) -> bytes:
+    return Frame(b"\x41", b"\x03", 0x13, information).to_bytes()
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,8 @@ def hdlc(length: int) -> bytes:
         (bytes.fromhex("7e a084 ceff03 13 1286 e6e700 0f"), "DLMS"),
         (bytes.fromhex("7e a8a4 cf0223 03 9996 e6e700 0f"), "DLMS"),
         (b"\x7e\xa0\x84" + bytes([0x55, 0x56] * 20), None),
+        (hdlc(40)[:-2], "DLMS"),
+        (hdlc(40)[:6] + b"\x00" + hdlc(40)[7:], None),
         (bytes.fromhex("0001 0001 0067 0005 0f 00 00 00 01"), "DLMS"),
         (bytes.fromhex("0001 0067 0066 0005 db 08 00 00 01"), "DLMS"),
         (bytes.fromhex("68 fa fa 68 53 ff 00 01 67 db"), "DLMS"),

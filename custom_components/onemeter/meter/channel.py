@@ -42,6 +42,8 @@ class Channel:
         self.first_sent: float | None = None
         #: Event loop time at which the last byte was received.
         self.last_received = 0.0
+        #: Whether what was sent has come back.
+        self.has_echo = False
         self._loop = asyncio.get_running_loop()
         self._baudrate = baudrate
         self._is_text = is_text
@@ -131,6 +133,7 @@ class Channel:
         data, self._echoed = self._echoed + data, b""
         text = without_parity(data)
         if text.startswith(self._echo):
+            self.has_echo = True
             data = data[len(self._echo) :]
         elif self._echo.startswith(text):
             self._echoed = data

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from .checksum import crc16_x25
+
 #: What looks_like() calls bytes that no meter means.
 NOISE: Final = "line noise or wrong speed"
 #: What it calls bytes of a line whose levels are the wrong way round.
@@ -12,15 +14,18 @@ INVERTED: Final = "an inverted line"
 FLASHES: Final = "BLINK"
 #: What looks_like() calls telegrams.
 IEC62056: Final = "IEC 62056-21"
-TELEGRAMS: Final = frozenset({"SML", IEC62056, "DLMS"})
+DLMS: Final = "DLMS"
+TELEGRAMS: Final = frozenset({"SML", IEC62056, DLMS})
 
 #: SML: the escape sequence of its transport, or a list entry that begins with a code of electricity
 #: (BSI TR-03109-1 Anlage, 6.2.1.1 and 7.1).
 _SML = re.compile(rb"\x1b{4}\x01{4}|\x1b{4}\x1a|\x77\x07\x01\x00", re.DOTALL)
 #: DLMS: an HDLC frame of type 3 (IEC 62056-46, 6.4.1), ...
 _HDLC_START = re.compile(rb"\x7e[\xa0-\xaf].", re.DOTALL)
-#: Control fields of the HDLC frames that meters push: information, unnumbered or number 0.
-_HDLC_PUSHED = frozenset({0x03, 0x10, 0x13})
+#: Bytes of a header from its format to its control field, at the least, and with the flag and the
+#: checksum at the most: two addresses of four bytes.
+_HDLC_HEADER_LEAST: Final = 5
+_HDLC_HEADER_MAX: Final = 14
 #: ... its logical link layer (IEC 62056-46, 5.3.2), a wrapper header (IEC 62056-47, 3.3.3), or the
 #: start of a long frame of M-Bus that sends user data (EN 13757-2, 5.3.3).
 _DLMS = re.compile(
@@ -58,7 +63,7 @@ def looks_like(data: bytes) -> str | None:
     if _is_iec62056(data):
         return IEC62056
     if _has_hdlc_frame(data) or _DLMS.search(data):
-        return "DLMS"
+        return DLMS
     if _is_slow(data):
         return NOISE
     if _is_inverted(data):
@@ -80,17 +85,12 @@ def _is_iec62056(data: bytes) -> bool:
 
 
 def _has_hdlc_frame(data: bytes) -> bool:
+    """Tell whether there is a frame whose header has a right checksum (HCS, or FCS without one)."""
     for start in _HDLC_START.finditer(data):
-        position = start.start() + 1
-        length = int.from_bytes(data[position : position + 2]) & 0x7FF
-        end = position + length
-        if end < len(data):
-            found = length > 6 and data[end] == 0x7E
-        else:
-            # Cut off by the end of the sample: told by its control field, behind the addresses.
-            found = not _HDLC_PUSHED.isdisjoint(data[position + 4 : position + 8])
-        if found:
-            return True
+        header = data[start.start() + 1 : start.start() + _HDLC_HEADER_MAX]
+        for end in range(_HDLC_HEADER_LEAST, len(header) - 1):
+            if crc16_x25(header[:end]) == header[end] | header[end + 1] << 8:
+                return True
     return False
 
 

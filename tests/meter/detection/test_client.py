@@ -15,8 +15,7 @@ from custom_components.onemeter.meter.dlms.settings import DlmsSettings
 from custom_components.onemeter.meter.iec62056.settings import SignOn
 from simulator.kinds import KINDS
 from simulator.uart import Receiver
-
-from .finding import at_a_bridge, at_a_line, found
+from tests.helpers.finding import at_a_bridge, at_a_line, found
 
 SERIAL = [name for name, kind in KINDS.items() if not kind.is_network]
 BRIDGED = [name for name, kind in KINDS.items() if kind.has_fixed_speed]
@@ -31,7 +30,7 @@ async def read(url: str, winner: Candidate) -> Reading | None:
         else:
             assert isinstance(winner.settings, SignOn)
         polled = create_polled_client(winner.protocol, url, winner.line, winner.settings)
-        polled.recall(winner.findings)
+        polled.restore(winner.findings)
         return await polled.read()
     if winner.encryption is not None or winner.protocol is Protocol.BLINK:
         return None

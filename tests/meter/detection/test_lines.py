@@ -15,8 +15,7 @@ from custom_components.onemeter.meter.detection.lines import (
 from custom_components.onemeter.meter.line import Framing, LineSettings
 from simulator.dlms import Framing as Frames
 from simulator.uart import Framing as Sent, Receiver, resample
-
-from . import telegrams
+from tests.helpers import pushed_telegrams as telegrams
 
 SENDERS = {
     "HDLC": telegrams.dlms(),

@@ -9,13 +9,12 @@ from typing import Any, override
 import pytest
 
 from custom_components.onemeter.meter.detection import Detection, Refusal, Situation, Step, detect
-from custom_components.onemeter.meter.iec62056.parity import without_parity
+from custom_components.onemeter.meter.parity import without_parity
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve as serve_dlms
 from simulator.iec62056 import Iec62056Meter, Mode, serve
 from simulator.kinds import KINDS, Kind
 from simulator.memory import MemoryBridge, MemoryLine
-
-from .finding import at_a_line, serving
+from tests.helpers.finding import at_a_line, serving
 
 #: All that may go out: requests, what wakes a battery meter, acknowledgements of a readout and of
 #: HDLC, connection requests and their end, and an association request without a password.

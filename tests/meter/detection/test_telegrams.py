@@ -13,8 +13,7 @@ from simulator.dlms import Framing as SentFrames
 from simulator.household import Household
 from simulator.iec62056 import Checksum as SentChecksum
 from simulator.sml.meter import SmlMeter
-
-from . import telegrams
+from tests.helpers import pushed_telegrams as telegrams
 
 LINE = LineSettings(9600)
 STREAMS: dict[str, tuple[bytes, Protocol, Checksum | None]] = {

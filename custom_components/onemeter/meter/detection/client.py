@@ -13,7 +13,7 @@ from ..iec62056.settings import SignOn
 from ..line import Framing, LineSettings
 from ..port import Port
 from ..protocols import POLLED_LINE, PUSHED_LINE, Protocol
-from ..turns import turns_at
+from ..port_lock import port_lock
 from .bursts import Burst, Flashes
 from .countries import Habits, habits_of
 from .lines import (
@@ -100,7 +100,7 @@ async def detect(
         now,
     )
     try:
-        async with turns_at(url):
+        async with port_lock(url):
             await search.run()
     except MeterConnectionError as err:
         return search.failed(err)

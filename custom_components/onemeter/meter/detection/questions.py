@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import re
 from typing import TYPE_CHECKING, Final
 
+from ..channel import Channel
 from ..client import Counters
 from ..errors import (
     MeterConnectionError,
@@ -18,13 +19,19 @@ from ..errors import (
     NoReadoutError,
     UnknownDataError,
 )
-from ..iec62056.conversation import Conversation, WrongSpeedError
+from ..iec62056.conversation import Conversation
 from ..iec62056.decoder import Iec62056Decoder
-from ..iec62056.link import Link
+from ..iec62056.identification import Identification
 from ..iec62056.memory import Memory
-from ..iec62056.parity import has_parity_errors, without_parity
+from ..parity import has_parity_errors, without_parity
 from ..iec62056.settings import SignOn
-from ..iec62056.sign_on import NoGreeting, Option, SignOnResponse, sign_on
+from ..iec62056.sign_on import (
+    NoIdentification,
+    Option,
+    SignOnResponse,
+    request_identification,
+)
+from ..iec62056.speed_detection import WrongSpeedError
 from ..interleaving import find_in_turns
 from ..line import Framing, LineSettings
 from ..port import Port
@@ -34,7 +41,7 @@ from .result import Candidate, Checksum, Evidence, EvidenceKind, Frames, Refusal
 from .telegrams import readout_checksum
 
 if TYPE_CHECKING:
-    from ..dlms.hdlc import Frame
+    from ..dlms.link.hdlc import Frame
 
 #: Seconds between two sign-ons at the least (tt, IEC 62056-21:2002, 6.3.14 item 12).
 SIGN_ON_PAUSE: Final = 2.0
@@ -104,36 +111,36 @@ class SignOns:
                     return Answer(heard=answer.raw)
                 continue
             candidate = await inquiry.receive(answer)
-            self.note(inquiry.link)
+            self.note(inquiry.channel)
             if candidate is not None and candidate.refusal is None:
                 return Answer((candidate, *inquiry.announced()))
-            if candidate is not None and answer.identification.offers_hdlc:
+            if candidate is not None and _offers_hdlc(answer.identification):
                 mode_e = await self._ask_mode_e(inquiry)
                 return Answer((mode_e or replace(candidate, refusal=Refusal.NEEDS_DLMS),))
             if candidate is not None:
                 return Answer((candidate,))
-        return Answer(heard=inquiry.link.heard)
+        return Answer(heard=inquiry.channel.recent)
 
     async def _sign_on(
         self, inquiry: _Inquiry, *, is_silent: bool = False
-    ) -> SignOnResponse | NoGreeting:
+    ) -> SignOnResponse | NoIdentification:
         if not inquiry.settings.wake_up:
             # Waking takes longer than that.
             await asyncio.sleep(self._next_at - asyncio.get_running_loop().time())
         try:
-            return await sign_on(
-                inquiry.link,
+            return await request_identification(
+                inquiry.channel,
                 inquiry.settings,
                 inquiry.baudrate,
                 is_silent=is_silent,
-                answer_seconds=_ANSWER_SECONDS + inquiry.link.port.wire_time(1),
+                answer_seconds=_ANSWER_SECONDS + inquiry.channel.wire_time(1),
             )
         finally:
-            self.note(inquiry.link)
+            self.note(inquiry.channel)
 
-    def note(self, link: Link) -> None:
+    def note(self, channel: Channel) -> None:
         """Note that something has just been sent or received."""
-        self._next_at = max(link.first_sent, link.last_received) + SIGN_ON_PAUSE
+        self._next_at = max(channel.first_sent or 0.0, channel.last_received) + SIGN_ON_PAUSE
 
     async def _ask_mode_e(self, inquiry: _Inquiry) -> Candidate | None:
         """Ask again, for HDLC this time."""
@@ -143,10 +150,15 @@ class SignOns:
         with suppress(NoReadoutError, WrongSpeedError):
             await inquiry.conversation.select(answer, Option.HDLC)
             await asyncio.sleep(_SETTLE)
-            found = await ask_hdlc(inquiry.link.port, LineSettings(inquiry.link.port.baudrate))
+            found = await ask_hdlc(inquiry.channel.port, LineSettings(inquiry.channel.port.baudrate))
             for candidate in found.candidates:
                 return inquiry.in_mode_e(candidate)
         return None
+
+
+def _offers_hdlc(found: Identification) -> bool:
+    """Tell whether a meter can go on with HDLC (mode E, Annex E)."""
+    return r"\2" in found.ident
 
 
 def _is_damaged(raw: bytes) -> bool:
@@ -161,10 +173,10 @@ class _Inquiry:
     def __init__(self, port: Port, settings: SignOn, baudrate: int) -> None:
         self.settings = settings
         self.baudrate = baudrate
-        self.link = Link(port, Counters())
+        self.channel = Channel(port, Counters(), is_text=True)
         self.was_answered = False
         self._memory = Memory(baudrate)
-        self.conversation = Conversation(self.link, settings, self._memory)
+        self.conversation = Conversation(self.channel, settings, self._memory)
         self._line = LineSettings(baudrate, Framing.SEVEN_EVEN, port.line.dtr, port.line.rts)
 
     async def receive(self, answer: SignOnResponse) -> Candidate | None:
@@ -178,7 +190,7 @@ class _Inquiry:
         except NoReadoutError:
             return self._candidate(refusal=Refusal.NO_READOUT)
         except WrongSpeedError as err:
-            await self.conversation.learn_from(err)
+            await self.conversation.adapt_speed(err)
             return None
 
     async def _receive_readout(self, identification: bytes, data: bytes) -> Candidate | None:
@@ -194,7 +206,7 @@ class _Inquiry:
                 break
             if loop.time() >= enough and self._data_sets(received):
                 return self._candidate(sets=self._data_sets(received))
-            data = await self.link.receive(_SILENCE)
+            data = await self.channel.receive(_SILENCE)
             if not data:
                 break
         readings += await find_in_turns(decoder.finish_in_slices())
@@ -220,7 +232,7 @@ class _Inquiry:
     def _candidate(
         self, reading: Reading | None = None, *, sets: int = 0, refusal: Refusal | None = None
     ) -> Candidate:
-        line = self._line if self.link.port.has_speed else None
+        line = self._line if self.channel.port.has_speed else None
         evidence = Evidence(EvidenceKind.READOUT, sets, line)
         checksum: Checksum | None = None
         if reading is not None and reading.checked:
@@ -236,7 +248,7 @@ class _Inquiry:
             evidence=(evidence,),
             checksum=checksum,
             identity=self._memory.identity() if reading is None else reading.meter,
-            has_echo=self.link.has_echo,
+            has_echo=self.channel.has_echo,
             refusal=refusal,
         )
 
@@ -245,7 +257,7 @@ class _Inquiry:
         from ..dlms.settings import DlmsSettings, Transport
 
         found = self._memory.identification
-        if found is None or not found.offers_hdlc:
+        if found is None or not _offers_hdlc(found):
             return ()
         return (
             Candidate(
@@ -270,7 +282,7 @@ class _Inquiry:
             line=POLLED_LINE[Protocol.DLMS],
             settings=replace(settings, transport=Transport.MODE_E),
             identity=self._memory.identity(),
-            has_echo=self.link.has_echo,
+            has_echo=self.channel.has_echo,
         )
 
 
@@ -282,7 +294,7 @@ async def ask_hdlc(port: Port, line: LineSettings) -> Answer:
 
     Raises PortLostError, PortBusyError.
     """
-    from ..dlms.hdlc import server_address
+    from ..dlms.link.hdlc import server_address
     from ..dlms.settings import DlmsSettings, Transport
 
     heard = bytearray()
@@ -337,7 +349,7 @@ class _Connection:
 
     async def connect(self, address: bytes) -> bool | None:
         """Connect and disconnect; return whether the meter lets us, None without an answer."""
-        from ..dlms.hdlc import DISC, UA
+        from ..dlms.link.hdlc import DISC, UA
 
         # Those that refuse a request without parameters may want some.
         answer = await self._request(address)
@@ -352,7 +364,7 @@ class _Connection:
         return True
 
     async def _request(self, address: bytes, information: bytes = b"") -> Frame | None:
-        from ..dlms.hdlc import SNRM
+        from ..dlms.link.hdlc import SNRM
 
         return await self._exchange(address, SNRM, information)
 
@@ -360,7 +372,7 @@ class _Connection:
         self, address: bytes, control: int, information: bytes = b""
     ) -> Frame | None:
         """Send a frame and return the meter's answer."""
-        from ..dlms.hdlc import DM, FRMR, UA, Frame, FrameReader, client_address
+        from ..dlms.link.hdlc import DM, FRMR, UA, Frame, FrameReader, client_address
 
         loop = asyncio.get_running_loop()
         reader = FrameReader()
@@ -392,13 +404,13 @@ async def ask_wrapper(port: Port) -> Answer:
     Raises PortLostError, PortBusyError.
     """
     from ..dlms.association import Association
-    from ..dlms.line import Line
-    from ..dlms.results import ContextError
+    from ..dlms.link.message_channel import MessageChannel
+    from ..dlms.apdu.results import ContextError
     from ..dlms.settings import DlmsSettings, Transport
-    from ..dlms.wrapper_link import WrapperLink
+    from ..dlms.link.wrapper_link import WrapperLink
 
-    line = Line(port, Counters())
-    link = WrapperLink(line, _PUBLIC, 1)
+    channel = MessageChannel(port, Counters())
+    link = WrapperLink(channel, _PUBLIC, 1)
     link.seconds = _WRAPPER_SECONDS
     association = Association(DlmsSettings()).associate()
     message = next(association)
@@ -407,13 +419,13 @@ async def ask_wrapper(port: Port) -> Answer:
         for _ in range(_ASIDES_MAX):
             answer = await link.request(message)
             if answer[:1] not in _DLMS:
-                return Answer(heard=line.heard)
+                return Answer(heard=channel.recent)
             message = association.send(answer)
     except StopIteration:
         # The association is there.
         pass
     except UnknownDataError, MeterSilentError:
-        return Answer(heard=line.heard)
+        return Answer(heard=channel.recent)
     except MeterConnectionError:
         raise
     except ContextError:

@@ -156,14 +156,14 @@ class Candidate:
 
     A pushed meter's client is ``create_pushed_client(protocol, url, line)``; that of a polled one
     is ``create_polled_client(protocol, url, line, settings)``, which takes the findings by
-    ``recall``. For BLINK the settings go to the pushed client.
+    ``restore``. For BLINK the settings go to the pushed client.
     """
 
     protocol: Protocol
     is_polled: bool
     line: LineSettings
     settings: SignOn | DlmsSettings | BlinkSettings | None = None
-    #: What spares the polled client the search, of JSON's types only (``PolledClient.recall``).
+    #: What spares the polled client the search, of JSON's types only (``PolledClient.restore``).
     findings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     evidence: tuple[Evidence, ...] = ()
     #: None where nothing protects them, or nothing has come but an answer.

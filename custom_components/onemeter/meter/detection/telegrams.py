@@ -13,7 +13,7 @@ from ..checksum import crc16_x25, sum_of, xor_of
 from ..errors import TelegramError
 from ..iec62056.decoder import Iec62056Decoder
 from ..iec62056.identification import IDENTIFICATION_LINE
-from ..iec62056.parity import has_parity_errors, without_parity
+from ..parity import has_parity_errors, without_parity
 from ..line import Framing, LineSettings
 from ..obis import Obis
 from ..protocols import Protocol
@@ -22,7 +22,7 @@ from ..sml.decoder import SmlDecoder
 from .result import Candidate, Checksum, Encryption, Evidence, EvidenceKind, Frames
 
 if TYPE_CHECKING:
-    from ..dlms.general import GeneralMessage
+    from ..dlms.apdu.general_ciphering import GeneralCipheringMessage
 
 #: Identifications, or enciphered messages, that must be alike where no checksum protects them.
 _ALIKE: Final = 2
@@ -194,9 +194,9 @@ class _Messages:
     """The messages of DLMS in a stream, and what they come in."""
 
     def __init__(self) -> None:
-        from ..dlms.assembly import Assembler
-        from ..dlms.decoder import DlmsDecoder
-        from ..dlms.hdlc import FrameReader
+        from ..dlms.link.assembly import Assembler
+        from ..dlms.push.decoder import DlmsDecoder
+        from ..dlms.link.hdlc import FrameReader
 
         self._hdlc = FrameReader()
         self._mbus = _MbusFrames()
@@ -261,7 +261,7 @@ class _Messages:
 
     def _take(self, message: bytes) -> None:
         """Count a message that is enciphered."""
-        from ..dlms.security import HEADER_LENGTH
+        from ..dlms.security.ciphering import HEADER_LENGTH
 
         found = _general_message(message)
         if found is None or len(found.protected) < HEADER_LENGTH:
@@ -276,21 +276,21 @@ class _Messages:
 
 
 def _without_llc(information: bytes) -> bytes:
-    from ..dlms.hdlc import LLC_COMMAND, LLC_RESPONSE
+    from ..dlms.link.hdlc import LLC_COMMAND, LLC_RESPONSE
 
     return information.removeprefix(LLC_RESPONSE).removeprefix(LLC_COMMAND)
 
 
 def _encryption(begin: bytes) -> Encryption | None:
     """Return how a message is protected of which this is the begin; None where it does not say."""
-    from ..dlms.axdr import decode_length
-    from ..dlms.security import AUTHENTICATED, ENCRYPTED, TITLE_LENGTH
-    from ..dlms.xdlms import GENERAL_BLOCK_TRANSFER, GENERAL_GLO
+    from ..dlms.apdu.lengths import decode_length
+    from ..dlms.security.ciphering import AUTHENTICATED, ENCRYPTED, TITLE_LENGTH
+    from ..dlms.apdu.tags import GENERAL_BLOCK_TRANSFER, GENERAL_GLO_CIPHERING
 
     try:
         if begin[0] == GENERAL_BLOCK_TRANSFER:
             begin = begin[decode_length(begin, _BLOCK_LENGTH)[1] :]
-        if begin[0] != GENERAL_GLO or begin[1] != TITLE_LENGTH:
+        if begin[0] != GENERAL_GLO_CIPHERING or begin[1] != TITLE_LENGTH:
             return None
         title = begin[2 : 2 + TITLE_LENGTH]
         control = begin[decode_length(begin, 2 + TITLE_LENGTH)[1]]
@@ -301,7 +301,7 @@ def _encryption(begin: bytes) -> Encryption | None:
 
 
 def _encryption_of(control: int, title: bytes) -> Encryption:
-    from ..dlms.security import AUTHENTICATED, ENCRYPTED, TITLE_LENGTH
+    from ..dlms.security.ciphering import AUTHENTICATED, ENCRYPTED, TITLE_LENGTH
 
     return Encryption(
         is_encrypted=bool(control & ENCRYPTED),
@@ -311,17 +311,17 @@ def _encryption_of(control: int, title: bytes) -> Encryption:
     )
 
 
-def _general_message(message: bytes) -> GeneralMessage | None:
+def _general_message(message: bytes) -> GeneralCipheringMessage | None:
     """Take an enciphered message apart; None for any other one."""
-    from ..dlms.bare import split_head
-    from ..dlms.general import GeneralMessage, parse_general
-    from ..dlms.xdlms import GENERAL_CIPHERED
+    from ..dlms.link.unframed import split_head
+    from ..dlms.apdu.general_ciphering import GeneralCipheringMessage, parse_general_ciphering
+    from ..dlms.apdu.tags import ANY_GENERAL_CIPHERING
 
     try:
         if message.startswith(b"/"):
             _, protected = split_head(message)
-            return GeneralMessage(b"", b"", protected, len(message))
-        return parse_general(message) if message[:1] and message[0] in GENERAL_CIPHERED else None
+            return GeneralCipheringMessage(b"", b"", protected, len(message))
+        return parse_general_ciphering(message) if message[:1] and message[0] in ANY_GENERAL_CIPHERING else None
     except TelegramError:
         return None
 
@@ -334,7 +334,7 @@ class _MbusFrames:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take the next bytes; yield what frames that end in them hold."""
-        from ..dlms.mbus import START, is_header, mbus_frame_at
+        from ..dlms.link.mbus import START, is_header, mbus_frame_at
 
         buffer = self._buffer
         buffer += data

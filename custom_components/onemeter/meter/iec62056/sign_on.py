@@ -79,24 +79,34 @@ def request_message(settings: SignOn) -> bytes:
 
 
 async def request_identification(
-    channel: Channel, settings: SignOn, baudrate: int
+    channel: Channel,
+    settings: SignOn,
+    baudrate: int,
+    *,
+    is_silent: bool = False,
+    answer_seconds: float = _ANSWER_SECONDS,
 ) -> SignOnResponse | NoIdentification:
-    """Send the request at a speed, waking a battery meter first; return what comes."""
+    """Send the request at a speed, waking a battery meter first; return what comes.
+
+    Once the line has been silent for some time, or at once if it is known to be.
+    """
     await channel.set_speed(baudrate)
-    await channel.discard(_SILENCE_BEFORE, _DISCARD_SECONDS)
+    if not is_silent:
+        await channel.discard(_SILENCE_BEFORE, _DISCARD_SECONDS)
     if settings.wake_up:
         await channel.send(bytes(round(_WAKE_UP_SECONDS / channel.wire_time(1))))
         await asyncio.sleep(_WAKE_UP_PAUSE)
     channel.start_clock()
     await channel.send(request_message(settings))
-    return await _receive_identification(channel)
+    return await _receive_identification(channel, answer_seconds)
 
 
-async def _receive_identification(channel: Channel) -> SignOnResponse | NoIdentification:
+async def _receive_identification(
+    channel: Channel, silence: float
+) -> SignOnResponse | NoIdentification:
     received = bytearray()
     try:
         async with asyncio.timeout(_IDENTIFICATION_SECONDS):
-            silence = _ANSWER_SECONDS
             while data := await channel.receive(silence):
                 # If it is a damaged identification, the readout follows.
                 silence = _READOUT_SECONDS
