@@ -23,7 +23,6 @@ from unittest.mock import patch
 from meter import Obis, Protocol, Reading, Register
 from meter.blink.s10 import S10Flashes
 from meter.clients import create_pushed_client
-from meter.detect import looks_like
 from meter.dlms.push.decoder import DlmsDecoder
 from meter.dlms.settings import Keys
 from meter.errors import MeterError
@@ -31,6 +30,7 @@ from meter.iec62056 import Iec62056Decoder
 from meter.iec62056.block import BlockCheck
 from meter.iec62056.programming import FrameReader
 from meter.iec62056.progress import Progress
+from meter.looks import looks_like
 from meter.reading import Identity
 from meter.sml import SmlDecoder
 

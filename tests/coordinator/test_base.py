@@ -17,7 +17,6 @@ from custom_components.onemeter.const import (
     GENERATED,
 )
 from custom_components.onemeter.meter import Identity
-from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.errors import (
     UNKNOWN,
     ChecksumError,
@@ -29,6 +28,7 @@ from custom_components.onemeter.meter.errors import (
     PortNotFoundError,
     UnknownDataError,
 )
+from custom_components.onemeter.meter.looks import Look
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
     EVENT_STATE_CHANGED,
@@ -140,7 +140,7 @@ async def test_silence_makes_unavailable_says_so_once_and_ends(
         (MeterSilentError("silent", port="p"), "meter_silent"),
         (UnknownDataError("what?", port="p", looks_like=UNKNOWN), "unknown_data"),
         (UnknownDataError("DLMS", port="p", looks_like="DLMS"), "unknown_data_like"),
-        (UnknownDataError("noise", port="p", looks_like=NOISE), "unknown_data_noise"),
+        (UnknownDataError("noise", port="p", looks_like=Look.NOISE), "unknown_data_noise"),
         (ChecksumError("damaged", port="p"), "checksum_failed"),
     ],
 )

@@ -60,7 +60,6 @@ from custom_components.onemeter.meter import (
     Reading,
     Register,
 )
-from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.errors import (
     UNKNOWN,
     ChecksumError,
@@ -78,6 +77,7 @@ from custom_components.onemeter.meter.errors import (
     UnknownDataError,
 )
 from custom_components.onemeter.meter.iec62056.settings import SignOn
+from custom_components.onemeter.meter.looks import Look
 from homeassistant.components.usb import SerialPortConsumer
 from homeassistant.config_entries import (
     SOURCE_USER,
@@ -540,7 +540,7 @@ DIAGNOSES = [
     (MeterSilentError("", port=PORT), "meter_silent"),
     (UnknownDataError("", port=PORT, looks_like=UNKNOWN), "unknown_data"),
     (UnknownDataError("", port=PORT, looks_like="IEC 62056-21"), "unknown_data_like"),
-    (UnknownDataError("", port=PORT, looks_like=NOISE), "unknown_data_noise"),
+    (UnknownDataError("", port=PORT, looks_like=Look.NOISE), "unknown_data_noise"),
     (ChecksumError("", port=PORT), "checksum_failed"),
 ]
 
@@ -1062,7 +1062,7 @@ async def test_meter_that_speaks_rarely_is_heard_in_the_end(
 ) -> None:
     iec_line.says = readout()
     iec_line.speaks_after = 0.1
-    iec_line.answers = unknown(NOISE)
+    iec_line.answers = unknown(Look.NOISE)
     result = await confirm(hass, await submit_iec(hass, await start(hass)))
     assert result["data"][CONF_MODE] == "pushed"
     assert len(iec_line.asked) == 2
@@ -1142,15 +1142,15 @@ async def test_speed_that_the_user_has_chosen_is_that_of_both_ways(
         (IEC_SILENT, FixedSpeedError("", port=PORT), "fixed_speed"),
         (unknown(UNKNOWN), FixedSpeedError("", port=PORT), "unknown_data"),
         (IEC_SILENT, unknown(UNKNOWN), "unknown_data"),
-        (IEC_SILENT, unknown(NOISE), "unknown_data_noise"),
+        (IEC_SILENT, unknown(Look.NOISE), "unknown_data_noise"),
         (IEC_SILENT, ChecksumError("", port=PORT), "checksum_failed"),
         (IEC_SILENT, NoReadoutError("", port=PORT), "no_readout"),
         (IEC_SILENT, RefusedError("", port=PORT), "refused"),
         (IEC_SILENT, MeterAuthenticationError("", port=PORT), "password_rejected"),
         (IEC_SILENT, PortLostError("", port=PORT), "port_lost"),
-        (unknown(NOISE), IEC_SILENT, "unknown_data_noise"),
-        (unknown(NOISE), unknown(UNKNOWN), "unknown_data_noise"),
-        (unknown("SML"), unknown(NOISE), "unknown_data_like"),
+        (unknown(Look.NOISE), IEC_SILENT, "unknown_data_noise"),
+        (unknown(Look.NOISE), unknown(UNKNOWN), "unknown_data_noise"),
+        (unknown("SML"), unknown(Look.NOISE), "unknown_data_like"),
         (ChecksumError("", port=PORT), IEC_SILENT, "checksum_failed"),
     ],
 )

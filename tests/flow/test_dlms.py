@@ -49,7 +49,6 @@ from custom_components.onemeter.meter import (
     Reading,
     Register,
 )
-from custom_components.onemeter.meter.detect import NOISE
 from custom_components.onemeter.meter.dlms.push.identity import identity_of
 from custom_components.onemeter.meter.dlms.security.authenticity import Authenticity
 from custom_components.onemeter.meter.dlms.security.counters import InvocationCounter
@@ -77,6 +76,7 @@ from custom_components.onemeter.meter.errors import (
     WrongEncryptionKeyError,
     WrongKeysError,
 )
+from custom_components.onemeter.meter.looks import Look
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntryState,
@@ -728,7 +728,11 @@ async def test_meter_that_is_to_be_asked_is_found_out(hass: HomeAssistant, line:
         (SILENT, SILENT, ("user", "meter_silent")),
         (SILENT, AddressError(""), ("dlms_address", "address_refused")),
         (SILENT, MeterAuthenticationError(""), ("dlms_keys", "password_rejected")),
-        (UnknownDataError("", port=PORT, looks_like=NOISE), SILENT, ("user", "unknown_data_noise")),
+        (
+            UnknownDataError("", port=PORT, looks_like=Look.NOISE),
+            SILENT,
+            ("user", "unknown_data_noise"),
+        ),
         (UnknownDataError("", port=PORT, looks_like="SML"), SILENT, ("user", "unknown_data_like")),
         (ChecksumError("", port=PORT), SILENT, ("user", "checksum_failed")),
     ],
@@ -803,7 +807,7 @@ async def test_reconfigured_meter_pushes_from_now_on(hass: HomeAssistant, line: 
     "error",
     [
         ChecksumError("", port=PORT, line="9600 8N1", usual="2400 8E1"),
-        UnknownDataError("", port=PORT, looks_like=NOISE, line="9600 8N1", usual="2400 8E1"),
+        UnknownDataError("", port=PORT, looks_like=Look.NOISE, line="9600 8N1", usual="2400 8E1"),
     ],
 )
 async def test_usual_speeds_are_named(

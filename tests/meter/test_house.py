@@ -14,16 +14,16 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 
 #: From the bottom up; each floor imports from those below it, and a package from itself.
 FLOORS = (
-    {"checksum", "clock", "detect", "errors", "flag", "line", "obis", "parity", "port_lock"}
+    {"checksum", "clock", "errors", "flag", "line", "obis", "parity", "port_lock"}
     | {"redaction", "slices", "units"},
-    {"interleaving", "modem", "port_errors", "protocols", "reading"},
+    {"interleaving", "looks", "modem", "port_errors", "protocols", "reading"},
     {"client", "identity", "port"},
     {"channel"},
     {"stream"},
     {"blink", "iec62056", "sml"},
     # A DLMS meter may need a sign-on of IEC 62056-21, or push an encrypted readout.
     {"dlms"},
-    {"clients"},
+    {"clients", "detection"},
     {"cli"},
     {"__init__", "__main__"},
 )

@@ -7,7 +7,6 @@ from homeassistant.helpers.update_coordinator import UpdateFailed
 
 from ..const import DOMAIN
 from ..meter import MeterError
-from ..meter.detect import INVERTED, NOISE
 from ..meter.errors import (
     UNKNOWN,
     AssociationError,
@@ -23,6 +22,7 @@ from ..meter.errors import (
     WrongEncryptionKeyError,
     WrongKeysError,
 )
+from ..meter.looks import Look
 from ..meter.redaction import redact
 
 #: What another password or key can mend, or a number that belongs to it.
@@ -38,7 +38,7 @@ CREDENTIALS: Final = frozenset(kind.translation_key for kind in _CREDENTIALS)
 
 #: What Home Assistant shows of an error; the latter asks for another password or key.
 #: How the text for what is no protocol is called.
-_GUESSES = {NOISE: "noise", INVERTED: "inverted"}
+_GUESSES: dict[str, str] = {Look.NOISE: "noise", Look.INVERTED: "inverted"}
 
 type Failure = UpdateFailed | ConfigEntryAuthFailed
 

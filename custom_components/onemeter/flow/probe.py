@@ -10,7 +10,6 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..access.clients import make_polled_client, make_pushed_client
 from ..meter import Counters, MeterError, PolledClient, Protocol, PushedClient, Reading
-from ..meter.detect import INVERTED, NOISE
 from ..meter.errors import (
     UNKNOWN,
     AddressError,
@@ -21,6 +20,7 @@ from ..meter.errors import (
     UnknownDataError,
     UnknownListError,
 )
+from ..meter.looks import Look
 from ..settings import DlmsEntrySettings, Iec62056EntrySettings, Mode, SmlEntrySettings
 
 #: Seconds until the first reading must have been pushed; most meters send every 1 to 4 s.
@@ -37,7 +37,11 @@ NAME_SECONDS = 12
 _LOOK_SECONDS: Final = 0.5
 
 #: What bytes look like that are of the right protocol.
-_LOOKS: Final = {Protocol.SML: "SML", Protocol.IEC62056: "IEC 62056-21", Protocol.DLMS: "DLMS"}
+_LOOKS: Final = {
+    Protocol.SML: Look.SML,
+    Protocol.IEC62056: Look.IEC62056,
+    Protocol.DLMS: Look.DLMS,
+}
 
 
 class Probe:
@@ -181,7 +185,8 @@ class Probe:
             case MeterSilentError():
                 return 0
             case UnknownDataError(details={"looks_like": guess}):
-                return {UNKNOWN: 2, NOISE: 3, INVERTED: 3, _LOOKS[self._protocol]: 4}.get(guess, 6)
+                usefulness: dict[str, int] = {UNKNOWN: 2, Look.NOISE: 3, Look.INVERTED: 3}
+                return (usefulness | {_LOOKS[self._protocol]: 4}).get(guess, 6)
         return 5
 
 

@@ -6,9 +6,9 @@ from typing import Final, Protocol as Interface, override
 
 from .channel import RECENT_MAX
 from .client import PushedClient
-from .detect import FLASHES, IEC62056, NOISE, are_flashes, looks_like
 from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
 from .line import LineSettings
+from .looks import Look, are_flashes, looks_like
 from .port import Port
 from .reading import Reading
 from .redaction import redact
@@ -58,7 +58,7 @@ class Decoder(Interface):
 class StreamClient(PushedClient):
     """Decodes what comes from a port."""
 
-    def __init__(self, url: str, line: LineSettings, decoder: Decoder, protocol: str) -> None:
+    def __init__(self, url: str, line: LineSettings, decoder: Decoder, protocol: Look) -> None:
         """Take the port, how to open it, a decoder, and the name of its protocol."""
         super().__init__(url, line)
         self._decoder = decoder
@@ -106,13 +106,13 @@ class StreamClient(PushedClient):
         if not self._recent:
             return MeterSilentError(f"nothing comes from {port}", port=port)
         is_light = self._is_sparse and are_flashes(self._recent)
-        guess = FLASHES if is_light else looks_like(self._recent)
+        guess = Look.BLINK if is_light else looks_like(self._recent)
         # Bytes of another protocol often count as damaged telegrams.
-        if guess in {self._protocol, NOISE, None}:
+        if guess in {self._protocol, Look.NOISE, None}:
             if self._is_frozen:
                 return MeterSilentError(f"nothing more comes from {port}", port=port)
             is_damaged = self.counters.damaged > self._damaged_before
-            if is_damaged or guess == self._protocol == IEC62056:
+            if is_damaged or guess == self._protocol == Look.IEC62056:
                 message = f"telegrams come damaged from {port}"
                 return ChecksumError(message, port=port, looks_like=guess or UNKNOWN)
         message = f"no {self._protocol} telegram in what comes from {port}"

@@ -9,6 +9,7 @@ from typing import Any, override
 import pytest
 
 from custom_components.onemeter.meter.detection import Detection, Refusal, Situation, Step, detect
+from custom_components.onemeter.meter.looks import Look
 from custom_components.onemeter.meter.parity import without_parity
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve as serve_dlms
 from simulator.iec62056 import Iec62056Meter, Mode, serve
@@ -170,7 +171,7 @@ async def test_port_that_is_not_there() -> None:
         found = await detect(line.url + "9")
     assert found.situation is Situation.CANNOT_OPEN
     assert found.error is not None
-    assert found.error.situation == "port_not_found"
+    assert found.error.translation_key == "port_not_found"
     assert found.seconds == 0
 
 
@@ -225,7 +226,7 @@ async def test_inverted_line() -> None:
         line.inverted = True
         found = await detect(line.url, country="DE")
     assert found.situation is Situation.NOT_UNDERSTOOD
-    assert found.looks_like == "an inverted line"
+    assert found.looks_like is Look.INVERTED
     assert found.light_seconds == 0
 
 

@@ -10,9 +10,9 @@ from typing import Any, Final, override
 
 from ..channel import RECENT_MAX
 from ..client import PushedClient
-from ..detect import SINGLE_EDGE, TELEGRAMS, looks_like
 from ..errors import UNKNOWN, MeterError, MeterSilentError, UnknownDataError
 from ..line import LineSettings
+from ..looks import SINGLE_EDGE, TELEGRAMS, looks_like
 from ..obis import ENERGY_EXPORT, ENERGY_IMPORT, POWER_EXPORT, POWER_IMPORT
 from ..port import Port
 from ..reading import Identity, Reading, Register
@@ -169,15 +169,14 @@ class BlinkClient(ImpulseClient):
     @override
     def diagnose(self) -> MeterError:
         port = redact(self.url)
-        guess = looks_like(self._recent)
-        if guess in TELEGRAMS:
+        if (guess := looks_like(self._recent)) in TELEGRAMS:
             message = f"no flashes, but what looks like {guess} comes from {port}"
         elif not self._recent:
             return MeterSilentError(f"nothing comes from {port}", port=port)
         else:
             message = f"what comes from {port} comes too fast for a meter's LED"
-            guess = UNKNOWN
-        return UnknownDataError(message, port=port, looks_like=guess)
+            guess = None
+        return UnknownDataError(message, port=port, looks_like=guess or UNKNOWN)
 
     async def _count_bytes(self, port: Port) -> None:
         flashes = (

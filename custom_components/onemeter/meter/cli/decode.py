@@ -7,9 +7,9 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, Final
 
 from ..client import Counters
-from ..detect import IEC62056, looks_like
 from ..errors import TelegramError
 from ..iec62056 import Iec62056Decoder, decode_profile, profile_text
+from ..looks import Look, looks_like
 from ..protocols import Protocol
 from ..sml import SmlDecoder, decode_body
 from .json_lines import profile_as_json
@@ -25,7 +25,7 @@ _CHUNK: Final = 16_384
 #: Bytes kept to find out what they look like: the larger part of most telegrams.
 _SAMPLE: Final = 512
 #: What looks_like() calls the protocols.
-_NAMES: Final = {Protocol.SML: "SML", Protocol.IEC62056: IEC62056, Protocol.DLMS: "DLMS"}
+_NAMES: Final = {Protocol.SML: "SML", Protocol.IEC62056: Look.IEC62056, Protocol.DLMS: "DLMS"}
 _COUNTS: Final = ("good", "damaged", "other")
 _KEY_COUNTS: Final = ("needs_key", "wrong_encryption_key", "wrong_authentication_key")
 _KEY_HINTS: Final = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..detect import SINGLE_EDGE
+from ..looks import SINGLE_EDGE
 from ..line import LineSettings
 
 #: Seconds without a byte before what begins with the first byte of something.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ..blink.settings import BlinkSettings, Source
-from ..detect import DLMS, TELEGRAMS, looks_like
+from ..looks import TELEGRAMS, Look, looks_like
 from ..errors import MeterConnectionError, PortBusyError, PortLostError
 from ..iec62056.settings import SignOn
 from ..line import Framing, LineSettings
@@ -280,7 +280,7 @@ class _Search:
         if looks_right:
             self._promising.add(line)
             # Nothing but frames is sent with parity, and also without.
-            others = [other for other in other_framings(line) if guess == DLMS]
+            others = [other for other in other_framings(line) if guess == Look.DLMS]
             if tries < _MOST and (session.has_right_line or not others):
                 return line
             likely = (line, *others)

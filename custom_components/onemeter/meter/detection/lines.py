@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from ..detect import SINGLE_EDGE
+from ..looks import SINGLE_EDGE
 from ..line import Framing, LineSettings
 
 #: The speed at which bytes say most about other ones.

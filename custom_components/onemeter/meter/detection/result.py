@@ -11,6 +11,7 @@ from ..dlms.settings import DlmsSettings
 from ..errors import MeterConnectionError
 from ..iec62056.settings import SignOn
 from ..line import LineSettings
+from ..looks import Look
 from ..protocols import Protocol
 from ..reading import Identity
 
@@ -195,8 +196,8 @@ class Detection:
     candidates: tuple[Candidate, ...] = ()
     #: Of CANNOT_OPEN, IN_USE and LOST.
     error: MeterConnectionError | None = None
-    #: Of NOT_UNDERSTOOD: what the bytes look like (``detect.looks_like``); None: like nothing.
-    looks_like: str | None = None
+    #: Of NOT_UNDERSTOOD: what the bytes look like (``looks.looks_like``); None: like nothing.
+    looks_like: Look | None = None
     #: Bytes that came.
     received: int = 0
     #: With which line settings bytes came or questions were asked, in this order; empty where the

@@ -4,7 +4,6 @@ from itertools import cycle
 from typing import Final
 
 from ..channel import Channel
-from ..detect import IEC62056, looks_like
 from ..errors import (
     UNKNOWN,
     ChecksumError,
@@ -16,6 +15,7 @@ from ..errors import (
     UnknownDataError,
     WrongParityError,
 )
+from ..looks import Look, looks_like
 from ..parity import without_parity
 from .block import CheckKind
 from .identification import IDENTIFICATION_LINE, SPEEDS, Identification
@@ -279,7 +279,7 @@ class Conversation:
             message = f"what comes from {self._port} has another parity"
             return WrongParityError(message, port=self._port)
         guess = looks_like(recent)
-        if guess == IEC62056:
+        if guess is Look.IEC62056:
             return ChecksumError(f"answers come damaged from {self._port}", port=self._port)
         message = f"no IEC 62056-21 in what comes from {self._port}"
         if guess is not None:

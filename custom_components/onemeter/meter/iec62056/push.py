@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from ..line import LineSettings
+from ..looks import Look
 from ..stream import StreamClient
 from .decoder import Iec62056Decoder
 
@@ -16,6 +17,5 @@ class Iec62056PushClient(StreamClient):
 
     def __init__(self, url: str, line: LineSettings) -> None:
         """Take the port's URL or path, and how to open it. Nothing is opened yet."""
-        super().__init__(
-            url, line, Iec62056Decoder(is_guarded=True, clock=datetime.now), "IEC 62056-21"
-        )
+        decoder = Iec62056Decoder(is_guarded=True, clock=datetime.now)
+        super().__init__(url, line, decoder, Look.IEC62056)

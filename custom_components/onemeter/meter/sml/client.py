@@ -1,6 +1,7 @@
 """The client for pushed SML telegrams."""
 
 from ..line import LineSettings
+from ..looks import Look
 from ..stream import StreamClient
 from . import SmlDecoder
 
@@ -10,4 +11,4 @@ class SmlClient(StreamClient):
 
     def __init__(self, url: str, line: LineSettings) -> None:
         """Take the port's URL or path, and how to open it. Nothing is opened yet."""
-        super().__init__(url, line, SmlDecoder(), "SML")
+        super().__init__(url, line, SmlDecoder(), Look.SML)

@@ -8,12 +8,12 @@ import itertools
 import pytest
 
 from custom_components.onemeter.meter import Reading
-from custom_components.onemeter.meter.detect import looks_like
 from custom_components.onemeter.meter.dlms.push.client import DlmsPushClient
 from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import ChecksumError, MeterError
 from custom_components.onemeter.meter.line import Framing as LineFraming, LineSettings
+from custom_components.onemeter.meter.looks import looks_like
 from simulator.dlms import Framing, PushMeter
 from simulator.dlms.framings import blocks
 from simulator.dlms.hdlc import LLC_RESPONSE, POLL, UI, Frame

@@ -5,8 +5,8 @@ from typing import Final
 
 from ...channel import Channel
 from ...client import Counters
-from ...detect import looks_like
 from ...errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
+from ...looks import Look, looks_like
 from ...port import Port
 
 #: Seconds beyond the time on the wire after which a message that began must have ended.
@@ -75,7 +75,7 @@ class MessageChannel(Channel):
         if not self.recent:
             return MeterSilentError(f"nothing comes from {self.name}", port=self.name)
         guess = looks_like(self.recent)
-        if guess == "DLMS":
+        if guess is Look.DLMS:
             return MeterSilentError(f"nothing more comes from {self.name}", port=self.name)
         message = f"no DLMS answer in what comes from {self.name}"
         if guess is not None:

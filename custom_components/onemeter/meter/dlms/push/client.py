@@ -2,7 +2,6 @@
 
 from typing import Final, override
 
-from ...detect import NOISE
 from ...errors import (
     UNKNOWN,
     KeyNeededError,
@@ -13,6 +12,7 @@ from ...errors import (
     WrongEncryptionKeyError,
 )
 from ...line import Framing, LineSettings
+from ...looks import Look
 from ...redaction import redact
 from ...stream import StreamClient
 from ..security.authenticity import Authenticity
@@ -49,7 +49,7 @@ class DlmsPushClient(StreamClient):
         self._dlms = DlmsDecoder(keys, authenticity or Authenticity())
         self._keys_before = (0, 0, 0, 0)
         self._other_before = 0
-        super().__init__(url, line, self._dlms, "DLMS")
+        super().__init__(url, line, self._dlms, Look.DLMS)
 
     @override
     def diagnose(self) -> MeterError:
@@ -79,7 +79,7 @@ class DlmsPushClient(StreamClient):
         error = super().diagnose()
         # The line settings of a raw TCP bridge cannot be changed.
         has_speed = not self.url.startswith("socket:")
-        is_vague = error.details.get("looks_like") in {NOISE, UNKNOWN}
+        is_vague = error.details.get("looks_like") in {Look.NOISE, UNKNOWN}
         if has_speed and is_vague and not self.counters.good:
             error.details |= {"line": str(self.line), "usual": _COMMON_LINES}
         return error

@@ -3,13 +3,12 @@ from random import Random
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.onemeter.meter.detect import are_flashes, looks_like
 from custom_components.onemeter.meter.dlms.link.hdlc import Frame
+from custom_components.onemeter.meter.looks import Look, are_flashes, looks_like
 from simulator.uart import Framing, Receiver, resample
 from tests.helpers.telegrams import telegram
 
-NOISE = "line noise or wrong speed"
-INVERTED = "an inverted line"
+NOISE, INVERTED = Look.NOISE, Look.INVERTED
 READOUT = (
     b"/TST5METER\r\n\r\n1-0:0.0.0*255(7)\r\n1-0:1.8.0*255(000001.0*kWh)\r\n"
     b"1-0:16.7.0*255(000123*W)\r\n!\r\n"

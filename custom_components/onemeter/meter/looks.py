@@ -1,21 +1,28 @@
 """What a sample of bytes looks like, to tell users what their meter may be speaking instead."""
 
+from enum import StrEnum
 import re
 from typing import Final
 
 from .checksum import crc16_x25
 
-#: What looks_like() calls bytes that no meter means.
-NOISE: Final = "line noise or wrong speed"
-#: What it calls bytes of a line whose levels are the wrong way round.
-INVERTED: Final = "an inverted line"
 
-#: What bytes look like that come one by one (are_flashes).
-FLASHES: Final = "BLINK"
-#: What looks_like() calls telegrams.
-IEC62056: Final = "IEC 62056-21"
-DLMS: Final = "DLMS"
-TELEGRAMS: Final = frozenset({"SML", IEC62056, DLMS})
+class Look(StrEnum):
+    """What a sample looks like; the names of protocols are shown to users."""
+
+    SML = "SML"
+    IEC62056 = "IEC 62056-21"
+    DLMS = "DLMS"
+    #: Bytes that came one by one (are_flashes).
+    BLINK = "BLINK"
+    #: Bytes that no meter means.
+    NOISE = "line noise or wrong speed"
+    #: Those of a line whose levels are the wrong way round.
+    INVERTED = "an inverted line"
+
+
+#: Looks of telegrams.
+TELEGRAMS: Final = frozenset({Look.SML, Look.IEC62056, Look.DLMS})
 
 #: SML: the escape sequence of its transport, or a list entry that begins with a code of electricity
 #: (BSI TR-03109-1 Anlage, 6.2.1.1 and 7.1).
@@ -53,22 +60,22 @@ _LEAST: Final = 8
 _FLASHES_LEAST = 2
 
 
-def looks_like(data: bytes) -> str | None:
+def looks_like(data: bytes) -> Look | None:
     """Name the protocol, or the trouble, that a few hundred received bytes look like.
 
     Returns None where nothing fits, also for a sample that is too short to tell.
     """
     if _SML.search(data):
-        return "SML"
+        return Look.SML
     if _is_iec62056(data):
-        return IEC62056
+        return Look.IEC62056
     if _has_hdlc_frame(data) or _DLMS.search(data):
-        return DLMS
+        return Look.DLMS
     if _is_slow(data):
-        return NOISE
+        return Look.NOISE
     if _is_inverted(data):
-        return INVERTED
-    return NOISE if _is_random(data) else None
+        return Look.INVERTED
+    return Look.NOISE if _is_random(data) else None
 
 
 def are_flashes(data: bytes) -> bool:
