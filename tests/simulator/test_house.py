@@ -24,6 +24,7 @@ FLOORS = (
     {"command", "memory", "pty", "push", "tcp"},
     {"blink", "iec62056", "replay", "sml"},
     {"dlms"},
+    {"kinds"},
     {"__init__", "__main__"},
 )
 ALLOWED = {
