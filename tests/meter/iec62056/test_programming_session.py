@@ -131,7 +131,7 @@ async def test_partial_blocks_without_end(monkeypatch: pytest.MonkeyPatch) -> No
         self._blocks = iter(lambda: frame, None)
         await self._answer(frame)
 
-    monkeypatch.setattr(Session, "_remembered", answer_for_ever)
+    monkeypatch.setattr(Session, "_send_profile", answer_for_ever)
     async with plugged_in(meter(start_baudrate=9600, manufacturer="DMo")) as line:
         client = client_at(line, 9600)
         async with asyncio.timeout(30):
