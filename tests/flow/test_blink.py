@@ -66,7 +66,9 @@ from simulator.household import Household
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 
-from .test_config_flow import FLOW, PORT, SEARCH, assert_said, sent, start
+from ..helpers.config_flow import FLOW, PORT, SEARCH, assert_said, sent, start
+
+pytestmark = pytest.mark.usefixtures("setup_entry")
 
 PROBING = "custom_components.onemeter.flow.impulse_probe"
 EVENT = "esphome.flash"
@@ -101,17 +103,6 @@ def patience(dialog: None) -> Generator[None]:  # noqa: ARG001 - comes after it
     """Count until there are enough, however long that takes."""
     with patch(f"{PROBING}.COUNT_SECONDS", 600), patch(f"{PROBING}.ENOUGH_SECONDS", 0.5):
         yield
-
-
-@pytest.fixture(autouse=True)
-def setup_entry() -> Generator[AsyncMock]:
-    """Set entries up without counting."""
-    setup_entry = AsyncMock(return_value=True)
-    with (
-        patch("custom_components.onemeter.async_setup_entry", setup_entry),
-        patch("custom_components.onemeter.async_unload_entry", AsyncMock(return_value=True)),
-    ):
-        yield setup_entry
 
 
 def form(port: str | None = None, **settings: str) -> dict[str, Any]:

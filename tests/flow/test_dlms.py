@@ -86,7 +86,7 @@ from homeassistant.const import CONF_ADDRESS, CONF_MODE, CONF_PASSWORD, CONF_POR
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from .test_config_flow import (
+from ..helpers.config_flow import (
     CONNECTION,
     FLOW,
     PORT,
@@ -100,6 +100,8 @@ from .test_config_flow import (
     sent,
     start,
 )
+
+pytestmark = pytest.mark.usefixtures("setup_entry")
 
 FORM = {CONF_PORT: PORT, CONF_PROTOCOL: "dlms", SECTION_LINE: {}}
 PUSHED = {CONF_PORT: PORT, CONF_PROTOCOL: "dlms", CONF_MODE: "pushed"}
@@ -200,17 +202,6 @@ def dialog(hass: HomeAssistant) -> Generator[None]:
         patch(f"{PROBING}._LOOK_SECONDS", 0.01),
     ):
         yield
-
-
-@pytest.fixture(autouse=True)
-def setup_entry() -> Generator[AsyncMock]:
-    """Set entries up without reading a meter."""
-    setup_entry = AsyncMock(return_value=True)
-    with (
-        patch("custom_components.onemeter.async_setup_entry", setup_entry),
-        patch("custom_components.onemeter.async_unload_entry", AsyncMock(return_value=True)),
-    ):
-        yield setup_entry
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The flows with nothing replaced: real ports, a simulated meter at their other end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -46,20 +46,10 @@ SEARCH = "custom_components.onemeter.flow.search"
 METER = SmlMeter(household=Household())
 OTHER_METER = SmlMeter(household=Household(), serial=99)
 
-pytestmark = pytest.mark.real_time("a port of the kernel")
-
-
-@pytest.fixture(autouse=True)
-def no_frontend() -> Generator[None]:
-    """Do not wait for a dialog that nobody opens."""
-    with patch(f"{SEARCH}.SHORTEST_PROGRESS", 0):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def usb(hass: HomeAssistant) -> None:
-    """Let the integration's dependency seem set up; it would look for the machine's devices."""
-    hass.config.components.add("usb")
+pytestmark = [
+    pytest.mark.real_time("a port of the kernel"),
+    pytest.mark.usefixtures("no_frontend", "usb"),
+]
 
 
 @asynccontextmanager
