@@ -1,4 +1,4 @@
-"""Meters of each kind that is found in the field, each at the line that it has there."""
+"""All kinds of meters that detection must find, each with its usual line."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -26,9 +26,9 @@ from .uart import Framing
 
 type Serve = Callable[[Line], Coroutine[Any, Any, None]]
 
-#: A time since 1970.
+#: Time of the first telegrams, in seconds since 1970.
 _STARTED: Final = 1_790_000_000
-#: Speeds, and seconds until something is found at them, where others are expected.
+#: Speeds, and the seconds in which a meter at an unexpected speed must be found.
 _REFERENCE: Final = 9600
 _FAST: Final = 19_200
 _UNEXPECTED_SECONDS: Final = 50
@@ -38,31 +38,31 @@ _HOUSEHOLD: Final = Household(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of meter: what it is recognized as, and what makes one."""
+    """A kind of meter: what detection must find, and a function that serves such a meter."""
 
     protocol: str
-    #: Speed and framing on the wire; those of the sign-on where it is polled.
+    #: Speed and framing on the line; those of the sign-on if it is polled.
     baudrate: int
     framing: Framing = Framing.EIGHT_NONE
-    #: Lets one speak and answer at a line, for ever.
+    #: Serves one on a line, for ever.
     serve: Serve
-    #: Seconds from one telegram to the next; None where it has to be asked.
+    #: Seconds between telegrams; None if it is polled.
     interval: float | None = None
-    #: Telegrams, or flashes, that prove what it is.
+    #: Number of telegrams or flashes that detection needs.
     telegrams: int = 1
-    #: Whether its battery, or the question that it answers to, comes last.
+    #: Whether it has to be woken, and whether its request is tried last.
     is_battery: bool = False
     is_last: bool = False
-    #: Whether it is in a network, where there is no speed.
+    #: Whether it is in the network, without a speed.
     is_network: bool = False
-    #: Whether a port of fixed speed may be between it and the reader.
+    #: Whether it can be read through a port of fixed speed.
     has_fixed_speed: bool = True
     echo: bool = False
 
     def seconds_allowed(self, dark_seconds: float, first: str) -> float:
-        """Return after how many seconds it must be found at a port that has a speed.
+        """Return the seconds in which it must be found at a port that has a speed.
 
-        Where nothing is sent for so long, and that is where it is listened first (``2400 8E1``).
+        Detection is silent for ``dark_seconds``, and begins with the line ``first`` (``2400 8E1``).
         """
         late = max(0.0, dark_seconds - 2.6)
         if self.interval is None:
@@ -78,14 +78,14 @@ class Kind:
         return (1 + self.telegrams) * self.interval + 3
 
     def set_up(self, line: Line) -> None:
-        """Give a line the speed and the framing of the meter's."""
+        """Set a line to the speed and framing of the meter."""
         line.baudrate = self.baudrate
         line.framing = self.framing
         line.echo = self.echo
 
 
 def _pushes(telegram: Callable[[int], bytes], interval: float) -> Serve:
-    """Return what sends telegrams of successive seconds, on any clock."""
+    """Return a function that pushes telegrams, timed by the event loop."""
 
     def now(_: int) -> bytes:
         return telegram(_STARTED + int(asyncio.get_running_loop().time()))
@@ -101,7 +101,7 @@ def _sml(interval: float, **options: Any) -> Kind:
 
 
 def _text(baudrate: int, framing: Framing, interval: float, **options: Any) -> Kind:
-    """Return a meter of mode D, or with a P1 port."""
+    """Return a meter of mode D or with a P1 port."""
     has_parity = framing is Framing.SEVEN_EVEN
 
     async def serve(line: Line) -> None:
@@ -114,7 +114,7 @@ def _text(baudrate: int, framing: Framing, interval: float, **options: Any) -> K
     return Kind(
         protocol="iec62056",
         baudrate=baudrate,
-        # Seven bits and a parity bit are the same ten bits on the wire.
+        # The meter adds its parity bit itself: 7E1 is sent as 8N1.
         framing=Framing.EIGHT_NONE if has_parity else framing,
         interval=interval,
         telegrams=1 if is_checked else 2,
@@ -157,7 +157,7 @@ def _polled(**options: Any) -> Kind:
 
 
 class _OtherQuestion(Iec62056Meter):
-    """A meter that answers /#! alone."""
+    """A meter that answers only /#!."""
 
     @override
     def answers(self, table: str, address: str) -> bool:
@@ -171,7 +171,7 @@ async def _only_by_table(line: Line) -> None:
 def _dlms_polled(**options: Any) -> Kind:
     transport = options.get("transport", Transport.HDLC)
     return Kind(
-        # By its sign-on it can be read without any key.
+        # By its sign-on it can be read without a key.
         protocol="iec62056" if transport is Transport.MODE_E else "dlms",
         baudrate=300 if transport is Transport.MODE_E else 9600,
         is_network=transport is Transport.WRAPPER,
@@ -199,7 +199,7 @@ _8N1, _8E1, _7E1, _7N1 = (
     Framing.SEVEN_NONE,
 )
 
-#: By their names.
+#: By name.
 KINDS: Final[Mapping[str, Kind]] = {
     "SML, 1 s": _sml(1.0),
     "SML, 5 s": _sml(5.0),
