@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 import time
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from aiohttp import ThreadedResolver
 from hypothesis import settings
@@ -96,6 +96,20 @@ def _home_assistant_finds_onemeter(request: pytest.FixtureRequest) -> None:
         if "recorder_mock" in request.fixturenames:
             request.getfixturevalue("recorder_mock")  # must be there before hass
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture(autouse=True)
+def _machine_has_no_serial_ports(request: pytest.FixtureRequest) -> Generator[None]:
+    """Hide the machine's serial ports from flows; tests with ports of their own patch again."""
+    if "hass" not in request.fixturenames:
+        yield
+        return
+    ports = "custom_components.onemeter.flow.ports"
+    with (
+        patch(f"{ports}.async_scan_serial_ports", AsyncMock(return_value=[])),
+        patch(f"{ports}.async_get_serial_port_consumers", AsyncMock(return_value={})),
+    ):
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -48,7 +48,7 @@ pytestmark = pytest.mark.real_time("a port of the kernel, or of the network")
 def dialog(hass: HomeAssistant) -> Generator[None]:
     """Do not wait for a dialog that nobody opens, nor look for the machine's devices."""
     hass.config.components.add("usb")
-    with patch("custom_components.onemeter.flow.search.SHORTEST_PROGRESS", 0):
+    with patch("custom_components.onemeter.flow.progress.SHORTEST_PROGRESS", 0):
         yield
 
 

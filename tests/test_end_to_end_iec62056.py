@@ -194,7 +194,7 @@ def shown(hass: HomeAssistant) -> Shown:
 @pytest.fixture(autouse=True)
 def no_frontend() -> Generator[None]:
     """Do not wait for a dialog that nobody opens."""
-    with patch("custom_components.onemeter.flow.search.SHORTEST_PROGRESS", 0):
+    with patch("custom_components.onemeter.flow.progress.SHORTEST_PROGRESS", 0):
         yield
 
 

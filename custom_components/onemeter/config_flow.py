@@ -2,39 +2,38 @@
 
 from collections.abc import Mapping
 from typing import Any, override
-from uuid import uuid4
 
-import probatio
-
-from homeassistant.components.usb import get_serial_by_id
-from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
 
-from .access.clients import expected_meter, is_meter_of, others_at
-from .const import CONF_MULTIPLIER, DEFAULT_MULTIPLIER, DOMAIN, GENERATED
+from .access.clients import is_meter_of, others_at
+from .const import DOMAIN
 from .flow.blink import BlinkSteps
-from .flow.confirmation import NOTHING, found, found_impulses, title, transformer_ratio
+from .flow.blink_schemas import CONF_LINE
+from .flow.confirmation import NOTHING
 from .flow.dlms import DlmsSteps
+from .flow.found import FoundSteps
 from .flow.impulse_probe import ImpulseProbe
 from .flow.options import OneMeterOptionsFlow
+from .flow.ports import async_free_port, async_stable_name
 from .flow.schemas import (
+    DETECT,
     IEC62056_SCHEMA,
-    MULTIPLIER_SCHEMA,
     PASSWORD_SCHEMA,
     PORT_SCHEMA,
-    exact_multiplier,
     to_connection,
     to_form,
     to_iec62056_form,
     to_iec62056_settings,
 )
-from .flow.search import SearchSteps
 from .meter import Protocol
 from .meter.iec62056.settings import is_acknowledgement, is_address, is_password
 from .settings import (
     MINOR_VERSION,
     VERSION,
+    AnySettings,
+    BlinkEntrySettings,
     DlmsEntrySettings,
     Iec62056EntrySettings,
     SmlEntrySettings,
@@ -42,7 +41,7 @@ from .settings import (
 )
 
 
-class OneMeterConfigFlow(SearchSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
+class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
     """Reads a meter before anything is set up, so that no entry starts with a silent one.
 
     The form of the first step comes back with what was entered and the error, until a meter
@@ -52,7 +51,8 @@ class OneMeterConfigFlow(SearchSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
     VERSION = VERSION
     MINOR_VERSION = MINOR_VERSION
 
-    _protocol: Protocol
+    #: None: find out.
+    _protocol: Protocol | None
 
     def __init__(self) -> None:
         """Start with empty forms."""
@@ -71,6 +71,8 @@ class OneMeterConfigFlow(SearchSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask where the meter is."""
+        if self._form is None:
+            self._form = {CONF_PORT: await async_free_port(self.hass) or ""}
         return await self._async_ask_port(user_input)
 
     async def async_step_reconfigure(
@@ -94,9 +96,10 @@ class OneMeterConfigFlow(SearchSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
             return self._async_ask(self._form_step, PORT_SCHEMA, self._form)
         self._form = user_input
         self._set_errors({})
-        port = await self._async_stable(user_input.get(CONF_PORT, ""))
+        port = await async_stable_name(self.hass, user_input.get(CONF_PORT, ""))
         self._connection = to_connection(user_input, port)
-        self._protocol = Protocol(user_input[CONF_PROTOCOL])
+        chosen = user_input[CONF_PROTOCOL]
+        self._protocol = None if chosen == DETECT else Protocol(chosen)
         if errors := self._port_errors():
             self._set_errors(errors)
             return await self._async_ask_port(None)
@@ -117,14 +120,28 @@ class OneMeterConfigFlow(SearchSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
             return await self.async_step_iec62056()
         if self._protocol is Protocol.DLMS:
             return await self.async_step_dlms()
+        if self._protocol is None:
+            return self._async_detect()
         return self._async_begin(SmlEntrySettings(connection=self._connection))
+
+    @override
+    def _preselect(self, protocol: Protocol) -> None:
+        self._form = {**(self._form or {}), CONF_PROTOCOL: protocol.value}
+
+    @override
+    def _adopt(self, settings: AnySettings) -> None:
+        self._connection, self._protocol = settings.connection, settings.protocol
+        self._form = to_form(settings)
+        if isinstance(settings, BlinkEntrySettings):
+            self._blink_form = {CONF_LINE: settings.source.value}
 
     def _port_errors(self) -> dict[str, str]:
         is_blink = self._protocol is Protocol.BLINK
         if not is_blink and not self._connection.source_id:
             return {CONF_PORT: "port_needed"}
         # The total of one is no continuation of the other's.
-        if self._before is not None and is_blink != (self._before.protocol is Protocol.BLINK):
+        was_blink = self._before is not None and self._before.protocol is Protocol.BLINK
+        if self._before is not None and self._protocol is not None and is_blink != was_blink:
             return {CONF_PROTOCOL: "protocol_changed"}
         return {}
 
@@ -162,86 +179,6 @@ class OneMeterConfigFlow(SearchSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
         if not is_acknowledgement(settings.acknowledgement):
             return {"base": "invalid_acknowledgement"}
         return {}
-
-    async def _async_stable(self, port: str) -> str:
-        """Return the name of a local port that outlives replugging; anything else as it is."""
-        if port.startswith("/dev/"):
-            return await self.hass.async_add_executor_job(get_serial_by_id, port)
-        return port
-
-    @override
-    def _step_after_reading(self) -> str:
-        if self.source == SOURCE_RECONFIGURE:
-            return "reconfigured"
-        if isinstance(self._probe, ImpulseProbe):
-            if self._probe.impulses:
-                return "confirm_blink"
-            return "confirm_blink_dark" if self._settings.has_port else "confirm_blink_quiet"
-        return "confirm" if transformer_ratio(self._reading) is None else "confirm_ratio"
-
-    async def async_step_confirm(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show which meter was found, and create its entry."""
-        return await self._async_confirm("confirm", user_input)
-
-    @override
-    async def _async_confirm(
-        self, step_id: str, user_input: dict[str, Any] | None
-    ) -> ConfigFlowResult:
-        if user_input is not None:
-            return self._async_create()
-        return await self._async_show_found(step_id)
-
-    async def async_step_confirm_ratio(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show a meter with transformers, ask for the multiplier, and create the entry."""
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            if (multiplier := exact_multiplier(user_input[CONF_MULTIPLIER])) is not None:
-                return self._async_create(multiplier)
-            errors[CONF_MULTIPLIER] = "too_many_decimals"
-        schema = self.add_suggested_values_to_schema(MULTIPLIER_SCHEMA, user_input)
-        return await self._async_show_found("confirm_ratio", schema, errors)
-
-    async def _async_show_found(
-        self,
-        step_id: str,
-        schema: probatio.Schema | None = None,
-        errors: dict[str, str] | None = None,
-    ) -> ConfigFlowResult:
-        """Show which meter was found; abort if another entry has it."""
-        meter = self._reading.meter
-        # The frontend may ask for the form again, even while the entry is being created.
-        if self.unique_id is None:
-            await self.async_set_unique_id(meter.unique_id or f"{GENERATED}{uuid4().hex}")
-            self._abort_if_unique_id_configured()
-            for entry in self._async_current_entries(include_ignore=False):
-                if expected_meter(entry) is not None and is_meter_of(entry, meter):
-                    return self.async_abort(reason="already_configured")
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=schema,
-            errors=errors,
-            description_placeholders={"meter": self._title(), **self._found()},
-        )
-
-    def _found(self) -> dict[str, str]:
-        """Return the placeholders that describe the meter, or the impulses, that were found."""
-        if isinstance(self._probe, ImpulseProbe):
-            return found_impulses(self._reading, self._probe)
-        return found(self._reading, self._settings)
-
-    def _title(self) -> str:
-        return title(self.hass, self._reading.meter, self._protocol)
-
-    @callback
-    def _async_create(self, multiplier: str = DEFAULT_MULTIPLIER) -> ConfigFlowResult:
-        self._async_hand_over(self._reading, str(self.unique_id))
-        options = {} if multiplier == DEFAULT_MULTIPLIER else {CONF_MULTIPLIER: multiplier}
-        data = self._settings.to_entry()
-        return self.async_create_entry(title=self._title(), data=data, options=options)
 
     async def async_step_reconfigured(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show whether the entry's meter was found; if so, the entry has been changed already."""

@@ -8,20 +8,13 @@ import pytest
 from homeassistant.components.usb import SerialPortConsumer
 from homeassistant.core import HomeAssistant
 
-from ..helpers.config_flow import (
-    CONNECTION,
-    FLOW,
-    PROBING,
-    SEARCH,
-    Line,
-    readout,
-)
+from ..helpers.config_flow import CONNECTION, PORTS, PROBING, PROGRESS, Line, readout
 
 
 @pytest.fixture
 def no_frontend() -> Generator[None]:
     """Do not wait for a frontend."""
-    with patch(f"{SEARCH}.SHORTEST_PROGRESS", 0):
+    with patch(f"{PROGRESS}.SHORTEST_PROGRESS", 0):
         yield
 
 
@@ -46,7 +39,7 @@ def line() -> Generator[Line]:
 def by_id() -> Generator[dict[str, str]]:
     """Replace the links in /dev/serial/by-id."""
     names: dict[str, str] = {}
-    with patch(f"{FLOW}.get_serial_by_id", lambda port: names.get(port, port)):
+    with patch(f"{PORTS}.get_serial_by_id", lambda port: names.get(port, port)):
         yield names
 
 
@@ -55,8 +48,8 @@ def users() -> Generator[dict[str, list[SerialPortConsumer]]]:
     """Replace the users of ports that Home Assistant knows."""
     users: dict[str, list[SerialPortConsumer]] = {}
     with (
-        patch(f"{SEARCH}.async_scan_serial_ports", AsyncMock(return_value=[])),
-        patch(f"{SEARCH}.async_get_serial_port_consumers", AsyncMock(return_value=users)),
+        patch(f"{PORTS}.async_scan_serial_ports", AsyncMock(return_value=[])),
+        patch(f"{PORTS}.async_get_serial_port_consumers", AsyncMock(return_value=users)),
     ):
         yield users
 
@@ -88,6 +81,6 @@ def impatience() -> Generator[None]:
     """Shorten the waits for pushed telegrams and for progress."""
     with (
         patch(f"{PROBING}.PUSH_SECONDS", 0.01),
-        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
+        patch(f"{PROGRESS}.PROGRESS_SECONDS", 0.01),
     ):
         yield

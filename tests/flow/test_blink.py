@@ -66,7 +66,7 @@ from simulator.household import Household
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 
-from ..helpers.config_flow import FLOW, PORT, SEARCH, assert_said, sent, start
+from ..helpers.config_flow import PORT, PORTS, PROGRESS, assert_said, sent, start
 
 pytestmark = pytest.mark.usefixtures("setup_entry")
 
@@ -90,8 +90,8 @@ def dialog(hass: HomeAssistant) -> Generator[None]:
     """Wait neither for a dialog that nobody opens, nor for flashes that nobody sends."""
     hass.config.components.add("usb")
     with (
-        patch(f"{SEARCH}.SHORTEST_PROGRESS", 0),
-        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
+        patch(f"{PROGRESS}.SHORTEST_PROGRESS", 0),
+        patch(f"{PROGRESS}.PROGRESS_SECONDS", 0.01),
         patch(f"{PROBING}.COUNT_SECONDS", 0.2),
         patch(f"{PROBING}.ENOUGH_SECONDS", 0),
     ):
@@ -339,7 +339,7 @@ async def test_sources_are_those_that_there_can_be(
 ) -> None:
     hass.config.components |= set(components)
     result = await start(hass)
-    with patch(f"{FLOW}.get_serial_by_id", lambda port: port):
+    with patch(f"{PORTS}.get_serial_by_id", lambda port: port):
         result = await hass.config_entries.flow.async_configure(result["flow_id"], form(port))
     assert result["menu_options"] == expected
 
@@ -583,7 +583,7 @@ async def test_nothing_is_counted_twice(
 ) -> None:
     await add_entry(hass, **before)
     hass.states.async_set(ENTITY, "12")
-    with patch(f"{FLOW}.get_serial_by_id", lambda port: port):
+    with patch(f"{PORTS}.get_serial_by_id", lambda port: port):
         result = await choose(
             hass, await start(hass), choice, {**CONSTANT, **entered}, first=form(PORT)
         )
@@ -594,7 +594,7 @@ async def test_port_of_another_meter_does_not_keep_an_entity_from_being_counted(
     hass: HomeAssistant,
 ) -> None:
     await add_entry(hass, port=PORT, protocol="sml")
-    with patch(f"{FLOW}.get_serial_by_id", lambda port: port):
+    with patch(f"{PORTS}.get_serial_by_id", lambda port: port):
         result = await choose(
             hass,
             await start(hass),
@@ -656,7 +656,7 @@ async def test_reconfigured_meter_does_not_begin_to_blink_or_cease(
     entry = await add_entry(hass, port=PORT, protocol=before)
     data = dict(entry.data)
     result = await entry.start_reconfigure_flow(hass)
-    with patch(f"{FLOW}.get_serial_by_id", lambda port: port):
+    with patch(f"{PORTS}.get_serial_by_id", lambda port: port):
         result = await hass.config_entries.flow.async_configure(
             result["flow_id"], {**form(PORT), CONF_PROTOCOL: after}
         )

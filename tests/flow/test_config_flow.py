@@ -45,7 +45,7 @@ from ..helpers.config_flow import (
     OTHER_PORT,
     PORT,
     PROBING,
-    SEARCH,
+    PROGRESS,
     SITUATIONS,
     Line,
     add_entry,
@@ -70,6 +70,7 @@ async def test_meter_is_heard_shown_and_added(
     assert result["description_placeholders"] == {
         "meter": "DMO",
         "manufacturer": "DMO",
+        "model": "–",
         "id": "1 DMO00 1234 5678",
         "count": "5",
         "energy_import": "12345.6789 kWh",
@@ -178,6 +179,7 @@ async def test_meter_without_id_gets_one(hass: HomeAssistant, line: Line) -> Non
     assert result["description_placeholders"] == {
         "meter": "SML meter",
         "manufacturer": "–",
+        "model": "–",
         "id": "–",
         "count": "0",
         "energy_import": "–",
@@ -194,14 +196,15 @@ async def test_meter_without_id_gets_one(hass: HomeAssistant, line: Line) -> Non
     assert len({first, result["result"].unique_id, PORT, OTHER_PORT, None}) == 5
 
 
-async def test_meters_of_one_manufacturer_are_numbered(hass: HomeAssistant, line: Line) -> None:
+async def test_meters_of_one_maker_get_different_names(hass: HomeAssistant, line: Line) -> None:
     titles = []
     for number in range(3):
-        line.says = reading(Identity(f"0a01444d4f000000000{number}", "DMO"))
+        unique_id, serial = f"0a01444d4f000000000{number}", f"1DMO000000000{number}"
+        line.says = reading(Identity(unique_id, "DMO", None, serial))
         form = {**FORM, CONF_PORT: f"{OTHER_PORT}{number}"}
         result = await confirm(hass, await submit(hass, await start(hass), form))
         titles.append(result["title"])
-    assert titles == ["DMO", "DMO 2", "DMO 3"]
+    assert titles == ["DMO", "DMO …0001", "DMO …0002"]
 
 
 async def test_confirmation_may_be_looked_at_again(
@@ -319,7 +322,7 @@ async def test_progress_lasts_until_the_frontend_has_a_dialog_for_it(
 ) -> None:
     result = await start(hass)
     flow = hass.config_entries.flow
-    with patch(f"{SEARCH}.SHORTEST_PROGRESS", 0.1):
+    with patch(f"{PROGRESS}.SHORTEST_PROGRESS", 0.1):
         await flow.async_configure(result["flow_id"], FORM)
         await line.listening.wait()
         assert not line.open

@@ -88,9 +88,10 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from ..helpers.config_flow import (
     CONNECTION,
-    FLOW,
     PORT,
+    PORTS,
     PROBING,
+    PROGRESS,
     SEARCH,
     FakeClient,
     FakePolledClient,
@@ -193,9 +194,9 @@ def dialog(hass: HomeAssistant) -> Generator[None]:
     """Wait neither for a dialog that nobody opens, nor for a meter that says nothing."""
     hass.config.components.add("usb")
     with (
-        patch(f"{SEARCH}.SHORTEST_PROGRESS", 0),
-        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
-        patch(f"{FLOW}.get_serial_by_id", lambda port: port),
+        patch(f"{PROGRESS}.SHORTEST_PROGRESS", 0),
+        patch(f"{PROGRESS}.PROGRESS_SECONDS", 0.01),
+        patch(f"{PORTS}.get_serial_by_id", lambda port: port),
         patch(f"{PROBING}.DLMS_LISTEN_SECONDS", 0.05),
         patch(f"{PROBING}.DLMS_PUSH_SECONDS", 0.01),
         patch(f"{PROBING}.NAME_SECONDS", 0.02),
@@ -282,6 +283,7 @@ async def test_meter_that_pushes_without_keys(hass: HomeAssistant, line: DlmsLin
     assert result["description_placeholders"] == {
         "meter": "Kaifa",
         "manufacturer": "Kaifa",
+        "model": "–",
         "id": "KFM1200123456789",
         "count": "1",
         "energy_import": "–",
@@ -309,7 +311,11 @@ async def test_key_is_taken_as_operators_write_it(
     ("entered", "field", "error"),
     [
         ({CONF_ENCRYPTION_KEY: EK[1:]}, CONF_ENCRYPTION_KEY, "invalid_key"),
-        ({**BOTH, CONF_AUTHENTICATION_KEY: "x" * 32}, CONF_AUTHENTICATION_KEY, "invalid_key"),
+        (
+            {**BOTH, CONF_AUTHENTICATION_KEY: "x" * 32},
+            CONF_AUTHENTICATION_KEY,
+            "invalid_key_character",
+        ),
         ({**BOTH, CONF_AUTHENTICATION_KEY: AK * 2}, CONF_AUTHENTICATION_KEY, "keys_differ"),
         ({CONF_AUTHENTICATION_KEY: AK}, CONF_ENCRYPTION_KEY, "key_missing"),
     ],
@@ -321,7 +327,8 @@ async def test_key_that_is_none_may_be_corrected(
     assert result["errors"] == {field: error}
     assert_said(result, "error", error)
     [other] = {*BOTH} - {field}
-    assert filled(result)[field] == ""
+    # What was typed stays, to be corrected.
+    assert filled(result)[field] == entered.get(field, "")
     assert filled(result)[other] == (UNCHANGED if other in entered else "")
     assert line.asked == []
     result = await fill_in(hass, result, {other: BOTH[other], field: BOTH[field]})
@@ -329,10 +336,22 @@ async def test_key_that_is_none_may_be_corrected(
     assert result["data"] == {**PUSHED, **BOTH}
 
 
-async def test_invalid_key_is_counted_and_not_repeated(hass: HomeAssistant, line: DlmsLine) -> None:
-    result = await choose(hass, await start(hass), "dlms_pushed", {CONF_ENCRYPTION_KEY: EK[1:]})
-    assert result["description_placeholders"] == {"length": "31"}
-    assert EK[1:] not in str(result)
+@pytest.mark.parametrize(
+    ("key", "error", "details"),
+    [
+        (EK[1:], "invalid_key", {"length": "31"}),
+        (f"{EK[:8]} O{EK[9:]}", "invalid_key_character", {"character": "O", "position": "10"}),
+        (f"0x{EK[:-1]}g", "invalid_key_character", {"character": "g", "position": "34"}),
+    ],
+)
+async def test_what_is_wrong_with_an_invalid_key_is_named(
+    hass: HomeAssistant, line: DlmsLine, key: str, error: str, details: dict[str, str]
+) -> None:
+    result = await choose(hass, await start(hass), "dlms_pushed", {CONF_ENCRYPTION_KEY: key})
+    assert result["errors"] == {CONF_ENCRYPTION_KEY: error}
+    assert_said(result, "error", error)
+    assert details.items() <= (result["description_placeholders"] or {}).items()
+    assert filled(result)[CONF_ENCRYPTION_KEY] == key
     result = await fill_in(hass, result, BOTH)
     await confirm(hass, result)
     assert line.keys == [Keys(bytes.fromhex(EK), bytes.fromhex(AK))]
@@ -603,6 +622,15 @@ async def test_sign_on_address_may_be_corrected(hass: HomeAssistant) -> None:
     assert result["data"] == POLLED
 
 
+#: The fields that are empty after an error, since the meter rejects what was entered.
+EMPTIED = {
+    "password_rejected": (CONF_PASSWORD,),
+    "wrong_encryption_key": (CONF_ENCRYPTION_KEY,),
+    "wrong_authentication_key": (CONF_AUTHENTICATION_KEY,),
+    "wrong_keys": tuple(BOTH),
+}
+
+
 @pytest.mark.parametrize(
     ("error", "step", "text"),
     [
@@ -644,8 +672,10 @@ async def test_fault_leads_back_to_the_form_that_can_mend_it(
     assert filled(result) == {
         CONF_AUTHENTICATION: "lls",
         **dict.fromkeys((CONF_PASSWORD, *BOTH), UNCHANGED),
+        **dict.fromkeys(EMPTIED.get(text, ()), ""),
     }
-    result = await confirm(hass, await fill_in(hass, result, filled(result)))
+    secrets = {**filled(result), **{key: {**LLS, **BOTH}[key] for key in EMPTIED.get(text, ())}}
+    result = await confirm(hass, await fill_in(hass, result, secrets))
     assert result["data"] == {**POLLED, **LLS, **BOTH, CONF_CLIENT: 32}
 
 
@@ -871,7 +901,7 @@ async def test_keys_of_a_pushing_meter_are_asked_for_with_the_reason(
     assert result["errors"] == {"base": "wrong_encryption_key"}
     assert_said(result, "error", "wrong_encryption_key")
     assert_said(result, "step", "reauth_dlms_pushed", "description")
-    assert filled(result) == {CONF_ENCRYPTION_KEY: UNCHANGED, CONF_AUTHENTICATION_KEY: ""}
+    assert filled(result) == {CONF_ENCRYPTION_KEY: "", CONF_AUTHENTICATION_KEY: ""}
     entry.mock_state(hass, ConfigEntryState.LOADED)
     result = await fill_in(hass, result, BOTH)
     assert result["reason"] == "reauth_successful"

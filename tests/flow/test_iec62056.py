@@ -63,6 +63,7 @@ from ..helpers.config_flow import (
     POLLED_LINE,
     PORT,
     PROBING,
+    PROGRESS,
     PUSHED_LINE,
     SEARCH,
     Line,
@@ -88,6 +89,7 @@ async def test_meter_that_answers_is_shown_and_added(
     assert result["description_placeholders"] == {
         "meter": "Iskraemeco",
         "manufacturer": "Iskraemeco",
+        "model": "ME162-0010",
         "id": "12345678",
         "count": "1",
         "energy_import": "1234.567 kWh",
@@ -236,7 +238,8 @@ async def test_most_telling_error_leads_back_to_the_form(
         assert result["step_id"] == "user"
         assert result["errors"] == {"base": error}
         assert_said(result, "error", error)
-        assert suggested(result)[CONF_PROTOCOL] == "iec62056"
+        is_sml = error == "unknown_data_like"
+        assert suggested(result)[CONF_PROTOCOL] == ("sml" if is_sml else "iec62056")
         assert not iec_line.open
 
         iec_line.answers = readout()
@@ -336,8 +339,8 @@ async def test_frontend_fetches_each_change_once_and_the_end_too(
 
     fetches: list[asyncio.Task[None]] = []
     with (
-        patch(f"{SEARCH}.SHORTEST_PROGRESS", 0.02),
-        patch(f"{SEARCH}.PROGRESS_SECONDS", 0.01),
+        patch(f"{PROGRESS}.SHORTEST_PROGRESS", 0.02),
+        patch(f"{PROGRESS}.PROGRESS_SECONDS", 0.01),
     ):
         result = await entry.start_reconfigure_flow(hass)
         result = await flow.async_configure(result["flow_id"], IEC_FORM)
@@ -396,7 +399,7 @@ async def test_transformer_ratio_is_proposed_as_multiplier(
     assert result["description_placeholders"] is not None
     assert result["description_placeholders"]["ratio"] == ratio
     assert result["data_schema"] is not None
-    assert result["data_schema"]({}) == {CONF_MULTIPLIER: 1}
+    assert result["data_schema"]({})[CONF_MULTIPLIER] == 1
     flow = hass.config_entries.flow
     result = await flow.async_configure(result["flow_id"], {CONF_MULTIPLIER: 0.12345678})
     assert result["errors"] == {CONF_MULTIPLIER: "too_many_decimals"}

@@ -42,7 +42,7 @@ from simulator.sml.meter import SmlMeter
 from ..helpers.at_the_port import until
 from ..helpers.lines import meter as iec_meter
 
-SEARCH = "custom_components.onemeter.flow.search"
+PORTS = "custom_components.onemeter.flow.ports"
 METER = SmlMeter(household=Household())
 OTHER_METER = SmlMeter(household=Household(), serial=99)
 
@@ -148,8 +148,8 @@ async def test_port_in_use_names_the_program(hass: HomeAssistant, tmp_path: Path
     async with PtyLine(tmp_path / "head") as line, speaking(line):
         async with Port(line.url, LineSettings(9600)):
             with (
-                patch(f"{SEARCH}.async_scan_serial_ports", AsyncMock(return_value=[])),
-                patch(f"{SEARCH}.async_get_serial_port_consumers", AsyncMock(return_value={})),
+                patch(f"{PORTS}.async_scan_serial_ports", AsyncMock(return_value=[])),
+                patch(f"{PORTS}.async_get_serial_port_consumers", AsyncMock(return_value={})),
             ):
                 result = await submit(hass, await start(hass), form(line))
         assert result["errors"] == {"base": "port_busy_by"}
@@ -284,7 +284,7 @@ async def test_two_meters_on_one_line(hass: HomeAssistant, tmp_path: Path) -> No
             result = await submit_iec(hass, await start(hass), iec_form(line), address=meter.serial)
             entries.append(await confirm(hass, result))
         assert [entry.unique_id for entry in entries] == ["DMO11111111", "DMO22222222"]
-        buttons = ["button.dmo_read_now", "button.dmo_2_read_now"]
+        buttons = ["button.dmo_read_now", "button.dmo_2222_read_now"]
         await hass.services.async_call("button", "press", {"entity_id": buttons}, blocking=True)
         assert [meter.count("readout") for meter in meters] == [2, 2]
         for entry in entries:

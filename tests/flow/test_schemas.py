@@ -5,7 +5,7 @@ import pytest
 
 from custom_components.onemeter.flow.schemas import (
     IEC62056_SCHEMA,
-    MULTIPLIER_SCHEMA,
+    MULTIPLIER_FIELD,
     PASSWORD_SCHEMA,
     PORT_SCHEMA,
 )
@@ -17,7 +17,7 @@ from ..helpers.config_flow import (
 
 @pytest.mark.parametrize(
     "form",
-    [PORT_SCHEMA, IEC62056_SCHEMA, MULTIPLIER_SCHEMA, PASSWORD_SCHEMA],
+    [PORT_SCHEMA, IEC62056_SCHEMA, probatio.Schema(MULTIPLIER_FIELD), PASSWORD_SCHEMA],
     ids=["port", "iec62056", "multiplier", "password"],
 )
 def test_forms_can_be_sent_to_the_frontend(form: probatio.Schema) -> None:

@@ -66,6 +66,8 @@ FLOW = "custom_components.onemeter.config_flow"
 
 
 SEARCH = "custom_components.onemeter.flow.search"
+PROGRESS = "custom_components.onemeter.flow.progress"
+PORTS = "custom_components.onemeter.flow.ports"
 
 
 PROBING = "custom_components.onemeter.flow.probe"

@@ -29,7 +29,7 @@ class PinLock:
 
     def is_locked(self, registers: Mapping[Key, Register], now: Moment) -> bool | None:
         """Take the next registers; return whether the meter is locked, None if that is not sure."""
-        if not _is_reduced(registers):
+        if not is_reduced(registers):
             self._since = None
             self._telegrams = 0
             return False
@@ -40,7 +40,7 @@ class PinLock:
         return True if is_long and self._telegrams >= LOCKED_TELEGRAMS else None
 
 
-def _is_reduced(registers: Mapping[Key, Register]) -> bool:
+def is_reduced(registers: Mapping[Key, Register]) -> bool:
     """Return whether registers contain energy in whole kWh only, and no momentary value.
 
     Zero does not count, since it is a whole number at any resolution.

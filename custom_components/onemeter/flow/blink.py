@@ -1,6 +1,5 @@
 """The steps of the config flow that only BLINK meters need."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, override
@@ -23,12 +22,6 @@ class BlinkSteps(SourceSteps, Steps):
         """Start with empty forms."""
         super().__init__()
         self._blink_form: Mapping[str, Any] | None = None
-
-    @abstractmethod
-    async def _async_confirm(
-        self, step_id: str, user_input: dict[str, Any] | None
-    ) -> ConfigFlowResult:
-        """Show in this step what was found, or create the entry."""
 
     async def async_step_blink(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the kind of source."""
@@ -65,21 +58,3 @@ class BlinkSteps(SourceSteps, Steps):
     def _blink_before(self) -> BlinkEntrySettings | None:
         """Return the settings of the entry that the flow changes, if its meter is a BLINK meter."""
         return self._before if isinstance(self._before, BlinkEntrySettings) else None
-
-    async def async_step_confirm_blink(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show how many flashes were seen, and create the entry."""
-        return await self._async_confirm("confirm_blink", user_input)
-
-    async def async_step_confirm_blink_dark(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show that no flash was seen at a port, and create the entry."""
-        return await self._async_confirm("confirm_blink_dark", user_input)
-
-    async def async_step_confirm_blink_quiet(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show that Home Assistant has seen no flash, and create the entry."""
-        return await self._async_confirm("confirm_blink_quiet", user_input)

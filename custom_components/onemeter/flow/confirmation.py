@@ -27,6 +27,8 @@ _NAMELESS: Final = {
     Protocol.DLMS: "DLMS meter",
     Protocol.BLINK: "BLINK meter",
 }
+#: The digits of an id that a proposed name ends with.
+_SHOWN_DIGITS: Final = 4
 #: Placeholder -> OBIS codes, of which the first is shown that the meter has.
 _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "energy_import": ("1.8.0",),
@@ -40,18 +42,26 @@ _VOLTAGE_RATIO: Final = (3, 6)
 _OVERALL_RATIO: Final = (4, 7)
 
 
-def title(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
-    """Return the manufacturer's name, with a number where other entries have it too.
+def proposed_name(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
+    """Return the manufacturer's name, with what tells it from the other entries.
 
-    Without the meter's id, since Home Assistant writes titles into its log.
+    That is the end of the meter's id, and a number where that is not enough. The whole id is not
+    used, since Home Assistant writes titles into its log.
     """
     if identity.manufacturer is None:
         name = _NAMELESS[protocol]
     else:
         name = manufacturer_name(identity.manufacturer)
     taken = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
+    digits = "".join(filter(str.isalnum, identity.name or ""))[-_SHOWN_DIGITS:]
+    by_id = [f"{name} …{digits}"] if digits else []
     numbered = (f"{name} {number}" for number in count(2))
-    return next(title for title in chain([name], numbered) if title not in taken)
+    return next(title for title in chain([name], by_id, numbered) if title not in taken)
+
+
+def measures(reading: Reading) -> bool:
+    """Return whether a reading holds any measured value, besides ids and the like."""
+    return any(is_number(register.value) and register.unit for register in reading.registers)
 
 
 def found(reading: Reading, settings: EntrySettings) -> dict[str, str]:
@@ -60,6 +70,7 @@ def found(reading: Reading, settings: EntrySettings) -> dict[str, str]:
     ratio = transformer_ratio(reading)
     return {
         "manufacturer": manufacturer_name(meter.manufacturer or NOTHING),
+        "model": meter.model or NOTHING,
         "id": meter.name or NOTHING,
         "count": str(len(reading.registers)),
         **{name: _amount(reading, codes, settings) for name, codes in _SHOWN.items()},

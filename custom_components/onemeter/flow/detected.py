@@ -1,7 +1,10 @@
 """From what detection finds at a port to the settings of an entry."""
 
+from dataclasses import replace
+
 from ..meter import POLLED_LINE, PUSHED_LINE, LineSettings, Protocol
 from ..meter.blink.settings import BlinkSettings
+from ..meter.detection import Candidate
 from ..meter.dlms.settings import PUBLIC_CLIENT, DlmsSettings
 from ..meter.iec62056.settings import SignOn
 from ..settings import (
@@ -72,3 +75,45 @@ def _connection(port: str, line: LineSettings, usual: LineSettings) -> Connectio
         dtr=line.dtr,
         rts=line.rts,
     )
+
+
+def settings_of(
+    candidate: Candidate, entered: Connection, before: AnySettings | None
+) -> AnySettings:
+    """Return the settings with which the meter of a candidate is read.
+
+    The levels of DTR and RTS are those that were entered. ``before`` are the settings of the entry
+    that is changed: its password and keys are kept where the protocol is still the same.
+    """
+    line = replace(candidate.line, dtr=entered.dtr, rts=entered.rts)
+    settings = detected_settings(
+        entered.source_id,
+        candidate.protocol,
+        line,
+        candidate.settings,
+        is_polled=candidate.is_polled,
+    )
+    match settings, before:
+        case Iec62056EntrySettings(), Iec62056EntrySettings():
+            return replace(settings, password=before.password, table=settings.table or before.table)
+        case DlmsEntrySettings(), DlmsEntrySettings():
+            return replace(
+                settings,
+                client=before.client,
+                authentication=before.authentication,
+                password=before.password,
+                encryption_key=before.encryption_key,
+                authentication_key=before.authentication_key,
+                protection=before.protection,
+                suite=before.suite,
+                dedicated_key=before.dedicated_key,
+                system_title=before.system_title,
+                counter_instance=before.counter_instance,
+                invert_deviation=before.invert_deviation,
+            )
+    return settings
+
+
+def entered_line(connection: Connection) -> LineSettings | None:
+    """Return the line settings with which to begin, if a speed was entered."""
+    return None if connection.baudrate is None else connection.line(LineSettings(0))

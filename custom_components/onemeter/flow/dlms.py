@@ -4,19 +4,28 @@ from collections.abc import Mapping
 from typing import Any, Final, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, ConfigFlowResult
-from homeassistant.const import CONF_PORT
+from homeassistant.const import CONF_PASSWORD, CONF_PORT
 from homeassistant.core import callback
 
 from ..access.clients import stored_counter
 from ..access.error_texts import CREDENTIALS, is_about_credentials
-from ..const import CONF_AUTHENTICATION, CONF_FIRST_COUNTER
+from ..const import (
+    CONF_AUTHENTICATION,
+    CONF_AUTHENTICATION_KEY,
+    CONF_ENCRYPTION_KEY,
+    CONF_FIRST_COUNTER,
+)
 from ..meter import MeterError
 from ..meter.errors import (
     AddressError,
     AssociationError,
     CounterNeededError,
     InvocationCounterError,
+    MeterAuthenticationError,
     RefusedError,
+    WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
+    WrongKeysError,
 )
 from ..meter.redaction import redact
 from ..settings import AnySettings, DlmsEntrySettings, Mode
@@ -33,8 +42,15 @@ from .dlms_schemas import (
     with_address,
     with_keys,
 )
-from .schemas import FormError
+from .schemas import UNCHANGED, FormError
 
+#: The fields that are emptied after an error of the meter.
+_REJECTED: Final[Mapping[str, tuple[str, ...]]] = {
+    MeterAuthenticationError.translation_key: (CONF_PASSWORD,),
+    WrongEncryptionKeyError.translation_key: (CONF_ENCRYPTION_KEY,),
+    WrongAuthenticationKeyError.translation_key: (CONF_AUTHENTICATION_KEY,),
+    WrongKeysError.translation_key: (CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY),
+}
 #: Errors that the form of the address can correct.
 _ABOUT_ADDRESS: Final = (AddressError, AssociationError, InvocationCounterError, RefusedError)
 
@@ -55,6 +71,8 @@ class DlmsSteps(Steps):
         self._mode: Mode | None = None
         self._address_form: Mapping[str, Any] | None = None
         self._keys_form: Mapping[str, Any] | None = None
+        #: The secrets that were typed in this form, not taken over from an entry.
+        self._typed: frozenset[str] = frozenset()
 
     async def async_step_dlms(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whether the meter is pushed or polled."""
@@ -67,6 +85,18 @@ class DlmsSteps(Steps):
         """Ask for the keys of a meter that pushes."""
         self._dlms = DlmsEntrySettings(connection=self._connection, mode=Mode.PUSHED)
         return self._async_begin_with_keys("dlms_pushed", user_input)
+
+    async def async_step_dlms_encrypted(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the keys of a meter whose encrypted telegrams were detected."""
+        return self._async_begin_with_keys("dlms_encrypted", user_input)
+
+    async def async_step_dlms_locked(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the password or keys of a meter that was detected and gives no values without."""
+        return self._async_begin_with_keys("dlms_locked", user_input)
 
     async def async_step_dlms_polled(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Go on to the address of a meter that is polled."""
@@ -185,6 +215,7 @@ class DlmsSteps(Steps):
         if user_input is None:
             self._keys_form = before
             return None
+        self._typed = frozenset(key for key, value in user_input.items() if value != UNCHANGED)
         authentication = before[CONF_AUTHENTICATION]
         self._keys_form = {
             CONF_AUTHENTICATION: authentication,
@@ -200,5 +231,7 @@ class DlmsSteps(Steps):
     @callback
     def _async_ask_keys(self, step_id: str, settings: DlmsEntrySettings) -> ConfigFlowResult:
         schema = PUSHED_KEYS_SCHEMA if settings.mode is Mode.PUSHED else KEYS_SCHEMA
-        form = mask_secrets(self._keys_form or {}, but=self._errors)
+        rejected = _REJECTED.get(self._errors.get("base", ""), ())
+        self._keys_form = {**(self._keys_form or {}), **dict.fromkeys(rejected, "")}
+        form = mask_secrets(self._keys_form, invalid=self._errors.keys() & self._typed)
         return self._async_ask(step_id, schema, form)

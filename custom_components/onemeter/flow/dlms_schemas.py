@@ -185,9 +185,12 @@ def to_keys_form(settings: DlmsEntrySettings | None) -> dict[str, Any]:
     }
 
 
-def mask_secrets(form: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
-    """Return a form of keys as the browser may see it, some fields of it emptied."""
-    secrets = {key: UNCHANGED if form.get(key) and key not in but else "" for key in _SECRETS}
+def mask_secrets(form: Mapping[str, Any], invalid: Collection[str] = ()) -> dict[str, Any]:
+    """Return a form of keys as the browser may see it: what is invalid stays, to be corrected."""
+    secrets = {
+        key: UNCHANGED if (text := form.get(key)) and key not in invalid else text or ""
+        for key in _SECRETS
+    }
     return {**form, **secrets}
 
 
@@ -254,7 +257,8 @@ def _key(form: Mapping[str, Any], key: str) -> bytes | None:
     try:
         return parse_key(text) if text else None
     except KeyFormatError as error:
-        raise FormError(key, error.translation_key, error.details) from None
+        text_key = error.translation_key + ("_character" if "character" in error.details else "")
+        raise FormError(key, text_key, error.details) from None
 
 
 def _system_title(text: str) -> bytes | None:

@@ -42,7 +42,7 @@ from ..registers.quantities import BY_UNIT
 from ..settings import EntrySettings, from_entry
 from .blink_schemas import entered_reading
 from .options_impulses import ImpulseOptions
-from .schemas import MULTIPLIER_SCHEMA, FormError, exact_multiplier, select, whole_number
+from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select, whole_number
 
 _LONGEST_POLL_INTERVAL: Final = 86_400
 #: Group F of what is counting still.
@@ -149,9 +149,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
                 errors[CONF_MULTIPLIER] = "too_many_decimals"
             else:
                 return await self._async_go_on({**user_input, CONF_MULTIPLIER: multiplier})
-        schema = probatio.Schema(
-            fields | MULTIPLIER_SCHEMA.schema | self._flashes() | _energy_role()
-        )
+        schema = probatio.Schema(fields | MULTIPLIER_FIELD | self._flashes() | _energy_role())
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input or self._current()),

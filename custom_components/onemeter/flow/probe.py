@@ -53,8 +53,13 @@ class Probe:
         settings: SmlEntrySettings | Iec62056EntrySettings | DlmsEntrySettings,
         *,
         is_shared: bool,
+        findings: Mapping[str, Any] | None = None,
     ) -> None:
-        """Take the settings of an entry, and whether other meters are polled at the same port."""
+        """Take the settings of an entry, and whether other meters are polled at the same port.
+
+        ``findings`` are what is known already of a meter that is polled.
+        """
+        self._findings = findings or {}
         self._hass = hass
         self._settings = settings
         self._protocol = settings.protocol
@@ -116,6 +121,7 @@ class Probe:
     async def _async_poll(self, settings: Iec62056EntrySettings | DlmsEntrySettings) -> Reading:
         self.mode = Mode.POLLED
         client = make_polled_client(self._hass, settings)
+        client.restore(self._findings)
         self._clients.append(client)
         return await client.read()
 

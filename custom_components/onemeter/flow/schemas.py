@@ -48,6 +48,8 @@ from ..settings import AnySettings, Connection, Iec62056EntrySettings
 SECTION_LINE = "line"
 SECTION_EXPERT = "expert"
 DEFAULT = "default"
+#: The option for a protocol that is to be found out.
+DETECT = "detect"
 #: The form's opposite of CONF_SWITCH_SPEED.
 CONF_FIXED_SPEED = "fixed_speed"
 
@@ -117,8 +119,8 @@ PORT_SCHEMA = probatio.Schema(
     {
         # What blinks may be seen without one.
         probatio.Optional(CONF_PORT): probatio.All(SerialPortSelector(), probatio.Strip),
-        probatio.Required(CONF_PROTOCOL, default=Protocol.SML.value): select(
-            CONF_PROTOCOL, [protocol.value for protocol in Protocol]
+        probatio.Required(CONF_PROTOCOL, default=DETECT): select(
+            CONF_PROTOCOL, [DETECT, *(protocol.value for protocol in Protocol)]
         ),
         probatio.Required(SECTION_LINE): section(
             probatio.Schema(
@@ -167,18 +169,16 @@ PASSWORD_SCHEMA = probatio.Schema(
     {probatio.Required(probatio.Secret(CONF_PASSWORD)): hidden_text()}
 )
 
-MULTIPLIER_SCHEMA = probatio.Schema(
-    {
-        probatio.Required(CONF_MULTIPLIER, default=float(DEFAULT_MULTIPLIER)): NumberSelector(
-            NumberSelectorConfig(
-                min=float(MULTIPLIER_STEP),
-                max=float(HIGHEST_MULTIPLIER),
-                step="any",
-                mode=NumberSelectorMode.BOX,
-            )
+MULTIPLIER_FIELD: dict[probatio.Marker, Any] = {
+    probatio.Required(CONF_MULTIPLIER, default=float(DEFAULT_MULTIPLIER)): NumberSelector(
+        NumberSelectorConfig(
+            min=float(MULTIPLIER_STEP),
+            max=float(HIGHEST_MULTIPLIER),
+            step="any",
+            mode=NumberSelectorMode.BOX,
         )
-    }
-)
+    )
+}
 
 
 def exact_multiplier(entered: float) -> str | None:

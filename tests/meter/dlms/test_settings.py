@@ -30,13 +30,25 @@ def test_key_of_suite_2() -> None:
 
 @pytest.mark.parametrize(
     ("text", "length"),
-    [("", "0"), ("00" * 15, "30"), ("0" * 33, "33"), ("00" * 24, "48"), ("zz" * 16, "32")],
+    [("", "0"), ("00" * 15, "30"), ("0" * 33, "33"), ("00" * 24, "48")],
 )
 def test_no_key(text: str, length: str) -> None:
     with pytest.raises(KeyFormatError) as caught:
         parse_key(text)
     assert caught.value.details == {"length": length}
     assert not text or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "character", "position"),
+    [("z" * 32, "z", "1"), ("0x00 O0" + "0" * 28, "O", "6"), ("00" * 15 + "0l", "l", "32")],
+)
+def test_character_that_is_no_digit_is_named(text: str, character: str, position: str) -> None:
+    with pytest.raises(KeyFormatError) as caught:
+        parse_key(text)
+    assert caught.value.details["character"] == character
+    assert caught.value.details["position"] == position
+    assert text not in str(caught.value)
 
 
 @pytest.mark.parametrize(("ek", "ak"), [(b"x" * 15, None), (b"x" * 16, b"x" * 32), (None, b"")])

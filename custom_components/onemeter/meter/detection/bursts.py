@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..looks import SINGLE_EDGE
 from ..line import LineSettings
+from ..looks import SINGLE_EDGE
 
 #: Seconds without a byte before what begins with the first byte of something.
 SILENCE: Final = 0.05

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ..blink.settings import BlinkSettings, Source
-from ..looks import TELEGRAMS, Look, looks_like
 from ..errors import MeterConnectionError, PortBusyError, PortLostError
 from ..iec62056.settings import SignOn
 from ..line import Framing, LineSettings
+from ..looks import TELEGRAMS, Look, looks_like
 from ..port import Port
-from ..protocols import POLLED_LINE, PUSHED_LINE, Protocol
 from ..port_lock import port_lock
+from ..protocols import POLLED_LINE, PUSHED_LINE, Protocol
 from .bursts import Burst, Flashes
 from .countries import Habits, habits_of
 from .lines import (

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from ..looks import SINGLE_EDGE
 from ..line import Framing, LineSettings
+from ..looks import SINGLE_EDGE
 
 #: The speed at which bytes say most about other ones.
 REFERENCE: Final = LineSettings(9600)

@@ -23,7 +23,6 @@ from ..iec62056.conversation import Conversation
 from ..iec62056.decoder import Iec62056Decoder
 from ..iec62056.identification import Identification
 from ..iec62056.memory import Memory
-from ..parity import has_parity_errors, without_parity
 from ..iec62056.settings import SignOn
 from ..iec62056.sign_on import (
     NoIdentification,
@@ -34,6 +33,7 @@ from ..iec62056.sign_on import (
 from ..iec62056.speed_detection import WrongSpeedError
 from ..interleaving import find_in_turns
 from ..line import Framing, LineSettings
+from ..parity import has_parity_errors, without_parity
 from ..port import Port
 from ..protocols import POLLED_LINE, Protocol
 from ..reading import Reading
@@ -150,7 +150,9 @@ class SignOns:
         with suppress(NoReadoutError, WrongSpeedError):
             await inquiry.conversation.select(answer, Option.HDLC)
             await asyncio.sleep(_SETTLE)
-            found = await ask_hdlc(inquiry.channel.port, LineSettings(inquiry.channel.port.baudrate))
+            found = await ask_hdlc(
+                inquiry.channel.port, LineSettings(inquiry.channel.port.baudrate)
+            )
             for candidate in found.candidates:
                 return inquiry.in_mode_e(candidate)
         return None
@@ -403,11 +405,11 @@ async def ask_wrapper(port: Port) -> Answer:
 
     Raises PortLostError, PortBusyError.
     """
+    from ..dlms.apdu.results import ContextError
     from ..dlms.association import Association
     from ..dlms.link.message_channel import MessageChannel
-    from ..dlms.apdu.results import ContextError
-    from ..dlms.settings import DlmsSettings, Transport
     from ..dlms.link.wrapper_link import WrapperLink
+    from ..dlms.settings import DlmsSettings, Transport
 
     channel = MessageChannel(port, Counters())
     link = WrapperLink(channel, _PUBLIC, 1)

@@ -13,9 +13,9 @@ from ..checksum import crc16_x25, sum_of, xor_of
 from ..errors import TelegramError
 from ..iec62056.decoder import Iec62056Decoder
 from ..iec62056.identification import IDENTIFICATION_LINE
-from ..parity import has_parity_errors, without_parity
 from ..line import Framing, LineSettings
 from ..obis import Obis
+from ..parity import has_parity_errors, without_parity
 from ..protocols import Protocol
 from ..reading import Identity, Reading
 from ..sml.decoder import SmlDecoder
@@ -195,8 +195,8 @@ class _Messages:
 
     def __init__(self) -> None:
         from ..dlms.link.assembly import Assembler
-        from ..dlms.push.decoder import DlmsDecoder
         from ..dlms.link.hdlc import FrameReader
+        from ..dlms.push.decoder import DlmsDecoder
 
         self._hdlc = FrameReader()
         self._mbus = _MbusFrames()
@@ -284,8 +284,8 @@ def _without_llc(information: bytes) -> bytes:
 def _encryption(begin: bytes) -> Encryption | None:
     """Return how a message is protected of which this is the begin; None where it does not say."""
     from ..dlms.apdu.lengths import decode_length
-    from ..dlms.security.ciphering import AUTHENTICATED, ENCRYPTED, TITLE_LENGTH
     from ..dlms.apdu.tags import GENERAL_BLOCK_TRANSFER, GENERAL_GLO_CIPHERING
+    from ..dlms.security.ciphering import AUTHENTICATED, ENCRYPTED, TITLE_LENGTH
 
     try:
         if begin[0] == GENERAL_BLOCK_TRANSFER:
@@ -313,15 +313,19 @@ def _encryption_of(control: int, title: bytes) -> Encryption:
 
 def _general_message(message: bytes) -> GeneralCipheringMessage | None:
     """Take an enciphered message apart; None for any other one."""
-    from ..dlms.link.unframed import split_head
     from ..dlms.apdu.general_ciphering import GeneralCipheringMessage, parse_general_ciphering
     from ..dlms.apdu.tags import ANY_GENERAL_CIPHERING
+    from ..dlms.link.unframed import split_head
 
     try:
         if message.startswith(b"/"):
             _, protected = split_head(message)
             return GeneralCipheringMessage(b"", b"", protected, len(message))
-        return parse_general_ciphering(message) if message[:1] and message[0] in ANY_GENERAL_CIPHERING else None
+        return (
+            parse_general_ciphering(message)
+            if message[:1] and message[0] in ANY_GENERAL_CIPHERING
+            else None
+        )
     except TelegramError:
         return None
 

@@ -11,6 +11,7 @@ from ..obis import Obis
 #: Separators that operators put between the digits of a key, and a prefix.
 _FILLING: Final = re.compile(r"0x|[\s:,;.\-]", re.IGNORECASE)
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+", re.ASCII)
+_NO_DIGIT: Final = re.compile(r"[^0-9a-fA-F]")
 #: Bytes of a key: AES-128 (suites 0 and 1) or AES-256 (suite 2).
 KEY_LENGTHS: Final = (16, 32)
 
@@ -24,7 +25,12 @@ def parse_key(text: str) -> bytes:
     digits = _FILLING.sub("", text)
     if _HEX.fullmatch(digits) is None or len(digits) // 2 not in KEY_LENGTHS:
         message = f"a key has 32 or 64 hexadecimal digits, not {len(digits)} characters"
-        raise KeyFormatError(message, length=str(len(digits)))
+        details = {"length": str(len(digits))}
+        # Of the same length, so that the position is that in the text.
+        filled = _FILLING.sub(lambda filling: "0" * len(filling[0]), text)
+        if (wrong := _NO_DIGIT.search(filled)) is not None:
+            details |= {"character": wrong[0], "position": str(wrong.start() + 1)}
+        raise KeyFormatError(message, **details)
     return bytes.fromhex(digits)
 
 

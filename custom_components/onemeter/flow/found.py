@@ -1,0 +1,155 @@
+"""The pages that show the meter that was found, and create its entry."""
+
+from typing import Any, override
+from uuid import uuid4
+
+import probatio
+
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
+from homeassistant.const import CONF_NAME
+from homeassistant.core import callback
+from homeassistant.helpers.selector import TextSelector
+
+from ..access.clients import expected_meter, is_meter_of
+from ..const import CONF_ENERGY_ROLE, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, GENERATED
+from ..coordinator.pin_lock import is_reduced
+from ..energy_dashboard import Role, async_default_role, offered_roles
+from ..meter import Key, Protocol, Register
+from ..settings import DlmsEntrySettings
+from .confirmation import found, found_impulses, measures, proposed_name, transformer_ratio
+from .detect import DetectSteps
+from .impulse_probe import ImpulseProbe
+from .schemas import MULTIPLIER_FIELD, exact_multiplier, select
+
+
+class FoundSteps(DetectSteps):
+    """Shows the meter with its values, and asks for its name and what it is used for."""
+
+    @override
+    def _step_after_reading(self) -> str:
+        settings = self._settings
+        if isinstance(settings, DlmsEntrySettings) and settings.is_polled:
+            self._dlms = settings
+            if not measures(self._reading) and settings.encryption_key is None:
+                return "dlms_locked"
+        if self.source == SOURCE_RECONFIGURE:
+            return "reconfigured"
+        if isinstance(self._probe, ImpulseProbe):
+            if self._probe.impulses:
+                return "confirm_blink"
+            return "confirm_blink_dark" if settings.has_port else "confirm_blink_quiet"
+        if transformer_ratio(self._reading) is not None:
+            return "confirm_ratio"
+        is_locked = settings.protocol is Protocol.SML and is_reduced(self._registers())
+        return "confirm_locked" if is_locked else "confirm"
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show which meter was found, and create its entry."""
+        return await self._async_confirm("confirm", user_input)
+
+    async def async_step_confirm_locked(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show a meter that waits for its PIN, and create its entry."""
+        return await self._async_confirm("confirm_locked", user_input)
+
+    async def async_step_confirm_ratio(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show a meter with transformers, ask for the multiplier, and create the entry."""
+        return await self._async_confirm("confirm_ratio", user_input)
+
+    async def async_step_confirm_blink(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show how many flashes were seen, and create the entry."""
+        return await self._async_confirm("confirm_blink", user_input)
+
+    async def async_step_confirm_blink_dark(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show that no flash was seen at a port, and create the entry."""
+        return await self._async_confirm("confirm_blink_dark", user_input)
+
+    async def async_step_confirm_blink_quiet(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show that Home Assistant has seen no flash, and create the entry."""
+        return await self._async_confirm("confirm_blink_quiet", user_input)
+
+    async def _async_confirm(
+        self, step_id: str, user_input: dict[str, Any] | None
+    ) -> ConfigFlowResult:
+        errors = {}
+        if user_input is not None:
+            options = _options(user_input)
+            if options is not None:
+                return self._async_create(user_input[CONF_NAME].strip() or self._name(), options)
+            errors[CONF_MULTIPLIER] = "too_many_decimals"
+        # The frontend may ask for the form again, even while the entry is being created.
+        elif self.unique_id is None and (result := await self._async_take_unique_id()) is not None:
+            return result
+        schema = await self._async_schema(step_id)
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=errors,
+            description_placeholders={"meter": self._name(), **self._found()},
+        )
+
+    async def _async_take_unique_id(self) -> ConfigFlowResult | None:
+        """Reserve the id of the meter; abort if another entry has it."""
+        meter = self._reading.meter
+        await self.async_set_unique_id(meter.unique_id or f"{GENERATED}{uuid4().hex}")
+        self._abort_if_unique_id_configured()
+        for entry in self._async_current_entries(include_ignore=False):
+            if expected_meter(entry) is not None and is_meter_of(entry, meter):
+                return self.async_abort(reason="already_configured")
+        return None
+
+    async def _async_schema(self, step_id: str) -> probatio.Schema:
+        roles = offered_roles(self._registers())
+        default = await async_default_role(self.hass)
+        return probatio.Schema(
+            {
+                probatio.Required(CONF_NAME, default=self._name()): TextSelector(),
+                probatio.Required(CONF_ENERGY_ROLE, default=default.value): select(
+                    CONF_ENERGY_ROLE, [role.value for role in roles]
+                ),
+                **(MULTIPLIER_FIELD if step_id == "confirm_ratio" else {}),
+            }
+        )
+
+    def _registers(self) -> dict[Key, Register]:
+        return {register.obis: register for register in self._reading.registers if register.obis}
+
+    def _found(self) -> dict[str, str]:
+        """Return the placeholders that describe the meter, or the impulses, that were found."""
+        if isinstance(self._probe, ImpulseProbe):
+            return found_impulses(self._reading, self._probe)
+        return found(self._reading, self._settings)
+
+    def _name(self) -> str:
+        return proposed_name(self.hass, self._reading.meter, self._settings.protocol)
+
+    @callback
+    def _async_create(self, name: str, options: dict[str, Any]) -> ConfigFlowResult:
+        self._async_hand_over(self._reading, str(self.unique_id))
+        data = self._settings.to_entry()
+        return self.async_create_entry(title=name, data=data, options=options)
+
+
+def _options(form: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the options of the entry; None for a multiplier with too many decimals."""
+    options: dict[str, Any] = {}
+    if (role := form[CONF_ENERGY_ROLE]) != Role.NONE:
+        options[CONF_ENERGY_ROLE] = role
+    if CONF_MULTIPLIER in form:
+        multiplier = exact_multiplier(form[CONF_MULTIPLIER])
+        if multiplier is None:
+            return None
+        if multiplier != DEFAULT_MULTIPLIER:
+            options[CONF_MULTIPLIER] = multiplier
+    return options
