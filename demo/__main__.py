@@ -51,7 +51,7 @@ def main() -> int:
     """Run the demo until it is stopped; return the exit status."""
     parser = _parser()
     options = parser.parse_args()
-    if options.protocol is not None and options.meter is None:
+    if options.protocol != dashboard.DETECT and options.meter is None:
         parser.error("argument --protocol: needs --meter")
     try:
         options.folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,8 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--protocol",
         choices=dashboard.PROTOCOLS,
-        help="protocol of the real meter (default: try each of them)",
+        default=dashboard.DETECT,
+        help="protocol of the real meter (default: find it out)",
     )
     parser.add_argument(
         "--folder",
@@ -124,7 +125,7 @@ def _meter_port(text: str) -> str:
     return text if "://" in text else str(Path(text).absolute())
 
 
-async def _demo(folder: Path, port: int, meter: str | None, protocol: str | None) -> None:
+async def _demo(folder: Path, port: int, meter: str | None, protocol: str) -> None:
     """Run Home Assistant and the meters until one of them ends or a signal stops the demo."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -204,27 +205,14 @@ async def _fill_history(api: Api, meter: Simulated, sensors: dict[str, str]) -> 
         await history.fill_power(api, power, meter.household)
 
 
-async def _show_real(home: HomeAssistant, port: str, protocol: str | None) -> None:
+async def _show_real(home: HomeAssistant, port: str, protocol: str) -> None:
     async with Api(home.url) as api:
         entry = await dashboard.find_entry(api)
         if entry is None:
-            entry = await _add_real(api, port, protocol)
+            _say(f"Looking for a meter at {port} ...")
+            entry = await dashboard.add_meter(api, port, protocol)
         await dashboard.show_energy(api, await dashboard.sensors(api, entry))
     _say_ready(home, f"the meter at {port}; its energy appears within the hour")
-
-
-async def _add_real(api: Api, port: str, protocol: str | None) -> str:
-    """Add a meter and return its entry; without a protocol, try one after the other."""
-    failures = []
-    for candidate in (protocol,) if protocol else dashboard.PROTOCOLS:
-        _say(f"Looking for a meter at {port} with the protocol {candidate} ...")
-        try:
-            return await dashboard.add_meter(api, port, candidate)
-        except dashboard.MeterError as error:
-            if protocol or error.is_about_port:
-                raise
-            failures.append(f"{candidate}: {error}")
-    raise dashboard.MeterError("\n".join([f"No meter was found at {port}.", *failures]))
 
 
 def _say_ready(home: HomeAssistant, meters: str) -> None:

@@ -18,18 +18,10 @@ POWER: Final = ("1-0:16.7.0*255", "power", "1-0:1.7.0*255")
 #: Prefix of the generated unique ids of meters without an id.
 _GENERATED: Final = "generated-"
 
-#: Protocols of a meter that can be added without further details, in the order of their trial.
-#: SML first: its meters push, and no request lights up the optical key of a meter.
-PROTOCOLS: Final = ("sml", "iec62056", "dlms")
-#: Errors of the config flow that are the same with every protocol.
-_PORT_ERRORS: Final = {
-    "port_not_found",
-    "port_permission",
-    "port_busy",
-    "port_busy_by",
-    "cannot_connect",
-    "already_configured",
-}
+#: What the config flow calls a protocol that is to be found out, and those of meters that can be
+#: added without further details.
+DETECT: Final = "detect"
+PROTOCOLS: Final = (DETECT, "sml", "iec62056", "dlms")
 
 _POLL_SECONDS: Final = 0.5
 _POLLS: Final = 120
@@ -37,12 +29,6 @@ _POLLS: Final = 120
 
 class MeterError(Exception):
     """There is no meter at the port, or it cannot be read."""
-
-    def __init__(self, text: str, key: str = "") -> None:
-        """Create it with a text for the user, and the config flow's key of the text."""
-        super().__init__(text)
-        #: Whether another protocol would fail in the same way.
-        self.is_about_port = key in _PORT_ERRORS
 
 
 async def find_entry(api: Api, meter_id: str = "") -> str | None:
@@ -57,7 +43,7 @@ async def find_entry(api: Api, meter_id: str = "") -> str | None:
 async def add_meter(
     api: Api,
     port: str,
-    protocol: str = "sml",
+    protocol: str = DETECT,
     entered: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """Add the meter at a port through the config flow; return its entry.
@@ -74,8 +60,9 @@ async def add_meter(
         **(entered or {}),
     }
     while step["type"] in {"form", "menu"} and not step.get("errors"):
-        # Steps without input, such as the confirmation, get an empty form.
-        step = await api.continue_flow(step["flow_id"], dict(forms.get(step["step_id"], {})))
+        # The demo fills the Energy dashboard itself, with several meters and their names.
+        default = {"energy_role": "none"} if step["step_id"].startswith("confirm") else {}
+        step = await api.continue_flow(step["flow_id"], dict(forms.get(step["step_id"], default)))
     if step["type"] == "create_entry":
         entry_id: str = step["result"]["entry_id"]
         return entry_id
@@ -83,7 +70,7 @@ async def add_meter(
     if step["type"] != "abort":
         kind, key = "error", next(iter(step["errors"].values()))
     placeholders = step.get("description_placeholders") or {}
-    raise MeterError(await _translated(api, f"{kind}.{key}", placeholders), key)
+    raise MeterError(await _translated(api, f"{kind}.{key}", placeholders))
 
 
 async def rename(api: Api, entry_id: str, name: str) -> None:
