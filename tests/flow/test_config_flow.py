@@ -70,7 +70,7 @@ async def test_meter_is_heard_shown_and_added(
     assert result["description_placeholders"] == {
         "meter": "DMO",
         "manufacturer": "DMO",
-        "model": "–",
+        "model": "SML meter",
         "id": "1 DMO00 1234 5678",
         "count": "5",
         "energy_import": "12345.6789 kWh",
@@ -179,7 +179,7 @@ async def test_meter_without_id_gets_one(hass: HomeAssistant, line: Line) -> Non
     assert result["description_placeholders"] == {
         "meter": "SML meter",
         "manufacturer": "–",
-        "model": "–",
+        "model": "SML meter",
         "id": "–",
         "count": "0",
         "energy_import": "–",

@@ -283,7 +283,7 @@ async def test_meter_that_pushes_without_keys(hass: HomeAssistant, line: DlmsLin
     assert result["description_placeholders"] == {
         "meter": "Kaifa",
         "manufacturer": "Kaifa",
-        "model": "–",
+        "model": "DLMS meter",
         "id": "KFM1200123456789",
         "count": "1",
         "energy_import": "–",

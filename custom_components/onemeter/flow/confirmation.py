@@ -70,7 +70,7 @@ def found(reading: Reading, settings: EntrySettings) -> dict[str, str]:
     ratio = transformer_ratio(reading)
     return {
         "manufacturer": manufacturer_name(meter.manufacturer or NOTHING),
-        "model": meter.model or NOTHING,
+        "model": meter.model or _NAMELESS[settings.protocol],
         "id": meter.name or NOTHING,
         "count": str(len(reading.registers)),
         **{name: _amount(reading, codes, settings) for name, codes in _SHOWN.items()},
