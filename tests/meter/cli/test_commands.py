@@ -426,6 +426,8 @@ def test_decode_what_is_no_profile(
         ([*LISTEN_BLINK, "--source", "dtr"], "invalid Source value: 'dtr'"),
         ([*LISTEN_BLINK, "--edges", "3"], "invalid choice: '3'"),
         (["read", "--protocol", "iec62056"], "--port"),
+        (["detect"], "--port"),
+        (["detect", "--port", "x", "--country", "Germany"], "'Germany' is no code"),
         ([*ASK_PROFILE, "--from", "yesterday", "--to", "2026-11-02"], "'yesterday' is not a date"),
         ([*ASK_PROFILE, "--from", "2026-11-01"], "--to"),
     ],
@@ -462,7 +464,7 @@ def test_examples_of_the_help(
         commands.append(options.command)
         if options.command == "decode":
             options.file.close()
-    assert set(commands) == {"decode", "listen", "read", "profile", "objects"}
+    assert set(commands) == {"decode", "detect", "listen", "read", "profile", "objects"}
     assert main(shlex.split(examples.splitlines()[0])[1:]) == 0
     assert readings(capsys.readouterr().out) == [READING]
 

@@ -4,6 +4,7 @@ import argparse
 from typing import Final, NoReturn, override
 
 from .decode_arguments import add_decode
+from .detect_arguments import add_detect
 from .listen_arguments import add_listen
 from .polled_arguments import add_objects, add_profile, add_read
 
@@ -11,6 +12,7 @@ EPILOG: Final = """\
 examples:
   %(prog)s decode --protocol sml capture.bin
   cat capture.bin | %(prog)s decode --protocol iec62056 -
+  %(prog)s detect --port /dev/ttyUSB0 --country DE
   %(prog)s listen --protocol sml --port /dev/ttyUSB0
   %(prog)s listen --protocol sml --port socket://192.168.1.20:3333 --count 1
   %(prog)s listen --protocol sml --port rfc2217://192.168.1.20:2217 --dtr high --rts low
@@ -29,8 +31,8 @@ ones contained no reading; with dlms also those whose key is missing or wrong. W
 the impulses counted, and other are those that came too fast to be impulses.
 
 exit status:
-  0  at least one reading
-  1  no reading
+  0  at least one reading, or a meter found
+  1  no reading, or no meter
   2  wrong usage
 """
 
@@ -60,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
             "decode",
             help="decode a file of received bytes",
             description="Decode a file of received bytes: one line of JSON for each reading.",
+        )
+    )
+    add_detect(
+        commands.add_parser(
+            "detect",
+            help="find out which meter is at a port, and how it is read",
+            description="Find out which meter is at a port, and how it is read: one JSON object."
+            " Listens first, and asks only if nothing comes.",
         )
     )
     add_listen(

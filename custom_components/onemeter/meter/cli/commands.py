@@ -1,4 +1,4 @@
-"""The commands: ``decode | listen | read | profile | objects``.
+"""The commands: ``decode | detect | listen | read | profile | objects``.
 
 Those that need a port import asyncio and serialx late: both are slow to import, and decoding a
 file does not need them.
@@ -35,10 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     output = Output()
+    if options.command == "detect":
+        return _detect(options, output)
     counters = _COMMANDS[options.command](options, output)
     counts = " ".join(f"{name}={getattr(counters, name)}" for name in counted(options))
     print(counts, file=sys.stderr)
     return 0 if output.lines else 1
+
+
+def _detect(options: argparse.Namespace, output: Output) -> int:
+    from .detect import find
+
+    return find(options.port, options.country, output)
 
 
 def _listen(options: argparse.Namespace, output: Output) -> Counters:

@@ -133,7 +133,9 @@ def counter_of(options: argparse.Namespace, settings: DlmsSettings) -> FileCount
     if title is None:
         # The title is new, but there are meters that check the counter whatever the title.
         title, start = b"", start or 0
-    return FileCounter(_folder() / "invocation_counters.json", _name(title, settings.keys), start)
+    return FileCounter(
+        state_folder() / "invocation_counters.json", _name(title, settings.keys), start
+    )
 
 
 def _name(title: bytes, keys: Keys) -> str:
@@ -152,7 +154,8 @@ def _password(text: str | None) -> bytes | None:
     return parse_password(text)
 
 
-def _folder() -> Path:
+def state_folder() -> Path:
+    """Return where files are kept from one run to the next."""
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "onemeter"
 

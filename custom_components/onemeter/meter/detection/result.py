@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from ..blink.settings import BlinkSettings
 from ..dlms.settings import DlmsSettings
@@ -113,15 +113,16 @@ class EvidenceKind(StrEnum):
     ANNOUNCED = "announced"
 
 
-_TEXTS = {
-    EvidenceKind.TELEGRAMS: "{count} telegrams with right checksum",
-    EvidenceKind.IDENTIFICATIONS: "{count} equal identifications with right parity",
-    EvidenceKind.MESSAGES: "{count} messages of the same meter",
-    EvidenceKind.READOUT: "an identification and {count} data sets with right parity",
-    EvidenceKind.CONNECTION: "an answer to a connection request",
-    EvidenceKind.ASSOCIATION: "an answer to an association request",
-    EvidenceKind.FLASHES: "{count} flashes",
-    EvidenceKind.ANNOUNCED: "announced by the identification",
+#: In English, of one and of several.
+_TEXTS: Final = {
+    EvidenceKind.TELEGRAMS: ("1 telegram", "{} telegrams", " with right checksum"),
+    EvidenceKind.IDENTIFICATIONS: ("", "{} equal identifications", " with right parity"),
+    EvidenceKind.MESSAGES: ("", "{} messages", " of the same meter"),
+    EvidenceKind.READOUT: ("", "an identification and {} data sets", " with right parity"),
+    EvidenceKind.CONNECTION: ("an answer", "", " to a connection request"),
+    EvidenceKind.ASSOCIATION: ("an answer", "", " to an association request"),
+    EvidenceKind.FLASHES: ("", "{} flashes", ""),
+    EvidenceKind.ANNOUNCED: ("announced", "", " by the identification"),
 }
 
 
@@ -136,7 +137,8 @@ class Evidence:
 
     def __str__(self) -> str:
         """Return it in English: ``5 telegrams with right checksum at 9600 8N1``."""
-        text = _TEXTS[self.kind].format(count=self.count)
+        one, several, rest = _TEXTS[self.kind]
+        text = (one if self.count == 1 else several.format(self.count)) + rest
         return text if self.line is None else f"{text} at {self.line}"
 
 
