@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from ..channel import Channel
 from ..client import Counters
 from ..errors import (
+    ChecksumError,
     MeterConnectionError,
     MeterError,
     MeterSilentError,
@@ -212,11 +213,10 @@ class _Inquiry:
             if not data:
                 break
         readings += await find_in_turns(decoder.finish_in_slices())
-        if readings:
-            return self._candidate(readings[0], sets=self._data_sets(received))
-        if decoder.error is not None and not self._data_sets(received) and len(received) > 0:
-            return self._refused(received)
-        return None
+        sets = self._data_sets(received)
+        if readings or (sets and not isinstance(decoder.error, ChecksumError)):
+            return self._candidate(readings[0] if readings else None, sets=sets)
+        return self._refused(received) if received and not sets else None
 
     def _refused(self, received: bytes | bytearray) -> Candidate | None:
         """Return the candidate of a meter whose readout has nothing in it."""
