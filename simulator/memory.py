@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable
 import errno
+from functools import cache
 from itertools import count
 from math import inf
+import os
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, override
 
@@ -195,6 +197,19 @@ class MemoryBridge(MemoryLine):
         reader.hang_up(None)
 
 
+class _Serial(PosixSerial):
+    """A port's settings; its file descriptor is none of a port, as that of a pseudo-terminal."""
+
+    @override
+    def fileno(self) -> int:
+        return _nothing()
+
+
+@cache
+def _nothing() -> int:
+    return os.open(os.devnull, os.O_RDWR)
+
+
 class _Transport(BaseSerialTransport):
     """The reader's end of a line, as a serialx transport."""
 
@@ -216,13 +231,17 @@ class _Transport(BaseSerialTransport):
         return Framing.SEVEN_NONE if self._serial.byte_size == _SEVEN else Framing.EIGHT_NONE
 
     @override
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._serial if name == "serial" else super().get_extra_info(name, default)
+
+    @override
     async def _connect(self, *, path: str | None, baudrate: int = 9600, **kwargs: Any) -> None:
         if (line := _lines.get(path or "")) is None:
             if "://" in (path or ""):
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
         characters = {key: kwargs[key] for key in ("parity", "byte_size") if key in kwargs}
-        self._serial = PosixSerial("", baudrate, **characters)
+        self._serial = _Serial("", baudrate, **characters)
         line.attach(self)
         self._line = line
         self._call_protocol_connection_made()

@@ -21,6 +21,8 @@ LOOK_SECONDS: Final = 0.005
 COUNT_WRAPS: Final = 2**32
 #: Integers of the kernel's serial_icounter_struct.
 _COUNTS: Final = 20
+#: The place of the frame errors among them.
+_FRAME_ERRORS: Final = 6
 #: Errors of drivers that do not support a request.
 _HAS_NONE: Final = frozenset({errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
@@ -53,10 +55,18 @@ def look(descriptor: int, line: ModemLine) -> LineState | None:
     level = _level(descriptor, line)
     if level is None:
         return None
-    counts = array.array("i", bytes(_COUNTS * array.array("i").itemsize))
-    has_counts = _ioctl(descriptor, termios.TIOCGICOUNT, counts)
-    edges = counts[_PLACES[line]] % COUNT_WRAPS if has_counts else None
+    counts = _counts(descriptor)
+    edges = None if counts is None else counts[_PLACES[line]] % COUNT_WRAPS
     return LineState(time.monotonic_ns(), level, edges)
+
+
+def frame_errors(descriptor: int) -> int | None:
+    """Return how many characters have come without a stop bit, modulo 2^32; None if nobody counts.
+
+    Raises OSError for a port that is gone.
+    """
+    counts = _counts(descriptor)
+    return None if counts is None else counts[_FRAME_ERRORS] % COUNT_WRAPS
 
 
 def watch(descriptor: int, line: ModemLine, level: bool, seconds: float) -> Sequence[LineState]:  # noqa: FBT001
@@ -78,6 +88,12 @@ def watch(descriptor: int, line: ModemLine, level: bool, seconds: float) -> Sequ
 def _level(descriptor: int, line: ModemLine) -> bool | None:
     levels = array.array("i", [0])
     return bool(levels[0] & _BITS[line]) if _ioctl(descriptor, termios.TIOCMGET, levels) else None
+
+
+def _counts(descriptor: int) -> array.array[int] | None:
+    """Return what the driver has counted; None if it counts nothing."""
+    counts = array.array("i", bytes(_COUNTS * array.array("i").itemsize))
+    return counts if _ioctl(descriptor, termios.TIOCGICOUNT, counts) else None
 
 
 def _ioctl(descriptor: int, request: int, buffer: array.array[int]) -> bool:

@@ -71,3 +71,27 @@ async def test_each_kind_is_found_behind_a_bridge(name: str) -> None:
         assert found_here.tried == ()
         reading = await read(line.url, winner)
         assert reading is None or reading.registers
+
+
+@pytest.mark.parametrize(("share", "framing"), [(0.0, "8N1"), (0.05, "8N1"), (0.5, "8E1")])
+async def test_frame_errors_show_the_framing(
+    share: float, framing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that waits for the line to rise reads frames with parity as if they had none."""
+    async with at_a_line(KINDS["HDLC, 9600 8E1"], Receiver.WAIT) as line:
+        heard = 0
+        reflect = line.reflect
+
+        def count(data: bytes) -> None:
+            nonlocal heard
+            heard += len(data)
+            reflect(data)
+
+        monkeypatch.setattr(line, "reflect", count)
+        monkeypatch.setattr(
+            "custom_components.onemeter.meter.detection.session.frame_errors",
+            lambda _: (2**32 - 7 + int(share * heard)) % 2**32,
+        )
+        winner = (await found(line, "DE")).winner
+    assert winner is not None
+    assert winner.line.framing == framing

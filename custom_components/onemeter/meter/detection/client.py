@@ -227,7 +227,7 @@ class _Search:
                     line_since = self._loop.time()
                     continue
             burst = await session.listen(until)
-            if found := session.candidates():
+            if found := await session.proved():
                 self._candidates = found
                 return
             line = self._line_after(session, burst)

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, override
 
 from ..line import Framing, LineSettings
+from ..modem import COUNT_WRAPS, frame_errors
 from ..port import Port
+from ..protocols import Protocol
 from .bursts import Burst, Bursts
+from .lines import other_framings
 from .result import Candidate
 from .telegrams import TelegramSearch
 
@@ -18,6 +21,8 @@ _HEARD_MAX: Final = 1024
 _REPORT_SECONDS: Final = 0.5
 #: Bits of a character besides those of its value: start bit, and stop bit.
 _EIGHT: Final = 8
+#: Share of frame errors from which on they are no damage.
+_ERRORS_SHARE: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -81,6 +86,8 @@ class Session:
         self.traffic = traffic
         self._report = report
         self._loop = asyncio.get_running_loop()
+        self._errors_before: int | None = None
+        self._received_before = 0
         self._listen_anew()
 
     def _listen_anew(self) -> None:
@@ -93,6 +100,32 @@ class Session:
         if self.port.has_speed:
             await self.port.set_line(line.baudrate, line.framing)
         self._listen_anew()
+        await self.count_errors()
+
+    async def count_errors(self) -> None:
+        """Count frame errors from now on."""
+        self._errors_before = await self._frame_errors()
+        self._received_before = self.traffic.received
+
+    async def _frame_errors(self) -> int | None:
+        return await self.port.examine(frame_errors) if self.port.is_local else None
+
+    async def proved(self) -> list[Candidate]:
+        """Return the candidates, with the framing that fits the errors that the driver has counted.
+
+        Some receivers read frames that have a parity bit where none is expected, and the other way
+        round: then characters come without a stop bit.
+        """
+        candidates = self.candidates()
+        if not any(candidate.protocol is Protocol.DLMS for candidate in candidates):
+            return candidates
+        before, now = self._errors_before, await self._frame_errors()
+        if before is None or now is None:
+            return candidates
+        received = self.traffic.received - self._received_before
+        if (now - before) % COUNT_WRAPS <= _ERRORS_SHARE * received:
+            return candidates
+        return [_with_other_framing(candidate) for candidate in candidates]
 
     def candidates(self) -> list[Candidate]:
         """Return what is proved by what has come with the present settings."""
@@ -148,4 +181,14 @@ async def opened(
     Raises MeterConnectionError.
     """
     async with _CountingPort(url, line, traffic) as port:
-        yield Session(port, traffic, report)
+        session = Session(port, traffic, report)
+        await session.count_errors()
+        yield session
+
+
+def _with_other_framing(candidate: Candidate) -> Candidate:
+    others = other_framings(candidate.line)
+    if candidate.protocol is not Protocol.DLMS or not others:
+        return candidate
+    line = replace(candidate.line, framing=others[0].framing)
+    return replace(candidate, line=line)
