@@ -18,11 +18,13 @@ from custom_components.onemeter.meter import (
     Reading,
 )
 from custom_components.onemeter.meter.clients import create_polled_client, create_pushed_client
+from custom_components.onemeter.meter.detection import detect
 from custom_components.onemeter.meter.dlms.settings import DlmsSettings, Transport
 from custom_components.onemeter.meter.errors import MeterConnectionError, PortLostError
 from simulator.dlms import DlmsMeter, Transport as MeterTransport, serve as serve_dlms
 from simulator.household import Household
 from simulator.iec62056 import serve as serve_iec62056
+from simulator.kinds import KINDS
 from simulator.pty import PtyLine
 from simulator.push import push
 from simulator.sml.meter import SmlMeter
@@ -168,6 +170,19 @@ async def test_dlms(command: Command, tmp_path: Path) -> None:
     async with served(command, line, lambda line: serve_dlms(line, DlmsMeter())) as server:
         client = create_polled_client(Protocol.DLMS, server.url, settings=DlmsSettings(client=1))
         assert (await client.read()).get(IMPORT)
+
+
+@pytest.mark.parametrize("name", ["SML, 1 s", "P1, 1 s", "mode C", "HDLC, polled"])
+async def test_meter_is_found(command: Command, tmp_path: Path, name: str) -> None:
+    kind = KINDS[name]
+    line = PtyLine(tmp_path / "head")
+    kind.set_up(line)
+    async with served(command, line, kind.serve) as server:
+        found = await detect(server.url, country="PL")
+    assert found.winner is not None
+    assert found.winner.protocol == kind.protocol
+    assert found.winner.is_polled is (kind.interval is None)
+    assert found.winner.line.baudrate == kind.baudrate
 
 
 async def test_a_server_that_is_started_again(command: Command, tmp_path: Path) -> None:
