@@ -1,18 +1,23 @@
 """Whether each kind of meter is found, after how long, and with how much light.
 
-Two tables: each kind at each connection, and runs on a simulated clock with noise, half telegrams,
-clocks that are wrong, and any moment of a beginning, by the kinds that are usual in a country.
+Each kind at each connection, among them a real ser2net where there is one, and runs on a simulated
+clock with noise, half telegrams, clocks that are wrong, and any moment of a beginning, by the
+kinds that are usual in a country.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from random import Random
+import shutil
+import socket
 from statistics import mean
 import sys
+from tempfile import TemporaryDirectory
 from typing import Final, override
 
 from meter.detection import Detection, detect
@@ -23,7 +28,8 @@ from simulator.clock import SimulatedClockLoop
 from simulator.kinds import KINDS, Kind
 from simulator.line import Line, damage
 from simulator.memory import MemoryBridge, MemoryLine
-from simulator.uart import Receiver
+from simulator.pty import PtyLine
+from simulator.uart import Framing, Receiver
 
 _RUNS: Final = amount(2000, quick=24)
 _TABLE: Final = amount(tuple(KINDS), quick=("SML, 1 s", "HDLC, polled"))
@@ -33,6 +39,9 @@ _REAL_SECONDS: Final = 120
 _CLOCK_ERROR: Final = 0.015
 #: Shares of the bytes that are changed on the way; half as many are lost.
 _NOISE: Final = (0.0, 0.0001)
+#: Seconds until ser2net listens, and those that its answers take longer than a port's.
+_START_SECONDS: Final = 1.0
+_ROUND_TRIPS: Final = 3.0
 _SHARE_TARGET: Final = 0.95
 #: Runs that took too long of which is printed which they were.
 _SHOWN: Final = 12
@@ -182,6 +191,87 @@ def measure_kinds() -> Iterable[str]:
     return missed
 
 
+# --- through ser2net ------------------------------------------------------------------------------
+
+
+def _configuration(kinds: Mapping[str, int], folder: Path) -> str:
+    """Return ser2net's configuration for the pseudo-terminals in a folder, each at a TCP port."""
+    blocks = ["%YAML 1.1", "---"]
+    for name, port in kinds.items():
+        blocks += [
+            f"connection: &meter{port}",
+            f"  accepter: telnet(rfc2217),tcp,127.0.0.1,{port}",
+            f"  connector: serialdev(nouucplock=true),{_path(folder, name)},9600n81,local",
+        ]
+    return "\n".join(blocks) + "\n"
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"head{list(KINDS).index(name)}"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+async def _found_through(name: str, port: int, folder: Path, begin: asyncio.Event) -> Detection:
+    kind = KINDS[name]
+    async with PtyLine(_path(folder, name)) as line, _serving(kind, line, 0.3):
+        await begin.wait()
+        return await detect(f"rfc2217://127.0.0.1:{port}", country=_COUNTRY)
+
+
+async def _through_ser2net(program: str, names: Sequence[str]) -> Mapping[str, Detection]:
+    """Return what is found at real ports behind a real ser2net, all at the same time."""
+    ports = {name: _free_port() for name in names}
+    begin = asyncio.Event()
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        searches = [
+            asyncio.create_task(_found_through(name, port, path, begin))
+            for name, port in ports.items()
+        ]
+        configuration = path / "ser2net.yaml"
+        configuration.write_text(_configuration(ports, path))
+        server = await asyncio.create_subprocess_exec(program, "-n", "-c", str(configuration))
+        await asyncio.sleep(_START_SECONDS)
+        begin.set()
+        try:
+            return dict(zip(names, await asyncio.gather(*searches), strict=True))
+        finally:
+            server.kill()
+            await server.wait()
+
+
+def measure_ser2net() -> Iterable[str]:
+    """Print what is found through ser2net; return what was not."""
+    program = shutil.which("ser2net", path="/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin")
+    if program is None:
+        print("\nThere is no ser2net")
+        return []
+    # A pseudo-terminal has no framing.
+    names = [
+        name
+        for name in _TABLE
+        if not KINDS[name].is_network and KINDS[name].framing is Framing.EIGHT_NONE
+    ]
+    outcomes = asyncio.run(_through_ser2net(program, names))
+    print(f"\nThrough ser2net, country {_COUNTRY}, all at the same time")
+    missed = []
+    dark = habits_of(_COUNTRY).dark_seconds
+    for name, found in outcomes.items():
+        limit = KINDS[name].seconds_allowed(dark, str(habits_of(_COUNTRY).line)) + _ROUND_TRIPS
+        light = found.light_seconds * 1000
+        print(f"  {name:32} ({limit:4.1f} s) {found.seconds:8.2f} s {light:5.0f} ms")
+        if not _is_right(KINDS[name], found):
+            missed.append(f"{name} through ser2net: {found.situation}")
+        elif found.seconds > limit:
+            missed.append(f"{name} through ser2net: {found.seconds:.1f} s, not {limit:.1f}")
+    return missed
+
+
 # --- many runs ------------------------------------------------------------------------------------
 
 
@@ -276,7 +366,7 @@ def measure_runs() -> Iterable[str]:
 
 def main() -> int:
     """Measure and print everything; return 1 if something was wrong."""
-    return run([measure_kinds, measure_runs])
+    return run([measure_kinds, measure_ser2net, measure_runs])
 
 
 if __name__ == "__main__":

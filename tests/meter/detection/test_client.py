@@ -13,7 +13,9 @@ from custom_components.onemeter.meter.detection import (
 )
 from custom_components.onemeter.meter.dlms.settings import DlmsSettings
 from custom_components.onemeter.meter.iec62056.settings import SignOn
+from simulator.iec62056 import Iec62056Meter, serve
 from simulator.kinds import KINDS
+from simulator.memory import MemoryLine
 from simulator.uart import Receiver
 from tests.helpers.finding import at_a_bridge, at_a_line, found
 
@@ -95,3 +97,34 @@ async def test_frame_errors_show_the_framing(
         winner = (await found(line, "DE")).winner
     assert winner is not None
     assert winner.line.framing == framing
+
+
+@pytest.mark.parametrize(
+    "name", ["text, 10 s", "P1, 10 s", "SML, 5 s", "HDLC, 9600 8N1, enciphered"]
+)
+async def test_telegram_that_comes_while_questions_are_asked(name: str) -> None:
+    """It is no answer, even if it comes when one is awaited."""
+    kind = KINDS[name]
+    assert kind.interval is not None
+    for number in range(10):
+        after = number * kind.interval / 10
+        async with at_a_line(kind, after=after) as line, at_a_bridge(kind, after=after) as bridge:
+            winner = (await found(line, "PL")).winner
+            behind_bridge = (await found(bridge, "PL")).winner
+        assert winner is not None
+        assert not winner.is_polled
+        assert winner.line.baudrate == kind.baudrate
+        assert behind_bridge is not None
+        assert not behind_bridge.is_polled
+
+
+async def test_meter_that_answers_with_its_readout_at_once() -> None:
+    """It may have pushed that, which shows when it does not come again."""
+    meter = Iec62056Meter(start_baudrate=9600, acknowledgement_timeout=0)
+    async with MemoryLine(9600) as line:
+        task = asyncio.create_task(serve(line, meter))
+        winner = (await found(line, "PL")).winner
+        task.cancel()
+    assert winner is not None
+    assert winner.is_polled
+    assert meter.count("sign-on") == 1

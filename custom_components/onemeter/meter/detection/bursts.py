@@ -8,8 +8,9 @@ from ..looks import SINGLE_EDGE
 
 #: Seconds without a byte before what begins with the first byte of something.
 SILENCE: Final = 0.05
-#: Seconds without a byte after which something has ended, also where bytes come in chunks.
+#: Seconds without a byte after which something has ended; more where a network is between.
 _END: Final = 0.15
+_END_REMOTE: Final = 0.4
 #: Bytes after which a sender makes no pauses.
 _LONGEST: Final = 2048
 #: A flash of light: seconds that it lasts at most.
@@ -59,9 +60,10 @@ class Burst:
 class Bursts:
     """Cuts what comes into bursts."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, is_local: bool = True) -> None:
         """Begin to listen."""
         self.current: Burst | None = None
+        self._end = _END if is_local else _END_REMOTE
         self._silent_since = now
 
     def take(self, data: bytes, now: float) -> None:
@@ -74,14 +76,14 @@ class Bursts:
     @property
     def ends_at(self) -> float | None:
         """When the present burst has ended if nothing more comes."""
-        return None if self.current is None else self.current.ended + _END
+        return None if self.current is None else self.current.ended + self._end
 
     def finished(self, now: float) -> Burst | None:
         """Return the burst that has ended by now."""
         burst = self.current
-        if burst is None or (now < burst.ended + _END and len(burst.data) < _LONGEST):
+        if burst is None or (now < burst.ended + self._end and len(burst.data) < _LONGEST):
             return None
-        burst.goes_on = now < burst.ended + _END
+        burst.goes_on = now < burst.ended + self._end
         self.current = None
         return burst
 

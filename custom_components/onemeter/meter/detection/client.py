@@ -18,6 +18,7 @@ from .bursts import Burst, Flashes
 from .countries import Habits, habits_of
 from .lines import (
     REFERENCE,
+    SHORT_BURST,
     SWEEP,
     likely_lines,
     lines_by_start,
@@ -131,6 +132,8 @@ class _Search:
         self._has_speed = True
         self._was_open = False
         self._candidates: list[Candidate] = []
+        #: What has answered a question, if it does not push.
+        self._doubted: Sequence[Candidate] = ()
         self._sign_ons = SignOns()
         self._flashes = Flashes()
         #: When more than a disturbance came first; and whether all was tried with it in vain.
@@ -239,7 +242,7 @@ class _Search:
         heard_at = self._traffic.heard_at
         if heard_at is None:
             return begun + seconds
-        if self._speaks_since is not None:
+        if self._speaks_since is not None and not self._doubted:
             return min(heard_at + _SILENCE, self._speaks_since + _LONGEST)
         more = _SILENCE if self._flashes.count > 1 else _SILENCE_AFTER_NOISE
         return min(max(begun + seconds, heard_at + more), self._traffic.opened + _LONGEST)
@@ -351,14 +354,18 @@ class _Search:
     ) -> None:
         self._report(step)
         answer = await ask(session)
-        if answer.candidates:
+        if answer.candidates and not answer.is_doubtful:
             self._candidates = list(answer.candidates)
         elif answer.heard:
+            self._doubted = answer.candidates
             # Somebody speaks: nothing is sent while that may be a meter.
             line = self._line_of(answer.heard, session.port.baudrate)
             if self._has_speed:
                 await session.set_line(line)
             await self._listen(session, 0.0)
+            if not self._candidates:
+                # It has not sent that by itself.
+                self._candidates = list(self._doubted)
 
     def _line_of(self, data: bytes, baudrate: int) -> LineSettings:
         """Return where to listen to what came in place of an answer."""
@@ -368,10 +375,13 @@ class _Search:
             self._flashes.take(burst, REFERENCE)
             return REFERENCE
         self._speak()
-        if baudrate != REFERENCE.baudrate:
+        if baudrate != REFERENCE.baudrate or looks_like(data) in TELEGRAMS:
+            return REFERENCE
+        # What is long may have begun before the question.
+        if not (likely := likely_lines(REFERENCE, data, is_whole=len(data) <= SHORT_BURST)):
             return REFERENCE
         self._tries[REFERENCE] = 1
-        self._suggest(likely_lines(REFERENCE, data, is_whole=True))
+        self._suggest(likely)
         return self._next_line()
 
     async def _ask_anew(self, step: Step, ask: Callable[[Session], Awaitable[Answer]]) -> None:

@@ -16,7 +16,7 @@ REFERENCE: Final = LineSettings(9600)
 #: Bytes of which statistics are made.
 SAMPLE: Final = 64
 #: A burst that is no longer than this, from silence to silence, is that of a faster sender.
-_SHORT_BURST: Final = 60
+SHORT_BURST: Final = 60
 
 
 def _lines(*texts: str) -> tuple[LineSettings, ...]:
@@ -159,7 +159,7 @@ def likely_lines(
     if line != REFERENCE:
         return _by_other_line(line, burst) if is_whole else ()
     by_start = lines_by_start(burst) if has_begin else ()
-    if is_whole and len(burst) <= _SHORT_BURST and by_start in {(), _19200}:
+    if is_whole and len(burst) <= SHORT_BURST and by_start in {(), _19200}:
         return _FAST
     found = by_start or slower_lines(burst)
     if found or not is_whole:

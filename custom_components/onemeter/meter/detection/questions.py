@@ -87,6 +87,8 @@ class Answer:
     candidates: tuple[Candidate, ...] = ()
     #: What came in place of an answer.
     heard: bytes = b""
+    #: The candidate may have pushed just then, without having been asked.
+    is_doubtful: bool = False
 
 
 # --- IEC 62056-21 ---------------------------------------------------------------------------------
@@ -114,7 +116,9 @@ class SignOns:
             candidate = await inquiry.receive(answer)
             self.note(inquiry.channel)
             if candidate is not None and candidate.refusal is None:
-                return Answer((candidate, *inquiry.announced()))
+                is_doubtful = answer.has_more and _waits(answer.identification, port, baudrate)
+                found = (candidate, *inquiry.announced())
+                return Answer(found, inquiry.channel.recent, is_doubtful)
             if candidate is not None and _offers_hdlc(answer.identification):
                 mode_e = await self._ask_mode_e(inquiry)
                 return Answer((mode_e or replace(candidate, refusal=Refusal.NEEDS_DLMS),))
@@ -157,6 +161,15 @@ class SignOns:
             for candidate in found.candidates:
                 return inquiry.in_mode_e(candidate)
         return None
+
+
+def _waits(found: Identification, port: Port, baudrate: int) -> bool:
+    """Tell whether a meter that was asked sends no readout yet, so that one that comes is pushed.
+
+    In modes A and B it does, but hardly any meter has them at another speed than 300 baud.
+    """
+    is_slow = port.has_speed and baudrate == POLLED_LINE[Protocol.IEC62056].baudrate
+    return found.is_negotiated or not is_slow
 
 
 def _offers_hdlc(found: Identification) -> bool:

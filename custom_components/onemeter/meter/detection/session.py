@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, override
 
@@ -19,6 +19,8 @@ from .telegrams import TelegramSearch
 _HEARD_MAX: Final = 1024
 #: Seconds between two reports of progress.
 _REPORT_SECONDS: Final = 0.5
+#: Seconds for which bytes that have come while the event loop was busy are waited for.
+_LATE: Final = 0.005
 #: Bits of a character besides those of its value: start bit, and stop bit.
 _EIGHT: Final = 8
 #: Share of frame errors from which on they are no damage.
@@ -92,7 +94,7 @@ class Session:
 
     def _listen_anew(self) -> None:
         self.line = LineSettings(self.port.baudrate, self.port.line.framing)
-        self._bursts = Bursts(self._loop.time())
+        self._bursts = Bursts(self._loop.time(), is_local=self.port.is_local)
         self._search = TelegramSearch(self.port.line, has_speed=self.port.has_speed)
 
     async def set_line(self, line: LineSettings) -> None:
@@ -131,6 +133,18 @@ class Session:
         """Return what is proved by what has come with the present settings."""
         return self._search.candidates()
 
+    async def _take(self, until: float) -> bool:
+        """Take what comes by a time; return whether anything did."""
+        try:
+            async with asyncio.timeout_at(until):
+                data = await self.port.read()
+        except TimeoutError:
+            return False
+        self._bursts.take(data, self._loop.time())
+        for _ in self._search.feed_in_slices(data):
+            await asyncio.sleep(0)
+        return True
+
     @property
     def is_promising(self) -> bool:
         """Whether more of the same would prove something."""
@@ -162,12 +176,9 @@ class Session:
         now = self._loop.time()
         ends = self._bursts.ends_at
         wake = min(until, now + _REPORT_SECONDS, until if ends is None else ends)
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(wake):
-                data = await self.port.read()
-            self._bursts.take(data, self._loop.time())
-            for _ in self._search.feed_in_slices(data):
-                await asyncio.sleep(0)
+        if not await self._take(wake) and ends is not None and wake >= ends:
+            # An event loop that was busy may have let the time pass.
+            await self._take(self._loop.time() + _LATE)
         self._report()
         return self._bursts.finished(self._loop.time())
 

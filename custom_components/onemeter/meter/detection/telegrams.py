@@ -6,6 +6,7 @@ However the stream is cut into chunks, the candidates are the same.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -92,11 +93,12 @@ class TelegramSearch:
         if not count:
             return None
         reading = self._sml_reading
+        shown = None if self._shown is None else _without_parity(self._shown)
         return Candidate(
             protocol=Protocol.SML,
             is_polled=False,
-            line=self._line,
-            evidence=(Evidence(EvidenceKind.TELEGRAMS, count, self._shown),),
+            line=_without_parity(self._line),
+            evidence=(Evidence(EvidenceKind.TELEGRAMS, count, shown),),
             checksum=None if reading is None else _sml_checksum(reading.raw),
             identity=Identity() if reading is None else reading.meter,
             is_locked=reading is not None and _is_locked(reading),
@@ -145,6 +147,11 @@ class TelegramSearch:
             encryption=messages.encryption,
             identity=messages.identity,
         )
+
+
+def _without_parity(line: LineSettings) -> LineSettings:
+    """Return the settings of SML, whose stop bit some receivers read as if it were parity."""
+    return replace(line, framing=Framing.EIGHT_NONE)
 
 
 class _Texts:
