@@ -10,24 +10,19 @@ from ..blink.settings import BlinkSettings, Source
 from ..errors import MeterConnectionError, PortBusyError, PortLostError
 from ..iec62056.settings import SignOn
 from ..line import Framing, LineSettings
-from ..looks import TELEGRAMS, Look, looks_like
+from ..looks import looks_like
 from ..port import Port
 from ..port_lock import port_lock
 from ..protocols import POLLED_LINE, PUSHED_LINE, Protocol
+from .answer import Answer
 from .bursts import Burst, Flashes
+from .connections import ask_hdlc, ask_wrapper
 from .countries import Habits, habits_of
-from .lines import (
-    REFERENCE,
-    SHORT_BURST,
-    SWEEP,
-    likely_lines,
-    lines_by_start,
-    other_framings,
-    slower_lines,
-)
-from .questions import Answer, SignOns, ask_hdlc, ask_wrapper
+from .lines import REFERENCE
 from .result import Candidate, Detection, Evidence, EvidenceKind, Refusal, Situation, Step
 from .session import Session, Traffic, opened
+from .sign_ons import SignOns
+from .sweep import Sweep
 
 #: Seconds after the last byte, or after the begin, after which there is nothing.
 _SILENCE: Final = 30.0
@@ -39,10 +34,6 @@ _NOISE_BYTES: Final = 2
 _PATIENCE: Final = 12.0
 #: Seconds after the first byte after which what is not understood will not be.
 _LONGEST: Final = 180.0
-#: How often settings are tried with which something like telegrams came, before those of another
-#: speed, and before all is given up.
-_TRIES: Final = 3
-_MOST: Final = 6
 #: From one wake-up to the next at the same port, for the sake of the battery.
 _WAKE_UP_PAUSE: Final = timedelta(minutes=15)
 #: Seconds until the other side of a network takes the next connection, and how often that is tried.
@@ -136,13 +127,10 @@ class _Search:
         self._doubted: Sequence[Candidate] = ()
         self._sign_ons = SignOns()
         self._flashes = Flashes()
-        #: When more than a disturbance came first; and whether all was tried with it in vain.
+        #: When more than a disturbance came first; and whether it came no more.
         self._speaks_since: float | None = None
         self._has_given_up = False
-        #: How often bursts came with each setting, and those with which they looked right.
-        self._tries: dict[LineSettings, int] = {}
-        self._promising: set[LineSettings] = set()
-        self._likely: Sequence[LineSettings] = ()
+        self._sweep = Sweep()
         #: What came at the speed at which it says most.
         self._sample = b""
 
@@ -198,13 +186,13 @@ class _Search:
 
     @property
     def _is_done(self) -> bool:
-        return self._has_given_up or bool(self._candidates)
+        return self._has_given_up or self._sweep.has_ended or bool(self._candidates)
 
     def _report(self, step: Step | None = None) -> None:
         self._step = step or self._step
         elapsed = (self._loop.time() - self._traffic.opened) / _SILENCE
         if self._speaks_since is not None:
-            elapsed = len(self._tries) / len(SWEEP)
+            elapsed = self._sweep.share
         self._share = max(self._share, min(elapsed, 0.99))
         if self._progress is not None:
             self._progress(self._step, self._share)
@@ -225,8 +213,7 @@ class _Search:
                 since = max(line_since, self._traffic.heard_at or begun)
                 until = min(until, since + _PATIENCE)
                 if now >= until:
-                    self._tries[session.line] = self._tries.get(session.line, 0) + 1
-                    await self._change(session, self._next_line())
+                    await self._change(session, self._sweep.after_silence(session.line))
                     line_since = self._loop.time()
                     continue
             burst = await session.listen(until)
@@ -260,75 +247,38 @@ class _Search:
         """Return the line settings to go on with, by what came and was not understood."""
         line = session.line
         if burst is None:
-            return self._slower_line(session)
+            return self._line_within_burst(session)
+        self._flashes.take(burst, line)
         if burst.is_noise or burst.is_flash(line):
-            self._flashes.take(burst, line)
             if self._flashes.are_enough:
                 self._candidates = [self._blink_candidate()]
             return line
-        self._flashes.take(burst, line)
         self._speak()
-        data = bytes(burst.data)
         if line == REFERENCE or not self._sample:
-            self._sample = data
+            self._sample = bytes(burst.data)
         if not self._has_speed:
             return line
-        guess = looks_like(data)
-        looks_right = guess in TELEGRAMS or session.is_promising
-        likely = likely_lines(line, data, is_whole=burst.is_whole, has_begin=burst.follows_silence)
-        if not burst.is_whole and not likely:
-            # The begin of it was missed.
-            return line
-        tries = self._tries[line] = self._tries.get(line, 0) + 1
-        if looks_right:
-            self._promising.add(line)
-            # Nothing but frames is sent with parity, and also without.
-            others = [other for other in other_framings(line) if guess == Look.DLMS]
-            if tries < _MOST and (session.has_right_line or not others):
-                return line
-            likely = (line, *others)
-        self._suggest(likely)
-        return self._next_line()
+        return self._sweep.after_burst(
+            line,
+            burst,
+            is_promising=session.is_promising,
+            has_right_line=session.has_right_line,
+        )
 
-    def _slower_line(self, session: Session) -> LineSettings:
-        """Return the settings of a sender that is surely slower, before its burst has ended."""
-        line = session.line
-        if line != REFERENCE or not self._has_speed:
-            return line
+    def _line_within_burst(self, session: Session) -> LineSettings:
         data = session.unfinished
-        if not (found := slower_lines(data)):
-            return line
-        if session.follows_silence:
-            found = lines_by_start(data) or found
+        if not self._has_speed or not data:
+            return session.line
+        line = self._sweep.within_burst(session.line, data, has_begin=session.follows_silence)
+        if line is None:
+            return session.line
         self._speak()
         self._sample = data
-        self._tries[line] = self._tries.get(line, 0) + 1
-        self._suggest(found)
-        return self._next_line()
+        return line
 
     def _speak(self) -> None:
         if self._speaks_since is None:
             self._speaks_since = self._loop.time()
-
-    def _suggest(self, lines: Sequence[LineSettings]) -> None:
-        """Try these first, and then what was suggested before."""
-        self._likely = tuple(dict.fromkeys((*lines, *self._likely)))
-
-    def _next_line(self) -> LineSettings:
-        """Return the line settings to be tried next; give up where all were."""
-        lines = list(dict.fromkeys((*self._likely, *SWEEP)))
-        speeds = {line.baudrate for line in self._promising}
-
-        def rank(line: LineSettings) -> tuple[int, int]:
-            tries = self._tries.get(line, 0)
-            if speeds and line.baudrate not in speeds:
-                # What looks like telegrams may come damaged for other reasons.
-                tries += _TRIES
-            return tries, lines.index(line)
-
-        best = min(lines, key=rank)
-        self._has_given_up = self._tries.get(best, 0) >= (_MOST if speeds else 1)
-        return best
 
     async def _change(self, session: Session, line: LineSettings) -> None:
         if not self._is_done:
@@ -375,14 +325,7 @@ class _Search:
             self._flashes.take(burst, REFERENCE)
             return REFERENCE
         self._speak()
-        if baudrate != REFERENCE.baudrate or looks_like(data) in TELEGRAMS:
-            return REFERENCE
-        # What is long may have begun before the question.
-        if not (likely := likely_lines(REFERENCE, data, is_whole=len(data) <= SHORT_BURST)):
-            return REFERENCE
-        self._tries[REFERENCE] = 1
-        self._suggest(likely)
-        return self._next_line()
+        return self._sweep.after_question(data, baudrate)
 
     async def _ask_anew(self, step: Step, ask: Callable[[Session], Awaitable[Answer]]) -> None:
         """Ask by a new connection, for which a bridge may not be ready yet."""
