@@ -11,8 +11,10 @@ from custom_components.onemeter.meter.detection import (
     Candidate,
     Situation,
 )
+from custom_components.onemeter.meter.detection.countries import habits_of
 from custom_components.onemeter.meter.dlms.settings import DlmsSettings
 from custom_components.onemeter.meter.iec62056.settings import SignOn
+from custom_components.onemeter.meter.line import LineSettings
 from simulator.iec62056 import Iec62056Meter, serve
 from simulator.kinds import KINDS
 from simulator.memory import MemoryLine
@@ -106,8 +108,9 @@ async def test_telegram_that_comes_while_questions_are_asked(name: str) -> None:
     """It is no answer, even if it comes when one is awaited."""
     kind = KINDS[name]
     assert kind.interval is not None
-    for number in range(10):
-        after = number * kind.interval / 10
+    for number in range(5):
+        # Some of them come while each question is asked.
+        after = (4.2 + 2 * number) % kind.interval
         async with at_a_line(kind, after=after) as line, at_a_bridge(kind, after=after) as bridge:
             winner = (await found(line, "PL")).winner
             behind_bridge = (await found(bridge, "PL")).winner
@@ -128,3 +131,35 @@ async def test_meter_that_answers_with_its_readout_at_once() -> None:
     assert winner is not None
     assert winner.is_polled
     assert meter.count("sign-on") == 1
+
+
+async def test_what_was_right_before_is_tried_first() -> None:
+    async with at_a_line(KINDS["HDLC, 115200 8N1"]) as line:
+        found_here = await found(line, "DE", known=LineSettings(115_200))
+    assert found_here.winner is not None
+    assert found_here.tried == (LineSettings(115_200),)
+
+
+async def test_head_of_polled_meters() -> None:
+    """Where its USB id says whose it is, no SML meter is waited for."""
+    async with at_a_line(KINDS["mode C"]) as line:
+        found_here = await found(line, "DE", usb_id="0403:e700")
+    assert found_here.winner is not None
+    assert found_here.dark_seconds < 1.3
+
+
+@pytest.mark.parametrize(
+    ("country", "line", "seconds"),
+    [
+        (None, "9600 8N1", 5.2),
+        ("de", "9600 8N1", 5.2),
+        ("CH", "2400 8E1", 5.2),
+        ("DK", "2400 8N1", 10.4),
+        ("SE", "115200 8N1", 10.4),
+        ("PL", "9600 8N1", 1.2),
+    ],
+)
+def test_countries(country: str | None, line: str, seconds: float) -> None:
+    habits = habits_of(country)
+    assert str(habits.line) == line
+    assert habits.dark_seconds == seconds

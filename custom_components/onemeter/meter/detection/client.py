@@ -30,6 +30,8 @@ _SILENCE: Final = 30.0
 _SILENCE_AFTER_NOISE: Final = 12.0
 #: Bytes that may be those of a plug that is put in.
 _NOISE_BYTES: Final = 2
+#: Bytes kept to say what they look like.
+_SAMPLE: Final = 1024
 #: Seconds for which a line is listened to while others are to be tried.
 _PATIENCE: Final = 12.0
 #: Seconds after the first byte after which what is not understood will not be.
@@ -255,7 +257,7 @@ class _Search:
             return line
         self._speak()
         if line == REFERENCE or not self._sample:
-            self._sample = bytes(burst.data)
+            self._sample = bytes(burst.data[:_SAMPLE])
         if not self._has_speed:
             return line
         return self._sweep.after_burst(

@@ -20,6 +20,8 @@ from .lines import (
 #: speed, and before all is given up.
 _TRIES: Final = 3
 _MOST: Final = 6
+#: Bytes of a burst that are looked at: more would hold the event loop up.
+_LOOKED_AT: Final = 1024
 
 
 class Sweep:
@@ -48,7 +50,7 @@ class Sweep:
         right.
         """
         data = bytes(burst.data)
-        guess = looks_like(data)
+        guess = looks_like(data[:_LOOKED_AT])
         likely = likely_lines(line, data, is_whole=burst.is_whole, has_begin=burst.follows_silence)
         if not burst.is_whole and not likely:
             # Its begin was missed.
