@@ -70,12 +70,16 @@ class Kind:
         if self.protocol == "blink":
             # All but one of which nothing is sent for.
             return (self.telegrams + 2) * self.interval + 1
+        missed = 0.0
+        if self.telegrams > 1 and self.interval > dark_seconds:
+            # The first one may come while questions are asked, and is not received then.
+            missed = self.interval
         if first == f"{self.baudrate} {self.framing}":
-            return self.telegrams * self.interval + 1
+            return missed + self.telegrams * self.interval + 1
         is_slow_even = self.baudrate < _REFERENCE and self.framing is Framing.EIGHT_EVEN
         if self.baudrate >= _FAST or (self.framing is not Framing.EIGHT_NONE and not is_slow_even):
             return _UNEXPECTED_SECONDS
-        return (1 + self.telegrams) * self.interval + 3
+        return missed + (1 + self.telegrams) * self.interval + 3
 
     def set_up(self, line: Line) -> None:
         """Set a line to the speed and framing of the meter."""

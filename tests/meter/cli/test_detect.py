@@ -1,5 +1,6 @@
 """The command that finds out which meter is at a port."""
 
+import argparse
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,15 @@ import threading
 
 import pytest
 
-from custom_components.onemeter.meter.cli.commands import main
+from custom_components.onemeter.meter.cli.commands import _complain_of, main
 from custom_components.onemeter.meter.cli.detect import _WakeUps, detection_as_json
 from custom_components.onemeter.meter.detection import detect
+from custom_components.onemeter.meter.errors import (
+    ChecksumError,
+    MeterError,
+    MeterSilentError,
+    UnknownDataError,
+)
 from simulator.household import Household
 from simulator.kinds import KINDS
 from simulator.memory import MemoryLine
@@ -129,6 +136,22 @@ async def test_what_is_not_understood_is_shown() -> None:
     assert found["situation"] == "silent"
     assert found["command"] is None
     assert found["tried"] == ["9600 8N1", "300 7E1", "9600 7E1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "has_advice"),
+    [
+        (MeterSilentError("silent"), True),
+        (UnknownDataError("unknown"), True),
+        (ChecksumError("damaged"), False),
+    ],
+)
+def test_advice(error: MeterError, *, has_advice: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    options = argparse.Namespace(port="socket://user:secret@bridge:1", protocol="sml")
+    _complain_of(error, options)
+    errors = capsys.readouterr().err
+    assert ("scripts/onemeter detect --port socket://***@bridge:1" in errors) is has_advice
+    assert "secret" not in errors
 
 
 def test_wake_ups_are_remembered(state: Path) -> None:

@@ -12,9 +12,17 @@ import sys
 from typing import Final
 
 from ..client import Counters, PolledClient
-from ..errors import AccessError, AssociationError, MeterAuthenticationError, MeterError
+from ..errors import (
+    AccessError,
+    AssociationError,
+    MeterAuthenticationError,
+    MeterError,
+    MeterSilentError,
+    UnknownDataError,
+)
 from ..protocols import POLLED_LINE, PUSHED_LINE, Protocol
 from ..reading import Interval, Reading
+from ..redaction import redact
 from .arguments import parser
 from .decode import counted, decode
 from .json_lines import as_json, interval_as_json
@@ -59,7 +67,13 @@ def _listen(options: argparse.Namespace, output: Output) -> Counters:
     line = line_of(options, PUSHED_LINE[protocol])
     keys = keys_of(options) if protocol is Protocol.DLMS else None
     client = create_pushed_client(protocol, options.port, line, keys)
-    listen(client, output.show, complain, count=options.count, seconds=options.seconds)
+    listen(
+        client,
+        output.show,
+        lambda err: _complain_of(err, options),
+        count=options.count,
+        seconds=options.seconds,
+    )
     return client.counters
 
 
@@ -100,6 +114,10 @@ def _read(options: argparse.Namespace, output: Output) -> Counters:
 
 def _complain_of(err: MeterError, options: argparse.Namespace) -> None:
     complain(err)
+    if isinstance(err, MeterSilentError | UnknownDataError):
+        complain(
+            f"to find out how it is read: scripts/onemeter detect --port {redact(options.port)}"
+        )
     is_refusal = isinstance(err, AccessError | AssociationError | MeterAuthenticationError)
     if is_refusal and _is_keyless(options):
         complain(_NO_KEYS)
