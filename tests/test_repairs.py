@@ -13,7 +13,7 @@ from custom_components.onemeter.coordinator.silence import TIMEOUTS
 from custom_components.onemeter.meter import Protocol
 from custom_components.onemeter.meter.errors import PortLostError
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -55,6 +55,28 @@ async def submit(hass: HomeAssistant, issue: Issue) -> dict[str, Any]:
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "confirm"
     assert form["description_placeholders"]["title"] == "Meter"
+    manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
+    result: dict[str, Any] = await manager.async_configure(form["flow_id"], {})
+    return result
+
+
+async def choose(hass: HomeAssistant, reason: str) -> dict[str, Any]:
+    """Open the fix flow for another meter, and choose why it is connected."""
+    menu = await ask(hass, Issue.OTHER_METER)
+    assert menu["type"] is FlowResultType.MENU
+    assert menu["menu_options"] == ["replaced", "second_meter", "moved"]
+    manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
+    result: dict[str, Any] = await manager.async_configure(
+        menu["flow_id"], {"next_step_id": reason}
+    )
+    return result
+
+
+async def confirm(hass: HomeAssistant, reason: str) -> dict[str, Any]:
+    """Open the fix flow for another meter, choose why it is connected, and confirm."""
+    form = await choose(hass, reason)
+    assert form["type"] is FlowResultType.FORM
+    assert form["step_id"] == reason
     manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
     result: dict[str, Any] = await manager.async_configure(form["flow_id"], {})
     return result
@@ -191,7 +213,7 @@ async def test_entry_goes_on_with_the_meter_that_replaced_its_own(
     await take_over(meter)
     assert meter.value() == STATE_UNAVAILABLE
     with meter.patched():
-        assert (await submit(hass, Issue.OTHER_METER))["type"] is FlowResultType.CREATE_ENTRY
+        assert (await confirm(hass, "replaced"))["type"] is FlowResultType.CREATE_ENTRY
         meter.client.said.put_nowait(energy("71", meter=OTHER_METER))
         await meter.wait(2)
     assert meter.state() is ConfigEntryState.LOADED
@@ -222,22 +244,89 @@ async def test_entry_that_could_not_be_set_up_for_another_meter(
     assert meter.state() is ConfigEntryState.SETUP_RETRY
     assert meter.entry.error_reason_translation_key == "other_meter"
     with meter.patched():
-        assert (await submit(hass, Issue.OTHER_METER))["type"] is FlowResultType.CREATE_ENTRY
+        assert (await confirm(hass, "replaced"))["type"] is FlowResultType.CREATE_ENTRY
         meter.client.said.put_nowait(other)
         await meter.wait(2)
     assert meter.state() is ConfigEntryState.LOADED
     assert meter.value() == "0.070"
 
 
-async def test_meter_of_another_entry_cannot_be_taken_over(
+async def test_repair_names_both_meters(hass: HomeAssistant, meter: PushedMeter) -> None:
+    await meter.start(energy("5000"))
+    await take_over(meter)
+    menu = await ask(hass, Issue.OTHER_METER)
+    assert menu["description_placeholders"] == {
+        "title": "Meter",
+        "own_id": "1 DMO00 1234 5678",
+        "other_id": "1 DMO00 9999 9999",
+    }
+
+
+async def test_meter_is_named_by_its_unique_id_before_it_was_ever_read(
     hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    hass.async_create_task(meter.wait(TIMEOUTS[Protocol.SML].first_running + 1))
+    await meter.start(energy("70", meter=OTHER_METER))
+    menu = await ask(hass, Issue.OTHER_METER)
+    assert menu["description_placeholders"]["own_id"] == METER.unique_id
+
+
+async def test_second_meter_gets_an_entry_of_its_own(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await take_over(meter)
+    first = meter.entry
+    with meter.patched():
+        result = await confirm(hass, "second_meter")
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(energy("71", meter=OTHER_METER))
+        await meter.wait(2)
+    assert not issues(hass)
+    assert first.disabled_by is ConfigEntryDisabler.USER
+    assert first.unique_id == METER.unique_id
+    assert first.state is ConfigEntryState.NOT_LOADED
+    entities = er.async_entries_for_config_entry(er.async_get(hass), first.entry_id)
+    assert {entity.unique_id for entity in entities} >= {"1DMO0012345678-1-0:1.8.0*255"}
+    [second] = [entry for entry in hass.config_entries.async_entries(DOMAIN) if entry is not first]
+    assert second.state is ConfigEntryState.LOADED
+    assert second.unique_id == OTHER_METER.unique_id
+    assert dict(second.data) == dict(first.data)
+    assert second.title != first.title
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "sensor", DOMAIN, "1DMO0099999999-1-0:1.8.0*255"
+    )
+    assert entity_id is not None
+    state = hass.states.get(entity_id)
+    assert state is not None
+    assert state.state == "0.071"
+
+
+@pytest.mark.parametrize("reason", ["replaced", "second_meter"])
+async def test_meter_of_another_entry_is_refused(
+    hass: HomeAssistant, meter: PushedMeter, reason: str
 ) -> None:
     MockConfigEntry(domain=DOMAIN, unique_id=OTHER_METER.unique_id).add_to_hass(hass)
     await meter.start(energy("5000"))
     await take_over(meter)
-    result = await submit(hass, Issue.OTHER_METER)
+    result = await confirm(hass, reason)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
     assert meter.entry.unique_id == METER.unique_id
+    assert meter.entry.state is ConfigEntryState.LOADED
+    assert issues(hass)
+
+
+async def test_head_that_is_moved_back_changes_nothing(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await take_over(meter)
+    result = await choose(hass, "moved")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "moved")
+    assert list(issues(hass)) == [Issue.OTHER_METER]
+    await meter.say(energy("5001"))
+    assert not issues(hass)
+    assert meter.value() == "5.001"
 
 
 async def overload(meter: PushedMeter, watts: int, minutes: int, begin: int = 5001) -> int:

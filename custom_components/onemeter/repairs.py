@@ -6,7 +6,7 @@ from typing import Any
 import probatio
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import SOURCE_IMPORT, ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import (
     device_registry as dr,
@@ -18,6 +18,9 @@ from .access.authentication import async_authenticity
 from .access.issues import Issue
 from .const import CONF_MAX_POWER, DOMAIN
 from .coordinator.base import OneMeterConfigEntry
+from .flow.confirmation import title
+from .meter import Identity
+from .settings import from_entry
 from .totals import Totals, async_start_over
 
 type Data = Mapping[str, Any]
@@ -27,7 +30,10 @@ type Repair = Callable[[HomeAssistant, OneMeterConfigEntry, Data], Awaitable[str
 
 async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: Data) -> RepairsFlow:
     """Return the flow that fixes an issue."""
-    return ConsentFlow(_REPAIRS[Issue(data["issue"])], data)
+    issue = Issue(data["issue"])
+    if issue is Issue.OTHER_METER:
+        return OtherMeterFlow(data)
+    return ConsentFlow(_REPAIRS[issue], data)
 
 
 class ConsentFlow(RepairsFlow):
@@ -77,6 +83,65 @@ class ConsentFlow(RepairsFlow):
         return {}
 
 
+class OtherMeterFlow(RepairsFlow):
+    """Asks why another meter is connected, and does what follows from the answer."""
+
+    def __init__(self, data: Data) -> None:
+        """Take the data of the issue."""
+        self._data = data
+
+    async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Name both meters, and ask which of the possible reasons it is."""
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["replaced", "second_meter", "moved"],
+            description_placeholders=self._placeholders(),
+        )
+
+    async def async_step_replaced(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Continue the entry with the other meter, after a confirmation."""
+        return await self._async_confirm("replaced", _async_replace_meter, user_input)
+
+    async def async_step_second_meter(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Add an entry for the other meter and disable the present one, after a confirmation."""
+        return await self._async_confirm("second_meter", _async_add_second_meter, user_input)
+
+    async def async_step_moved(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Leave everything as it is; the issue ends when the right meter is received."""
+        return self.async_abort(reason="moved", description_placeholders=self._placeholders())
+
+    async def _async_confirm(
+        self, step_id: str, repair: Repair, user_input: dict[str, str] | None
+    ) -> RepairsFlowResult:
+        if user_input is None:
+            return self.async_show_form(
+                step_id=step_id,
+                data_schema=probatio.Schema({}),
+                description_placeholders=self._placeholders(),
+            )
+        if reason := await repair(self.hass, self._entry, self._data):
+            return self.async_abort(reason=reason)
+        return self.async_create_entry(data={})
+
+    @property
+    def _entry(self) -> OneMeterConfigEntry:
+        return self.hass.config_entries.async_get_known_entry(self._data["entry_id"])
+
+    def _placeholders(self) -> dict[str, str]:
+        entry = self._entry
+        own_id = str(entry.unique_id)
+        device = dr.async_get(self.hass).async_get_device({(DOMAIN, own_id)})
+        return {
+            "title": entry.title,
+            "own_id": (device and device.serial_number) or own_id,
+            "other_id": self._data["meter_id"],
+        }
+
+
 async def _async_accept_totals(
     hass: HomeAssistant, entry: OneMeterConfigEntry, _: Data
 ) -> str | None:
@@ -101,6 +166,30 @@ async def _async_replace_meter(
     await _async_rename(hass, entry, str(entry.unique_id), new_id)
     hass.config_entries.async_update_entry(entry, unique_id=new_id)
     hass.config_entries.async_schedule_reload(entry.entry_id)
+    return None
+
+
+async def _async_add_second_meter(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
+) -> str | None:
+    """Add an entry for another meter at the same port, and disable the present one."""
+    new_id = data["unique_id"]
+    if hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, new_id):
+        return "already_configured"
+    # Both cannot use the port.
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    meter = Identity(data["meter_id"], data["manufacturer"] or None)
+    added = hass.config_entries.flow.async_init(
+        DOMAIN,
+        context={"source": SOURCE_IMPORT},
+        data={
+            "unique_id": new_id,
+            "title": title(hass, meter, from_entry(entry.data).protocol),
+            "data": dict(entry.data),
+        },
+    )
+    # The new entry waits for its first reading, which may take minutes.
+    hass.async_create_task(added, f"{DOMAIN} second meter")
     return None
 
 
@@ -141,6 +230,5 @@ async def _async_accept_counters(
 _REPAIRS: Mapping[Issue, Repair] = {
     Issue.COUNTER_FELL: _async_accept_counters,
     Issue.TOTALS_JUMPED: _async_accept_totals,
-    Issue.OTHER_METER: _async_replace_meter,
     Issue.OVERLOAD: _async_raise_max_power,
 }

@@ -87,8 +87,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._tasks: list[asyncio.Task[None]] = []
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._accepted_at = monotonic()
-        #: The unique id of another meter whose readings have arrived.
-        self._foreign_meter: str | None = None
+        #: Another meter whose readings have arrived.
+        self._foreign_meter: Identity | None = None
 
     @override
     async def _async_setup(self) -> None:
@@ -219,7 +219,7 @@ class OneMeterCoordinator(PublishingCoordinator):
             return False
         if not self._is_own(reading.meter):
             if reading.meter.unique_id is not None:
-                self._async_on_foreign_meter(reading.meter.unique_id)
+                self._async_on_foreign_meter(reading.meter)
             return False
         now = self._accepted_at = monotonic()
         registers = self._codes.async_select(reading.current())
@@ -280,15 +280,20 @@ class OneMeterCoordinator(PublishingCoordinator):
             self.config_entry.async_start_reauth(self.hass)
 
     @callback
-    def _async_on_foreign_meter(self, unique_id: str) -> None:
+    def _async_on_foreign_meter(self, meter: Identity) -> None:
         """Note that a reading of another meter has arrived."""
-        self._foreign_meter = unique_id
+        self._foreign_meter = meter
 
     def _foreign_meter_error(self) -> OtherMeterError:
         """Raise the repair for another meter at the port, and return the error."""
-        if self._foreign_meter is not None:
+        if (meter := self._foreign_meter) is not None:
             async_raise_issue(
-                self.hass, self.config_entry, Issue.OTHER_METER, unique_id=self._foreign_meter
+                self.hass,
+                self.config_entry,
+                Issue.OTHER_METER,
+                unique_id=str(meter.unique_id),
+                meter_id=str(meter.name),
+                manufacturer=meter.manufacturer or "",
             )
         port = redact(self.client.url)
         return OtherMeterError(f"another meter is at {port}", port=port)

@@ -236,8 +236,8 @@ class PushedCoordinator(OneMeterCoordinator):
 
     @callback
     @override
-    def _async_on_foreign_meter(self, unique_id: str) -> None:
-        super()._async_on_foreign_meter(unique_id)
+    def _async_on_foreign_meter(self, meter: Identity) -> None:
+        super()._async_on_foreign_meter(meter)
         if (
             self._failure is None
             and self._first.done()

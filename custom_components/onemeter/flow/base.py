@@ -38,6 +38,12 @@ class Steps(ConfigFlow):
     def _step_for_error(self, error: MeterError, settings: AnySettings) -> str | None:
         """Return the step that can correct an error of a meter; None for that of the port."""
 
+    async def async_step_import(self, import_data: dict[str, Any]) -> ConfigFlowResult:
+        """Create the entry of a meter that an existing entry has received in place of its own."""
+        await self.async_set_unique_id(import_data["unique_id"])
+        self._abort_if_unique_id_configured()
+        return self.async_create_entry(title=import_data["title"], data=import_data["data"])
+
     def _set_errors(self, errors: dict[str, str], details: Mapping[str, str] | None = None) -> None:
         """Show these errors at the next form."""
         self._errors = errors
