@@ -2,19 +2,23 @@
 
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.access.issues import Issue
+from custom_components.onemeter.access.moved_port import async_moved_port
 from custom_components.onemeter.const import CONF_MAX_POWER, DOMAIN
 from custom_components.onemeter.coordinator.silence import TIMEOUTS
-from custom_components.onemeter.meter import Protocol
-from custom_components.onemeter.meter.errors import PortLostError
+from custom_components.onemeter.meter import Protocol, Reading
+from custom_components.onemeter.meter.errors import PortLostError, PortNotFoundError
+from custom_components.onemeter.meter.redaction import redact
+from homeassistant.components import usb
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import CONF_PORT, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import (
@@ -25,7 +29,7 @@ from homeassistant.helpers import (
 from homeassistant.setup import async_setup_component
 
 from .helpers.published import register
-from .helpers.pushed import METER, OTHER_METER, PushedMeter, energy, reading
+from .helpers.pushed import METER, OTHER_METER, PORT, PushedMeter, energy, reading
 
 LOST = PortLostError("gone", port="p")
 
@@ -327,6 +331,103 @@ async def test_head_that_is_moved_back_changes_nothing(
     await meter.say(energy("5001"))
     assert not issues(hass)
     assert meter.value() == "5.001"
+
+
+MOVED = "esphome://meter.local:6053/?port_name=uart"
+
+
+def device_moves(monkeypatch: pytest.MonkeyPatch, to: str | None) -> None:
+    """Let Home Assistant find the device of the entry's port at another port."""
+    monkeypatch.setattr(
+        usb,
+        "async_find_moved_serial_port",
+        lambda _, port: to if port == PORT else None,
+        raising=False,
+    )
+
+
+async def test_entry_follows_its_port(
+    hass: HomeAssistant, meter: PushedMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await meter.start(energy("5000"))
+    device_moves(monkeypatch, MOVED)
+    await meter.say(LOST)
+    issue = issues(hass)[Issue.PORT_MOVED]
+    assert issue.translation_placeholders == {
+        "title": "Meter",
+        "port": redact(PORT),
+        "moved": redact(MOVED),
+    }
+    with meter.patched():
+        assert (await submit(hass, Issue.PORT_MOVED))["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(energy("5001"))
+        await meter.wait(2)
+    assert meter.entry.data[CONF_PORT] == MOVED
+    assert meter.state() is ConfigEntryState.LOADED
+    assert meter.value() == "5.001"
+    assert not issues(hass)
+
+
+async def test_entry_that_cannot_be_set_up_follows_its_port(
+    hass: HomeAssistant, meter: PushedMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device_moves(monkeypatch, MOVED)
+    await meter.start(PortNotFoundError("gone", port="p"))
+    assert meter.state() is ConfigEntryState.SETUP_RETRY
+    with meter.patched():
+        assert (await submit(hass, Issue.PORT_MOVED))["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(energy("5001"))
+        await meter.wait(2)
+    assert meter.state() is ConfigEntryState.LOADED
+    assert not issues(hass)
+
+
+@pytest.mark.parametrize("back", [energy("5001"), LOST], ids=["and read", "and silent"])
+async def test_port_that_is_back_needs_no_repair(
+    hass: HomeAssistant,
+    meter: PushedMeter,
+    monkeypatch: pytest.MonkeyPatch,
+    back: Reading | Exception,
+) -> None:
+    await meter.start(energy("5000"))
+    device_moves(monkeypatch, MOVED)
+    await meter.say(LOST)
+    assert list(issues(hass)) == [Issue.PORT_MOVED]
+    device_moves(monkeypatch, None)
+    await meter.say(back, after=2)
+    assert not issues(hass)
+
+
+async def test_release_that_does_not_know_where_ports_have_moved(
+    hass: HomeAssistant, meter: PushedMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(usb, "async_find_moved_serial_port", raising=False)
+    await meter.start(energy("5000"))
+    await meter.say(LOST)
+    assert meter.value() == STATE_UNAVAILABLE
+    assert not issues(hass)
+
+
+@pytest.mark.skipif(
+    not hasattr(usb, "async_find_moved_serial_port"), reason="Home Assistant before 2026.11"
+)
+async def test_home_assistant_finds_the_port(hass: HomeAssistant) -> None:
+    by_id = "/dev/serial/by-id/usb-Head_FT7XQ2LM-if00-port0"
+    proxied = "esphome://meter.local/?port_udev_id=usb-Head_FT7XQ2LM-if00-port0"
+    with patch("homeassistant.components.usb.scan_serial_ports", return_value=[]):
+        assert await async_setup_component(hass, "usb", {})
+    assert async_moved_port(hass, by_id) is None
+    device = usb.USBDevice(
+        device=proxied,
+        vid="10C4",
+        pid="EA60",
+        serial_number="FT7XQ2LM",
+        manufacturer="Head",
+        description=None,
+    )
+    hass.data["usb"]._last_processed_devices = {device}
+    assert async_moved_port(hass, by_id) == proxied
+    assert async_moved_port(hass, "socket://meter.local:3333") is None
 
 
 async def overload(meter: PushedMeter, watts: int, minutes: int, begin: int = 5001) -> int:

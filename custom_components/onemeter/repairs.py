@@ -7,6 +7,7 @@ import probatio
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import SOURCE_IMPORT, ConfigEntryDisabler, ConfigEntryState
+from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import (
     device_registry as dr,
@@ -193,6 +194,15 @@ async def _async_add_second_meter(
     return None
 
 
+async def _async_follow_port(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
+) -> str | None:
+    """Read the meter at the port to which its device has moved."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_PORT: data["port"]})
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    return None
+
+
 async def _async_raise_max_power(
     hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
 ) -> str | None:
@@ -231,4 +241,5 @@ _REPAIRS: Mapping[Issue, Repair] = {
     Issue.COUNTER_FELL: _async_accept_counters,
     Issue.TOTALS_JUMPED: _async_accept_totals,
     Issue.OVERLOAD: _async_raise_max_power,
+    Issue.PORT_MOVED: _async_follow_port,
 }

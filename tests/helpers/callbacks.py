@@ -41,6 +41,7 @@ from simulator.iec62056.encoder import Checksum, data_block, data_set
 
 from .polled import ScriptedPolledClient
 from .pushed import ScriptedClient
+from .usb import stub_usb
 
 TARGET_MS: Final = 2
 CAPTURE: Final = "iec62056/amateusz_kohler.bin"
@@ -148,7 +149,7 @@ async def home_assistant() -> AsyncGenerator[HomeAssistant]:
     with TemporaryDirectory() as folder:
         async with async_test_home_assistant(config_dir=folder) as hass:
             hass.data.pop(DATA_CUSTOM_COMPONENTS, None)
-            hass.config.components.add("usb")
+            stub_usb(hass)
             yield hass
             await hass.async_stop(force=True)
 

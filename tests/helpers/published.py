@@ -16,6 +16,8 @@ from custom_components.onemeter.totals import Moment
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
+from .usb import stub_usb
+
 METER = Identity(
     meter_id="0a01454d480000bc614e",
     manufacturer="EMH",
@@ -60,7 +62,7 @@ class PublishedMeter:
         """Set up the entry with these registers in its first telegram."""
         self._coordinator.data = self._data(registers)
         self.entry.add_to_hass(self._hass)
-        self._hass.config.components.add("usb")
+        stub_usb(self._hass)
         await self._set_up()
 
     async def reload(self, *registers: Register) -> None:

@@ -34,6 +34,7 @@ from homeassistant.helpers.event import RANDOM_MICROSECOND_MAX
 from homeassistant.util.async_ import get_scheduled_timer_handles
 
 from .published import register
+from .usb import stub_usb
 
 PORT = "socket://user:secret@meter.local:3333"
 METER = Identity("0a01444d4f0000bc614e", "DMO", None, "1DMO0012345678")
@@ -130,7 +131,7 @@ class PushedMeter:
 
     async def set_up(self) -> bool:
         """Set up the entry."""
-        self.hass.config.components.add("usb")
+        stub_usb(self.hass)
         if not self.hass.config_entries.async_get_entry(self.entry.entry_id):
             self.entry.add_to_hass(self.hass)
         with self.patched():

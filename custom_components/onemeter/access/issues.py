@@ -17,6 +17,8 @@ class Issue(StrEnum):
     TOTALS_JUMPED = "totals_jumped"
     #: Another meter than the entry's is in front of the probe.
     OTHER_METER = "other_meter"
+    #: The device of the entry's port is at another port now. Ends with that port.
+    PORT_MOVED = "port_moved"
     #: The meter waits for its PIN.
     METER_LOCKED = "meter_locked"
     #: More passes the meter than *Maximum power* allows. Ends with a higher one.
@@ -36,7 +38,13 @@ class Issue(StrEnum):
 #: What can be said of the impulses of a meter whose registers are read.
 SECOND_SOURCE_ISSUES = (Issue.IMPULSE_DRIFT, Issue.NO_IMPULSES, Issue.IMPULSES_LOST)
 
-_FIXABLE = {Issue.TOTALS_JUMPED, Issue.OTHER_METER, Issue.OVERLOAD, Issue.COUNTER_FELL}
+_FIXABLE = {
+    Issue.TOTALS_JUMPED,
+    Issue.OTHER_METER,
+    Issue.PORT_MOVED,
+    Issue.OVERLOAD,
+    Issue.COUNTER_FELL,
+}
 
 
 @callback

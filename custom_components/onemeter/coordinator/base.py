@@ -18,11 +18,12 @@ from ..access.authentication import async_authenticity
 from ..access.clients import expected_meter, is_meter_of
 from ..access.error_texts import Failure, as_meter_error, update_failed
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
+from ..access.moved_port import async_moved_port
 from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..impulses.totals import ImpulseTotals
 from ..meter import Identity, PolledClient, PushedClient, Reading
-from ..meter.errors import OtherMeterError
+from ..meter.errors import MeterConnectionError, OtherMeterError
 from ..meter.redaction import redact
 from ..registers.known_codes import KnownCodes
 from ..registers.lookup import is_measurement, with_implied_unit
@@ -262,14 +263,20 @@ class OneMeterCoordinator(PublishingCoordinator):
         if not self._first.done():
             self._first.set_result(None)
             self._published_at = now
-            async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
+            self._async_clear_issues()
         elif self._failure is not None:
             self._failure = self.translation_key = None
             self._async_recovered()
-            async_clear_issue(self.hass, self.config_entry, Issue.OTHER_METER)
+            self._async_clear_issues()
             self._async_publish()
         else:
             self._async_publish_when_due(now)
+
+    @callback
+    def _async_clear_issues(self) -> None:
+        """End the repairs for a meter that is not received."""
+        for issue in (Issue.OTHER_METER, Issue.PORT_MOVED):
+            async_clear_issue(self.hass, self.config_entry, issue)
 
     @callback
     def _async_fail(self, error: Exception) -> None:
@@ -302,4 +309,16 @@ class OneMeterCoordinator(PublishingCoordinator):
         """Store the translation key of an error, and return the error for Home Assistant."""
         meter_error = as_meter_error(error, self.client.url)
         self.translation_key = meter_error.translation_key
+        if isinstance(meter_error, MeterConnectionError):
+            self._async_look_for_moved_port()
         return update_failed(meter_error)
+
+    @callback
+    def _async_look_for_moved_port(self) -> None:
+        """Raise a repair if the device of a port that cannot be used is at another port."""
+        port = self.settings.source_id
+        if (moved := async_moved_port(self.hass, port)) is None:
+            async_clear_issue(self.hass, self.config_entry, Issue.PORT_MOVED)
+            return
+        placeholders = {"port": redact(port), "moved": redact(moved)}
+        async_raise_issue(self.hass, self.config_entry, Issue.PORT_MOVED, placeholders, port=moved)
