@@ -3,11 +3,11 @@
 import pytest
 
 from custom_components.onemeter.const import DOMAIN
-from custom_components.onemeter.meter import Identity
+from custom_components.onemeter.meter import Identity, Protocol
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .helpers.published import METER, publish, register
+from .helpers.published import METER, PublishedMeter, publish, register
 
 
 async def test_device(hass: HomeAssistant, device_registry: dr.DeviceRegistry) -> None:
@@ -45,6 +45,25 @@ async def test_device_of_little_known_meter(
     published = await publish(hass, register("1-0:1.8.0*255", "5", "Wh"), meter=meter)
     [device] = dr.async_entries_for_config_entry(device_registry, published.entry.entry_id)
     assert (device.manufacturer, device.model, device.sw_version) == (name, "T210-D", None)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "model"),
+    [
+        (Protocol.SML, "SML meter"),
+        (Protocol.IEC62056, "IEC 62056-21 meter"),
+        (Protocol.DLMS, "DLMS meter"),
+        (Protocol.BLINK, "BLINK meter"),
+    ],
+)
+async def test_meter_without_model_is_named_by_its_protocol(
+    hass: HomeAssistant, device_registry: dr.DeviceRegistry, protocol: Protocol, model: str
+) -> None:
+    published = PublishedMeter(hass, METER, {}, protocol)
+    await published.start(register("1-0:1.8.0*255", "5", "Wh"))
+    [device] = dr.async_entries_for_config_entry(device_registry, published.entry.entry_id)
+    assert (device.manufacturer, device.model) == ("EMH metering", model)
+    assert device.serial_number == "1 EMH00 1234 5678"
 
 
 async def test_two_meters_are_two_devices(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterable
 from itertools import batched
 from typing import override
 
+from homeassistant.const import CONF_PROTOCOL
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -13,8 +14,9 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .const import DOMAIN
 from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .coordinator.meter_data import MeterData
-from .meter import Key
+from .meter import Key, Protocol
 from .meter.flag import manufacturer_name
+from .settings import NAMELESS
 
 #: Entities that are added without a pause for other tasks: a meter may have hundreds.
 _ADDED_AT_ONCE = 4
@@ -38,7 +40,7 @@ class OneMeterEntity(CoordinatorEntity[OneMeterCoordinator]):
             identifiers={(DOMAIN, str(entry.unique_id))},
             name=entry.title,
             manufacturer=meter.manufacturer and manufacturer_name(meter.manufacturer),
-            model=meter.model,
+            model=meter.model or NAMELESS[Protocol(entry.data[CONF_PROTOCOL])],
             serial_number=meter.name,
             sw_version=coordinator.data.firmware,
         )

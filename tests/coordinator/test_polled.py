@@ -35,7 +35,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from ..helpers.polled import PolledMeter
@@ -729,14 +729,15 @@ async def test_live_registers_are_chosen_among_those_of_the_newest_readout(
             told("6.8", Decimal("1.5"), "MWh"),
         )
     )
+    er.async_get(hass).async_update_entity("sensor.meter_power", name="Grid power")
     result = await hass.config_entries.options.async_init(meter.entry.entry_id)
     assert result["data_schema"] is not None
     fields = {str(key): field for key, field in result["data_schema"].schema.items()}
     assert fields[CONF_LIVE_REGISTERS].config["options"] == [
-        {"value": "1.8.0", "label": "1.8.0 (12.345 kWh)"},
-        {"value": "16.7.0", "label": "16.7.0 (0.25 kW)"},
-        {"value": "1-0:32.7.0*255", "label": "1-0:32.7.0*255 (230.1 V)"},
-        {"value": "6.8", "label": "6.8 (1.5 MWh)"},
+        {"value": "1.8.0", "label": "Energy import (1.8.0): 12.345 kWh"},
+        {"value": "16.7.0", "label": "Grid power (16.7.0): 0.25 kW"},
+        {"value": "1-0:32.7.0*255", "label": "Voltage L1 (1-0:32.7.0*255): 230.1 V"},
+        {"value": "6.8", "label": "1-0:6.8.0 (6.8): 1.5 MWh"},
     ]
     entered = {CONF_LIVE_REGISTERS: ["16.7.0", "C.7.1"]}
     with meter.patched():

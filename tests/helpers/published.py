@@ -11,8 +11,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.coordinator.meter_data import MeterData
-from custom_components.onemeter.meter import Identity, Key, Obis, Register, Value
+from custom_components.onemeter.meter import Identity, Key, Obis, Protocol, Register, Value
 from custom_components.onemeter.totals import Moment
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
@@ -48,11 +49,21 @@ def register(
 class PublishedMeter:
     """An entry whose readings the test publishes."""
 
-    def __init__(self, hass: HomeAssistant, meter: Identity, options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        meter: Identity,
+        options: dict[str, Any],
+        protocol: Protocol = Protocol.SML,
+    ) -> None:
         self._hass = hass
         self._meter = meter
         self.entry = MockConfigEntry(
-            domain=DOMAIN, title="Meter", unique_id=meter.unique_id, options=options
+            domain=DOMAIN,
+            title="Meter",
+            unique_id=meter.unique_id,
+            data={CONF_PORT: "socket://meter.local:3333", CONF_PROTOCOL: protocol.value},
+            options=options,
         )
         self._coordinator = DataUpdateCoordinator[MeterData](
             hass, logging.getLogger(__name__), config_entry=self.entry, name="Meter"

@@ -13,20 +13,13 @@ from ..meter import Identity, Obis, Protocol, Reading
 from ..meter.flag import manufacturer_name
 from ..meter.redaction import redact
 from ..registers.lookup import is_number, with_implied_unit
-from ..settings import EntrySettings
+from ..settings import NAMELESS, EntrySettings
 from .impulse_probe import ImpulseProbe
 from .schemas import HIGHEST_MULTIPLIER, MULTIPLIER_STEP
 
 #: Shown in place of a value that the meter does not send.
 NOTHING: Final = "–"
 
-#: Titles of meters whose manufacturer is not known.
-_NAMELESS: Final = {
-    Protocol.SML: "SML meter",
-    Protocol.IEC62056: "IEC 62056-21 meter",
-    Protocol.DLMS: "DLMS meter",
-    Protocol.BLINK: "BLINK meter",
-}
 #: The digits of an id that a proposed name ends with.
 _SHOWN_DIGITS: Final = 4
 #: Placeholder -> OBIS codes, of which the first is shown that the meter has.
@@ -49,7 +42,7 @@ def proposed_name(hass: HomeAssistant, identity: Identity, protocol: Protocol) -
     used, since Home Assistant writes titles into its log.
     """
     if identity.manufacturer is None:
-        name = _NAMELESS[protocol]
+        name = NAMELESS[protocol]
     else:
         name = manufacturer_name(identity.manufacturer)
     taken = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
@@ -70,7 +63,7 @@ def found(reading: Reading, settings: EntrySettings) -> dict[str, str]:
     ratio = transformer_ratio(reading)
     return {
         "manufacturer": manufacturer_name(meter.manufacturer or NOTHING),
-        "model": meter.model or _NAMELESS[settings.protocol],
+        "model": meter.model or NAMELESS[settings.protocol],
         "id": meter.name or NOTHING,
         "count": str(len(reading.registers)),
         **{name: _amount(reading, codes, settings) for name, codes in _SHOWN.items()},

@@ -7,8 +7,10 @@ from typing import Any, Final
 import probatio
 
 from homeassistant.components.sensor import SensorDeviceClass
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
-from homeassistant.const import UnitOfPower, UnitOfTime
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
+from homeassistant.const import Platform, UnitOfPower, UnitOfTime
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -164,11 +166,14 @@ class OneMeterOptionsFlow(ImpulseOptions):
         return options
 
     def _lively_registers(self) -> dict[str, str]:
-        """Return the addresses that are offered to be live, with what they hold now."""
+        """Return the addresses that are offered to be live, with their sensors and values."""
         if self.config_entry.state is not ConfigEntryState.LOADED:
             return {}
+        names = _sensor_names(self.hass, self.config_entry)
         return {
-            register.address: f"{register.address} ({register.value} {register.unit})"
+            register.address: (
+                f"{names.get(str(key), '–')} ({register.address}): {register.value} {register.unit}"
+            )
             for key, register in self.config_entry.runtime_data.newest.registers.items()
             if register.address is not None
             and (isinstance(key, str) or key.f == _CURRENT_PERIOD)
@@ -176,6 +181,16 @@ class OneMeterOptionsFlow(ImpulseOptions):
             and (quantity := BY_UNIT.get(register.unit)) is not None
             and quantity.device_class in _LIVELY
         }
+
+
+def _sensor_names(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, str]:
+    """Return the names of an entry's sensors, by the keys of their registers."""
+    sensors = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    return {
+        sensor.unique_id.removeprefix(f"{entry.unique_id}-"): name
+        for sensor in sensors
+        if sensor.domain == Platform.SENSOR and (name := sensor.name or sensor.original_name)
+    }
 
 
 def _publish_interval(usual: int) -> Fields:
