@@ -14,7 +14,7 @@ FLOORS = (
     {"totals"},
     {"impulses"},
     {"coordinator"},
-    {"energy_dashboard"},
+    {"energy_dashboard", "history"},
     {"states", "flow", "entity", "services"},
     {"__init__", "config_flow", "repairs", "diagnostics", "system_health"}
     | {"sensor", "binary_sensor", "button"},

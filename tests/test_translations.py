@@ -78,6 +78,7 @@ def test_every_situation_and_every_issue_has_a_text() -> None:
     texts_of = load("translations/en.json")
     # What no key can be is told by the form, and never enters an entry.
     others = {"slow_readout", "not_counted", "not_written", *OF_ENERGY_DASHBOARD}
+    others |= {"history_unsupported", "no_load_profile", "nothing_to_undo"}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
     assert set(texts_of["issues"]) == {*Issue} - {Issue.IMPULSE_DRIFT} | drifts

@@ -21,6 +21,8 @@ from .coordinator.polled import PolledCoordinator
 from .coordinator.pushed import PushedCoordinator
 from .coordinator.schedule import poll_interval
 from .energy_dashboard import async_remove_from_energy, async_setup_energy_dashboard
+from .history.importer import async_setup_history
+from .history.memory import async_forget_history
 from .meter.errors import (
     MeterConnectionError,
     PortBusyError,
@@ -67,6 +69,8 @@ async def async_migrate_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
     """Follow a meter, and set its sensors up once its first reading is there."""
     coordinator = _make_coordinator(hass, entry)
+    if isinstance(coordinator, PolledCoordinator):
+        await async_setup_history(hass, entry, coordinator)
     try:
         await coordinator.async_config_entry_first_refresh()
     except ConfigEntryNotReady:
@@ -91,6 +95,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     for issue in Issue:
         async_clear_issue(hass, entry, issue)
     await async_forget(hass, entry.entry_id)
+    await async_forget_history(hass, entry.entry_id)
     await async_forget_findings(hass, entry.entry_id)
     await async_forget_authenticity(hass, entry.entry_id)
     counter = stored_counter(hass, from_entry(entry.data))

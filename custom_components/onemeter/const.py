@@ -59,6 +59,8 @@ CONF_MAX_POWER: Final = "max_power"
 CONF_DIRECTION: Final = "direction"
 #: str, an exact decimal above zero
 CONF_MULTIPLIER: Final = "multiplier"
+#: bool; of polled meters only
+CONF_FILL_GAPS: Final = "fill_gaps"
 
 #: str, a value of Role: what the meter is in the Energy dashboard
 CONF_ENERGY_ROLE: Final = "energy_role"

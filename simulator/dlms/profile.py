@@ -1,6 +1,6 @@
 """The load profile: a row for each quarter of an hour, with selective access."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -16,6 +16,7 @@ CLOCK: Final = "0-0:1.0.0*255"
 STATUS: Final = "0-0:96.10.1*255"
 #: Bits of a row's status.
 _POWER_DOWN: Final = 0x80
+_RECOVERED: Final = 0x40
 
 _BY_RANGE: Final = 1
 _BY_ENTRY: Final = 2
@@ -54,6 +55,10 @@ class Profile:
     newest_first: bool = False
     #: Power failures: from, to. A quarter of an hour that lies in one has no row.
     outages: Sequence[tuple[int, int]] = ()
+    #: Whether a power cut ends a row at once, and another one follows at the quarter's end.
+    partial_rows: bool = False
+    #: Rows of these ends are lost.
+    lost: Container[int] = ()
     #: Whether the meter supports selection by range, and by entry.
     by_range: bool = True
     by_entry: bool = True
@@ -85,11 +90,15 @@ class Profile:
         oldest = now - self.days * SECONDS_PER_DAY + 1
         start = oldest if first is None else max(first, oldest)
         stop = now if last is None else min(last, now)
-        return [
+        ends = [
             end
             for end in range(-(-start // PERIOD) * PERIOD, stop + 1, PERIOD)
             if not any(down <= end - PERIOD and end <= up for down, up in self.outages)
-        ][::order]
+            and end not in self.lost
+        ]
+        if self.partial_rows:
+            ends += [down for down, _ in self.outages if down % PERIOD and start <= down <= stop]
+        return sorted(ends)[::order]
 
     def buffer(
         self, registers: Registers, style: ClockStyle, now: int, selection: bytes | None = None
@@ -167,5 +176,10 @@ class Profile:
             yield axdr.structure(*cells)
 
     def _status(self, end: int) -> int:
-        failed = any(down < end and end - PERIOD < up for down, up in self.outages)
+        start = end - PERIOD
+        if self.partial_rows:
+            if any(down == end for down, _ in self.outages):
+                return _POWER_DOWN
+            return _RECOVERED if any(start < up <= end for _, up in self.outages) else 0
+        failed = any(down < end and start < up for down, up in self.outages)
         return _POWER_DOWN if failed else 0

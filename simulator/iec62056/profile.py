@@ -1,10 +1,10 @@
 """The stored data of a meter: its load profile P.01 and its event log P.98."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from simulator.household import Household
 
@@ -16,6 +16,7 @@ _SECONDS_PER_DAY: Final = 86_400
 
 #: Bits of the status of a row.
 _POWER_FAILED: Final = 0x80
+_POWER_BACK: Final = 0x40
 _CLOCK_CHANGED: Final = 0x28
 #: Bits of the status of an event.
 _POWER_DOWN: Final = 0x80
@@ -26,7 +27,13 @@ _STANDARD_TIME: Final = timezone(timedelta(hours=1))
 _SUMMER_TIME: Final = timezone(timedelta(hours=2))
 _SEASONS: Final = {"0": _STANDARD_TIME, "1": _SUMMER_TIME, "2": UTC}
 
-type Row = tuple[int, int]
+
+class Row(NamedTuple):
+    """What was captured from start to end."""
+
+    start: int
+    end: int
+    status: int = 0
 
 
 @dataclass(kw_only=True)
@@ -45,6 +52,10 @@ class Memory:
     seasons: bool = True
     #: Power failures: from, to. A quarter of an hour that lies in one has no row.
     outages: Sequence[tuple[int, int]] = ()
+    #: Whether a power cut ends a row at once, and another one follows at the quarter's end.
+    partial_rows: bool = False
+    #: Rows of these ends are lost.
+    lost: Container[int] = ()
 
     def load_profile(self, household: Household, now: int, span: tuple[int, int]) -> list[str]:
         """Return the lines of P.01: headers, and rows whose quarter of an hour ends in the span.
@@ -54,11 +65,16 @@ class Memory:
         """
         lines = []
         before: Row | None = None
-        for end, status in self._rows(now, span):
-            if before is None or before != (end - _PERIOD, status) or _shifted(before[0], end):
-                lines.append(self._header(end, status))
-            before = end, status
-            lines.append(data_set("", (_value(household, code, end) for code in self.channels)))
+        for row in self._rows(now, span):
+            if (
+                before is None
+                or (before.end, before.status) != (row.start, row.status)
+                or row.end != row.start + _PERIOD
+                or _shifted(before.end, row.end)
+            ):
+                lines.append(self._header(row.end, row.status))
+            before = row
+            lines.append(data_set("", (_value(household, code, row) for code in self.channels)))
         return lines
 
     def event_log(self, now: int, span: tuple[int, int]) -> list[str]:
@@ -89,14 +105,27 @@ class Memory:
         first = max(span[0], now - self.days * _SECONDS_PER_DAY)
         for end in range(-(-first // _PERIOD) * _PERIOD, min(span[1], now) + 1, _PERIOD):
             start = end - _PERIOD
-            if any(down <= start and end <= up for down, up in self.outages):
+            if any(down <= start and end <= up for down, up in self.outages) or end in self.lost:
+                continue
+            if self.partial_rows and (parts := self._parts(start, end)):
+                yield from parts
                 continue
             status = 0
             if any(down < end and start < up for down, up in self.outages):
                 status |= _POWER_FAILED
             if _shifted(end, end + 1):
                 status |= _CLOCK_CHANGED
-            yield end, status
+            yield Row(start, end, status)
+
+    def _parts(self, start: int, end: int) -> list[Row]:
+        """Return the rows of a quarter of an hour with a power cut in it; without one, none."""
+        parts: list[Row] = []
+        for down, up in self.outages:
+            if start < down < end:
+                parts.append(Row(start, down, _POWER_FAILED))
+            if start < up <= end:
+                parts.append(Row(up, end, _POWER_BACK))
+        return parts
 
 
 def parse_span(text: str) -> tuple[int, int] | None:
@@ -126,9 +155,9 @@ def _parse_stamp(text: str, *, fold: int) -> int:
     return int(time.timestamp())
 
 
-def _value(household: Household, code: str, end: int) -> str:
-    energy = household.energy(end)
-    before = household.energy(end - _PERIOD)
+def _value(household: Household, code: str, row: Row) -> str:
+    energy = household.energy(row.end)
+    before = household.energy(row.start)
     place = 0 if code.startswith("1.") else 1
     match code.split(".")[1]:
         case "5":

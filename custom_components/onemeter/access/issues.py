@@ -33,6 +33,10 @@ class Issue(StrEnum):
     NO_IMPULSES = "no_impulses"
     #: What sees the impulses of a meter whose registers are read is not there.
     IMPULSES_LOST = "impulses_lost"
+    #: The recorder's tables are none that filling gaps was tested with.
+    HISTORY_UNSUPPORTED = "history_unsupported"
+    #: The load profile rises by another amount than the register, so that a gap stays.
+    HISTORY_DISAGREES = "history_disagrees"
 
 
 #: What can be said of the impulses of a meter whose registers are read.

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from itertools import batched
 from time import monotonic
@@ -79,6 +79,9 @@ class OneMeterCoordinator(PublishingCoordinator):
 
         self._expected = expected_meter(entry)
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
+
+        #: Called with the data of each reading, before what still holds of earlier ones is added.
+        self.on_reading: Callable[[MeterData], None] | None = None
 
         self.cross_check: ImpulseCrossCheck | None = None
         if (source := second_source(entry.options)) is not None:
@@ -229,6 +232,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
         reviewed, withheld = self.totals.async_review(registers, proof)
         data = MeterData(reading.meter, reviewed, Moment.now(), reading.time, withheld)
+        if self.on_reading is not None:
+            self.on_reading(data)
         self._newest = self._complete(reading, data, partial=partial)
         if not partial:
             self.readings.append(reading)

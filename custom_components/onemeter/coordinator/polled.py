@@ -1,10 +1,10 @@
 """Coordinator for polled meters."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 import logging
 from typing import Final, override
 
@@ -19,7 +19,7 @@ from ..access.clients import make_polled_client
 from ..access.discovery_cache import DiscoveryCache
 from ..access.error_texts import Failure, as_meter_error, is_about_credentials, slow_readout
 from ..access.port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
-from ..meter import Key, MeterError, PolledClient, Reading, Register
+from ..meter import Interval, Key, MeterError, PolledClient, Reading, Register
 from ..meter.errors import (
     FixedSpeedError,
     MeterConnectionError,
@@ -90,6 +90,18 @@ class PolledCoordinator(OneMeterCoordinator):
         await self._request.async_readout()
         if self._failure is not None:
             raise self._failure
+
+    async def async_read_profile(
+        self, start: datetime, end: datetime, zone: tzinfo
+    ) -> Sequence[Interval]:
+        """Read the load profile between two points in time, as the meter counts.
+
+        Readouts and live values have their turns before and after it. Raises MeterError.
+        """
+        try:
+            return await self.client.read_profile(start, end, zone)
+        except ConfigEntryNotReady as err:
+            raise as_meter_error(err, self.client.url) from err
 
     @override
     async def async_request_refresh(self) -> None:

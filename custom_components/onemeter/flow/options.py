@@ -12,6 +12,7 @@ from homeassistant.const import Platform, UnitOfPower, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -21,6 +22,7 @@ from homeassistant.helpers.selector import (
 from ..const import (
     CONF_DIRECTION,
     CONF_ENERGY_ROLE,
+    CONF_FILL_GAPS,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -90,6 +92,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
         if not settings.on_battery:
             fields |= _live_registers(self._lively_registers())
             fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
+            fields |= _fill_gaps()
         return await self._async_ask("polled", fields | _max_power(), user_input)
 
     async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -211,6 +214,10 @@ def _live_registers(offered: Mapping[str, str]) -> Fields:
             SelectSelectorConfig(options=options, multiple=True, custom_value=True)
         )
     }
+
+
+def _fill_gaps() -> Fields:
+    return {probatio.Required(CONF_FILL_GAPS, default=False): BooleanSelector()}
 
 
 def _max_power() -> Fields:

@@ -93,6 +93,10 @@ class Totals:
                 registers[key] = replace(registers[key], value=total.value, unit=total.unit)
         self._async_handle_steps()
 
+    def is_corrected(self, key: Key) -> bool:
+        """Return whether no accepted step of a total is left in its statistics."""
+        return all(step.key != key for step in self._correction.steps)
+
     @property
     def must_be_stored(self) -> bool:
         """Whether the totals must be stored before more is published."""

@@ -1,0 +1,1 @@
+"""Gaps of long-term statistics, filled from the meter's load profile."""

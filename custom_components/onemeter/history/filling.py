@@ -1,0 +1,280 @@
+"""Fills gaps: reads the profile, plans the rows, and writes them with what undoes them."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+import logging
+from typing import Final
+
+from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.statistics import get_metadata
+from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from ..const import (
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    DEFAULT_MAX_POWER,
+    DEFAULT_MULTIPLIER,
+    DOMAIN,
+)
+from ..coordinator.base import OneMeterConfigEntry
+from ..coordinator.polled import PolledCoordinator
+from ..meter import Interval, Key
+from ..totals import Totals
+from ..totals.last_rows import convert
+from ..totals.limits import rule_of
+from ..totals.total import Total, is_transformed
+from .clock import ClockOffset
+from .intervals import Channel, ChannelName, channels
+from .memory import ImportMemory, ImportRecord, KnownGap
+from .outcome import Outcome
+from .planning import HOUR, full_hour, plan_gap
+from .reading import ProfileSpan, asked_for
+from .recorder_task import async_in_recorder
+from .records import Record, prepare, undo, write
+from .rows import Plan, Reason
+from .samples import Gap
+from .series import Disagreement, Series
+from .statistics_rows import compiled_until, read_rows
+from .targets import best_series
+
+_LOGGER = logging.getLogger(__name__)
+
+#: How often a profile is looked for that does not reach to the end of a gap.
+_ATTEMPTS: Final = 4
+#: How often rows are planned again that have changed meanwhile.
+_PLANS: Final = 3
+
+type Channels = Mapping[ChannelName, Channel]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """The statistic of a total."""
+
+    statistic_id: str
+    metadata_id: int
+    #: What leads from the register's amounts to the rows' states.
+    factor: Decimal
+
+
+@dataclass
+class _Work:
+    """Gaps that are filled from the same part of the profile."""
+
+    start: datetime
+    end: datetime
+    gaps: list[tuple[KnownGap, Gap]] = field(default_factory=list)
+
+
+class GapFiller:
+    """Fills the gaps of one entry."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: OneMeterConfigEntry,
+        coordinator: PolledCoordinator,
+        imports: ImportMemory,
+    ) -> None:
+        """Take whose gaps these are, and where imports are remembered."""
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self._imports = imports
+        self._multiplier = Decimal(entry.options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER))
+        self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
+        #: The capture period, as soon as it is known.
+        self.period = timedelta(minutes=15)
+        #: What was read for gaps that are still open.
+        self._span: ProfileSpan | None = None
+
+    async def async_fill(
+        self, gaps: Sequence[tuple[KnownGap, Gap]], keys: Sequence[Key], *, dry_run: bool = False
+    ) -> list[Outcome]:
+        """Fill gaps, newest first; those that nothing more is to be done about are closed.
+
+        The keys are those of all totals. Raises what reading the profile raises.
+        """
+        outcomes: list[Outcome] = []
+        record = ImportRecord(dt_util.utcnow())
+        for work in _in_spans(gaps):
+            found = await self._async_read(work)
+            for known, gap in work.gaps:
+                outcome = await self._async_fill_one(
+                    known, gap, found, keys, None if dry_run else record
+                )
+                if outcome is not None:
+                    outcomes.append(outcome)
+            if not any(known.is_open for known, _ in work.gaps):
+                self._span = None
+        return outcomes
+
+    async def _async_read(self, work: _Work) -> Channels:
+        """Read the part of the profile for some gaps, or what is missing of it."""
+        clock = ClockOffset.of(self._coordinator.newest, self._coordinator.client.duration)
+        if self._span is None or self._span.start != work.start:
+            self._span = ProfileSpan(work.start, work.end)
+        span = self._span
+        await span.async_read(partial(self._async_read_slice, clock))
+        found = await asyncio.to_thread(channels, span.intervals, clock.of_rows(span.intervals))
+        if found:
+            self.period = min(max(channel.length for channel in found.values()), HOUR)
+        return found
+
+    async def _async_read_slice(
+        self, clock: ClockOffset, start: datetime, end: datetime
+    ) -> Sequence[Interval]:
+        zone = dt_util.get_default_time_zone()
+        first, last = asked_for(start, end, clock.shown, zone)
+        return await self._coordinator.async_read_profile(first, last, zone)
+
+    async def _async_fill_one(
+        self,
+        known: KnownGap,
+        gap: Gap,
+        found: Channels,
+        keys: Sequence[Key],
+        record: ImportRecord | None,
+    ) -> Outcome | None:
+        """Fill a gap of one total; None where there is nothing to fill, or it is too early."""
+        totals = self._coordinator.totals
+        if isinstance(totals, Totals) and not totals.is_corrected(gap.key):
+            # The correction of steps reads rows that must not have changed before.
+            return None
+        if self._is_too_early(known, gap, found):
+            return None
+        statistic = await self.async_statistic(gap)
+        series = await asyncio.to_thread(best_series, gap, found, keys)
+        is_done = True
+        outcome = None
+        if statistic is not None and isinstance(series, Disagreement):
+            outcome = Outcome(statistic.statistic_id, gap.key, Plan(), series)
+        elif statistic is not None and isinstance(series, Series):
+            since = min(channel.periods[0].start for channel in found.values())
+            plan = await self._async_plan_and_write(statistic, gap, series, since, record)
+            is_done = plan is not None and all(
+                reason is not Reason.NOT_COMPILED for _, reason in plan.left
+            )
+            if plan is not None:
+                outcome = Outcome(statistic.statistic_id, gap.key, plan)
+        if is_done and record is not None:
+            known.is_open = False
+        return outcome
+
+    def _is_too_early(self, known: KnownGap, gap: Gap, found: Channels) -> bool:
+        """Return whether the profile does not reach to the end of a gap yet."""
+        newest = max((channel.periods[-1].end for channel in found.values()), default=None)
+        if newest is None or newest >= gap.first.time or known.attempts >= _ATTEMPTS:
+            return False
+        known.attempts += 1
+        self._span = None
+        return True
+
+    async def _async_plan_and_write(
+        self,
+        statistic: Statistic,
+        gap: Gap,
+        series: Series,
+        since: datetime,
+        record: ImportRecord | None,
+    ) -> Plan | None:
+        """Return what was written, or would be; None where the rows change all the time."""
+        registers = self._coordinator.newest.registers
+        rule = rule_of(gap.key, registers, self._max_power) if gap.key in registers else None
+        for _ in range(_PLANS):
+            rows, until = await async_in_recorder(
+                self._hass,
+                lambda session: (
+                    read_rows(session, statistic.metadata_id, gap, since),
+                    compiled_until(session),
+                ),
+            )
+            plan = await asyncio.to_thread(
+                plan_gap,
+                gap,
+                series,
+                rows,
+                compiled_until=until,
+                factor=statistic.factor,
+                most_per_hour=rule and rule.most_per_hour,
+            )
+            if record is None or plan.is_empty:
+                return plan
+            if await self._async_write(Record.of(statistic.metadata_id, plan), record):
+                hours = len(plan.changes)
+                name = statistic.statistic_id
+                _LOGGER.info("%s hours of %s were filled from the load profile", hours, name)
+                return plan
+        return None
+
+    async def _async_write(self, planned: Record, record: ImportRecord) -> bool:
+        """Write what is planned, once what undoes it is on the disk; return whether it was."""
+        prepared = await async_in_recorder(self._hass, partial(prepare, record=planned))
+        record.records.append(prepared)
+        if record not in self._imports.imports:
+            self._imports.imports.append(record)
+        await self._imports.async_save()
+        if await async_in_recorder(self._hass, partial(write, record=prepared)):
+            return True
+        record.records.remove(prepared)
+        if not record.records:
+            self._imports.imports.remove(record)
+        await self._imports.async_save()
+        return False
+
+    async def async_undo(self) -> tuple[int, int]:
+        """Undo the newest import; return how many rows were brought back, and how many not.
+
+        Rows that have changed since are left as they are. Raises LookupError without an import.
+        """
+        if not self._imports.imports:
+            raise LookupError
+        record = self._imports.imports[-1]
+        counts = [
+            await async_in_recorder(self._hass, partial(undo, record=item))
+            for item in reversed(record.records)
+        ]
+        self._imports.imports.remove(record)
+        await self._imports.async_save()
+        return sum(restored for restored, _ in counts), sum(changed for _, changed in counts)
+
+    async def async_statistic(self, gap: Gap) -> Statistic | None:
+        """Return the statistic of a gap's total; None where it has none."""
+        entity_id = er.async_get(self._hass).async_get_entity_id(
+            SENSOR_DOMAIN, DOMAIN, f"{self._entry.unique_id}-{gap.key}"
+        )
+        if entity_id is None:
+            return None
+        found = await get_instance(self._hass).async_add_executor_job(
+            partial(get_metadata, self._hass, statistic_ids={entity_id})
+        )
+        if entity_id not in found or not found[entity_id][1]["has_sum"]:
+            return None
+        metadata_id, about = found[entity_id]
+        unit = convert(1.0, gap.unit, about["unit_of_measurement"], about["unit_class"])
+        if unit is None:
+            return None
+        is_multiplied = is_transformed(gap.key, Total(Decimal(1), gap.unit))
+        factor = self._multiplier if is_multiplied else Decimal(1)
+        return Statistic(entity_id, metadata_id, factor * Decimal(repr(unit)))
+
+
+def _in_spans(gaps: Iterable[tuple[KnownGap, Gap]]) -> list[_Work]:
+    """Return which gaps are filled from the same part of the profile; the newest first."""
+    found: list[_Work] = []
+    for known, gap in sorted(gaps, key=lambda item: item[1].first.time, reverse=True):
+        end = full_hour(gap.first.time) + 2 * HOUR
+        start = full_hour(gap.last.time if gap.last else known.since or gap.first.time)
+        if found and found[-1].start <= end:
+            found[-1].start = min(found[-1].start, start)
+        else:
+            found.append(_Work(start, min(end, dt_util.utcnow())))
+        found[-1].gaps.append((known, gap))
+    return found

@@ -1,0 +1,279 @@
+"""Follows an entry's live values, and has the gaps between them filled: by itself and on demand."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+import logging
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance
+from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from ..access.issues import Issue, async_clear_issue, async_raise_issue
+from ..const import (
+    CONF_FILL_GAPS,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    DEFAULT_MAX_POWER,
+    DEFAULT_MULTIPLIER,
+    DOMAIN,
+)
+from ..coordinator.base import OneMeterConfigEntry
+from ..coordinator.meter_data import MeterData
+from ..coordinator.polled import PolledCoordinator
+from ..meter import Key, MeterError
+from ..meter.errors import MeterAuthenticationError, RefusedError
+from ..settings import from_entry
+from ..totals.limits import rule_of
+from ..totals.total import Total
+from .evidence import gaps_in_rows
+from .filling import GapFiller
+from .memory import GapMemory, ImportMemory, KnownGap
+from .outcome import Outcome
+from .planning import full_hour
+from .recorder_task import UnsupportedSchemaError, async_in_recorder, is_supported
+from .samples import Gap, Sample
+from .statistics_rows import read_created
+
+_LOGGER = logging.getLogger(__name__)
+
+_IMPORTERS: HassKey[dict[str, HistoryImporter]] = HassKey(f"{DOMAIN}_history")
+
+#: After a boundary of capture periods, until a meter has its row.
+_ROW_IS_THERE: Final = timedelta(minutes=1)
+#: How long a meter that does not give its profile is left alone, at first and at last.
+_SHORTEST_REST: Final = timedelta(minutes=5)
+_LONGEST_REST: Final = timedelta(hours=6)
+
+
+class HistoryImporter:
+    """Notices gaps of an entry's statistics, and fills them when its meter is back."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: OneMeterConfigEntry, coordinator: PolledCoordinator
+    ) -> None:
+        """Take whose gaps these are."""
+        self._hass = hass
+        self._entry = entry
+        self._coordinator = coordinator
+        self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
+        multiplier = Decimal(entry.options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER))
+        self.memory = GapMemory(hass, entry.entry_id, multiplier)
+        self.imports = ImportMemory(hass, entry.entry_id)
+        self._filler = GapFiller(hass, entry, coordinator, self.imports)
+        self._busy = asyncio.Lock()
+        self._not_before = dt_util.utc_from_timestamp(0)
+        self._rest = _SHORTEST_REST
+
+    async def async_load(self) -> None:
+        """Go on from what was remembered, and follow the meter."""
+        await self.memory.async_load()
+        await self.imports.async_load()
+        self._coordinator.on_reading = self._async_take
+        self._entry.async_on_unload(
+            self._hass.bus.async_listen(
+                EVENT_RECORDER_5MIN_STATISTICS_GENERATED, self._async_on_rows
+            )
+        )
+        self._entry.async_on_unload(self.memory.async_save)
+
+    @property
+    def url(self) -> str:
+        """The port of the meter."""
+        return self._coordinator.client.url
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether gaps are being filled, or an import undone."""
+        return self._busy.locked()
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether gaps are filled without being asked for."""
+        on_battery = from_entry(self._entry.data).on_battery
+        return self._entry.options.get(CONF_FILL_GAPS, False) and not on_battery
+
+    @callback
+    def _async_take(self, data: MeterData) -> None:
+        """Take the totals of a reading that were accepted."""
+        interval = self._coordinator.interval
+        for key, register in data.registers.items():
+            if key in data.withheld:
+                continue
+            rule = rule_of(key, data.registers, self._max_power)
+            if rule is None or rule.may_fall or (total := Total.counted(register)) is None:
+                continue
+            sample = Sample(data.received, total.amount)
+            self.memory.async_add(key, total.amount_unit, sample, interval)
+        self.memory.async_next_reading()
+
+    @callback
+    def _async_on_rows(self, _: Event) -> None:
+        """Fill the gaps that have ended, in the background."""
+        if self.is_automatic and not self.is_busy and self._due(dt_util.utcnow()):
+            self._entry.async_create_background_task(
+                self._hass, self._async_fill_due(), f"{DOMAIN} history"
+            )
+
+    def _due(self, now: datetime) -> list[KnownGap]:
+        if now < self._not_before:
+            return []
+        period = self._filler.period
+        return [
+            known
+            for known in self.memory.open()
+            if _next_boundary(known.gap.first.time, period) + _ROW_IS_THERE <= now
+        ]
+
+    async def _async_fill_due(self) -> None:
+        async with self._busy:
+            await get_instance(self._hass).async_recorder_ready.wait()
+            if not self._check_schema():
+                return
+            try:
+                await self._async_fill(self._due(dt_util.utcnow()))
+            except MeterError as err:
+                self._async_on_error(err)
+            except SQLAlchemyError, HomeAssistantError, UnsupportedSchemaError:
+                _LOGGER.exception("The gaps of %s cannot be filled", self._entry.title)
+                self._not_before = dt_util.utcnow() + _LONGEST_REST
+            else:
+                self._rest = _SHORTEST_REST
+
+    async def _async_fill(
+        self, gaps: Iterable[KnownGap], *, dry_run: bool = False
+    ) -> list[Outcome]:
+        were_open = [known for known in gaps if known.is_open]
+        outcomes = await self._filler.async_fill(
+            [(known, self.memory.completed(known)) for known in gaps],
+            self.memory.keys,
+            dry_run=dry_run,
+        )
+        for known in were_open:
+            if not known.is_open:
+                self.memory.async_close(known)
+        for outcome in outcomes:
+            self._async_report(outcome)
+        return outcomes
+
+    @callback
+    def _async_on_error(self, err: MeterError) -> None:
+        _LOGGER.debug("The load profile of %s cannot be read: %s", self._entry.title, err)
+        if isinstance(err, RefusedError | MeterAuthenticationError):
+            _LOGGER.info("%s does not give a load profile", self._entry.title)
+            for known in list(self.memory.open()):
+                self.memory.async_close(known)
+            return
+        self._not_before = dt_util.utcnow() + self._rest
+        self._rest = min(2 * self._rest, _LONGEST_REST)
+
+    def _check_schema(self) -> bool:
+        if is_supported(self._hass):
+            async_clear_issue(self._hass, self._entry, Issue.HISTORY_UNSUPPORTED)
+            return True
+        async_raise_issue(self._hass, self._entry, Issue.HISTORY_UNSUPPORTED)
+        return False
+
+    @callback
+    def _async_report(self, outcome: Outcome) -> None:
+        if (found := outcome.disagreement) is None:
+            return
+        unit = "" if (trail := self.memory.trail(outcome.key)) is None else trail.unit
+        async_raise_issue(
+            self._hass,
+            self._entry,
+            Issue.HISTORY_DISAGREES,
+            {
+                "register": f"{found.register_rise:f} {unit}",
+                "profile": f"{found.channel_rise:f} {unit}",
+                "key": str(outcome.key),
+            },
+        )
+
+    def _require(self) -> None:
+        """Raise UnsupportedSchemaError where nothing can be written."""
+        if RECORDER_DOMAIN not in self._hass.config.components or not self._check_schema():
+            raise UnsupportedSchemaError
+
+    async def async_import(self, start: datetime, end: datetime, *, dry_run: bool) -> list[Outcome]:
+        """Fill what gaps there are in a period, as the user has asked for.
+
+        Raises MeterError, UnsupportedSchemaError, SQLAlchemyError.
+        """
+        async with self._busy:
+            self._require()
+            gaps = [known for known in self.memory.gaps if _is_within(known.gap, start, end)]
+            for key in self.memory.keys:
+                own = [known.gap for known in gaps if known.gap.key == key]
+                gaps += await self._async_gaps_in_rows(key, own, start, end)
+            return await self._async_fill(gaps, dry_run=dry_run)
+
+    async def _async_gaps_in_rows(
+        self, key: Key, own: Iterable[Gap], start: datetime, end: datetime
+    ) -> list[KnownGap]:
+        trail = self.memory.trail(key)
+        if trail is None or not trail.samples:
+            return []
+        like = Gap(key, trail.unit, (), tuple(trail.samples), self._coordinator.interval)
+        if (statistic := await self._filler.async_statistic(like)) is None:
+            return []
+        created = await async_in_recorder(
+            self._hass, partial(read_created, metadata_id=statistic.metadata_id)
+        )
+        found = gaps_in_rows(like, created, statistic.factor, own)
+        return [
+            KnownGap(gap, is_open=False, since=start)
+            for gap in found
+            if _is_within(gap, start, end)
+        ]
+
+    async def async_undo(self) -> tuple[int, int]:
+        """Undo the newest import; return how many rows were brought back, and how many not.
+
+        Raises LookupError without an import, UnsupportedSchemaError.
+        """
+        async with self._busy:
+            self._require()
+            return await self._filler.async_undo()
+
+
+async def async_setup_history(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, coordinator: PolledCoordinator
+) -> None:
+    """Follow the live values of a meter that may have a load profile."""
+    importer = HistoryImporter(hass, entry, coordinator)
+    await importer.async_load()
+    importers = hass.data.setdefault(_IMPORTERS, {})
+    importers[entry.entry_id] = importer
+
+    @callback
+    def forget() -> None:
+        del importers[entry.entry_id]
+
+    entry.async_on_unload(forget)
+
+
+@callback
+def async_importer(hass: HomeAssistant, entry_id: str) -> HistoryImporter | None:
+    """Return what fills the gaps of a loaded entry; None where its meter has no load profile."""
+    return hass.data.get(_IMPORTERS, {}).get(entry_id)
+
+
+def _next_boundary(time: datetime, period: timedelta) -> datetime:
+    seconds = period.total_seconds()
+    return dt_util.utc_from_timestamp((time.timestamp() // seconds + 1) * seconds)
+
+
+def _is_within(gap: Gap, start: datetime, end: datetime) -> bool:
+    """Return whether a gap has hours in a period."""
+    if gap.last is None:
+        return start < full_hour(gap.first.time) <= end
+    return start < gap.first.time and gap.last.time < end

@@ -1,0 +1,88 @@
+"""A load profile is read in slices, newest first, so that live values go on in between."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from ..meter import Interval
+from ..meter.errors import RefusedError
+
+#: Seconds of line time that a slice is to take, and takes at the most.
+_TARGET: Final = 12.0
+#: The first slice, of a meter whose speed is not known yet, and the longest one.
+_FIRST: Final = timedelta(hours=1)
+_LONGEST: Final = timedelta(days=30)
+_HOUR: Final = timedelta(hours=1)
+#: A slice is at most this many times as long as the one before.
+_GROWTH: Final = 6.0
+#: So many slices that are refused are no profile at all.
+_REFUSALS: Final = 3
+#: Seconds in which others may take the port between two slices.
+_PAUSE: Final = 0.5
+
+type ReadSlice = Callable[[datetime, datetime], Awaitable[Sequence[Interval]]]
+
+
+@dataclass
+class ProfileSpan:
+    """What was read of a load profile: from the newest back, as far as it has come."""
+
+    start: datetime
+    end: datetime
+    intervals: list[Interval] = field(default_factory=list)
+    #: How far back it is read; the end at first.
+    read_from: datetime | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it was read."""
+        return self.read_from is not None and self.read_from <= self.start
+
+    async def async_read(
+        self, read: ReadSlice, on_progress: Callable[[float], object] = lambda _: None
+    ) -> None:
+        """Read what is missing, a slice at a time. What was read stays when reading raises."""
+        length = _FIRST
+        refused = 0
+        loop = asyncio.get_running_loop()
+        while not self.is_complete:
+            end = self.read_from or self.end
+            start = max(self.start, end - length)
+            began = loop.time()
+            try:
+                found = await read(start, end)
+            except RefusedError:
+                # So meters say that they have no rows of that time, or no profile.
+                refused += 1
+                if refused == _REFUSALS and not self.intervals:
+                    raise
+                found = ()
+            took = loop.time() - began
+            self.intervals += found
+            self.read_from = start
+            if not found and self.intervals and length == _LONGEST:
+                # It does not go back any further.
+                self.read_from = self.start
+            on_progress((self.end - start) / max(self.end - self.start, _HOUR))
+            length = min(max(length * min(_GROWTH, _TARGET / max(took, 0.1)), _HOUR), _LONGEST)
+            if not self.is_complete:
+                await asyncio.sleep(_PAUSE)
+
+
+def as_meter_counts(time: datetime, offset: timedelta, zone: tzinfo) -> datetime:
+    """Return a point in time as the meter's clock shows it, without time zone."""
+    return (time + offset).astimezone(zone).replace(tzinfo=None)
+
+
+def asked_for(
+    start: datetime, end: datetime, offset: timedelta, zone: tzinfo
+) -> tuple[datetime, datetime]:
+    """Return a span as the meter counts; wider where it changes its clock: an hour comes twice."""
+    offsets = {
+        (time + offset).astimezone(zone).utcoffset() for time in (start - _HOUR, end + _HOUR)
+    }
+    if len(offsets) > 1:
+        start, end = start - _HOUR, end + _HOUR
+    return as_meter_counts(start, offset, zone), as_meter_counts(end, offset, zone)

@@ -1,0 +1,259 @@
+"""What an import writes to the hour rows of one statistic, and how it is undone.
+
+All of it runs in the recorder's thread with its session, each in one transaction. Hour rows are
+updated and inserted, and sums are lifted; what is undone is found by the statistic and its time,
+and only where the imported values still stand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self, cast
+
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy.orm.session import Session
+
+from homeassistant.components.recorder.db_schema import Statistics, StatisticsShortTerm
+from homeassistant.util import dt as dt_util
+
+from .planning import HOUR
+from .rows import Lift, Plan, Row
+from .statistics_rows import StatisticsTable, compiled_until
+
+#: What a row of a total, and one of a measurement, hold.
+_VALUES: Final = ("state", "sum", "mean", "min", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """An hour row that is written: its values by name before, none where there was no row."""
+
+    start: float
+    old: dict[str, float | None] | None
+    new: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SumLift:
+    """What is added to sums, from a row of each table on (timestamps)."""
+
+    amount: float
+    five_minutes: float
+    hour: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is written to one statistic in one transaction; enough to undo it."""
+
+    metadata_id: int
+    changes: tuple[RowChange, ...]
+    lift: SumLift | None = None
+    #: Sums that a lift and its opposite do not bring back, being floats: by table, the row's id,
+    #: and its sum before.
+    inexact: tuple[tuple[str, int, float], ...] = ()
+
+    @classmethod
+    def of(cls, metadata_id: int, plan: Plan) -> Self:
+        """Return what a plan writes."""
+        return cls(
+            metadata_id,
+            tuple(
+                RowChange(
+                    change.start.timestamp(),
+                    None if change.old is None else _total(change.old),
+                    _total(change.new),
+                )
+                for change in plan.changes
+            ),
+            None if plan.lift is None else _sum_lift(plan.lift),
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Undo as_dict."""
+        lift = data["lift"]
+        return cls(
+            data["metadata_id"],
+            tuple(RowChange(*change) for change in data["changes"]),
+            lift and SumLift(*lift),
+            tuple((table, row, total) for table, row, total in data["inexact"]),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record ready for JSON."""
+        lift = self.lift
+        return {
+            "metadata_id": self.metadata_id,
+            "changes": [[change.start, change.old, change.new] for change in self.changes],
+            "lift": lift and [lift.amount, lift.five_minutes, lift.hour],
+            "inexact": [list(item) for item in self.inexact],
+        }
+
+
+def _total(row: Row) -> dict[str, float | None]:
+    return {"state": float(row.state), "sum": float(row.sum)}
+
+
+def _sum_lift(lift: Lift) -> SumLift:
+    return SumLift(float(lift.amount), lift.five_minutes.timestamp(), lift.hour.timestamp())
+
+
+def prepare(session: Session, record: Record) -> Record:
+    """Return a record with what its undoing needs beyond the plan."""
+    return replace(record, inexact=_inexact(session, record))
+
+
+def _inexact(session: Session, record: Record) -> tuple[tuple[str, int, float], ...]:
+    if record.lift is None:
+        return ()
+    return tuple(
+        item
+        for table, start in _lifted(record.lift)
+        for item in _find_inexact(session, table, record.metadata_id, start, record.lift.amount)
+    )
+
+
+def write(session: Session, record: Record) -> bool:
+    """Write what is planned; return False, with nothing written, where the rows have changed."""
+    until = compiled_until(session).timestamp()
+    found = _values(session, record)
+    for change in record.changes:
+        if found.get(change.start, {}) != (change.old or {}):
+            return False
+        if change.start + HOUR.total_seconds() > until:
+            return False
+    if _inexact(session, record) != record.inexact:
+        return False
+    if record.lift is not None:
+        for table, start in _lifted(record.lift):
+            _add(session, table, record.metadata_id, start, record.lift.amount)
+    _update(session, record, (change for change in record.changes if change.old is not None))
+    if inserted := [change for change in record.changes if change.old is None]:
+        now = dt_util.utcnow().timestamp()
+        session.execute(
+            insert(_table(Statistics)),
+            [
+                {
+                    "metadata_id": record.metadata_id,
+                    "created_ts": now,
+                    "start_ts": change.start,
+                    **dict.fromkeys(_VALUES),
+                    **change.new,
+                }
+                for change in inserted
+            ],
+        )
+    return True
+
+
+def undo(session: Session, record: Record) -> tuple[int, int]:
+    """Bring back the rows before a record; return how many were, and how many had changed since.
+
+    Sums that were lifted get the amount back, also those of rows that are newer. Nothing is undone
+    where not all rows stand of an import that has lifted sums: one of them would fall.
+    """
+    found = _values(session, record)
+    standing = [change for change in record.changes if found.get(change.start) == change.new]
+    if (lift := record.lift) is not None:
+        if len(standing) < len(record.changes):
+            return 0, len(record.changes)
+        for table, start in _lifted(lift):
+            _add(session, table, record.metadata_id, start, -lift.amount)
+        _restore_inexact(session, record, lift.amount)
+    backwards = [
+        RowChange(change.start, change.new, change.old)
+        for change in standing
+        if change.old is not None
+    ]
+    _update(session, record, backwards)
+    if starts := [change.start for change in standing if change.old is None]:
+        session.execute(
+            delete(_table(Statistics)).where(
+                Statistics.metadata_id == record.metadata_id,
+                Statistics.start_ts == bindparam("the_start"),
+            ),
+            [{"the_start": start} for start in starts],
+        )
+    return len(standing), len(record.changes) - len(standing)
+
+
+def _lifted(lift: SumLift) -> tuple[tuple[StatisticsTable, float], ...]:
+    return (StatisticsShortTerm, lift.five_minutes), (Statistics, lift.hour)
+
+
+def _table(table: StatisticsTable) -> Table:
+    return cast("Table", table.__table__)
+
+
+def _values(session: Session, record: Record) -> dict[float, dict[str, float | None]]:
+    """Return the values of the rows at the times of a record, those names that it writes."""
+    if not record.changes:
+        return {}
+    names = tuple(record.changes[0].new)
+    starts = [change.start for change in record.changes]
+    columns = [getattr(Statistics, name) for name in names]
+    found = session.execute(
+        select(Statistics.start_ts, *columns).where(
+            Statistics.metadata_id == record.metadata_id,
+            Statistics.start_ts >= min(starts),
+            Statistics.start_ts <= max(starts),
+        )
+    )
+    return {start: dict(zip(names, values, strict=True)) for start, *values in found}
+
+
+def _update(session: Session, record: Record, changes: Iterable[RowChange]) -> None:
+    values = [{"the_start": change.start, **change.new} for change in changes]
+    if values:
+        session.execute(
+            update(_table(Statistics)).where(
+                Statistics.metadata_id == record.metadata_id,
+                Statistics.start_ts == bindparam("the_start"),
+            ),
+            values,
+        )
+
+
+def _add(
+    session: Session, table: StatisticsTable, metadata_id: int, start: float, amount: float
+) -> None:
+    session.execute(
+        update(_table(table))
+        .where(table.metadata_id == metadata_id, table.start_ts >= start)
+        .values(sum=table.sum + amount)
+    )
+
+
+def _find_inexact(
+    session: Session, table: StatisticsTable, metadata_id: int, start: float, amount: float
+) -> list[tuple[str, int, float]]:
+    found = session.execute(
+        select(table.id, table.sum).where(
+            table.metadata_id == metadata_id, table.start_ts >= start, table.sum.is_not(None)
+        )
+    )
+    return [
+        (table.__tablename__, row, total)
+        for row, total in found
+        if (total + amount) - amount != total
+    ]
+
+
+def _restore_inexact(session: Session, record: Record, amount: float) -> None:
+    for table in (StatisticsShortTerm, Statistics):
+        values = [
+            {"the_id": row, "the_sum": total, "added_and_taken": (total + amount) - amount}
+            for name, row, total in record.inexact
+            if name == table.__tablename__
+        ]
+        if values:
+            session.execute(
+                update(_table(table))
+                .where(
+                    table.id == bindparam("the_id"),
+                    table.metadata_id == record.metadata_id,
+                    table.sum == bindparam("added_and_taken"),
+                )
+                .values(sum=bindparam("the_sum")),
+                values,
+            )

@@ -1,0 +1,383 @@
+"""An entry whose meter has a load profile that is read at a simulated port, and is recorded."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, override
+
+from freezegun.api import FrozenDateTimeFactory
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+
+from custom_components.onemeter.const import CONF_FILL_GAPS, CONF_POLL_INTERVAL
+from custom_components.onemeter.history.importer import HistoryImporter, async_importer
+from custom_components.onemeter.meter import Interval, LineSettings, PolledClient, Reading
+from custom_components.onemeter.meter.errors import MeterSilentError
+from custom_components.onemeter.meter.iec62056.client import Iec62056Client
+from custom_components.onemeter.meter.iec62056.settings import SignOn
+from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.db_schema import (
+    Statistics,
+    StatisticsRuns,
+    StatisticsShortTerm,
+)
+from homeassistant.components.recorder.tasks import CompileMissingStatisticsTask
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.recorder import session_scope
+from homeassistant.util import dt as dt_util
+from simulator import dlms, iec62056
+from simulator.clock import SimulatedClockLoop
+from simulator.household import Energy, Household
+from simulator.memory import MemoryLine
+
+from .dlms_meters import client_at
+from .polled import PolledMeter, ScriptedPolledClient
+from .published import register
+from .pushed import METER
+
+#: 1000 kWh at this time, and so much in each hour from then on.
+START = datetime(2026, 11, 2, 10, tzinfo=UTC)
+TOTAL = Decimal(1000)
+PER_HOUR = Decimal("1.2")
+ENTITY = "sensor.meter_energy_import"
+_STEPS_PER_KWH = 36_000_000
+
+type Rows = dict[datetime, tuple[float, float]]
+
+
+class SteadyHousehold(Household):
+    """A house that draws the same power at any time, and none while there is a power cut."""
+
+    def __init__(
+        self, total: Decimal = TOTAL, start: datetime = START, cuts: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        super().__init__()
+        self.total = total
+        self.start = int(start.timestamp())
+        self.cuts = cuts
+
+    @override
+    def energy(self, time: int) -> Energy:
+        cut = sum(max(min(time, end) - begin, 0) for begin, end in self.cuts)
+        seconds = time - self.start - cut
+        return Energy(int(self.total * _STEPS_PER_KWH) + seconds * int(PER_HOUR * 10_000), 0)
+
+
+class LateHousehold(Household):
+    """A house as a meter sees it whose clock is ahead."""
+
+    def __init__(self, household: Household, ahead: int) -> None:
+        super().__init__()
+        self._household = household
+        self._ahead = ahead
+
+    @override
+    def energy(self, time: int) -> Energy:
+        return self._household.energy(time - self._ahead)
+
+
+def kwh(household: Household, time: datetime) -> Decimal:
+    """Return what the register shows, in whole watt hours."""
+    return Decimal(household.energy(int(time.timestamp())).imported // 36_000).scaleb(-3)
+
+
+@dataclass
+class IecMeter:
+    """A meter of IEC 62056-21 with a load profile."""
+
+    memory: iec62056.Memory = field(default_factory=lambda: iec62056.Memory(channels=("1.8.0",)))
+    #: Seconds by which its clock is ahead.
+    ahead: int = 0
+    household: Household = field(default_factory=SteadyHousehold)
+
+    @property
+    def remembered(self) -> iec62056.Memory:
+        """What it keeps of the past."""
+        return self.memory
+
+    @asynccontextmanager
+    async def client(self, now: datetime) -> AsyncGenerator[PolledClient]:
+        """Put it up at a line, and yield a client for it."""
+        meter = iec62056.Iec62056Meter(
+            registers=iec62056.Registers(household=LateHousehold(self.household, self.ahead)),
+            memory=self.memory,
+            clock=lambda: now.timestamp() + self.ahead,
+            start_baudrate=9600,
+            baudrate=9600,
+        )
+        async with MemoryLine(9600) as line:
+            task = asyncio.create_task(iec62056.serve(line, meter))
+            yield Iec62056Client(line.url, LineSettings(9600), SignOn())
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@dataclass
+class DlmsMeter:
+    """A DLMS meter with a load profile."""
+
+    profile: dlms.Profile = field(
+        default_factory=lambda: dlms.Profile(registers=("1-0:1.8.0*255",))
+    )
+    ahead: int = 0
+    household: Household = field(default_factory=SteadyHousehold)
+
+    @property
+    def remembered(self) -> dlms.Profile:
+        """What it keeps of the past."""
+        return self.profile
+
+    @asynccontextmanager
+    async def client(self, now: datetime) -> AsyncGenerator[PolledClient]:
+        """Put it up at a line, and yield a client for it."""
+        meter = dlms.DlmsMeter(
+            registers=dlms.Registers(household=LateHousehold(self.household, self.ahead)),
+            profile=self.profile,
+            clock=lambda: now.timestamp() + self.ahead,
+        )
+        async with MemoryLine(115_200) as line:
+            task = asyncio.create_task(dlms.serve(line, meter))
+            yield client_at(line)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+class ProfiledClient(ScriptedPolledClient):
+    """A client whose readouts are scripted, and whose profile is read from a simulated meter."""
+
+    def __init__(self, hass: HomeAssistant, meter: IecMeter | DlmsMeter) -> None:
+        super().__init__()
+        self._hass = hass
+        self.meter = meter
+        self.asked: list[tuple[datetime, datetime]] = []
+        self.is_there = True
+
+    @override
+    async def read(self) -> Reading:
+        if not self.is_there:
+            raise MeterSilentError("silent", port="port")
+        now = dt_util.utcnow()
+        total = register("1-0:1.8.0*255", str(kwh(self.meter.household, now)), "kWh")
+        self.usual = Reading(METER, now + timedelta(seconds=self.meter.ahead), (total,), b"")
+        return await super().read()
+
+    @override
+    async def read_profile(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> Sequence[Interval]:
+        self.asked.append((start, end))
+        now = dt_util.utcnow()
+
+        async def read() -> Sequence[Interval]:
+            async with self.meter.client(now) as client:
+                return await client.read_profile(start, end, zone)
+
+        def read_in_simulated_time() -> Sequence[Interval]:
+            with asyncio.Runner(loop_factory=SimulatedClockLoop) as runner:
+                return runner.run(read())
+
+        return await self._hass.async_add_executor_job(read_in_simulated_time)
+
+
+class ProfiledMeter(PolledMeter):
+    """An entry of a meter with a load profile, with the recorder's rows of its total."""
+
+    client: ProfiledClient
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        freezer: FrozenDateTimeFactory,
+        meter: IecMeter | DlmsMeter,
+        **options: Any,
+    ) -> None:
+        super().__init__(hass, freezer)
+        self.client = ProfiledClient(hass, meter)
+        self.make_entry(options={CONF_POLL_INTERVAL: 300, **options})
+
+    async def begin(self) -> None:
+        """Let the recorder begin at the present time: it was started before the clock was set."""
+        await self.hass.config.async_set_time_zone("Europe/Berlin")
+        self.freezer.move_to(START)
+
+        def begin() -> None:
+            with session_scope(hass=self.hass) as session:
+                session.query(StatisticsRuns).delete()
+                session.add(StatisticsRuns(start=START - timedelta(minutes=5)))
+
+        await async_wait_recording_done(self.hass)
+        await self.recorder.async_add_executor_job(begin)
+
+    @property
+    def importer(self) -> HistoryImporter:
+        importer = async_importer(self.hass, self.entry.entry_id)
+        assert importer is not None
+        return importer
+
+    @property
+    def recorder(self) -> Any:
+        return get_instance(self.hass)
+
+    async def read_at(self, time: datetime) -> None:
+        """Read the meter, the first time by setting the entry up."""
+        await self.compile_until(time)
+        self.client.is_there = True
+        self.freezer.move_to(time)
+        if self.state() is ConfigEntryState.NOT_LOADED:
+            assert await self.set_up()
+        else:
+            await self.coordinator.async_read_now()
+        await self.settle()
+
+    async def compile_until(self, time: datetime) -> None:
+        """Let the recorder make its rows when each hour has ended, until a time."""
+        now = dt_util.utcnow()
+        hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        while hour + timedelta(seconds=10) <= time:
+            self.freezer.move_to(hour + timedelta(seconds=10))
+            await self.compile()
+            hour += timedelta(hours=1)
+
+    async def compile(self) -> None:
+        """Let the recorder make all rows that are missing."""
+        await async_wait_recording_done(self.hass)
+        self.recorder.queue_task(CompileMissingStatisticsTask())
+        await async_wait_recording_done(self.hass)
+
+    async def live(self, start: datetime, end: datetime) -> None:
+        """Read the meter every five minutes, half a minute behind them."""
+        time = start.replace(minute=start.minute // 5 * 5, second=30, microsecond=0)
+        while time <= end:
+            if time >= start:
+                await self.read_at(time)
+            time += timedelta(minutes=5)
+
+    async def switch_off(self, time: datetime) -> None:
+        """End Home Assistant, right after another reading."""
+        await self.read_at(time)
+        await async_wait_recording_done(self.hass)
+        self.recorder.set_enable(False)
+        await self.hass.config_entries.async_unload(self.entry.entry_id)
+        await self.settle()
+        await async_wait_recording_done(self.hass)
+
+    async def switch_on(self, time: datetime, *, flat_since: datetime | None = None) -> None:
+        """Start Home Assistant again: the recorder makes the rows of the time that it was off."""
+        self.freezer.move_to(time)
+        self.recorder.set_enable(True)
+        assert await self.set_up()
+        await self.settle()
+        if flat_since is not None:
+            start = time.replace(minute=time.minute // 5 * 5, second=0)
+            await self.skip_to(start, flat_since=flat_since)
+        await self.compile()
+
+    async def become_unavailable(self, time: datetime) -> None:
+        """Lose the meter right after another reading."""
+        await self.read_at(time)
+        await async_wait_recording_done(self.hass)
+        self.client.is_there = False
+        self.coordinator._pauses = ()
+        with suppress(Exception):
+            await self.coordinator.async_read_now()
+        await self.settle()
+        await async_wait_recording_done(self.hass)
+
+    async def skip_to(self, time: datetime, *, flat_since: datetime | None = None) -> None:
+        """Let the recorder have compiled all until a time: without numbers, or flat rows.
+
+        These are what it makes at the end of an outage, as long as it keeps states.
+        """
+        await async_wait_recording_done(self.hass)
+
+        def skip() -> None:
+            with session_scope(hass=self.hass) as session:
+                session.add(StatisticsRuns(start=time - timedelta(minutes=5)))
+                if flat_since is None:
+                    return
+                last = (
+                    session.query(StatisticsShortTerm)
+                    .filter(StatisticsShortTerm.sum.is_not(None))
+                    .order_by(StatisticsShortTerm.start_ts.desc())
+                    .first()
+                )
+                assert last is not None
+                values = {"state": last.state, "sum": last.sum, "metadata_id": last.metadata_id}
+                begin = flat_since
+                while begin + timedelta(hours=1) <= time:
+                    session.add(Statistics(start_ts=begin.timestamp(), **values))
+                    begin += timedelta(hours=1)
+                start = (time - timedelta(minutes=5)).timestamp()
+                session.add(StatisticsShortTerm(start_ts=start, **values))
+
+        await self.recorder.async_add_executor_job(skip)
+
+    async def purge_five_minutes(self) -> None:
+        """Remove the rows that are kept for days only, as each night."""
+        await async_wait_recording_done(self.hass)
+
+        def purge() -> None:
+            with session_scope(hass=self.hass) as session:
+                session.query(StatisticsShortTerm).delete()
+
+        await self.recorder.async_add_executor_job(purge)
+
+    async def import_at(self, time: datetime) -> None:
+        """Let the recorder announce its rows, and wait for what comes of it."""
+        self.freezer.move_to(time)
+        await self.compile()
+        await self.settle()
+        options = {**self.entry.options, CONF_FILL_GAPS: True}
+        self.hass.config_entries.async_update_entry(self.entry, options=options)
+        self.hass.bus.async_fire(EVENT_RECORDER_5MIN_STATISTICS_GENERATED)
+        await self.imported()
+        options[CONF_FILL_GAPS] = False
+        self.hass.config_entries.async_update_entry(self.entry, options=options)
+
+    async def imported(self) -> None:
+        """Wait until nothing is imported any more."""
+        await self.settle()
+        while self.importer.is_busy:  # noqa: ASYNC110 - a lock has no event
+            await asyncio.sleep(0)
+        await self.settle()
+        await async_wait_recording_done(self.hass)
+
+    async def all_rows(
+        self, table: type[Statistics | StatisticsShortTerm] = Statistics
+    ) -> list[tuple[Any, ...]]:
+        """Return all columns of all rows of all statistics."""
+        await async_wait_recording_done(self.hass)
+
+        def read() -> list[tuple[Any, ...]]:
+            with session_scope(hass=self.hass, read_only=True) as session:
+                found = session.execute(table.__table__.select().order_by(table.id))
+                return [tuple(row) for row in found]
+
+        rows: list[tuple[Any, ...]] = await self.recorder.async_add_executor_job(read)
+        return rows
+
+    async def rows(self) -> Rows:
+        """Return state and sum of each hour row."""
+        await async_wait_recording_done(self.hass)
+
+        def read() -> Rows:
+            with session_scope(hass=self.hass, read_only=True) as session:
+                found = session.query(Statistics).filter(Statistics.sum.is_not(None))
+                return {
+                    datetime.fromtimestamp(row.start_ts or 0, UTC): (
+                        round(row.state or 0, 3),
+                        round(row.sum or 0, 3),
+                    )
+                    for row in found.order_by(Statistics.start_ts)
+                }
+
+        rows: Rows = await self.recorder.async_add_executor_job(read)
+        return rows

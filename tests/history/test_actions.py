@@ -1,0 +1,145 @@
+"""The actions that fill gaps and undo it, and the option that lets it happen by itself."""
+
+from datetime import timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockUser
+
+from custom_components.onemeter.const import CONF_BATTERY, CONF_FILL_GAPS, DOMAIN
+from custom_components.onemeter.history import reading, recorder_task
+from homeassistant.components.recorder import Recorder
+from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from tests.helpers.load_profile import ENTITY, START, IecMeter, ProfiledMeter
+from tests.helpers.pushed import PushedMeter
+
+OFF = START + timedelta(minutes=17)
+ON = OFF + timedelta(hours=2, seconds=21)
+
+
+@pytest.fixture
+async def meter(
+    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ProfiledMeter:
+    """Return a meter behind a gap of two hours."""
+    monkeypatch.setattr(reading, "_PAUSE", 0)
+    meter = ProfiledMeter(hass, freezer, IecMeter())
+    await meter.begin()
+    await meter.live(START, OFF)
+    await meter.switch_off(OFF)
+    await meter.switch_on(ON)
+    await meter.live(ON, ON + timedelta(minutes=45))
+    await meter.compile_until(ON + timedelta(minutes=45))
+    return meter
+
+
+def device_id(meter: PushedMeter) -> str:
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(meter.hass), meter.entry.entry_id)
+    return device.id
+
+
+async def call(meter: PushedMeter, action: str, **data: Any) -> dict[str, Any]:
+    response: Any = await meter.hass.services.async_call(
+        DOMAIN,
+        action,
+        {"device_id": device_id(meter), **data},
+        blocking=True,
+        return_response=True,
+    )
+    await meter.settle()
+    return dict(response)
+
+
+async def test_dry_run_lists_rows_and_writes_none(meter: ProfiledMeter) -> None:
+    before = await meter.all_rows()
+    response = await call(meter, "import_history", start=START.isoformat())
+    assert response["dry_run"] is True
+    (statistic,) = (item for item in response["statistics"] if item["rows"])
+    assert statistic["statistic_id"] == ENTITY
+    first = statistic["rows"][0]
+    assert first["start"] == START.isoformat()
+    assert first["before"] == {"state": 1000.34, "sum": pytest.approx(0.33)}
+    assert first["after"]["state"] == 1001.2
+    assert len(statistic["rows"]) == 2
+    assert await meter.all_rows() == before
+
+
+async def test_import_and_undo(meter: ProfiledMeter) -> None:
+    before = await meter.all_rows()
+    await call(meter, "import_history", start=START.isoformat(), dry_run=False)
+    rows = await meter.rows()
+    assert [state for state, _ in rows.values()][:2] == [1001.2, 1002.4]
+    assert await call(meter, "undo_history_import") == {"restored": 2, "changed_since": 0}
+    assert await meter.all_rows() == before
+    with pytest.raises(ServiceValidationError) as error:
+        await call(meter, "undo_history_import")
+    assert error.value.translation_key == "nothing_to_undo"
+
+
+@pytest.mark.parametrize("action", ["import_history", "undo_history_import"])
+async def test_administrators_only(
+    meter: ProfiledMeter, hass_read_only_user: MockUser, action: str
+) -> None:
+    data = {"start": START.isoformat()} if action == "import_history" else {}
+    with pytest.raises(Unauthorized):
+        await meter.hass.services.async_call(
+            DOMAIN,
+            action,
+            {"device_id": device_id(meter), **data},
+            blocking=True,
+            context=Context(user_id=hass_read_only_user.id),
+        )
+
+
+async def test_meter_without_load_profile(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    meter = PushedMeter(hass, freezer)
+    assert await meter.start()
+    with pytest.raises(ServiceValidationError) as error:
+        await call(meter, "import_history", start=START.isoformat())
+    assert error.value.translation_key == "no_load_profile"
+
+
+async def test_database_that_nobody_has_tested(
+    meter: ProfiledMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await meter.all_rows()
+    monkeypatch.setattr(recorder_task, "SCHEMA_VERSIONS", frozenset({52}))
+    with pytest.raises(ServiceValidationError) as error:
+        await call(meter, "import_history", start=START.isoformat(), dry_run=False)
+    assert error.value.translation_key == "history_unsupported"
+    await meter.import_at(ON + timedelta(minutes=48))
+    assert await meter.all_rows() == before
+    issue = f"history_unsupported_{meter.entry.entry_id}"
+    assert ir.async_get(meter.hass).async_get_issue(DOMAIN, issue) is not None
+
+
+async def test_profile_of_another_meter(meter: ProfiledMeter) -> None:
+    before = await meter.all_rows()
+    household = meter.client.meter.household
+    meter.client.meter.household = type(household)(total=household.energy(0).imported)  # type: ignore[call-arg]
+    await call(meter, "import_history", start=START.isoformat(), dry_run=False)
+    assert await meter.all_rows() == before
+    issue = f"history_disagrees_{meter.entry.entry_id}"
+    assert ir.async_get(meter.hass).async_get_issue(DOMAIN, issue) is not None
+
+
+@pytest.mark.parametrize(("option", "on_battery"), [(False, False), (True, True)])
+async def test_nothing_by_itself(meter: ProfiledMeter, option: bool, on_battery: bool) -> None:
+    meter.hass.config_entries.async_update_entry(
+        meter.entry,
+        data={**meter.entry.data, CONF_BATTERY: on_battery},
+        options={**meter.entry.options, CONF_FILL_GAPS: option},
+    )
+    meter.hass.bus.async_fire(EVENT_RECORDER_5MIN_STATISTICS_GENERATED)
+    await meter.imported()
+    assert meter.client.asked == []
+    assert list(meter.importer.memory.open())

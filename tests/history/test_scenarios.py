@@ -1,0 +1,311 @@
+"""Gaps of a recorded total are filled from the profile of a simulated meter: row by row.
+
+The meter has counted 1000 kWh at 10:00 on 2 November, and counts 1.2 kWh in each hour. Rows are in
+kWh, state and sum; each holds what the meter has shown half a minute to five minutes before its
+hour has ended, or exactly then where it comes from the profile.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import override
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.onemeter.totals import async_start_over
+from homeassistant.components.recorder import Recorder
+from homeassistant.components.recorder.db_schema import StatisticsShortTerm
+from homeassistant.core import HomeAssistant
+from simulator.household import Energy, Household
+from tests.helpers.load_profile import (
+    DlmsMeter,
+    IecMeter,
+    ProfiledMeter,
+    Rows,
+    SteadyHousehold,
+)
+
+_KWH = 36_000_000
+
+
+def at(text: str, day: int = 2) -> datetime:
+    """Return a time of day in November 2026."""
+    return datetime.combine(date(2026, 11, day), time.fromisoformat(text.zfill(5)), UTC)
+
+
+def seconds(text: str, day: int = 2) -> int:
+    return int(at(text, day).timestamp())
+
+
+@pytest.fixture(params=[IecMeter, DlmsMeter], ids=["iec62056", "dlms"])
+async def meter(
+    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ProfiledMeter:
+    monkeypatch.setattr("custom_components.onemeter.history.reading._PAUSE", 0)
+    meter = ProfiledMeter(hass, freezer, request.param())
+    await meter.begin()
+    return meter
+
+
+def shown(rows: Rows, since: str = "12:00") -> dict[str, tuple[float, float]]:
+    return {
+        f"{start:%H:%M}": (round(state, 2), round(total, 2))
+        for start, (state, total) in rows.items()
+        if start >= at(since)
+    }
+
+
+def changes(rows: Rows) -> list[float]:
+    return [round(later[1] - earlier[1], 2) for earlier, later in pairwise(rows.values())]
+
+
+async def go_off(meter: ProfiledMeter, off: str, on: str, until: str = "17:59") -> None:
+    """Let Home Assistant be off for a time."""
+    await meter.live(at("10:00:30"), at(off) - timedelta(seconds=1))
+    await meter.switch_off(at(off))
+    await meter.switch_on(at(on) + timedelta(seconds=21))
+    await meter.live(at(on) + timedelta(seconds=60), at(until))
+
+
+BEFORE_S4 = {
+    "12:00": (1002.74, 2.73),
+    "13:00": (1002.74, 2.73),
+    "14:00": (1002.74, 2.73),
+    "15:00": (1002.74, 2.73),
+    "16:00": (1002.74, 2.73),
+    "17:00": (1009.51, 9.50),
+}
+S4 = {
+    "12:00": (1003.60, 3.59),
+    "13:00": (1004.80, 4.79),
+    "14:00": (1006.00, 5.99),
+    "15:00": (1007.20, 7.19),
+    "16:00": (1008.40, 8.39),
+    "17:00": (1009.51, 9.50),
+}
+
+
+async def test_s1_off_within_an_hour(meter: ProfiledMeter) -> None:
+    await go_off(meter, "12:17", "12:37", "12:59")
+    await meter.compile_until(at("13:01"))
+    before = await meter.all_rows()
+    await meter.import_at(at("13:05:10"))
+    assert await meter.all_rows() == before
+    assert shown(await meter.rows()) == {"12:00": (1003.51, 3.50)}
+
+
+@pytest.mark.parametrize("on", ["13:07", "13:17"])
+async def test_s2_s3_off_over_the_end_of_an_hour(meter: ProfiledMeter, on: str) -> None:
+    await go_off(meter, "12:17", on, "13:59")
+    await meter.compile_until(at("14:01"))
+    assert shown(await meter.rows()) == {"12:00": (1002.74, 2.73), "13:00": (1004.71, 4.70)}
+    await meter.import_at(at("14:05:10"))
+    assert shown(await meter.rows()) == {"12:00": (1003.60, 3.59), "13:00": (1004.71, 4.70)}
+
+
+async def test_s4_s9_off_for_hours(meter: ProfiledMeter) -> None:
+    await go_off(meter, "12:17", "17:17")
+    await meter.compile_until(at("18:01"))
+    before = await meter.all_rows()
+    five_minutes = await meter.all_rows(StatisticsShortTerm)
+    assert shown(await meter.rows()) == BEFORE_S4
+    await meter.import_at(at("18:05:10"))
+    assert shown(await meter.rows()) == S4
+    assert changes(await meter.rows())[1:] == [1.29, 1.2, 1.2, 1.2, 1.2, 1.11]
+    untouched = await meter.all_rows(StatisticsShortTerm)
+    assert untouched[: len(five_minutes)] == five_minutes
+
+    after = await meter.all_rows()
+    outcomes = await meter.importer.async_import(at("10:00"), at("18:05"), dry_run=False)
+    assert all(outcome.plan.is_empty for outcome in outcomes)
+    assert await meter.all_rows() == after
+
+    assert await meter.importer.async_undo() == (5, 0)
+    assert await meter.all_rows() == before
+    with pytest.raises(LookupError):
+        await meter.importer.async_undo()
+
+
+async def test_s5_unavailable(meter: ProfiledMeter) -> None:
+    await meter.live(at("10:00:30"), at("11:16"))
+    await meter.become_unavailable(at("11:17"))
+    await meter.read_at(at("14:17:21"))
+    await meter.live(at("14:20"), at("14:59"))
+    await meter.compile_until(at("15:01"))
+    before = await meter.all_rows()
+    assert shown(await meter.rows(), "11:00") == {
+        "11:00": (1001.54, 1.53),
+        "14:00": (1005.91, 5.90),
+    }
+    await meter.import_at(at("15:05:10"))
+    assert shown(await meter.rows(), "11:00") == {
+        "11:00": (1002.40, 2.39),
+        "12:00": (1003.60, 3.59),
+        "13:00": (1004.80, 4.79),
+        "14:00": (1005.91, 5.90),
+    }
+    assert changes(await meter.rows()) == [1.29, 1.2, 1.2, 1.11]
+    assert await meter.importer.async_undo() == (3, 0)
+    assert await meter.all_rows() == before
+
+
+async def test_s6_off_for_twelve_days(meter: ProfiledMeter) -> None:
+    await meter.live(at("10:00:30"), at("11:16"))
+    await meter.switch_off(at("11:17"))
+    meter.freezer.move_to(at("11:20:10"))
+    await meter.compile()
+    await meter.switch_on(at("11:17:21", 14), flat_since=at("11:00", 4))
+    await meter.live(at("11:20", 14), at("11:59", 14))
+    await meter.compile_until(at("12:01", 14))
+    before = await meter.rows()
+    assert len(before) == 1 + 240 + 1
+    assert list(before.values())[1:-1] == 240 * [(1001.54, 1.53)]
+    await meter.import_at(at("12:05:10", 14))
+    rows = await meter.rows()
+    assert len(rows) == 1 + 288 + 1
+    assert changes(rows) == [1.29, *287 * [1.2], 1.11]
+    assert rows[at("10:00", 14)] == (1346.8, 346.79)
+    assert rows[at("11:00", 14)] == before[at("11:00", 14)] == (1347.91, 347.9)
+
+
+async def test_s7_unavailable_for_twelve_days(meter: ProfiledMeter) -> None:
+    await meter.live(at("10:00:30"), at("11:56"))
+    await meter.become_unavailable(at("11:57"))
+    await meter.compile_until(at("12:01"))
+    await meter.purge_five_minutes()
+    meter.freezer.move_to(at("11:56", 14))
+    await meter.skip_to(at("11:55", 14))
+    await meter.read_at(at("11:57:21", 14))
+    await meter.compile_until(at("12:01", 14))
+    before = await meter.all_rows()
+    assert list((await meter.rows()).values())[1:] == [(1002.34, 2.33), (1347.947, 0)]
+    await meter.live(at("12:05:30", 14), at("12:16", 14))
+    await meter.import_at(at("12:20:10", 14))
+    rows = await meter.rows()
+    assert len(rows) == 290
+    assert changes(rows) == [1.29, *287 * [1.2], 1.15]
+    assert rows[at("11:00", 14)] == (1347.947, 347.937)
+
+    await meter.live(at("12:25:30", 14), at("12:59", 14))
+    await meter.compile_until(at("13:01", 14))
+    rows = await meter.rows()
+    assert rows[at("12:00", 14)] == (1349.11, 349.1)
+    await meter.importer.async_undo()
+    undone = await meter.all_rows()
+    assert [row for row in undone if row in before] == before
+    assert (await meter.rows())[at("12:00", 14)] == (1349.11, 1.163)
+
+
+async def test_s8_before_the_first_row(meter: ProfiledMeter) -> None:
+    lost = range(seconds("5:00") + 1)
+    meter.client.meter.remembered.lost = lost
+    await meter.live(at("10:00:30"), at("11:59"))
+    await meter.compile_until(at("12:01"))
+    before = await meter.all_rows()
+    assert shown(await meter.rows(), "00:00") == {
+        "10:00": (1001.11, 1.10),
+        "11:00": (1002.31, 2.30),
+    }
+    await meter.importer.async_import(at("0:00", 1), at("12:05"), dry_run=False)
+    rows = await meter.rows()
+    assert shown(rows, "00:00") == {
+        "05:00": (995.20, 0),
+        "06:00": (996.40, 1.2),
+        "07:00": (997.60, 2.4),
+        "08:00": (998.80, 3.6),
+        "09:00": (1000.00, 4.8),
+        "10:00": (1001.11, 5.91),
+        "11:00": (1002.31, 7.11),
+    }
+    assert changes(rows) == [1.2, 1.2, 1.2, 1.2, 1.11, 1.2]
+    await meter.importer.async_undo()
+    assert await meter.all_rows() == before
+
+
+async def test_s10_hour_that_is_not_compiled(meter: ProfiledMeter) -> None:
+    await go_off(meter, "12:17", "16:58", "16:58:50")
+    meter.freezer.move_to(at("17:00:05"))
+    await meter.importer.async_import(at("12:00"), at("17:00"), dry_run=False)
+    assert shown(await meter.rows()) == {hour: S4[hour] for hour in list(S4)[:4]}
+    meter.freezer.move_to(at("17:00:10"))
+    await meter.compile()
+    assert shown(await meter.rows())["16:00"] == (1008.37, 8.36)
+    assert changes(await meter.rows())[1:4] == [1.29, 1.2, 1.2]
+
+
+async def test_s11_clock_that_is_ahead(meter: ProfiledMeter) -> None:
+    meter.client.meter.ahead = 180
+    await go_off(meter, "12:17", "17:17")
+    await meter.compile_until(at("18:01"))
+    await meter.import_at(at("18:05:10"))
+    assert shown(await meter.rows()) == S4
+
+
+async def test_s12_power_cut(meter: ProfiledMeter) -> None:
+    cut = seconds("14:03"), seconds("14:10")
+    meter.client.meter.household = SteadyHousehold(cuts=[cut])
+    meter.client.meter.remembered.outages = [cut]
+    meter.client.meter.remembered.partial_rows = True
+    await go_off(meter, "12:17", "17:17")
+    await meter.compile_until(at("18:01"))
+    await meter.import_at(at("18:05:10"))
+    assert shown(await meter.rows()) == {
+        "12:00": (1003.60, 3.59),
+        "13:00": (1004.80, 4.79),
+        "14:00": (1005.86, 5.85),
+        "15:00": (1007.06, 7.05),
+        "16:00": (1008.26, 8.25),
+        "17:00": (1009.37, 9.36),
+    }
+
+
+async def test_s13_lost_rows(meter: ProfiledMeter) -> None:
+    meter.client.meter.remembered.lost = range(seconds("13:45"), seconds("15:15") + 1)
+    await go_off(meter, "12:17", "17:17")
+    await meter.compile_until(at("18:01"))
+    await meter.import_at(at("18:05:10"))
+    assert shown(await meter.rows()) == S4 | {"13:00": (1003.60, 3.59), "14:00": (1003.60, 3.59)}
+    assert changes(await meter.rows())[1:] == [1.29, 0, 0, 3.6, 1.2, 1.11]
+
+
+class ReplacedMeter(Household):
+    """The meter is replaced by a new one, which begins with zero."""
+
+    def __init__(self, household: Household, when: int) -> None:
+        super().__init__()
+        self.before, self.when = household, when
+
+    @override
+    def energy(self, time: int) -> Energy:
+        energy = self.before.energy(time)
+        if time < self.when:
+            return energy
+        return Energy(energy.imported - self.before.energy(self.when).imported, 0)
+
+
+async def test_s14_new_meter(hass: HomeAssistant, meter: ProfiledMeter) -> None:
+    replaced = seconds("15:00")
+    meter.client.meter.household = ReplacedMeter(SteadyHousehold(), replaced)
+    meter.client.meter.remembered.lost = range(replaced + 1)
+    await meter.live(at("10:00:30"), at("12:16"))
+    await meter.switch_off(at("12:17"))
+    await async_start_over(hass, meter.entry.entry_id)
+    await meter.switch_on(at("17:17:21"))
+    await meter.live(at("17:20:30"), at("17:59"))
+    await meter.compile_until(at("18:01"))
+    # First its step is taken out of the sums.
+    await meter.import_at(at("18:05:10"))
+    await meter.import_at(at("18:10:10"))
+    assert shown(await meter.rows()) == {
+        "12:00": (1002.74, 2.73),
+        "13:00": (1002.74, 2.73),
+        "14:00": (1002.74, 2.73),
+        "15:00": (1.20, 3.93),
+        "16:00": (2.40, 5.13),
+        "17:00": (3.51, 6.24),
+    }
+    assert changes(await meter.rows())[1:] == [0.43, 0, 0, 1.2, 1.2, 1.11]
