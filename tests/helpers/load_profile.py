@@ -203,15 +203,15 @@ class ProfiledMeter(PolledMeter):
         self.client = ProfiledClient(hass, meter)
         self.make_entry(options={CONF_POLL_INTERVAL: 300, **options})
 
-    async def begin(self) -> None:
-        """Let the recorder begin at the present time: it was started before the clock was set."""
+    async def begin(self, start: datetime = START) -> None:
+        """Let the recorder begin at a time: it was started before the clock was set."""
         await self.hass.config.async_set_time_zone("Europe/Berlin")
-        self.freezer.move_to(START)
+        self.freezer.move_to(start)
 
         def begin() -> None:
             with session_scope(hass=self.hass) as session:
                 session.query(StatisticsRuns).delete()
-                session.add(StatisticsRuns(start=START - timedelta(minutes=5)))
+                session.add(StatisticsRuns(start=start - timedelta(minutes=5)))
 
         await async_wait_recording_done(self.hass)
         await self.recorder.async_add_executor_job(begin)

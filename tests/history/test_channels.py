@@ -1,4 +1,4 @@
-"""Channels of energies and mean powers, changes of the clock, and zones that are not whole hours."""
+"""Channels of energies and mean powers, changes of the clock, and other zones."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,9 @@ from custom_components.onemeter.meter import Interval, Obis, Register
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
 from simulator.iec62056 import Memory
-from tests.helpers.load_profile import IecMeter, ProfiledMeter, SteadyHousehold
+from tests.helpers.load_profile import START, DlmsMeter, IecMeter, ProfiledMeter, SteadyHousehold
 
-from .test_scenarios import S4, at, go_off, seconds, shown
+from .test_scenarios import S4, at, changes, go_off, seconds, shown
 
 KEY = Obis.parse("1-0:1.8.0*255")
 QUARTER = timedelta(minutes=15)
@@ -68,6 +68,44 @@ async def test_energies_around_lost_rows_and_a_power_cut(meter: ProfiledMeter) -
         "16:00": (1008.30, 8.29),
         "17:00": (1009.41, 9.40),
     }
+
+
+@pytest.mark.parametrize(
+    "day", [datetime(2026, 10, 25, tzinfo=UTC), datetime(2026, 3, 29, tzinfo=UTC)]
+)
+@pytest.mark.parametrize("kind", ["with season", "without season", "dlms"])
+async def test_gap_over_a_change_of_the_clock(
+    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    day: datetime,
+    kind: str,
+) -> None:
+    """The clock changes at 1:00 UTC; slices begin and end in the hour that comes twice."""
+    monkeypatch.setattr(reading, "_PAUSE", 0)
+    household = SteadyHousehold(Decimal(100_000))
+    simulated = DlmsMeter(household=household)
+    if kind != "dlms":
+        memory = Memory(channels=("1.8.0",), seasons=kind == "with season")
+        simulated = IecMeter(memory, household=household)  # type: ignore[assignment]
+    meter = ProfiledMeter(hass, freezer, simulated)
+    start = day - timedelta(hours=4)
+    await meter.begin(start)
+    await meter.live(start + timedelta(minutes=40), start + timedelta(minutes=76))
+    await meter.switch_off(start + timedelta(minutes=77))
+    back = day + timedelta(hours=5, minutes=17)
+    await meter.switch_on(back)
+    await meter.live(back + timedelta(minutes=3), back + timedelta(minutes=42))
+    await meter.compile_until(day + timedelta(hours=6, minutes=1))
+    await meter.import_at(day + timedelta(hours=6, minutes=5, seconds=10))
+    rows = await meter.rows()
+    for hour in range(1, 9):
+        end = start + timedelta(hours=hour + 1)
+        state = 100_000 + 1.2 * ((end - START) / timedelta(hours=1))
+        assert rows[end - timedelta(hours=1)][0] == pytest.approx(state, abs=0.0011)
+    assert changes(rows)[1:8] == 7 * [1.2]
 
 
 def profile(
