@@ -78,6 +78,13 @@ def test_row_that_is_newer_and_the_same_leaves_the_exact_value() -> None:
     assert meter.tell(5001 + 12_001, after=5400) == 5001 + 12_001
 
 
+def test_row_of_an_outage_does_not_show_that_the_meter_was_seen() -> None:
+    """The recorder makes rows for the time that it was off, from the last state before."""
+    meter = restarted(row(5.001), remembered="5001", written=-12 * 24 * 60 * MINUTES)
+    assert meter.tell(5001 + 345_600) == 5001 + 345_600
+    assert not meter.jumped
+
+
 def test_memory_that_is_newer_counts_where_the_row_leads_to_it() -> None:
     meter = restarted(row(5.001), remembered="5123", written=4 * MINUTES)
     assert meter.tell(5122) == 5123

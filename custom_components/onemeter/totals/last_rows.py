@@ -111,7 +111,7 @@ def reconciled(
     for other in known:
         change, tolerance = state.total.minus(other.total), other.tolerance(state.total)
         if abs(change) <= tolerance:
-            state.seen = max(state.seen, end, key=lambda moment: moment.time)
+            # A row that repeats it may be of an outage, so it does not show that it was seen since.
             return state
         if (
             state.seen.time >= row.end
