@@ -18,6 +18,10 @@ STATUS: Final = "0-0:96.10.1*255"
 _POWER_DOWN: Final = 0x80
 _RECOVERED: Final = 0x40
 
+#: Where the deviation is in a point in time, and what stands there for none.
+_DEVIATION: Final = slice(9, 11)
+_NO_DEVIATION: Final = bytes.fromhex("8000")
+
 _BY_RANGE: Final = 1
 _BY_ENTRY: Final = 2
 #: Classes of the captured objects.
@@ -61,6 +65,8 @@ class Profile:
     lost: Container[int] = ()
     #: Whether the meter supports selection by range, and by entry.
     by_range: bool = True
+    #: Whether it refuses a range of times without deviation.
+    wants_deviation: bool = False
     by_entry: bool = True
     #: The answer to a selection without rows.
     empty: Empty = Empty.ARRAY
@@ -129,7 +135,9 @@ class Profile:
                 bytes(first),
                 bytes(last),
                 list(wanted),
-            ] if restricting == logical_name(CLOCK):
+            ] if restricting == logical_name(CLOCK) and not (
+                self.wants_deviation and first[_DEVIATION] == _NO_DEVIATION
+            ):
                 ends = self.ends(now, times.parse(first, style), times.parse(last, style))
             case _:
                 raise NoAccessError("range")

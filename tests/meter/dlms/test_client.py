@@ -401,6 +401,53 @@ async def test_load_profile_beside_one_of_days() -> None:
     assert [row.end - row.start for row in rows] == 4 * [timedelta(minutes=15)]
 
 
+@pytest.mark.parametrize("first", [True, False])
+async def test_load_profile_beside_one_of_power_quality(first: bool) -> None:
+    """Meters list them in any order; voltages are no energy."""
+    meter = DlmsMeter(clock=lambda: TIME, profile=Profile(days=1), max_information=1024)
+    energy = meter.objects.pop("1-0:99.1.0*255")
+    voltages = Profile(registers=("1-0:32.7.0*255",)).capture_objects()
+    quality = replace(
+        energy,
+        code="1-0:99.14.0*255",
+        attributes={**energy.attributes, 3: lambda _: voltages},
+    )
+    profiles = [replace(energy, code="1-1:99.2.0*255"), quality]
+    for profile in profiles if first else reversed(profiles):
+        meter.objects[profile.code] = profile
+    async with plugged_in(meter) as line:
+        rows = await client_at(line).read_profile(HOUR - timedelta(hours=1), HOUR, BERLIN)
+    assert {register.address for row in rows for register in row.values} == {
+        "1-0:1.8.0*255",
+        "1-0:2.8.0*255",
+    }
+
+
+class RowsInRangesOnly(Profile):
+    """A profile that has rows in answer to a range only."""
+
+    def ends(self, now: int, first: int | None = None, last: int | None = None) -> list[int]:
+        return [] if first is None else super().ends(now, first, last)
+
+
+async def test_load_profile_of_a_meter_that_wants_the_deviation() -> None:
+    profile = RowsInRangesOnly(days=1, wants_deviation=True)
+    meter = DlmsMeter(clock=lambda: TIME, profile=profile, max_information=1024)
+    async with plugged_in(meter) as line:
+        rows = await client_at(line).read_profile(HOUR - timedelta(hours=1), HOUR, BERLIN)
+    assert len(rows) == 4
+
+
+async def test_load_profile_of_days_where_there_is_no_other() -> None:
+    meter = DlmsMeter(clock=lambda: TIME, profile=Profile(days=1), max_information=1024)
+    quarters = meter.objects.pop("1-0:99.1.0*255")
+    days = {**quarters.attributes, 4: lambda _: dlms.axdr.u32(86_400)}
+    meter.objects["1-0:99.2.0*255"] = replace(quarters, code="1-0:99.2.0*255", attributes=days)
+    async with plugged_in(meter) as line:
+        rows = await client_at(line).read_profile(HOUR - timedelta(hours=1), HOUR, BERLIN)
+    assert {row.end - row.start for row in rows} == {timedelta(days=1)}
+
+
 async def test_no_load_profile() -> None:
     meter = DlmsMeter()
     del meter.objects["1-0:99.1.0*255"]

@@ -6,9 +6,10 @@ from typing import Final
 
 from ..errors import AccessError, MeterError, RefusedError
 from ..interleaving import find_in_turns
-from ..obis import Obis
+from ..obis import ELECTRICITY, Obis
 from ..reading import Interval
 from .apdu import axdr
+from .apdu.data_types import Data
 from .apdu.results import READ_WRITE_DENIED, ExceptionError, ServiceError, access_error
 from .apdu.times import encode_date_time
 from .apdu.xdlms import NO_SELECTION, AccessResult, descriptor, parse_result
@@ -35,8 +36,16 @@ _LAST_IN_FIRST_OUT: Final = 2
 _DENIED: Final = AccessResult(READ_WRITE_DENIED)
 #: Seconds of the longest capture period of a load profile; longer ones are billing periods.
 _PERIOD_MAX: Final = 3600
-#: Value group C of profiles.
+_DAY: Final = 86_400
+#: Value groups C and D of load profiles, and of the hourly values of meters on the M-Bus.
+_LOAD_PROFILE: Final = (99, 1)
+_MBUS_PROFILE: Final = (24, 3)
+#: Value group C of profiles, and how many are looked at.
 _PROFILES: Final = 99
+_PROFILES_MAX: Final = 20
+#: Value groups D of energies and of mean powers, and what M-Bus meters count.
+_ENERGIES: Final = frozenset({4, 5, 8, 9, 29})
+_MBUS_TOTAL: Final = (24, 2)
 #: Requested beyond the interval at both ends, because clocks repeat an hour in autumn.
 _MARGIN: Final = timedelta(hours=1)
 #: Results without rows: null-data in place of an array, and an empty array.
@@ -71,13 +80,9 @@ class ProfileReader:
 
         Raises RefusedError if the meter has no load profile.
         """
-        obis, period = await self._find()
-        attributes = [_attribute(obis, number) for number in (CAPTURE_OBJECTS, _SORT_METHOD)]
-        found = await self._session.get_all(attributes)
-        captured, sort_method = (found.get(attribute, _DENIED) for attribute in attributes)
-        if isinstance(captured, AccessResult):
-            raise access_error(captured)
-        columns = parse_columns(captured)
+        obis, period, columns = await self._find()
+        order = _attribute(obis, _SORT_METHOD)
+        sort_method = (await self._session.get_all([order])).get(order, _DENIED)
         newest_first = sort_method == _LAST_IN_FIRST_OUT
         scaled = [column for column in columns if column.is_scaled]
         entries = [CosemObject(column.class_id, 0, column.obis) for column in scaled]
@@ -93,14 +98,18 @@ class ProfileReader:
         intervals = [row for row in ended if start < row.end <= end]
         return intervals[::-1] if backwards else intervals
 
-    async def _find(self) -> tuple[Obis, timedelta]:
-        """Return the code of the load profile, and its capture period."""
+    async def _find(self) -> tuple[Obis, timedelta, tuple[Column, ...]]:
+        """Return the code of the load profile, its capture period and its columns.
+
+        That is one with energy: the first of an hour or less, else one of a day. A profile without
+        energy, such as that of power quality, is only read where there is no other one.
+        """
         objects = await self._reader.discover()
         found = [entry.obis for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
-        standard = [obis for obis in found if obis == LOAD_PROFILE]
-        others = [obis for obis in found if obis != LOAD_PROFILE]
-        others.sort(key=lambda obis: obis.c != _PROFILES)
-        for candidates in filter(None, (standard, others)):
+        found.sort(key=_preference)
+        others: list[tuple[Obis, timedelta, tuple[Column, ...]]] = []
+        refusal: MeterError | None = None
+        for candidates in (found[:1], found[1:_PROFILES_MAX]):
             periods = await self._session.get_all(
                 [_attribute(obis, CAPTURE_PERIOD) for obis in candidates]
             )
@@ -108,10 +117,24 @@ class ProfileReader:
                 period = periods.get(_attribute(obis, CAPTURE_PERIOD))
                 if isinstance(period, AccessResult) or not isinstance(period, int):
                     continue
-                if 0 < period <= _PERIOD_MAX:
-                    return obis, timedelta(seconds=period)
+                if not 0 < period <= _DAY:
+                    continue
+                captured = await self._captured(obis)
+                if isinstance(captured, AccessResult):
+                    refusal = access_error(captured)
+                    continue
+                profile = obis, timedelta(seconds=period), parse_columns(captured)
+                if period <= _PERIOD_MAX and any(map(_is_energy, profile[2])):
+                    return profile
+                others.append(profile)
+        if others:
+            return min(others, key=lambda other: not any(map(_is_energy, other[2])))
         port = self._session.link.channel.name
-        raise RefusedError(f"the meter at {port} has no load profile", port=port)
+        raise refusal or RefusedError(f"the meter at {port} has no load profile", port=port)
+
+    async def _captured(self, obis: Obis) -> Data | AccessResult:
+        captured = _attribute(obis, CAPTURE_OBJECTS)
+        return (await self._session.get_all([captured])).get(captured, _DENIED)
 
     async def _read_rows(
         self, obis: Obis, layout: ProfileLayout, start: datetime, end: datetime
@@ -119,6 +142,7 @@ class ProfileReader:
         """Read the encoded rows: by range, else by entry, else the whole buffer."""
         selections = [
             _select_range(layout.columns, start - _MARGIN, end + _MARGIN),
+            self._select_range_in_zone(layout.columns, start - _MARGIN, end + _MARGIN),
             await self._by_entry(obis, layout, start),
             NO_SELECTION,
         ]
@@ -143,6 +167,16 @@ class ProfileReader:
         if await self._count(obis) == 0:
             return _NO_ROWS
         raise refusal or AccessError("the meter refuses access to its load profile")
+
+    def _select_range_in_zone(
+        self, columns: Sequence[Column], start: datetime, end: datetime
+    ) -> bytes | None:
+        """Select a range for meters that refuse times without deviation from UTC."""
+        zone = self._zone
+        if zone is None:
+            return None
+        start, end = (time.replace(tzinfo=zone) for time in (start, end))
+        return _select_range(columns, start, end, invert=self._invert)
 
     async def _count(self, obis: Obis) -> int | None:
         """Return the number of rows in the buffer; None if the meter refuses it."""
@@ -170,16 +204,36 @@ class ProfileReader:
         return _select_entries(max(count - newest, 0) + 1, 0)
 
 
+def _preference(obis: Obis) -> tuple[bool, ...]:
+    """Return a sort key for profiles: the load profile, others of its kind, M-Bus, and the rest."""
+    group = obis.c, obis.d
+    return (
+        obis != LOAD_PROFILE,
+        group != _LOAD_PROFILE,
+        group != _MBUS_PROFILE,
+        obis.c != _PROFILES,
+    )
+
+
+def _is_energy(column: Column) -> bool:
+    obis = column.obis
+    if obis.a == ELECTRICITY:
+        return obis.d in _ENERGIES
+    return (obis.c, obis.d) == _MBUS_TOTAL
+
+
 def _attribute(obis: Obis, number: int) -> bytes:
     return descriptor(ObjectClass.PROFILE_GENERIC, obis, number)
 
 
-def _select_range(columns: Sequence[Column], start: datetime, end: datetime) -> bytes | None:
+def _select_range(
+    columns: Sequence[Column], start: datetime, end: datetime, *, invert: bool = False
+) -> bytes | None:
     """Encode the selection of rows between two points in time; None without a time stamp column."""
     clock = next((column for column in columns if column.is_clock), None)
     if clock is None:
         return None
-    times = [axdr.octet_string(encode_date_time(time)) for time in (start, end)]
+    times = [axdr.octet_string(encode_date_time(time, invert=invert)) for time in (start, end)]
     return _BY_RANGE + axdr.structure(clock.encoded(), *times, axdr.array())
 
 
