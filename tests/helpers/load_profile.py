@@ -22,6 +22,7 @@ from custom_components.onemeter.meter.iec62056.settings import SignOn
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.db_schema import (
     Statistics,
+    StatisticsMeta,
     StatisticsRuns,
     StatisticsShortTerm,
 )
@@ -363,6 +364,37 @@ class ProfiledMeter(PolledMeter):
 
         rows: list[tuple[Any, ...]] = await self.recorder.async_add_executor_job(read)
         return rows
+
+    async def means(self, entity: str) -> dict[datetime, tuple[float, ...]]:
+        """Return mean, min and max of each hour row of a sensor."""
+        await async_wait_recording_done(self.hass)
+
+        def read() -> dict[datetime, tuple[float, ...]]:
+            with session_scope(hass=self.hass, read_only=True) as session:
+                found = session.query(Statistics).join(
+                    StatisticsMeta, StatisticsMeta.id == Statistics.metadata_id
+                )
+                return {
+                    datetime.fromtimestamp(row.start_ts or 0, UTC): tuple(
+                        round(value or 0, 3) for value in (row.mean, row.min, row.max)
+                    )
+                    for row in found.filter(StatisticsMeta.statistic_id == entity)
+                }
+
+        means: dict[datetime, tuple[float, ...]] = await self.recorder.async_add_executor_job(read)
+        return means
+
+    async def set_means(self, entity: str, power: float) -> None:
+        """Let all hour rows of a sensor have the same power."""
+
+        def change() -> None:
+            with session_scope(hass=self.hass) as session:
+                metadata = session.query(StatisticsMeta).filter_by(statistic_id=entity).one()
+                session.query(Statistics).filter_by(metadata_id=metadata.id).update(
+                    {"mean": power, "min": power, "max": power}
+                )
+
+        await self.recorder.async_add_executor_job(change)
 
     async def rows(self) -> Rows:
         """Return state and sum of each hour row."""

@@ -130,6 +130,26 @@ async def test_s4_s9_off_for_hours(meter: ProfiledMeter) -> None:
         await meter.importer.async_undo()
 
 
+async def test_power_of_an_outage(meter: ProfiledMeter) -> None:
+    """The recorder repeats the last power for hours."""
+    await go_off(meter, "12:17", "17:17")
+    await meter.compile_until(at("18:01"))
+    before = await meter.all_rows()
+    entity = "sensor.meter_power_derived"
+    assert len(await meter.means(entity)) == 8
+    await meter.set_means(entity, 4321)
+    assert set((await meter.means(entity)).values()) == {(4321, 4321, 4321)}
+    await meter.import_at(at("18:05:10"))
+    means = await meter.means(entity)
+    assert {f"{start:%H}": row for start, row in means.items()} == {
+        **dict.fromkeys(("10", "11", "17"), (4321, 4321, 4321)),
+        **dict.fromkeys(("12", "13", "14", "15", "16"), (1200, 1200, 1200)),
+    }
+    await meter.importer.async_undo()
+    assert set((await meter.means(entity)).values()) == {(4321, 4321, 4321)}
+    assert len(await meter.all_rows()) == len(before)
+
+
 async def test_s5_unavailable(meter: ProfiledMeter) -> None:
     await meter.live(at("10:00:30"), at("11:16"))
     await meter.become_unavailable(at("11:17"))

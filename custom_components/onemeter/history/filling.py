@@ -1,8 +1,8 @@
 """Fills gaps: reads the profile, plans the rows, and writes them with what undoes them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Final
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import get_metadata
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.const import UnitOfPower
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
@@ -34,13 +35,15 @@ from .clock import ClockOffset
 from .intervals import Channel, ChannelName, channels
 from .memory import ImportMemory, ImportRecord, KnownGap
 from .outcome import Outcome
-from .planning import HOUR, full_hour, plan_gap
+from .planning import HOUR, plan_gap
+from .power import IMPORTED, power_in
 from .reading import ProfileSpan, asked_for
 from .recorder_task import async_in_recorder
-from .records import Record, prepare, undo, write
+from .records import Record, prepare, read_power, undo, write
 from .rows import Plan, Reason
 from .samples import Gap
 from .series import Disagreement, Series
+from .spans import Work, in_spans, is_same_time
 from .statistics_rows import compiled_until, read_rows
 from .targets import best_series
 
@@ -56,21 +59,13 @@ type Channels = Mapping[ChannelName, Channel]
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """The statistic of a total."""
+    """The statistic of a sensor."""
 
     statistic_id: str
     metadata_id: int
-    #: What leads from the register's amounts to the rows' states.
+    #: What leads from the meter's amounts to those of the rows.
     factor: Decimal
-
-
-@dataclass
-class _Work:
-    """Gaps that are filled from the same part of the profile."""
-
-    start: datetime
-    end: datetime
-    gaps: list[tuple[KnownGap, Gap]] = field(default_factory=list)
+    has_sum: bool
 
 
 class GapFiller:
@@ -104,7 +99,7 @@ class GapFiller:
         """
         outcomes: list[Outcome] = []
         record = ImportRecord(dt_util.utcnow())
-        for work in _in_spans(gaps):
+        for work in in_spans(gaps):
             found = await self._async_read(work)
             for known, gap in work.gaps:
                 outcome = await self._async_fill_one(
@@ -112,11 +107,14 @@ class GapFiller:
                 )
                 if outcome is not None:
                     outcomes.append(outcome)
+                    if gap.key == IMPORTED and outcome.plan.changes and not dry_run:
+                        totals = [other for _, other in work.gaps if is_same_time(gap, other)]
+                        await self._async_fill_power(totals, found, keys, record)
             if not any(known.is_open for known, _ in work.gaps):
                 self._span = None
         return outcomes
 
-    async def _async_read(self, work: _Work) -> Channels:
+    async def _async_read(self, work: Work) -> Channels:
         """Read the part of the profile for some gaps, or what is missing of it."""
         clock = ClockOffset.of(self._coordinator.newest, self._coordinator.client.duration)
         if self._span is None or self._span.start != work.start:
@@ -167,6 +165,28 @@ class GapFiller:
         if is_done and record is not None:
             known.is_open = False
         return outcome
+
+    async def _async_fill_power(
+        self, gaps: Sequence[Gap], found: Channels, keys: Sequence[Key], record: ImportRecord
+    ) -> None:
+        """Replace what the recorder has made up for the power in a gap of these totals."""
+        series: dict[Key, Series] = {}
+        for gap in gaps:
+            known = await asyncio.to_thread(best_series, gap, found, keys)
+            if isinstance(known, Series):
+                series[gap.key] = known
+        powers = await asyncio.to_thread(power_in, gaps[0], series, keys, self.period)
+        for name, hours in powers.items():
+            statistic = await self._async_statistic_of(name, UnitOfPower.WATT)
+            if statistic is None or statistic.has_sum or not hours:
+                continue
+            factor = float(statistic.factor * self._multiplier)
+            read = partial(
+                read_power, metadata_id=statistic.metadata_id, powers=hours, factor=factor
+            )
+            planned = await async_in_recorder(self._hass, read)
+            if planned.changes:
+                await self._async_write(planned, record)
 
     def _is_too_early(self, known: KnownGap, gap: Gap, found: Channels) -> bool:
         """Return whether the profile does not reach to the end of a gap yet."""
@@ -247,34 +267,27 @@ class GapFiller:
 
     async def async_statistic(self, gap: Gap) -> Statistic | None:
         """Return the statistic of a gap's total; None where it has none."""
+        statistic = await self._async_statistic_of(str(gap.key), gap.unit)
+        if statistic is None or not statistic.has_sum:
+            return None
+        if not is_transformed(gap.key, Total(Decimal(1), gap.unit)):
+            return statistic
+        return replace(statistic, factor=statistic.factor * self._multiplier)
+
+    async def _async_statistic_of(self, name: str, unit: str | None) -> Statistic | None:
+        """Return the statistic of the sensor with a name, for amounts in a unit."""
         entity_id = er.async_get(self._hass).async_get_entity_id(
-            SENSOR_DOMAIN, DOMAIN, f"{self._entry.unique_id}-{gap.key}"
+            SENSOR_DOMAIN, DOMAIN, f"{self._entry.unique_id}-{name}"
         )
         if entity_id is None:
             return None
         found = await get_instance(self._hass).async_add_executor_job(
             partial(get_metadata, self._hass, statistic_ids={entity_id})
         )
-        if entity_id not in found or not found[entity_id][1]["has_sum"]:
+        if entity_id not in found:
             return None
         metadata_id, about = found[entity_id]
-        unit = convert(1.0, gap.unit, about["unit_of_measurement"], about["unit_class"])
-        if unit is None:
+        factor = convert(1.0, unit, about["unit_of_measurement"], about["unit_class"])
+        if factor is None:
             return None
-        is_multiplied = is_transformed(gap.key, Total(Decimal(1), gap.unit))
-        factor = self._multiplier if is_multiplied else Decimal(1)
-        return Statistic(entity_id, metadata_id, factor * Decimal(repr(unit)))
-
-
-def _in_spans(gaps: Iterable[tuple[KnownGap, Gap]]) -> list[_Work]:
-    """Return which gaps are filled from the same part of the profile; the newest first."""
-    found: list[_Work] = []
-    for known, gap in sorted(gaps, key=lambda item: item[1].first.time, reverse=True):
-        end = full_hour(gap.first.time) + 2 * HOUR
-        start = full_hour(gap.last.time if gap.last else known.since or gap.first.time)
-        if found and found[-1].start <= end:
-            found[-1].start = min(found[-1].start, start)
-        else:
-            found.append(_Work(start, min(end, dt_util.utcnow())))
-        found[-1].gaps.append((known, gap))
-    return found
+        return Statistic(entity_id, metadata_id, Decimal(repr(factor)), has_sum=about["has_sum"])

@@ -5,7 +5,7 @@ updated and inserted, and sums are lifted; what is undone is found by the statis
 and only where the imported values still stand.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self, cast
 
@@ -16,6 +16,7 @@ from homeassistant.components.recorder.db_schema import Statistics, StatisticsSh
 from homeassistant.util import dt as dt_util
 
 from .planning import HOUR
+from .power import MeanPower
 from .rows import Lift, Plan, Row
 from .statistics_rows import StatisticsTable, compiled_until
 
@@ -96,6 +97,30 @@ def _total(row: Row) -> dict[str, float | None]:
 
 def _sum_lift(lift: Lift) -> SumLift:
     return SumLift(float(lift.amount), lift.five_minutes.timestamp(), lift.hour.timestamp())
+
+
+def read_power(
+    session: Session, metadata_id: int, powers: Sequence[MeanPower], factor: float
+) -> Record:
+    """Return what makes the mean powers of rows right that there are; none is inserted.
+
+    The factor leads from W to the unit of the rows.
+    """
+    wanted: dict[float, dict[str, float | None]] = {
+        power.start.timestamp(): {
+            "mean": float(power.mean) * factor,
+            "min": float(power.least) * factor,
+            "max": float(power.largest) * factor,
+        }
+        for power in powers
+    }
+    planned = Record(metadata_id, tuple(RowChange(start, {}, new) for start, new in wanted.items()))
+    changes = [
+        RowChange(start, old, wanted[start])
+        for start, old in _values(session, planned).items()
+        if old["mean"] is not None and old != wanted.get(start, old)
+    ]
+    return Record(metadata_id, tuple(changes))
 
 
 def prepare(session: Session, record: Record) -> Record:
