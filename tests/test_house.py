@@ -12,6 +12,7 @@ FLOORS = (
     {"settings"},
     {"access", "registers"},
     {"totals"},
+    {"billing"},
     {"impulses"},
     {"coordinator"},
     {"energy_dashboard", "history"},

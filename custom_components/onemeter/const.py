@@ -68,6 +68,16 @@ CONF_ENERGY_ROLE: Final = "energy_role"
 #: dict, what the entry data of a BLINK meter would be
 CONF_IMPULSES: Final = "impulses"
 
+#: str, PERIOD_OFF or minutes: what import and export are balanced in, and what peaks are means of
+CONF_BALANCING_PERIOD: Final = "balancing_period"
+CONF_PEAK_PERIOD: Final = "peak_period"
+#: int, hours of the local clock between which periods count for peaks
+CONF_PEAK_FROM: Final = "peak_from"
+CONF_PEAK_UNTIL: Final = "peak_until"
+#: int, days of whose highest periods the peak is the mean
+CONF_PEAK_DAYS: Final = "peak_days"
+
+PERIOD_OFF: Final = "off"
 DIRECTION_AUTO: Final = "auto"
 DIRECTION_OFF: Final = "off"
 

@@ -5,6 +5,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import datetime
 from itertools import batched
 from time import monotonic
 from typing import Any, override
@@ -13,12 +14,14 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.update_coordinator import UpdateFailed
+from homeassistant.util import dt as dt_util
 
 from ..access.authentication import async_authenticity
 from ..access.clients import expected_meter, is_meter_of
 from ..access.error_texts import Failure, as_meter_error, update_failed
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..access.moved_port import async_moved_port
+from ..billing.billing import Billing, BillingOptions
 from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..impulses.totals import ImpulseTotals
@@ -33,6 +36,7 @@ from ..totals.limits import fill_caches
 from .first_reading import FirstReading, async_take_first_reading
 from .meter_data import MeterData
 from .publication import PublishingCoordinator
+from .settlement import SettlementTimer
 from .tasks import CHECK_INTERVAL, async_end, is_removal_pending
 
 #: Newest readings that are kept for diagnostics.
@@ -69,6 +73,10 @@ class OneMeterCoordinator(PublishingCoordinator):
         super().__init__(hass, entry, name, totals or Totals(hass, entry), publish_interval)
         self.settings = settings
         self.client = client
+        options = BillingOptions.of(entry.options, dt_util.get_default_time_zone())
+        self.billing = Billing(options)
+        self._settlement = SettlementTimer(hass, self._async_settle)
+        self.totals.keep(self.billing)
         self._codes = KnownCodes(hass, entry)
         #: Whether the meter authenticates its telegrams; None without an authentication key.
         self.authenticity = async_authenticity(hass, entry)
@@ -117,6 +125,7 @@ class OneMeterCoordinator(PublishingCoordinator):
     async def async_shutdown(self) -> None:
         """Stop reading and publishing, and save what must be kept."""
         await super().async_shutdown()
+        self._settlement.async_cancel()
         await self._async_end_tasks()
         await self.totals.async_close()
         if self.authenticity is not None:
@@ -234,13 +243,29 @@ class OneMeterCoordinator(PublishingCoordinator):
         data = MeterData(reading.meter, reviewed, Moment.now(), reading.time, withheld)
         if self.on_reading is not None:
             self.on_reading(data)
-        self._newest = self._complete(reading, data, partial=partial)
+        is_settled = self.billing.accept(reviewed, withheld, data.received)
+        data = self._complete(reading, data, partial=partial)
+        self._newest = replace(data, billing=self.billing.values())
         if not partial:
             self.readings.append(reading)
         if self.cross_check is not None:
             self.cross_check.async_compare(data.registers)
-        self._async_on_new_data(now)
+        if is_settled:
+            self.totals.async_must_store()
+        self._async_on_new_data(now, at_once=is_settled)
+        self._settlement.async_plan(self.billing.next_due)
         return True
+
+    @callback
+    def _async_settle(self, now: datetime) -> None:
+        """Settle what is due, and publish it before the period ends."""
+        if not self.billing.settle(now):
+            return
+        self.totals.async_must_store()
+        self._newest = replace(self._newest, billing=self.billing.values())
+        self._settlement.async_plan(self.billing.next_due)
+        if self._first.done() and self._failure is None:
+            self._async_publish()
 
     @override
     def _to_publish(self, data: MeterData) -> MeterData:
@@ -263,8 +288,8 @@ class OneMeterCoordinator(PublishingCoordinator):
             self._async_publish_when_due(monotonic())
 
     @callback
-    def _async_on_new_data(self, now: float) -> None:
-        """Publish data when they are due, and at once if they are the first after a failure."""
+    def _async_on_new_data(self, now: float, *, at_once: bool) -> None:
+        """Publish data when they are due or at once, also if they are the first after a failure."""
         if not self._first.done():
             self._first.set_result(None)
             self._published_at = now
@@ -273,6 +298,8 @@ class OneMeterCoordinator(PublishingCoordinator):
             self._failure = self.translation_key = None
             self._async_recovered()
             self._async_clear_issues()
+            self._async_publish()
+        elif at_once:
             self._async_publish()
         else:
             self._async_publish_when_due(now)

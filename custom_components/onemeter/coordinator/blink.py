@@ -87,4 +87,9 @@ class BlinkCoordinator(PushedCoordinator):
         totals: tuple[Key, ...] = (self.totals.energy, IMPULSES_TODAY)
         published = self.data.registers
         stored = {key: published[key] for key in totals if key in published}
-        return replace(data, registers={**data.registers, **stored}, withheld=frozenset(stored))
+        return replace(
+            data,
+            registers={**data.registers, **stored},
+            withheld=frozenset(stored),
+            billing=self.data.billing,
+        )

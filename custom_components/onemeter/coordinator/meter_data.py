@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from ..billing.billing import BillingValues
 from ..meter import Identity, Key, Obis, Register
 from ..totals import Moment
 
@@ -27,6 +28,8 @@ class MeterData:
     clock: datetime | None = field(default=None, compare=False)
     #: The totals that are withheld.
     withheld: frozenset[Key] = field(default=frozenset(), compare=False)
+    #: What is billed, if the options want that.
+    billing: BillingValues | None = None
 
     @property
     def received(self) -> datetime:

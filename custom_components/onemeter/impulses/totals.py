@@ -22,7 +22,7 @@ from ..totals.last_rows import LastRow, async_last_rows
 from ..totals.limits import fits, limit_power
 from ..totals.moment import LONGEST
 from ..totals.statistics_correction import SumCorrection
-from ..totals.storage import Content, TotalsStorage
+from ..totals.storage import Companion, Content, TotalsStorage
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -137,9 +137,15 @@ class ImpulseTotals:
         self.energy = _ENERGIES[settings.export]
         #: The stored state of the source is valid only for the same source.
         self._source = [settings.source.value, settings.source_id]
-        self._stored: tuple[int, Decimal] | None = None
+        self._stored: tuple[int, Decimal, int] | None = None
+        #: How many results of the companion there were.
+        self._results = 0
         #: When the restored content was saved.
         self._restored: Moment | None = None
+
+    def keep(self, companion: Companion) -> None:
+        """Keep also what is calculated from the total; to be called before async_load."""
+        self._storage.companion = companion
 
     async def async_load(self) -> None:
         """Restore the stored total, and compare it with the recorder."""
@@ -213,6 +219,11 @@ class ImpulseTotals:
         """Whether the total has changed since it was stored."""
         return self._total != self._stored
 
+    @callback
+    def async_must_store(self) -> None:
+        """Store the companion before more is published."""
+        self._results += 1
+
     async def async_store(self) -> bool:
         """Store the total before it is published; return whether it is stored."""
         if not self.must_be_stored:
@@ -226,9 +237,9 @@ class ImpulseTotals:
         return True
 
     @property
-    def _total(self) -> tuple[int, Decimal]:
+    def _total(self) -> tuple[int, Decimal, int]:
         counter = self._impulses.counter
-        return counter.impulses, counter.energy
+        return counter.impulses, counter.energy, self._results
 
     async def async_close(self) -> None:
         """Save the total, including impulses that were not published."""
@@ -245,4 +256,5 @@ class ImpulseTotals:
         if off := self._impulses.counter.calibrate(reading):
             step = Step(self.energy, dt_util.utcnow(), off, "kWh")
             self._correction.async_add([step])
+            self._storage.async_add_steps([step])
         return off

@@ -1,9 +1,9 @@
 """The file in which the totals of an entry are kept over restarts."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 import logging
-from typing import Any, override
+from typing import Any, Protocol, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CoreState, HomeAssistant, callback
@@ -12,6 +12,7 @@ from homeassistant.helpers.storage import Store
 
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..const import DOMAIN
+from .total import Step
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -20,8 +21,23 @@ _MINOR_VERSION = 2
 #: Seconds for which changes may stay unsaved. After a crash the guard only lacks the last values;
 #: what cannot be recovered is saved before it is published.
 _SAVE_DELAY = 300
+#: The key of what the companion keeps.
+_COMPANION = "billing"
 
 type Content = Mapping[str, Any]
+
+
+class Companion(Protocol):
+    """What is calculated from totals, and therefore kept in the same file."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the state for the JSON storage."""
+
+    def restore(self, data: Mapping[str, Any], /) -> None:
+        """Restore what as_dict has returned."""
+
+    def add_steps(self, steps: Iterable[Step], /) -> None:
+        """Take note of changes of totals that are no consumption."""
 
 
 class TotalsStorage:
@@ -34,17 +50,24 @@ class TotalsStorage:
         self._hass = hass
         self._entry = entry
         self._content = content
+        self.companion: Companion | None = None
         self._store = _store(hass, entry.entry_id)
         self._writing = asyncio.Lock()
         self._is_save_planned = False
 
     async def async_restore(self, restore: Callable[[Content], None]) -> None:
         """Pass the stored content to a function, if there is any; log damaged content."""
-        if (content := await self._store.async_load()) is not None:
-            try:
-                restore(content)
-            except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
-                _LOGGER.exception("The stored totals of %s are damaged", self._entry.title)
+        if (content := await self._store.async_load()) is None:
+            return
+        self._try(restore, content)
+        if self.companion is not None and (data := content.get(_COMPANION)) is not None:
+            self._try(self.companion.restore, data)
+
+    def _try(self, restore: Callable[[Content], None], content: Content) -> None:
+        try:
+            restore(content)
+        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
+            _LOGGER.exception("The stored totals of %s are damaged", self._entry.title)
 
     async def async_save(self) -> bool:
         """Save the content now; return whether it was written.
@@ -83,7 +106,16 @@ class TotalsStorage:
 
     def _take_content(self) -> dict[str, Any]:
         self._is_save_planned = False
-        return self._content()
+        content = self._content()
+        if self.companion is not None:
+            content[_COMPANION] = self.companion.as_dict()
+        return content
+
+    @callback
+    def async_add_steps(self, steps: Iterable[Step]) -> None:
+        """Report changes of totals that are no consumption."""
+        if self.companion is not None:
+            self.companion.add_steps(steps)
 
 
 async def async_start_over(hass: HomeAssistant, entry_id: str) -> None:

@@ -22,7 +22,7 @@ from .last_rows import async_last_rows
 from .limits import limit_power
 from .moment import Moment
 from .statistics_correction import SumCorrection
-from .storage import Content, TotalsStorage
+from .storage import Companion, Content, TotalsStorage
 from .total import Total
 
 
@@ -39,10 +39,15 @@ class Totals:
         )
         self._storage = TotalsStorage(hass, entry, self._content)
         self._correction = SumCorrection(hass, str(entry.unique_id), self._storage.async_save_soon)
-        #: How many first totals and steps were accepted, and how many of these are stored.
+        #: How many first totals, steps and results of the companion there were, and how many of
+        #: these are stored.
         self._accepted = self._stored = 0
         self._reported_jumps: Mapping[Key, object] = {}
         self._reported_overload: int | None = None
+
+    def keep(self, companion: Companion) -> None:
+        """Keep also what is calculated from the totals; to be called before async_load."""
+        self._storage.companion = companion
 
     async def async_load(self) -> None:
         """Restore the stored totals, and read the statistics."""
@@ -102,6 +107,11 @@ class Totals:
         """Whether the totals must be stored before more is published."""
         return self._stored != self._accepted
 
+    @callback
+    def async_must_store(self) -> None:
+        """Store the companion before more is published."""
+        self._accepted += 1
+
     async def async_store(self) -> bool:
         """Store what must be stored before it is published; return whether it is stored."""
         if self.must_be_stored:
@@ -137,6 +147,7 @@ class Totals:
     def _async_handle_steps(self) -> None:
         """Start to correct the statistics for accepted steps, and report those that wait."""
         self._accepted += len(self._guard.steps)
+        self._storage.async_add_steps(self._guard.steps)
         self._correction.async_add(self._guard.steps)
         self._guard.steps.clear()
         jumped = self._guard.jumped

@@ -1,0 +1,1 @@
+"""What is billed: energy balanced within periods, and peaks of their mean power."""
