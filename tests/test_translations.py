@@ -20,9 +20,20 @@ from .registers.test_table import DESCRIPTIONS
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "onemeter"
 LANGUAGES = ("en", "de", "pl")
 
+BILLING_SENSORS = (
+    "balanced_import",
+    "balanced_export",
+    "period_balance",
+    "period_power",
+    "expected_power",
+    "peak_this_month",
+    "peak_last_month",
+)
+
 NAMES_OF_SENSORS = {
     UNKNOWN.key,
     "derived_power",
+    *BILLING_SENSORS,
     *(description.key for description in DESCRIPTIONS),
     *(str(description.translation_key) for description in DERIVED),
 }

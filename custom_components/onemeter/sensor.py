@@ -32,6 +32,7 @@ from .meter import Key
 from .registers.lookup import describe_register, is_unlinked
 from .registers.quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
 from .registers.table import RegisterDescription
+from .states.billing import billing_sensors
 from .states.derived_power import DerivedPower
 from .states.values import (
     Conversion,
@@ -51,7 +52,7 @@ from .states.values import (
 PARALLEL_UPDATES = 0
 
 type ValueFn = Callable[[MeterData, Conversion], State]
-type Attributes = Mapping[str, str | bool]
+type Attributes = Mapping[str, str | int | list[str]]
 
 _SIGNED_POWER = "power"
 #: How often a sensor that changes with time checks for a newer reading.
@@ -86,8 +87,9 @@ async def async_setup_entry(
     if not conversion.signed:
         _async_remove_signed_power(hass, entry)
     max_power = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
-    derived = (*DERIVED, _derived_power(DerivedPower(max_power, conversion.multiplier)))
-    derived_by_key: Mapping[Key, OneMeterSensorDescription] = {
+    derived_power = PowerFromEnergy(DerivedPower(max_power, conversion.multiplier))
+    derived = (*DERIVED, _derived_power(derived_power))
+    derived_by_key: dict[Key, OneMeterSensorDescription] = {
         description.key: description for description in derived
     }
 
@@ -98,10 +100,11 @@ async def async_setup_entry(
         for key, description in derived_by_key.items():
             if key not in known and description.value_fn(data, conversion) is not None:
                 yield key
+        yield from (key for key in _billed(data, derived_power) if key not in known)
 
     def make(key: Key, data: MeterData) -> OneMeterSensor:
-        is_register = key in data.registers
-        description = _describe(key, data) if is_register else derived_by_key[key]
+        calculated = derived_by_key | _billed(data, derived_power)
+        description = _describe(key, data) if key in data.registers else calculated[key]
         return OneMeterSensor(coordinator, description, conversion)
 
     await async_add_as_they_appear(entry, async_add_entities, new_keys, make)
@@ -244,16 +247,21 @@ def _description(
     )
 
 
-def _derived_power(power: DerivedPower) -> OneMeterSensorDescription:
+def _derived_power(power: PowerFromEnergy) -> OneMeterSensorDescription:
     """Return the description of the sensor of power derived from energy."""
     description = _description(
         "derived_power",
         RegisterDescription("derived_power", POWER),
         "",
-        PowerFromEnergy(power),
+        power,
         lambda _: {"derived": True},
     )
     return replace(description, changes_with_time=True)
+
+
+def _billed(data: MeterData, power: PowerFromEnergy) -> dict[Key, OneMeterSensorDescription]:
+    """Return the descriptions of the sensors of what is billed."""
+    return {sensor.key: _description(*sensor) for sensor in billing_sensors(data, power)}
 
 
 DERIVED = (

@@ -1,6 +1,6 @@
 """When polled meters are read, and in which hour their energy counts."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import override
@@ -10,8 +10,9 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given, strategies as st
 import pytest
 
+from custom_components.onemeter.billing.periods import TOLERANCE, Periods
 from custom_components.onemeter.const import CONF_POLL_INTERVAL
-from custom_components.onemeter.coordinator.schedule import next_due
+from custom_components.onemeter.coordinator.schedule import next_due, next_due_at_boundaries
 from custom_components.onemeter.meter import Reading
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
@@ -51,6 +52,45 @@ def utc(text: str) -> datetime:
 async def test_when_a_meter_is_due(hass: HomeAssistant, after: str, seconds: int, due: str) -> None:
     await hass.config.async_set_time_zone("Europe/Berlin")
     assert next_due(utc(after), timedelta(seconds=seconds)) == utc(due)
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds", "duration", "due"),
+    [
+        ("12:00:10", 60, 2, "12:01:10"),
+        pytest.param("12:13:50", 60, 2, "12:14:50", id="ends three seconds before the other"),
+        pytest.param("12:13:51", 60, 2, "12:14:53", id="would still run"),
+        pytest.param("12:14:40", 60, 2, "12:14:53", id="too early for the boundary"),
+        pytest.param("12:14:48", 60, 2, "12:15:48", id="counts for the boundary"),
+        pytest.param("12:14:53", 60, 2, "12:15:53", id="just read"),
+        pytest.param("12:00:10", 3600, 2, "12:14:53", id="long interval"),
+    ],
+)
+def test_readout_before_a_boundary(after: str, seconds: int, duration: float, due: str) -> None:
+    periods = Periods(timedelta(minutes=15), UTC)
+    began = utc(f"2026-11-23 {after}")
+    otherwise = began + timedelta(seconds=seconds)
+    found = next_due_at_boundaries(otherwise, began, periods, duration)
+    assert found == utc(f"2026-11-23 {due}")
+
+
+@given(st.integers(0, 3600), st.sampled_from((5, 60, 900)), st.floats(5, 120), st.floats(-4, 4))
+def test_a_readout_counts_for_every_boundary(
+    start: int, interval: int, duration: float, longer: float
+) -> None:
+    """Readouts that take four seconds longer or less than expected count for each boundary."""
+    periods = Periods(timedelta(minutes=15), UTC)
+    begin = now = utc("2026-11-23 12:00:00") + timedelta(seconds=start)
+    ends: list[datetime] = []
+    while now < begin + timedelta(hours=3):
+        ends.append(now + timedelta(seconds=duration + longer))
+        otherwise = max(now + timedelta(seconds=interval), ends[-1])
+        due = next_due_at_boundaries(otherwise, now, periods, duration)
+        now = max(due, ends[-1])
+    boundary = periods.end(begin + timedelta(seconds=2 * duration + 10))
+    while boundary < ends[-1]:
+        assert any(abs(boundary - end) <= TOLERANCE for end in ends)
+        boundary = periods.end(boundary)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from .base import OneMeterConfigEntry, OneMeterCoordinator
 from .live_registers import LiveRegisters
 from .meter_data import MeterData
 from .readout_request import ReadoutRequest
-from .schedule import next_due, poll_interval
+from .schedule import next_due, next_due_at_boundaries, poll_interval
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -228,7 +228,10 @@ class PolledCoordinator(OneMeterCoordinator):
 
     def _next_due(self, after: datetime, expected: float = 0) -> datetime:
         """Return when the next readout is due; expected is how long the last was to take."""
-        return next_due(after, self.interval, self._duration, expected)
+        due = next_due(after, self.interval, self._duration, expected)
+        if (periods := self.billing.options.shortest) is None or self.settings.on_battery:
+            return due
+        return next_due_at_boundaries(due, after, periods, self._duration)
 
     async def _async_wait_until_due(self, started: datetime, expected: float = 0) -> None:
         """Wait until the next readout is due or requested; read live registers meanwhile."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.util import dt as dt_util
 
+from ..billing.periods import TOLERANCE, Periods
 from ..const import (
     BATTERY_POLL_INTERVAL,
     CONF_POLL_INTERVAL,
@@ -55,6 +56,21 @@ def next_due(
         return after + interval
     # A readout that took less time than expected must not be repeated for the same round time.
     return _next_round(after + max(2 * lead, _lead(expected)), interval) - lead
+
+
+def next_due_at_boundaries(
+    due: datetime, after: datetime, periods: Periods, duration: float
+) -> datetime:
+    """Return when the next readout begins, if one must end just before each period ends, too.
+
+    Takes when it would begin otherwise. A readout that would still run at that time is put off
+    until then.
+    """
+    length = timedelta(seconds=duration)
+    # The last readout counts for a boundary if it ended near enough before.
+    boundary = periods.end(after + length + TOLERANCE)
+    at_boundary = boundary - _lead(duration)
+    return due if due + length < at_boundary else at_boundary
 
 
 def _lead(duration: float) -> timedelta:

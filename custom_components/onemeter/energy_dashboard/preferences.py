@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta
 import logging
-from typing import Any, Final, NamedTuple, TypedDict, cast
+from typing import Any, Final, NamedTuple, NotRequired, TypedDict, cast
 
 import probatio
 
@@ -29,7 +29,7 @@ from homeassistant.helpers.storage import Store
 from ..const import CONF_ENERGY_ROLE, DOMAIN
 from ..coordinator.base import OneMeterConfigEntry
 from .items import ENERGY_KEYS, Item, Role, completed, is_same, items, renamed, statistics
-from .sensors import energy_sensors
+from .sensors import energy_sensors, is_balanced
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ class Record(TypedDict):
 
     role: str
     added: list[Added]
+    #: The items use balanced energy.
+    balanced: NotRequired[bool]
 
 
 class _Records(NamedTuple):
@@ -150,9 +152,12 @@ async def _async_carry_out(
     preferences = _preferences(manager)
     record = deepcopy(before) or Record(role=role, added=[])
     _follow_new_ids(hass, preferences, record)
-    if record["role"] != role:
+    balanced = is_balanced(entry)
+    if record["role"] != role or record.get("balanced", False) != balanced:
         _withdraw(preferences, record, entry.title)
         record = Record(role=role, added=[])
+    if balanced:
+        record["balanced"] = True
     section = preferences[role.section]
     if anew:
         record["added"] = [it for it in record["added"] if _index(section, it["item"]) is not None]

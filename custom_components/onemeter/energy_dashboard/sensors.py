@@ -19,6 +19,8 @@ from ..totals import Total
 _LINES: Final = tuple(MEASURED[groups] for groups in ((1, 8), (2, 8), (16, 7), (1, 7), (2, 7)))
 #: What sensors are used for, by the keys of these lines.
 IMPORT, EXPORT, POWER, POWER_IMPORT, POWER_EXPORT = (line.key for line in _LINES)
+BALANCED_IMPORT: Final = "balanced_import"
+BALANCED_EXPORT: Final = "balanced_export"
 DERIVED_POWER: Final = "derived_power"
 POWERS: Final = (POWER, POWER_IMPORT, POWER_EXPORT, DERIVED_POWER)
 #: The keys of sensors that are no registers.
@@ -67,6 +69,8 @@ def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySen
     usable: dict[str, Sensor] = {}
     related: dict[str, set[str]] = defaultdict(set)
     derived: dict[str, Sensor] = {}
+    balanced = _balanced(entry)
+    replacing: dict[str, Sensor] = {}
     for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
         if entity.domain != Platform.SENSOR or entity.disabled:
             continue
@@ -74,6 +78,11 @@ def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySen
         if text in _DERIVED:
             related[text].add(entity.entity_id)
             derived[text] = Sensor(entity.entity_id)
+            continue
+        if text in balanced:
+            line_key, scope, amount = balanced[text]
+            related[line_key].add(entity.entity_id)
+            replacing[f"{line_key}{scope}"] = Sensor(entity.entity_id, amount)
             continue
         if not text.endswith(_CURRENT_PERIOD):
             continue
@@ -84,7 +93,29 @@ def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySen
                 energy = _energy(key, registers)
                 if energy is not None or line.key in POWERS:
                     usable.setdefault(_name(key, registers), Sensor(entity.entity_id, energy))
-    return EnergySensors(derived | usable, related)
+    if replacing:
+        usable = {name: it for name, it in usable.items() if not name.startswith((IMPORT, EXPORT))}
+    return EnergySensors(derived | usable | replacing, related)
+
+
+@callback
+def is_balanced(entry: OneMeterConfigEntry) -> bool:
+    """Return whether balanced energy takes the place of the meter's totals."""
+    return bool(_balanced(entry))
+
+
+def _balanced(entry: OneMeterConfigEntry) -> Mapping[str, tuple[str, str, Decimal]]:
+    """Return what balanced energy replaces: line, scope and kWh, by the keys of its sensors."""
+    if (billing := entry.runtime_data.data.billing) is None:
+        return {}
+    return {
+        f"{name}{scope}": (line, scope, energy)
+        for scope, balance in billing.balances.items()
+        for name, line, energy in (
+            (BALANCED_IMPORT, IMPORT, balance.imported),
+            (BALANCED_EXPORT, EXPORT, balance.exported),
+        )
+    }
 
 
 def has_tariffs(registers: Mapping[Key, Register]) -> bool:

@@ -20,12 +20,17 @@ from homeassistant.helpers.selector import (
 )
 
 from ..const import (
+    CONF_BALANCING_PERIOD,
     CONF_DIRECTION,
     CONF_ENERGY_ROLE,
     CONF_FILL_GAPS,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
+    CONF_PEAK_DAYS,
+    CONF_PEAK_FROM,
+    CONF_PEAK_PERIOD,
+    CONF_PEAK_UNTIL,
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
     CONF_READING,
@@ -34,6 +39,7 @@ from ..const import (
     DEFAULT_PUBLISH_INTERVAL,
     DIRECTION_AUTO,
     DIRECTION_OFF,
+    PERIOD_OFF,
 )
 from ..coordinator.blink import BlinkCoordinator
 from ..coordinator.schedule import shortest_poll_interval, usual_poll_interval
@@ -49,6 +55,8 @@ from .options_impulses import ImpulseOptions
 from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select, whole_number
 
 _LONGEST_POLL_INTERVAL: Final = 86_400
+#: Minutes
+_PERIODS: Final = [PERIOD_OFF, "15", "30", "60"]
 #: Group F of what is counting still.
 _CURRENT_PERIOD: Final = 255
 #: What may be worth being read every other second.
@@ -83,7 +91,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
         if settings.protocol is Protocol.SML:
             fields |= _direction()
-        return await self._async_ask("init", fields, user_input)
+        return await self._async_ask("init", fields | _balancing(), user_input)
 
     async def async_step_polled(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a meter that is polled."""
@@ -93,7 +101,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
             fields |= _live_registers(self._lively_registers())
             fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
             fields |= _fill_gaps()
-        return await self._async_ask("polled", fields | _max_power(), user_input)
+        return await self._async_ask("polled", fields | _max_power() | _balancing(), user_input)
 
     async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a BLINK meter, and for the reading on its display."""
@@ -111,7 +119,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
                     return self.async_create_entry(data=self._options)
                 return await self.async_step_calibrated()
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power() | _reading()
-        fields |= _energy_role()
+        fields |= _peaks() | _energy_role()
         return self.async_show_form(
             step_id="blink",
             data_schema=self.add_suggested_values_to_schema(
@@ -154,7 +162,9 @@ class OneMeterOptionsFlow(ImpulseOptions):
                 errors[CONF_MULTIPLIER] = "too_many_decimals"
             else:
                 return await self._async_go_on({**user_input, CONF_MULTIPLIER: multiplier})
-        schema = probatio.Schema(fields | MULTIPLIER_FIELD | self._flashes() | _energy_role())
+        schema = probatio.Schema(
+            fields | MULTIPLIER_FIELD | self._flashes() | _peaks() | _energy_role()
+        )
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input or self._current()),
@@ -232,6 +242,23 @@ def _reading() -> Fields:
 def _energy_role() -> Fields:
     key = probatio.Required(CONF_ENERGY_ROLE, default=Role.NONE.value)
     return {key: select(CONF_ENERGY_ROLE, [role.value for role in Role])}
+
+
+def _balancing() -> Fields:
+    return {_period(CONF_BALANCING_PERIOD): select(CONF_BALANCING_PERIOD, _PERIODS)}
+
+
+def _peaks() -> Fields:
+    return {
+        _period(CONF_PEAK_PERIOD): select(CONF_PEAK_PERIOD, _PERIODS),
+        probatio.Required(CONF_PEAK_FROM, default=0): whole_number(0, 23),
+        probatio.Required(CONF_PEAK_UNTIL, default=24): whole_number(1, 24),
+        probatio.Required(CONF_PEAK_DAYS, default=1): whole_number(1, 31),
+    }
+
+
+def _period(option: str) -> probatio.Required:
+    return probatio.Required(option, default=PERIOD_OFF)
 
 
 def _direction() -> Fields:

@@ -1,0 +1,198 @@
+"""Sensors of what is billed, in Home Assistant: states, restarts and options."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.onemeter.const import (
+    CONF_BALANCING_PERIOD,
+    CONF_MULTIPLIER,
+    CONF_PEAK_PERIOD,
+    CONF_PUBLISH_INTERVAL,
+)
+from custom_components.onemeter.meter import Reading
+from homeassistant.const import STATE_UNKNOWN
+from homeassistant.core import HomeAssistant, State
+from homeassistant.util import dt as dt_util
+
+from ..helpers.published import register
+from ..helpers.pushed import PushedMeter, reading
+
+IMPORTED = "sensor.meter_balanced_import"
+EXPORTED = "sensor.meter_balanced_export"
+BALANCE = "sensor.meter_balance_of_this_period"
+MEAN = "sensor.meter_mean_power_of_this_period"
+EXPECTED = "sensor.meter_expected_mean_power_of_this_period"
+PEAK = "sensor.meter_peak_of_this_month"
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BALANCING = {CONF_BALANCING_PERIOD: "15", CONF_PUBLISH_INTERVAL: 1}
+
+
+class BilledMeter(PushedMeter):
+    """A meter with totals in both directions."""
+
+    imported, exported = 5000, 300
+
+    def telegram(self, *more: Any) -> Reading:
+        return reading(
+            register("1-0:1.8.0*255", str(self.imported), "Wh"),
+            register("1-0:2.8.0*255", str(self.exported), "Wh"),
+            *(more or [register("1-0:16.7.0*255", "1200", "W")]),
+        )
+
+    async def begin(self, options: Mapping[str, Any], *more: Any) -> None:
+        self.make_entry(options=dict(options))
+        assert await self.start(self.telegram(*more))
+
+    async def send(self, at: str, imported: int = 0, exported: int = 0, *more: Any) -> None:
+        """Send a telegram at a time of the day; the clock goes there in small steps."""
+        time = datetime.fromisoformat(f"2026-11-23T{at}+00:00")
+        while (left := time - dt_util.utcnow()) > timedelta():
+            await self.wait(min(left.total_seconds(), 60 if left > timedelta(minutes=1) else 1))
+        self.imported += imported
+        self.exported += exported
+        await self.say(self.telegram(*more))
+
+    async def reload(self) -> None:
+        await self.hass.config_entries.async_unload(self.entry.entry_id)
+        self.client.said.put_nowait(self.telegram())
+        assert await self.set_up()
+
+    def shown(self, entity: str) -> State:
+        state = self.hass.states.get(entity)
+        assert state is not None
+        return state
+
+    def states(self, *entities: str) -> list[str]:
+        return [self.shown(entity).state for entity in entities]
+
+
+@pytest.fixture
+async def meter(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> BilledMeter:
+    await hass.config.async_set_time_zone("Europe/Warsaw")
+    freezer.move_to(NOON)
+    return BilledMeter(hass, freezer)
+
+
+async def test_balanced_energy(meter: BilledMeter) -> None:
+    await meter.begin(BALANCING)
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0", "0", "0"]
+    await meter.send("12:05:00", 300, 100)
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0", "0", "0.200"]
+    await meter.send("12:14:57", 10)
+    written: list[tuple[datetime, str]] = []
+    meter.hass.bus.async_listen(
+        "state_changed",
+        lambda event: written.append(
+            (event.data["new_state"].last_updated, event.data["new_state"].state)
+        )
+        if event.data["entity_id"] == IMPORTED
+        else None,
+    )
+    await meter.send("12:15:02", 1)
+    # Written before the end of the period, without a telegram at that time.
+    assert [state for _, state in written] == ["0.210"]
+    assert written[0][0] < NOON + timedelta(minutes=15)
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0.210", "0", "0.001"]
+    attributes = meter.shown(IMPORTED).attributes
+    assert attributes["settled_until"] == "2026-11-23T13:15:00+01:00"
+    assert attributes["missed_boundaries"] == 0
+    assert not attributes["settled_late"]
+    await meter.send("12:29:59", 0, 500)
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0.210", "0.499", "0"]
+
+
+async def test_missed_boundary(meter: BilledMeter) -> None:
+    await meter.begin(BALANCING)
+    await meter.send("12:14:40", 300)
+    await meter.send("12:15:20", 0, 500)
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0", "0", "-0.200"]
+    await meter.send("12:29:59")
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0", "0.200", "0"]
+    assert meter.shown(EXPORTED).attributes["missed_boundaries"] == 1
+
+
+async def test_restart(meter: BilledMeter) -> None:
+    await meter.begin(BALANCING)
+    await meter.send("12:14:59", 300)
+    await meter.send("12:16:00", 20)
+    await meter.reload()
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0.300", "0", "0.020"]
+    await meter.send("12:29:59", 1)
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0.321", "0", "0"]
+
+
+async def test_other_multiplier_is_no_consumption(meter: BilledMeter) -> None:
+    await meter.begin(BALANCING)
+    await meter.send("12:01:00", 20)
+    meter.hass.config_entries.async_update_entry(
+        meter.entry, options={**BALANCING, CONF_MULTIPLIER: "40"}
+    )
+    await meter.reload()
+    assert meter.states(BALANCE) == ["0.020"]
+    await meter.send("12:02:00", 2)
+    assert float(meter.shown(BALANCE).state) == 0.1
+
+
+async def test_other_period_does_not_touch_what_was_settled(meter: BilledMeter) -> None:
+    await meter.begin(BALANCING)
+    await meter.send("12:14:59", 300)
+    await meter.send("12:16:00", 20)
+    for period in ("60", "off", "15"):
+        meter.hass.config_entries.async_update_entry(
+            meter.entry, options={**BALANCING, CONF_BALANCING_PERIOD: period}
+        )
+        await meter.reload()
+    assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0.300", "0", "0"]
+
+
+async def test_tariffs_stay_apart(meter: BilledMeter) -> None:
+    tariffs = [
+        register("1-0:1.8.1*255", "3000", "Wh"),
+        register("1-0:1.8.2*255", "2000", "Wh"),
+        register("1-0:2.8.1*255", "300", "Wh"),
+        register("1-0:2.8.2*255", "0", "Wh"),
+    ]
+    await meter.begin(BALANCING, *tariffs)
+    tariffs[0] = register("1-0:1.8.1*255", "3050", "Wh")
+    tariffs[3] = register("1-0:2.8.2*255", "30", "Wh")
+    await meter.send("12:14:59", 50, 30, *tariffs)
+    assert meter.states(IMPORTED, EXPORTED) == ["0.020", "0"]
+    assert meter.states(f"{IMPORTED}_t1", f"{EXPORTED}_t2") == ["0.050", "0.030"]
+
+
+async def test_no_sensors_without_the_options(meter: BilledMeter) -> None:
+    await meter.begin({})
+    assert {state.entity_id for state in meter.hass.states.async_all("sensor")} == {
+        "sensor.meter_energy_import",
+        "sensor.meter_energy_export",
+        "sensor.meter_power",
+    }
+
+
+async def test_peaks(meter: BilledMeter) -> None:
+    await meter.begin({CONF_PEAK_PERIOD: "15", CONF_PUBLISH_INTERVAL: 1})
+    assert meter.states(MEAN, EXPECTED, PEAK) == ["0", "1200", STATE_UNKNOWN]
+    await meter.send("12:05:00", 250)
+    assert meter.states(MEAN, EXPECTED) == ["1000", "1800"]
+    await meter.send("12:15:00", 250)
+    assert meter.states(MEAN, EXPECTED, PEAK) == ["0", "1200", "2000"]
+    attributes = meter.shown(PEAK).attributes
+    assert attributes["measured_at"] == "2026-11-23T13:15:00+01:00"
+    assert attributes["missed_periods"] == 0
+
+
+async def test_peaks_that_the_meter_reports_win(meter: BilledMeter) -> None:
+    reported = [
+        register("1-0:1.4.0*255", "1.2", "kW"),
+        register("1-0:1.6.0*255", "3.4", "kW"),
+    ]
+    await meter.begin({CONF_PEAK_PERIOD: "15"}, *reported)
+    assert meter.hass.states.get(PEAK) is None
+    assert meter.hass.states.get(MEAN) is None
+    assert meter.states("sensor.meter_maximum_demand_import") == ["3400"]
+    assert meter.hass.states.get(EXPECTED) is not None
