@@ -26,6 +26,10 @@ from custom_components.onemeter.const import (
     CONF_EXPORT,
     CONF_IMPULSES_PER_KWH,
     CONF_MAX_POWER,
+    CONF_PEAK_DAYS,
+    CONF_PEAK_FROM,
+    CONF_PEAK_PERIOD,
+    CONF_PEAK_UNTIL,
     CONF_PUBLISH_INTERVAL,
     CONF_READING,
     CONF_SOURCE,
@@ -688,6 +692,8 @@ def test_forms_can_be_sent_to_the_frontend(step: str, *, with_reading: bool) -> 
 
 # Options
 
+NO_PEAKS = {CONF_PEAK_PERIOD: "off", CONF_PEAK_FROM: 0, CONF_PEAK_UNTIL: 24, CONF_PEAK_DAYS: 1}
+
 
 async def test_options_of_a_meter_that_blinks(hass: HomeAssistant, setup_entry: AsyncMock) -> None:
     entry = await add_entry(hass)
@@ -695,7 +701,13 @@ async def test_options_of_a_meter_that_blinks(hass: HomeAssistant, setup_entry: 
     result = await options.async_init(entry.entry_id)
     assert result["step_id"] == "blink"
     names = [field["name"] for field in sent(result["data_schema"])]
-    assert names == [CONF_PUBLISH_INTERVAL, CONF_MAX_POWER, CONF_READING, CONF_ENERGY_ROLE]
+    assert names == [
+        CONF_PUBLISH_INTERVAL,
+        CONF_MAX_POWER,
+        CONF_READING,
+        *NO_PEAKS,
+        CONF_ENERGY_ROLE,
+    ]
     entered = {CONF_PUBLISH_INTERVAL: 60, CONF_MAX_POWER: 5000, CONF_READING: " "}
     result = await options.async_configure(result["flow_id"], entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -703,6 +715,7 @@ async def test_options_of_a_meter_that_blinks(hass: HomeAssistant, setup_entry: 
     assert entry.options == {
         CONF_PUBLISH_INTERVAL: 60,
         CONF_MAX_POWER: 5000,
+        **NO_PEAKS,
         CONF_ENERGY_ROLE: "none",
     }
     assert setup_entry.call_count == 2
@@ -732,6 +745,7 @@ async def test_total_is_set_to_what_the_display_shows(
         assert entry.options == {
             CONF_PUBLISH_INTERVAL: 10,
             CONF_MAX_POWER: 43470,
+            **NO_PEAKS,
             CONF_ENERGY_ROLE: "none",
         }
         assert entry.runtime_data.client.counter.energy == Decimal(shown.replace(",", "."))
@@ -757,5 +771,6 @@ async def test_reading_that_cannot_be_set_may_be_left_out(
     assert entry.options == {
         CONF_PUBLISH_INTERVAL: 60,
         CONF_MAX_POWER: 43470,
+        **NO_PEAKS,
         CONF_ENERGY_ROLE: "none",
     }

@@ -6,12 +6,17 @@ from unittest.mock import AsyncMock
 import pytest
 
 from custom_components.onemeter.const import (
+    CONF_BALANCING_PERIOD,
     CONF_BATTERY,
     CONF_DIRECTION,
     CONF_ENERGY_ROLE,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
+    CONF_PEAK_DAYS,
+    CONF_PEAK_FROM,
+    CONF_PEAK_PERIOD,
+    CONF_PEAK_UNTIL,
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
 )
@@ -33,6 +38,16 @@ from ..helpers.config_flow import (
 pytestmark = scripted_clients
 
 
+#: The options of what is billed, as they are at first.
+NOT_BILLED = {
+    CONF_BALANCING_PERIOD: "off",
+    CONF_PEAK_PERIOD: "off",
+    CONF_PEAK_FROM: 0,
+    CONF_PEAK_UNTIL: 24,
+    CONF_PEAK_DAYS: 1,
+}
+
+
 @pytest.mark.parametrize(
     ("entered", "kept"),
     [
@@ -40,6 +55,10 @@ pytestmark = scripted_clients
         ({CONF_PUBLISH_INTERVAL: 900.0}, {CONF_PUBLISH_INTERVAL: 900}),
         ({CONF_MAX_POWER: 100_000_000.0}, {CONF_MAX_POWER: 100_000_000}),
         ({CONF_DIRECTION: "off"}, {CONF_DIRECTION: "off"}),
+        (
+            {CONF_BALANCING_PERIOD: "15", CONF_PEAK_PERIOD: "60", CONF_PEAK_FROM: 7.0},
+            {CONF_BALANCING_PERIOD: "15", CONF_PEAK_PERIOD: "60", CONF_PEAK_FROM: 7},
+        ),
         ({CONF_MULTIPLIER: 0.000001}, {CONF_MULTIPLIER: "0.000001"}),
         ({CONF_MULTIPLIER: 0.1}, {CONF_MULTIPLIER: "0.1"}),
         ({CONF_MULTIPLIER: 2000.0}, {CONF_MULTIPLIER: "2000"}),
@@ -67,7 +86,7 @@ async def test_options_are_kept_exactly_and_take_effect(
         CONF_MULTIPLIER: "1",
         CONF_ENERGY_ROLE: "none",
     }
-    assert entry.options == usual | kept
+    assert entry.options == usual | NOT_BILLED | kept
     assert setup_entry.call_count == 2
 
 
@@ -156,7 +175,7 @@ async def test_options_are_those_that_the_meter_has(
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert result["step_id"] == step
     names = [field["name"] for field in sent(result["data_schema"])]
-    assert names == [*expected, CONF_FLASHES, CONF_ENERGY_ROLE]
+    assert names == [*expected, CONF_FLASHES, *NOT_BILLED, CONF_ENERGY_ROLE]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +209,7 @@ async def test_options_of_a_meter_that_is_asked(
     result = await options.async_configure(result["flow_id"], entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     usual = {CONF_MAX_POWER: 43470, CONF_MULTIPLIER: "1", CONF_ENERGY_ROLE: "none"}
-    assert entry.options == usual | kept
+    assert entry.options == usual | NOT_BILLED | kept
 
 
 async def test_code_that_no_meter_understands_may_be_corrected(hass: HomeAssistant) -> None:

@@ -91,7 +91,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
         if settings.protocol is Protocol.SML:
             fields |= _direction()
-        return await self._async_ask("init", fields | _balancing(), user_input)
+        return await self._async_ask("init", fields, user_input)
 
     async def async_step_polled(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a meter that is polled."""
@@ -101,7 +101,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
             fields |= _live_registers(self._lively_registers())
             fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
             fields |= _fill_gaps()
-        return await self._async_ask("polled", fields | _max_power() | _balancing(), user_input)
+        return await self._async_ask("polled", fields | _max_power(), user_input)
 
     async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a BLINK meter, and for the reading on its display."""
@@ -163,7 +163,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
             else:
                 return await self._async_go_on({**user_input, CONF_MULTIPLIER: multiplier})
         schema = probatio.Schema(
-            fields | MULTIPLIER_FIELD | self._flashes() | _peaks() | _energy_role()
+            fields | MULTIPLIER_FIELD | self._flashes() | _billing() | _energy_role()
         )
         return self.async_show_form(
             step_id=step_id,
@@ -244,8 +244,8 @@ def _energy_role() -> Fields:
     return {key: select(CONF_ENERGY_ROLE, [role.value for role in Role])}
 
 
-def _balancing() -> Fields:
-    return {_period(CONF_BALANCING_PERIOD): select(CONF_BALANCING_PERIOD, _PERIODS)}
+def _billing() -> Fields:
+    return {_period(CONF_BALANCING_PERIOD): select(CONF_BALANCING_PERIOD, _PERIODS), **_peaks()}
 
 
 def _peaks() -> Fields:
