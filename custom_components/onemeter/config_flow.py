@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
-from homeassistant.const import CONF_ADDRESS, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
+from homeassistant.config_entries import (
+    SOURCE_INTEGRATION_DISCOVERY,
+    ConfigEntry,
+    ConfigFlowResult,
+)
+from homeassistant.const import CONF_ADDRESS, CONF_MAC, CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
+from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 
 from .access.clients import is_meter_of, others_at
 from .const import DOMAIN
@@ -27,6 +32,7 @@ from .flow.schemas import (
     to_iec62056_form,
     to_iec62056_settings,
 )
+from .impulses.discovery import async_sender_discovery
 from .meter import Protocol
 from .meter.iec62056.settings import is_acknowledgement, is_address, is_password
 from .settings import (
@@ -34,6 +40,7 @@ from .settings import (
     VERSION,
     AnySettings,
     BlinkEntrySettings,
+    Connection,
     DlmsEntrySettings,
     Iec62056EntrySettings,
     SmlEntrySettings,
@@ -84,9 +91,30 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
             self._form = to_form(self._before)
         return await self._async_ask_port(user_input)
 
+    async def async_step_mqtt(self, discovery_info: MqttServiceInfo) -> ConfigFlowResult:
+        """Hand a message over to our own discovery, which starts one flow for each sender."""
+        discovery = await async_sender_discovery(self.hass)
+        discovery.async_take(discovery_info.payload)
+        return self.async_abort(reason="sender_discovery")
+
+    async def async_step_integration_discovery(
+        self, discovery_info: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Ask for the impulse constant of the meter whose LED an S10 sender reports."""
+        mac = discovery_info[CONF_MAC]
+        await self.async_set_unique_id(f"s10-{mac}")
+        self._abort_if_unique_id_configured()
+        self.context["title_placeholders"] = {"name": f"S10 …{mac[-4:]}"}
+        self._connection, self._others = Connection(""), []
+        self._protocol = Protocol.BLINK
+        self._blink_form = {CONF_MAC: mac}
+        return await self.async_step_blink_mqtt()
+
     @property
     @override
     def _form_step(self) -> str:
+        if self.source == SOURCE_INTEGRATION_DISCOVERY:
+            return "blink_mqtt"
         # The source of a flow is the name of its first step.
         return self.context["source"]
 

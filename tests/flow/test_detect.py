@@ -426,8 +426,9 @@ NAME_ONLY = Reading(
             situation=Situation.REFUSES,
             candidates=(replace(POLLED_DLMS.candidates[0], refusal=Refusal.NEEDS_KEYS),),
         ),
+        found(replace(POLLED_DLMS.candidates[0], refusal=Refusal.NEEDS_KEYS)),
     ],
-    ids=["name only", "refused"],
+    ids=["name only", "refused", "refused over the wrapper"],
 )
 async def test_polled_meter_without_values_needs_a_password(
     hass: HomeAssistant, detector: Detector, line: DlmsLine, result: Detection

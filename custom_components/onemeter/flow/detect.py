@@ -35,7 +35,7 @@ class DetectSteps(SearchSteps):
     #: What was entered for a DLMS meter so far.
     _dlms: DlmsEntrySettings
 
-    #: What is done, while nothing has been found yet.
+    #: What is done, until the meter that was found is read.
     _step: Step | None = None
     #: What was found.
     _detection: Detection
@@ -61,15 +61,15 @@ class DetectSteps(SearchSteps):
         """Return the first reading of the meter; None where more must be entered first."""
         async with self._entry_unloaded():
             self._detection = await self._async_find()
-            self._step = None
             winner = self._detection.winner
             if winner is None:
                 return None
             settings = settings_of(winner, self._connection, self._before)
-            if isinstance(settings, BlinkEntrySettings) or needs_keys(winner, settings):
+            if isinstance(settings, BlinkEntrySettings) or _needs_more(winner, settings):
                 return None
             self._settings = settings
             self._probe = Probe(self.hass, settings, is_shared=False, findings=winner.findings)
+            self._step = None
             return await self._async_first_reading()
 
     async def _async_find(self) -> Detection:
@@ -110,10 +110,12 @@ class DetectSteps(SearchSteps):
     async def _async_step_for(self, detection: Detection) -> str:
         """Return the step for a result without a reading."""
         match detection:
+            case Detection(
+                situation=Situation.FOUND | Situation.REFUSES, candidates=(candidate, *_)
+            ) if candidate.refusal is not None:
+                return self._step_for_refusal(candidate)
             case Detection(situation=Situation.FOUND, candidates=(candidate, *_)):
                 return self._step_for_found(candidate)
-            case Detection(situation=Situation.REFUSES, candidates=(candidate, *_)):
-                return self._step_for_refusal(candidate)
             case Detection(error=MeterError() as error):
                 await self._async_explain(error)
             case Detection(situation=Situation.SILENT):
@@ -154,11 +156,9 @@ class DetectSteps(SearchSteps):
         self._set_errors({"base": key}, {"port": redact(self._connection.source_id), **details})
 
 
-def needs_keys(candidate: Candidate, settings: AnySettings) -> bool:
-    """Return whether a DLMS meter's telegrams are encrypted, and no key was entered so far."""
-    return (
-        isinstance(settings, DlmsEntrySettings)
-        and candidate.encryption is not None
-        and candidate.encryption.is_encrypted
-        and settings.encryption_key is None
-    )
+def _needs_more(candidate: Candidate, settings: AnySettings) -> bool:
+    """Return whether a DLMS meter cannot be read without keys that were not entered so far."""
+    if not isinstance(settings, DlmsEntrySettings) or settings.encryption_key is not None:
+        return False
+    is_encrypted = candidate.encryption is not None and candidate.encryption.is_encrypted
+    return is_encrypted or candidate.refusal is not None

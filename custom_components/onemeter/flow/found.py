@@ -25,6 +25,9 @@ from .schemas import MULTIPLIER_FIELD, exact_multiplier, select
 class FoundSteps(DetectSteps):
     """Shows the meter with its values, and asks for its name and what it is used for."""
 
+    #: Whether the flow has the unique id of the meter, not that of a discovery.
+    _has_meter_id = False
+
     @override
     def _step_after_reading(self) -> str:
         settings = self._settings
@@ -89,7 +92,7 @@ class FoundSteps(DetectSteps):
                 return self._async_create(user_input[CONF_NAME].strip() or self._name(), options)
             errors[CONF_MULTIPLIER] = "too_many_decimals"
         # The frontend may ask for the form again, even while the entry is being created.
-        elif self.unique_id is None and (result := await self._async_take_unique_id()) is not None:
+        elif not self._has_meter_id and (result := await self._async_take_unique_id()) is not None:
             return result
         schema = await self._async_schema(step_id)
         return self.async_show_form(
@@ -101,6 +104,7 @@ class FoundSteps(DetectSteps):
 
     async def _async_take_unique_id(self) -> ConfigFlowResult | None:
         """Reserve the id of the meter; abort if another entry has it."""
+        self._has_meter_id = True
         meter = self._reading.meter
         await self.async_set_unique_id(meter.unique_id or f"{GENERATED}{uuid4().hex}")
         self._abort_if_unique_id_configured()

@@ -1,0 +1,98 @@
+"""Discovery of S10 senders by what they publish with MQTT."""
+
+from collections.abc import Iterator
+import re
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY
+from homeassistant.const import CONF_MAC
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import discovery_flow
+from homeassistant.helpers.singleton import singleton
+from homeassistant.util.hass_dict import HassKey
+
+from ..const import DOMAIN
+from ..meter.blink.s10 import TOPIC, parse_s10
+from ..meter.errors import TelegramError
+from ..settings import HassSource, from_entry, second_source
+
+if TYPE_CHECKING:
+    from homeassistant.components import mqtt
+
+#: Senders that are offered at the same time; a neighbourhood has fewer.
+FLOWS_MAX: Final = 16
+#: Addresses that are remembered, so that their messages cost next to nothing.
+_KNOWN_MAX: Final = 256
+_MAC: Final = re.compile(r"[0-9A-F]{12}(?:[0-9A-F]{4})?", re.ASCII)
+
+
+class SenderDiscovery:
+    """Starts a config flow for each sender that no entry counts.
+
+    Home Assistant itself would start one for each message that differs from the one before, which
+    is one for each flash.
+    """
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin without any known sender."""
+        self._hass = hass
+        self._known: set[str] = set()
+
+    @callback
+    def async_received(self, message: mqtt.ReceiveMessage) -> None:
+        """Take a message of the senders' topic."""
+        self.async_take(message.payload)
+
+    @callback
+    def async_take(self, payload: str | bytes | bytearray) -> None:
+        """Offer the senders of a message that are not known yet."""
+        try:
+            senders = {flash.mac for flash in parse_s10(payload)}
+        except TelegramError:
+            return
+        for mac in senders - self._known:
+            self._async_offer(mac)
+
+    @callback
+    def _async_offer(self, mac: str) -> None:
+        if len(self._known) >= _KNOWN_MAX or not _MAC.fullmatch(mac):
+            return
+        if mac not in _counted(self._hass):
+            flows = self._hass.config_entries.flow.async_progress_by_handler(
+                DOMAIN, match_context={"source": SOURCE_INTEGRATION_DISCOVERY}
+            )
+            if len(flows) >= FLOWS_MAX:
+                return
+            discovery_flow.async_create_flow(
+                self._hass,
+                DOMAIN,
+                {"source": SOURCE_INTEGRATION_DISCOVERY},
+                {CONF_MAC: mac},
+            )
+        self._known.add(mac)
+
+
+_DISCOVERY: Final[HassKey[SenderDiscovery]] = HassKey(f"{DOMAIN}.s10_discovery")
+
+
+@singleton(_DISCOVERY, async_=True)
+async def async_sender_discovery(hass: HomeAssistant) -> SenderDiscovery:
+    """Return the discovery, which is subscribed to the senders' topic from the first call on."""
+    # Not every installation has it.
+    from homeassistant.components import mqtt  # noqa: PLC0415
+
+    discovery = SenderDiscovery(hass)
+    await mqtt.async_subscribe(hass, TOPIC, discovery.async_received)
+    return discovery
+
+
+def _counted(hass: HomeAssistant) -> set[str]:
+    """Return the addresses of the senders that entries count."""
+    return {source_id.rpartition("/")[2] for source_id in _source_ids(hass)}
+
+
+def _source_ids(hass: HomeAssistant) -> Iterator[str]:
+    for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False):
+        for settings in (from_entry(entry.data), second_source(entry.options)):
+            if getattr(settings, "source", None) is HassSource.MQTT and settings is not None:
+                yield settings.source_id
