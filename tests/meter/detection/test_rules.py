@@ -9,6 +9,7 @@ from typing import Any, override
 import pytest
 
 from custom_components.onemeter.meter.detection import Detection, Refusal, Situation, Step, detect
+from custom_components.onemeter.meter.dlms.settings import DlmsSettings
 from custom_components.onemeter.meter.looks import Look
 from custom_components.onemeter.meter.parity import without_parity
 from simulator.dlms import DlmsMeter, Mechanism, Transport, serve as serve_dlms
@@ -277,6 +278,32 @@ async def test_bridge_that_is_not_ready_at_once() -> None:
         task.cancel()
     assert found.winner is not None
     assert found.winner.protocol == "dlms"
+
+
+async def test_answer_that_takes_its_time_through_a_network() -> None:
+    """It comes when the next address has been asked, and says which one is right."""
+    meter = DlmsMeter(reaction_time=0.6, physical_device=16, address_sizes=(2,))
+    async with MemoryBridge(9600) as line:
+        task = asyncio.create_task(serve_dlms(line, meter))
+        found = await detect(line.url, country="PL")
+        task.cancel()
+    assert found.winner is not None
+    settings = found.winner.settings
+    assert isinstance(settings, DlmsSettings)
+    assert (settings.logical_device, settings.physical_device) == (1, 16)
+    assert settings.address_length == 2
+    assert meter.counts["connect"] == meter.counts["disconnect"] == 1
+
+
+@pytest.mark.parametrize("echo", [True, False])
+async def test_echo_is_nothing_that_speaks(echo: bool) -> None:
+    async with MemoryLine(9600) as line:
+        line.echo = echo
+        line.listen()
+        found = await detect(line.url, country="PL")
+    assert found.seconds == pytest.approx(30, abs=1)
+    assert found.situation is Situation.SILENT
+    assert found.received == 0
 
 
 async def test_each_question_has_its_own_connection() -> None:

@@ -305,10 +305,12 @@ class _Search:
         self, session: Session, step: Step, ask: Callable[[Session], Awaitable[Answer]]
     ) -> None:
         self._report(step)
+        before = self._traffic.received
         answer = await ask(session)
+        has_heard = self._traffic.received > before
         if answer.candidates and not answer.is_doubtful:
             self._candidates = list(answer.candidates)
-        elif answer.heard:
+        elif answer.heard and has_heard:
             self._doubted = answer.candidates
             # Somebody speaks: nothing is sent while that may be a meter.
             line = self._line_of(answer.heard, session.port.baudrate)

@@ -5,6 +5,8 @@ No password is given, and nothing is asked of the meter's objects.
 # ruff: noqa: PLC0415  DLMS is imported when it is needed: the other protocols need no cryptography
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..client import Counters
@@ -45,105 +47,89 @@ async def ask_hdlc(port: Port, line: LineSettings) -> Answer:
     from ..dlms.link.hdlc import server_address
     from ..dlms.settings import DlmsSettings, Transport
 
-    heard = bytearray()
-    inquiry = _Connection(port, heard)
-    was_refused = False
-    for logical, physical, length in _ADDRESSES:
-        outcome = await inquiry.connect(server_address(logical, physical, length))
-        was_refused = was_refused or outcome is False
-        if not outcome:
-            continue
-        evidence = Evidence(EvidenceKind.CONNECTION, 1, line if port.has_speed else None)
-        settings = DlmsSettings(
-            transport=Transport.HDLC,
-            logical_device=logical,
-            physical_device=physical,
-            address_length=length,
+    inquiry = _Connections(port)
+    by_address = {server_address(*device): device for device in _ADDRESSES}
+    settings, refusal = DlmsSettings(transport=Transport.HDLC), None
+    if (connected := await inquiry.connect(list(by_address))) is not None:
+        logical, physical, length = by_address[connected]
+        settings = replace(
+            settings, logical_device=logical, physical_device=physical, address_length=length
         )
-        candidate = Candidate(
-            protocol=Protocol.DLMS,
-            is_polled=True,
-            line=line,
-            settings=settings,
-            evidence=(evidence,),
-            checksum=Checksum.FCS,
-            frames=Frames.HDLC,
-            has_echo=inquiry.has_echo,
-        )
-        return Answer((candidate,))
-    if was_refused:
-        refused = Candidate(
-            protocol=Protocol.DLMS,
-            is_polled=True,
-            line=line,
-            settings=DlmsSettings(transport=Transport.HDLC),
-            evidence=(Evidence(EvidenceKind.CONNECTION, 1, line if port.has_speed else None),),
-            checksum=Checksum.FCS,
-            frames=Frames.HDLC,
-            has_echo=inquiry.has_echo,
-            refusal=Refusal.NEEDS_ADDRESS,
-        )
-        return Answer((refused,))
-    return Answer(heard=bytes(heard))
+    elif inquiry.was_refused:
+        refusal = Refusal.NEEDS_ADDRESS
+    else:
+        return Answer(heard=b"" if inquiry.has_echo else bytes(inquiry.heard))
+    candidate = Candidate(
+        protocol=Protocol.DLMS,
+        is_polled=True,
+        line=line,
+        settings=settings,
+        evidence=(Evidence(EvidenceKind.CONNECTION, 1, line if port.has_speed else None),),
+        checksum=Checksum.FCS,
+        frames=Frames.HDLC,
+        has_echo=inquiry.has_echo,
+        refusal=refusal,
+    )
+    return Answer((candidate,))
 
 
-class _Connection:
-    """Connection requests, one after the other."""
+class _Connections:
+    """Connection requests to one address after the other."""
 
-    def __init__(self, port: Port, heard: bytearray) -> None:
+    def __init__(self, port: Port) -> None:
+        from ..dlms.link.hdlc import FrameReader
+
         self._port = port
-        self._heard = heard
+        self._reader = FrameReader()
+        self.heard = bytearray()
         self.has_echo = False
+        self.was_refused = False
 
-    async def connect(self, address: bytes) -> bool | None:
-        """Connect and disconnect; return whether the meter lets us, None without an answer."""
-        from ..dlms.link.hdlc import DISC, UA
+    async def connect(self, addresses: Sequence[bytes]) -> bytes | None:
+        """Connect at the first address that the meter takes, and disconnect; return the address.
 
-        # Those that refuse a request without parameters may want some.
-        answer = await self._request(address)
-        if answer is not None and answer.control | 0x10 != UA:
-            answer = await self._request(address, _PARAMETERS) or answer
-        if answer is None:
-            return None
-        if answer.control | 0x10 != UA:
-            return False
-        # Also while being cancelled: an open connection would keep others out.
-        await asyncio.shield(self._exchange(address, DISC))
-        return True
+        Through a network an answer may come when the next address has been asked already.
+        """
+        from ..dlms.link.hdlc import DISC, POLL, SNRM, UA
 
-    async def _request(self, address: bytes, information: bytes = b"") -> Frame | None:
-        from ..dlms.link.hdlc import SNRM
-
-        return await self._exchange(address, SNRM, information)
+        for address in addresses:
+            is_last = address == addresses[-1]
+            answer = await self._exchange(address, SNRM, is_last=is_last)
+            if answer is not None and answer.control | POLL != UA:
+                # Those that refuse a request without parameters may want some.
+                self.was_refused = True
+                answer = await self._exchange(answer.source, SNRM, _PARAMETERS, is_last=is_last)
+            if answer is None or answer.control | POLL != UA or answer.source not in addresses:
+                continue
+            await self._exchange(answer.source, DISC)
+            return answer.source
+        return None
 
     async def _exchange(
-        self, address: bytes, control: int, information: bytes = b""
+        self, address: bytes, control: int, information: bytes = b"", *, is_last: bool = True
     ) -> Frame | None:
-        """Send a frame and return the meter's answer."""
-        from ..dlms.link.hdlc import DM, FRMR, UA, Frame, FrameReader, client_address
+        """Send a frame and return the meter's answer, or one to a frame before."""
+        from ..dlms.link.hdlc import DM, FRMR, POLL, UA, Frame, client_address
 
         loop = asyncio.get_running_loop()
-        reader = FrameReader()
-        await self._port.write(
-            Frame(address, client_address(_PUBLIC), control, information).to_bytes()
-        )
-        end = loop.time() + (_FRAME_SECONDS if self._port.is_local else _FRAME_SECONDS_REMOTE)
-        received = bytearray()
+        frame = Frame(address, client_address(_PUBLIC), control, information)
+        await self._port.write(frame.to_bytes())
+        waits_longer = is_last and not self._port.is_local
+        end = loop.time() + (_FRAME_SECONDS_REMOTE if waits_longer else _FRAME_SECONDS)
         while True:
             try:
                 async with asyncio.timeout_at(end):
                     data = await self._port.read()
             except TimeoutError:
-                if not self.has_echo:
-                    self._heard += received
                 return None
-            received += data
-            for frame in reader.feed(data):
-                if frame.control | 0x10 in {UA, DM, FRMR}:
-                    return frame
-                self.has_echo = self.has_echo or frame.control == control
-            if received:
-                end = max(end, loop.time() + _BEGUN_SECONDS)
+            end = max(end, loop.time() + _BEGUN_SECONDS)
+            answers = self._reader.feed(data)
+            for answer in answers:
+                if answer.control | POLL in {UA, DM, FRMR}:
+                    return answer
+            # Some heads return what is sent through them.
+            self.has_echo = self.has_echo or frame in answers
+            self.heard += data
 
 
 async def ask_wrapper(port: Port) -> Answer:

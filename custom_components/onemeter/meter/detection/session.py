@@ -60,16 +60,23 @@ class _CountingPort(Port):
     def __init__(self, url: str, line: LineSettings, traffic: Traffic) -> None:
         super().__init__(url, line)
         self.traffic = traffic
+        self._sent = b""
 
     @override
     async def read(self) -> bytes:
         data = await super().read()
-        self.traffic.hear(data, asyncio.get_running_loop().time())
+        # Some heads return what is sent through them.
+        size = min(len(data), len(self._sent))
+        is_echo = data[:size] == self._sent[:size]
+        self._sent = self._sent[size:] if is_echo else b""
+        if others := data[size:] if is_echo else data:
+            self.traffic.hear(others, asyncio.get_running_loop().time())
         return data
 
     @override
     async def write(self, data: bytes) -> None:
         traffic = self.traffic
+        self._sent += data
         traffic.note(LineSettings(self.baudrate, self.line.framing))
         if traffic.light_at is None:
             traffic.light_at = asyncio.get_running_loop().time()
