@@ -49,6 +49,9 @@ PER_HOUR = Decimal("1.2")
 ENTITY = "sensor.meter_energy_import"
 _STEPS_PER_KWH = 36_000_000
 
+#: Minutes of an hour: those that rows and the boundaries of capture periods depend on.
+_READ_AT = (0, 15, 30, 55)
+
 type Rows = dict[datetime, tuple[float, float]]
 
 
@@ -254,10 +257,10 @@ class ProfiledMeter(PolledMeter):
         await async_wait_recording_done(self.hass)
 
     async def live(self, start: datetime, end: datetime) -> None:
-        """Read the meter every five minutes, half a minute behind them."""
+        """Read the meter at some of the times at which it is read every five minutes."""
         time = start.replace(minute=start.minute // 5 * 5, second=30, microsecond=0)
         while time <= end:
-            if time >= start:
+            if time >= start and time.minute in _READ_AT:
                 await self.read_at(time)
             time += timedelta(minutes=5)
 
@@ -346,8 +349,8 @@ class ProfiledMeter(PolledMeter):
     async def imported(self) -> None:
         """Wait until nothing is imported any more."""
         await self.settle()
-        while self.importer.is_busy:  # noqa: ASYNC110 - a lock has no event
-            await asyncio.sleep(0)
+        async with self.importer._busy:
+            pass
         await self.settle()
         await async_wait_recording_done(self.hass)
 
