@@ -149,7 +149,14 @@ def _range(run: _Run, samples: Sequence[Sample], resolution: Decimal) -> _Range:
         estimate = sample.amount - run.sums[earlier] - energy * part
         if likely is None or doubt < likely[1]:
             likely = estimate, doubt
-    return _Range(least, most, None if likely is None else likely[0])
+    return _Range(least, most, likely and _within(likely[0], least, most))
+
+
+def _within(amount: Decimal, least: Decimal | None, most: Decimal | None) -> Decimal:
+    """Return an amount, or the limit that it exceeds: registers show whole steps only."""
+    if least is not None:
+        amount = max(amount, least)
+    return amount if most is None else min(amount, most)
 
 
 def _is_contradictory(side: _Range, slack: Decimal) -> bool:

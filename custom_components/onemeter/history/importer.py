@@ -160,8 +160,8 @@ class HistoryImporter:
         for known in were_open:
             if not known.is_open:
                 self.memory.async_close(known)
-        for outcome in outcomes:
-            self._async_report(outcome)
+        if not dry_run:
+            self._async_report(outcomes)
         return outcomes
 
     @callback
@@ -183,9 +183,16 @@ class HistoryImporter:
         return False
 
     @callback
-    def _async_report(self, outcome: Outcome) -> None:
-        if (found := outcome.disagreement) is None:
+    def _async_report(self, outcomes: Iterable[Outcome]) -> None:
+        """Report the newest gap in which profile and register disagree, as long as there is one."""
+        failed = [outcome for outcome in outcomes if outcome.disagreement is not None]
+        if not failed:
+            if outcomes:
+                async_clear_issue(self._hass, self._entry, Issue.HISTORY_DISAGREES)
             return
+        outcome = failed[0]
+        found = outcome.disagreement
+        assert found is not None  # noqa: S101
         unit = "" if (trail := self.memory.trail(outcome.key)) is None else trail.unit
         async_raise_issue(
             self._hass,
