@@ -88,7 +88,12 @@ class LateHousehold(Household):
 
 def kwh(household: Household, time: datetime) -> Decimal:
     """Return what the register shows, in whole watt hours."""
-    return Decimal(household.energy(int(time.timestamp())).imported // 36_000).scaleb(-3)
+    return in_kwh(household.energy(int(time.timestamp())).imported)
+
+
+def in_kwh(energy: int) -> Decimal:
+    """Return tenths of a watt times seconds in kWh, as a register shows them."""
+    return Decimal(energy // 36_000).scaleb(-3)
 
 
 @dataclass
@@ -163,14 +168,18 @@ class ProfiledClient(ScriptedPolledClient):
         self.meter = meter
         self.asked: list[tuple[datetime, datetime]] = []
         self.is_there = True
+        self.has_export = False
 
     @override
     async def read(self) -> Reading:
         if not self.is_there:
             raise MeterSilentError("silent", port="port")
         now = dt_util.utcnow()
-        total = register("1-0:1.8.0*255", str(kwh(self.meter.household, now)), "kWh")
-        self.usual = Reading(METER, now + timedelta(seconds=self.meter.ahead), (total,), b"")
+        totals = [register("1-0:1.8.0*255", str(kwh(self.meter.household, now)), "kWh")]
+        if self.has_export:
+            energy = self.meter.household.energy(int(now.timestamp())).exported
+            totals.append(register("1-0:2.8.0*255", str(in_kwh(energy)), "kWh"))
+        self.usual = Reading(METER, now + timedelta(seconds=self.meter.ahead), tuple(totals), b"")
         return await super().read()
 
     @override
@@ -399,13 +408,16 @@ class ProfiledMeter(PolledMeter):
 
         await self.recorder.async_add_executor_job(change)
 
-    async def rows(self) -> Rows:
+    async def rows(self, entity: str = ENTITY) -> Rows:
         """Return state and sum of each hour row."""
         await async_wait_recording_done(self.hass)
 
         def read() -> Rows:
             with session_scope(hass=self.hass, read_only=True) as session:
-                found = session.query(Statistics).filter(Statistics.sum.is_not(None))
+                found = session.query(Statistics).join(
+                    StatisticsMeta, StatisticsMeta.id == Statistics.metadata_id
+                )
+                found = found.filter(StatisticsMeta.statistic_id == entity)
                 return {
                     datetime.fromtimestamp(row.start_ts or 0, UTC): (
                         round(row.state or 0, 3),

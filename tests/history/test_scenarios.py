@@ -23,6 +23,7 @@ from tests.helpers.load_profile import (
     ProfiledMeter,
     Rows,
     SteadyHousehold,
+    in_kwh,
 )
 
 _KWH = 36_000_000
@@ -128,6 +129,37 @@ async def test_s4_s9_off_for_hours(meter: ProfiledMeter) -> None:
     assert await meter.all_rows() == before
     with pytest.raises(LookupError):
         await meter.importer.async_undo()
+
+
+async def test_house_with_panels(meter: ProfiledMeter) -> None:
+    """What was used and fed in by a house that does both: no watt hour is in another hour."""
+    household = Household()
+    meter.client.meter.household = household
+    meter.client.has_export = True
+    if isinstance(meter.client.meter, IecMeter):
+        meter.client.meter.memory.channels = ("1.8.0", "2.8.0")
+    else:
+        meter.client.meter.profile.registers = ("1-0:1.8.0*255", "1-0:2.8.0*255")
+    await go_off(meter, "11:17", "17:17")
+    await meter.compile_until(at("18:01"))
+    await meter.import_at(at("18:05:10"))
+    for entity, place in (("sensor.meter_energy_import", 0), ("sensor.meter_energy_export", 1)):
+        rows = await meter.rows(entity)
+        for hour in range(11, 17):
+            energy = household.energy(seconds(f"{hour + 1}:00"))[place]
+            assert rows[at(f"{hour}:00")][0] == float(in_kwh(energy))
+        assert [later[1] - earlier[1] for earlier, later in pairwise(rows.values())] == [
+            pytest.approx(later[0] - earlier[0], abs=1e-6)
+            for earlier, later in pairwise(rows.values())
+        ]
+    means = await meter.means("sensor.meter_power_derived")
+    imported, exported = (
+        later - earlier
+        for earlier, later in zip(
+            household.energy(seconds("13:00")), household.energy(seconds("14:00")), strict=True
+        )
+    )
+    assert means[at("13:00")][0] == pytest.approx((imported - exported) / 36_000, abs=2)
 
 
 async def test_power_of_an_outage(meter: ProfiledMeter) -> None:
