@@ -72,4 +72,5 @@ async def test_two_meters_are_two_devices(
     await publish(hass, register("1-0:1.8.0*255", "5", "Wh"), meter=METER)
     await publish(hass, register("1-0:1.8.0*255", "6", "Wh"), meter=Identity(meter_id="4711"))
     assert len(device_registry.devices) == 2
-    assert [state.state for state in hass.states.async_all()] == ["0.005", "0.006"]
+    states = [state.state for state in hass.states.async_all()]
+    assert states == ["ok", "0.005", "ok", "0.006"]

@@ -17,6 +17,7 @@ FLOORS = (
     {"coordinator"},
     {"energy_dashboard", "history"},
     {"states", "flow", "entity", "services"},
+    {"status_sensors"},
     {"__init__", "config_flow", "repairs", "diagnostics", "system_health"}
     | {"sensor", "binary_sensor", "button"},
 )

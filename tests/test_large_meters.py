@@ -42,6 +42,10 @@ def unheard_of(start: int, count: int) -> list[Register]:
     ]
 
 
+#: Sensors that are none of registers.
+OF_STATUS = ("status", "signal_quality")
+
+
 def sensors(pushed: PushedMeter) -> list[er.RegistryEntry]:
     registry = er.async_get(pushed.hass)
     found = er.async_entries_for_config_entry(registry, pushed.entry.entry_id)
@@ -79,7 +83,7 @@ async def test_new_codes_in_every_telegram(
     for number in range(1, 6):
         new = unheard_of(380 * number, 380)
         await pushed.say(reading(TOTAL, *new), after=11)
-    assert len(sensors(pushed)) == CODES_MAX
+    assert len(sensors(pushed)) == CODES_MAX + len(OF_STATUS)
     assert caplog.text.count(f"more than {CODES_MAX} different codes") == 1
     # What is known goes on.
     await pushed.say(energy("6000"), after=11)
@@ -89,7 +93,7 @@ async def test_new_codes_in_every_telegram(
 
 async def test_codes_are_known_over_restarts(pushed: PushedMeter) -> None:
     assert await pushed.start(reading(TOTAL, *unheard_of(0, 700)))
-    assert len(sensors(pushed)) == 701
+    assert len(sensors(pushed)) == 701 + len(OF_STATUS)
     for start in (700, 1400):
         assert await pushed.hass.config_entries.async_unload(pushed.entry.entry_id)
         assert await pushed.start(reading(TOTAL, *unheard_of(start, 700)))
@@ -104,8 +108,8 @@ async def test_sensors_are_added_a_few_at_a_time(pushed: PushedMeter) -> None:
         await pushed.say(reading(*tariffs(250)), after=11)
     assert sum(calls.values()) >= 250
     assert max(calls.values()) <= 8
-    assert len(sensors(pushed)) == 250
-    assert len(pushed.hass.states.async_all("sensor")) == 250
+    assert len(sensors(pushed)) == 250 + len(OF_STATUS)
+    assert len(pushed.hass.states.async_all("sensor")) == 250 + 1, "quality is disabled"
 
 
 async def test_entities_are_updated_a_few_at_a_time(pushed: PushedMeter) -> None:
@@ -115,7 +119,7 @@ async def test_entities_are_updated_a_few_at_a_time(pushed: PushedMeter) -> None
         await pushed.say(reading(*tariffs(200, kilowatt_hours="5.05")), after=11)
     assert sum(calls.values()) >= 200
     assert max(calls.values()) <= 20
-    assert {state.state for state in pushed.hass.states.async_all("sensor")} == {"5.05"}
+    assert {state.state for state in pushed.hass.states.async_all("sensor")} == {"ok", "5.05"}
 
 
 async def test_newer_data_overtake_an_update(pushed: PushedMeter) -> None:
@@ -126,7 +130,7 @@ async def test_newer_data_overtake_an_update(pushed: PushedMeter) -> None:
     coordinator.async_set_update_error(TimeoutError())
     await asyncio.sleep(0)
     await pushed.say(reading(*tariffs(200, kilowatt_hours="5.10")), after=11)
-    assert {state.state for state in pushed.hass.states.async_all("sensor")} == {"5.10"}
+    assert {state.state for state in pushed.hass.states.async_all("sensor")} == {"ok", "5.10"}
 
 
 async def test_one_entity_that_fails_does_not_keep_the_others_from_their_update(

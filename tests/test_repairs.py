@@ -231,6 +231,8 @@ async def test_entry_goes_on_with_the_meter_that_replaced_its_own(
     assert {entity.unique_id for entity in entities} == {
         "1DMO0099999999-1-0:1.8.0*255",
         "1DMO0099999999-1-0:16.7.0*255",
+        "1DMO0099999999-status",
+        "1DMO0099999999-signal_quality",
     }
     await meter.say(energy("72", meter=METER), after=1)
     await meter.say(energy("73", meter=OTHER_METER), after=10)

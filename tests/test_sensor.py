@@ -18,6 +18,7 @@ from custom_components.onemeter.const import (
     CONF_MULTIPLIER,
     DIRECTION_OFF,
 )
+from custom_components.onemeter.coordinator.status import Status
 from custom_components.onemeter.meter import Key, Obis, Register, Value
 from homeassistant.components.energy import validate
 from homeassistant.components.energy.data import async_get_manager
@@ -85,10 +86,15 @@ EDL = (
 )
 
 
+STATUS = "sensor.meter_status"
+
+
 def states(hass: HomeAssistant) -> dict[str, str]:
+    """Return the states of the sensors of registers."""
     return {
         state.entity_id.removeprefix("sensor.meter_"): state.state
         for state in hass.states.async_all()
+        if state.entity_id != STATUS
     }
 
 
@@ -166,6 +172,7 @@ async def test_sensors_of_meter(
             state.attributes["state_class"],
         )
         for state in hass.states.async_all("sensor")
+        if state.entity_id != STATUS
     } == expected
 
 
@@ -237,6 +244,7 @@ async def test_unique_ids(hass: HomeAssistant, entity_registry: er.EntityRegistr
     } == {
         "sensor.meter_energy_import": "1EMH0012345678-1-0:1.8.0*255",
         "sensor.meter_energy_import_1_1_1_8_0": "1EMH0012345678-1-1:1.8.0*255",
+        "sensor.meter_status": "1EMH0012345678-status",
     }
 
 
@@ -510,6 +518,7 @@ async def test_what_the_meter_tells_of_itself(
         "Impulse constant (1-0:0.3.0)": ("imp/kWh",),
         "Operating time": (None,),
         "Active tariff": (None,),
+        "Status": (None, list(Status)),
     }
     assert {entry.entity_category for entry in entity_registry.entities.values()} == {
         EntityCategory.DIAGNOSTIC

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from custom_components.onemeter.access.issues import Issue
+from custom_components.onemeter.coordinator.status import REPAIRED, Status
 from custom_components.onemeter.impulses.cross_check import Cause
 from custom_components.onemeter.meter import MeterError
 from custom_components.onemeter.registers.table import ERROR_REGISTER, UNKNOWN
@@ -30,10 +31,13 @@ BILLING_SENSORS = (
     "peak_last_month",
 )
 
+#: Sensors of how the meter is received.
+OF_STATUS = ("status", "signal_quality")
 NAMES_OF_SENSORS = {
     UNKNOWN.key,
     "derived_power",
     *BILLING_SENSORS,
+    *OF_STATUS,
     *(description.key for description in DESCRIPTIONS),
     *(str(description.translation_key) for description in DERIVED),
 }
@@ -92,7 +96,16 @@ def test_every_situation_and_every_issue_has_a_text() -> None:
     others |= {"history_unsupported", "no_load_profile", "nothing_to_undo"}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
-    assert set(texts_of["issues"]) == {*Issue} - {Issue.IMPULSE_DRIFT} | drifts
+    reasons = {f"{Issue.UNAVAILABLE}_{status}" for status in REPAIRED}
+    with_variants = {Issue.IMPULSE_DRIFT, Issue.UNAVAILABLE}
+    assert set(texts_of["issues"]) == {*Issue} - with_variants | drifts | reasons
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_status_has_a_text_of_its_own(language: str) -> None:
+    states = load(f"translations/{language}.json")["entity"]["sensor"]["status"]["state"]
+    assert set(states) == set(Status)
+    assert len(set(states.values())) == len(states)
 
 
 def test_flow_says_of_every_situation_what_to_do() -> None:
@@ -137,4 +150,4 @@ def test_icons_are_those_of_sensors_without_device_class() -> None:
         if description.quantity is None or description.quantity.device_class is None
     }
     icons = set(load("icons.json")["entity"]["sensor"])
-    assert icons == {*iconless, "tan_phi"}
+    assert icons == {*iconless, *OF_STATUS, "tan_phi"}

@@ -47,6 +47,7 @@ from .states.values import (
     tan_phi,
     time_of_measurement,
 )
+from .status_sensors import status_sensors
 
 #: The coordinator reads the meter; entities do not poll.
 PARALLEL_UPDATES = 0
@@ -107,6 +108,7 @@ async def async_setup_entry(
         description = _describe(key, data) if key in data.registers else calculated[key]
         return OneMeterSensor(coordinator, description, conversion)
 
+    async_add_entities(status_sensors(coordinator))
     await async_add_as_they_appear(entry, async_add_entities, new_keys, make)
 
 

@@ -11,6 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.coordinator.meter_data import MeterData
+from custom_components.onemeter.coordinator.status import Status
 from custom_components.onemeter.meter import Identity, Key, Obis, Protocol, Register, Value
 from custom_components.onemeter.totals import Moment
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
@@ -46,6 +47,12 @@ def register(
         return Register(None, value, unit, address=code, time=time)
 
 
+class _Coordinator(DataUpdateCoordinator[MeterData]):
+    """A coordinator that reads nothing."""
+
+    status = Status.OK
+
+
 class PublishedMeter:
     """An entry whose readings the test publishes."""
 
@@ -65,7 +72,7 @@ class PublishedMeter:
             data={CONF_PORT: "socket://meter.local:3333", CONF_PROTOCOL: protocol.value},
             options=options,
         )
-        self._coordinator = DataUpdateCoordinator[MeterData](
+        self._coordinator = _Coordinator(
             hass, logging.getLogger(__name__), config_entry=self.entry, name="Meter"
         )
 

@@ -23,6 +23,8 @@ class Issue(StrEnum):
     METER_LOCKED = "meter_locked"
     #: More passes the meter than *Maximum power* allows. Ends with a higher one.
     OVERLOAD = "overload"
+    #: The meter cannot be read for long, for a reason that no other issue is about.
+    UNAVAILABLE = "unavailable"
     #: What is to be remembered cannot be written.
     NOT_WRITTEN = "not_written"
     #: Counters under right tags have fallen: a replaced or reset meter. Ends with consent.
@@ -80,6 +82,13 @@ def async_raise_issue(
 def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue) -> None:
     """Take back what was told, if it was."""
     ir.async_delete_issue(hass, DOMAIN, _issue_id(issue, entry.entry_id))
+
+
+@callback
+def has_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue) -> bool:
+    """Return whether the user is asked about an issue."""
+    issue_id = _issue_id(issue, entry.entry_id)
+    return ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
 
 
 def _issue_id(issue: Issue, entry_id: str) -> str:

@@ -37,6 +37,7 @@ from .first_reading import FirstReading, async_take_first_reading
 from .meter_data import MeterData
 from .publication import PublishingCoordinator
 from .settlement import SettlementTimer
+from .status import Status, StatusWatch, status_of
 from .tasks import CHECK_INTERVAL, async_end, is_removal_pending
 
 #: Newest readings that are kept for diagnostics.
@@ -85,6 +86,10 @@ class OneMeterCoordinator(PublishingCoordinator):
         #: The translation key of the error because of which the meter is unavailable.
         self.translation_key: str | None = None
 
+        #: Why the meter is unavailable, if it is.
+        self._reason = Status.OK
+        self._status_watch = StatusWatch(hass, entry, redact(client.url))
+
         self._expected = expected_meter(entry)
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
 
@@ -101,6 +106,13 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._accepted_at = monotonic()
         #: Another meter whose readings have arrived.
         self._foreign_meter: Identity | None = None
+
+    @property
+    def status(self) -> Status:
+        """Whether the meter is read, and otherwise why not."""
+        if self._failure is not None:
+            return self._reason
+        return Status.OK if self._is_stored else Status.NOT_SAVED
 
     @override
     async def _async_setup(self) -> None:
@@ -126,6 +138,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         """Stop reading and publishing, and save what must be kept."""
         await super().async_shutdown()
         self._settlement.async_cancel()
+        self._status_watch.async_stop()
         await self._async_end_tasks()
         await self.totals.async_close()
         if self.authenticity is not None:
@@ -298,6 +311,7 @@ class OneMeterCoordinator(PublishingCoordinator):
             self._failure = self.translation_key = None
             self._async_recovered()
             self._async_clear_issues()
+            self._status_watch.async_take(self.status)
             self._async_publish()
         elif at_once:
             self._async_publish()
@@ -315,6 +329,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         """Make the meter unavailable, and ask for other credentials if they are the reason."""
         failure = self._explain(error)
         self._async_publish_failure(failure)
+        self._status_watch.async_take(self.status)
         if isinstance(failure, ConfigEntryAuthFailed):
             self.config_entry.async_start_reauth(self.hass)
 
@@ -341,6 +356,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         """Store the translation key of an error, and return the error for Home Assistant."""
         meter_error = as_meter_error(error, self.client.url)
         self.translation_key = meter_error.translation_key
+        self._reason = status_of(meter_error)
         if isinstance(meter_error, MeterConnectionError):
             self._async_look_for_moved_port()
         return update_failed(meter_error)

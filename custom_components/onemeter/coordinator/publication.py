@@ -53,6 +53,8 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
         self._is_failure_logged = False
         self._published_at = monotonic()
         self._cancel_publishing: CALLBACK_TYPE | None = None
+        #: Whether the totals could be stored the last time.
+        self._is_stored = True
         #: Data are due for publication, but the totals are not stored yet.
         self._is_due = False
         self._storing: asyncio.Task[None] | None = None
@@ -114,6 +116,9 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
             self._is_due = False
             data = self._newest
             is_stored = await self.totals.async_store()
+            if is_stored is not self._is_stored:
+                self._is_stored = is_stored
+                self.async_update_listeners()
             if self._failure is not None or self._shutdown_requested:
                 continue
             self._async_update_entities(data if is_stored else self._while_not_stored(data))
@@ -133,15 +138,17 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
     def _async_publish_failure(self, failure: Failure) -> None:
         """Make the entities unavailable, and log the first failure since the last recovery."""
         self._async_cancel_publishing()
+        is_known = (
+            self._failure is not None and self._failure.translation_key == failure.translation_key
+        )
         self._failure = failure
         if not self._is_failure_logged:
             self._is_failure_logged = True
             self.async_set_update_error(failure)
-        else:
-            self.last_exception = failure
-            if self.last_update_success:
-                self.last_update_success = False
-                self.async_update_listeners()
+        self.last_exception = failure
+        self.last_update_success = False
+        if not is_known:
+            self.async_update_listeners()
 
     @callback
     def _async_recovered(self) -> None:

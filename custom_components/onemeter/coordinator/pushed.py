@@ -26,6 +26,7 @@ from .base import OneMeterConfigEntry, OneMeterCoordinator
 from .meter_data import MeterData
 from .pin_lock import PinLock
 from .silence import TIMEOUTS, SilenceMonitor
+from .status import Status
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -67,6 +68,12 @@ class PushedCoordinator(OneMeterCoordinator):
         self._identity = Identity()
         self._pin_lock = PinLock()
         self._locked: bool | None = None
+
+    @property
+    @override
+    def status(self) -> Status:
+        status = super().status
+        return Status.LOCKED if self._locked and status is Status.OK else status
 
     @override
     async def _async_wait_for_first(self) -> None:
@@ -262,3 +269,4 @@ class PushedCoordinator(OneMeterCoordinator):
             async_raise_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
         else:
             async_clear_issue(self.hass, self.config_entry, Issue.METER_LOCKED)
+        self.async_update_listeners()

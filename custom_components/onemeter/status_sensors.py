@@ -1,0 +1,117 @@
+"""Sensors of how well a meter is received, which stay available while the meter is not."""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final, override
+
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
+from homeassistant.const import PERCENTAGE, EntityCategory
+from homeassistant.core import callback
+from homeassistant.helpers.event import async_track_time_interval
+
+from .coordinator.base import OneMeterCoordinator
+from .coordinator.blink import BlinkCoordinator
+from .coordinator.pushed import PushedCoordinator
+from .coordinator.status import Status
+from .entity import OneMeterEntity
+
+#: The time for which the signal quality is calculated, and between two calculations.
+_QUALITY_WINDOW: Final = timedelta(minutes=5)
+_QUALITY_INTERVAL: Final = timedelta(seconds=30)
+
+
+def status_sensors(coordinator: OneMeterCoordinator) -> Iterator[OneMeterEntity]:
+    """Make the sensors that a meter has; telegrams are counted of meters that push."""
+    yield StatusSensor(coordinator)
+    if isinstance(coordinator, PushedCoordinator) and not isinstance(coordinator, BlinkCoordinator):
+        yield SignalQualitySensor(coordinator)
+
+
+class StatusSensor(OneMeterEntity, SensorEntity):
+    """Shows whether the meter is read, and otherwise why not."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_translation_key = "status"
+    _written: Status
+
+    def __init__(self, coordinator: OneMeterCoordinator) -> None:
+        """Take the coordinator that reads the meter."""
+        super().__init__(coordinator, "status")
+        self._attr_options = list(Status)
+        self._written = self._snapshot()
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: it shows why the other sensors are unavailable."""
+        return True
+
+    @property
+    @override
+    def native_value(self) -> Status:
+        """The status when the state was last written."""
+        return self._written
+
+    @override
+    def _snapshot(self) -> Status:
+        return self.coordinator.status
+
+
+class SignalQualitySensor(OneMeterEntity, SensorEntity):
+    """Shows the share of undamaged telegrams in the last minutes."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+    _attr_native_unit_of_measurement = PERCENTAGE
+    _attr_state_class = SensorStateClass.MEASUREMENT
+    _attr_translation_key = "signal_quality"
+    _written: int | None
+
+    def __init__(self, coordinator: PushedCoordinator) -> None:
+        """Take the coordinator whose client counts telegrams."""
+        super().__init__(coordinator, "signal_quality")
+        self._counters = coordinator.client.counters
+        #: Numbers of good and damaged telegrams, the oldest first.
+        self._counts: deque[tuple[int, int]] = deque(
+            maxlen=_QUALITY_WINDOW // _QUALITY_INTERVAL + 1
+        )
+        self._count()
+        self._written = self._snapshot()
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: damaged telegrams may be why the other sensors are unavailable."""
+        return True
+
+    @property
+    @override
+    def native_value(self) -> int | None:
+        """The share in percent; None without a telegram."""
+        return self._written
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Start to count."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            async_track_time_interval(
+                self.hass, self._handle_time, _QUALITY_INTERVAL, cancel_on_shutdown=True
+            )
+        )
+
+    def _count(self) -> None:
+        self._counts.append((self._counters.good, self._counters.damaged))
+
+    @callback
+    def _handle_time(self, _: datetime) -> None:
+        self._count()
+        self._handle_coordinator_update()
+
+    @override
+    def _snapshot(self) -> int | None:
+        (good_before, damaged_before), (good, damaged) = self._counts[0], self._counts[-1]
+        good, damaged = good - good_before, damaged - damaged_before
+        return round(100 * good / (good + damaged)) if good or damaged else None
