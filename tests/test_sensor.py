@@ -369,6 +369,65 @@ async def test_derived_power_goes_with_the_option(hass: HomeAssistant) -> None:
     assert entities.entities["sensor.meter_power"].name == "Power of the house"
 
 
+@pytest.mark.parametrize(
+    ("sent", "option", "expected"),
+    [
+        (("1-0:1.7.0*255 0.300", "1-0:2.7.0*255 0"), {}, {"power": "300"}),
+        (("1-0:1.7.0*255 0.000", "1-0:2.7.0*255 1.234"), {}, {"power": "-1234"}),
+        (("1-0:1.7.0*255 0.5", "1-0:2.7.0*255 0.25"), {CONF_MULTIPLIER: "20"}, {"power": "5000"}),
+        (("1-0:1.7.0*255 0.000", "1-0:2.7.0*255 0.000"), {}, {"power": "0"}),
+        (("1-1:1.7.0*255 0", "1-1:2.7.0*255 1"), {}, {"power": "-1000"}),
+        (
+            ("1-0:21.7.0*255 0.1", "1-0:22.7.0*255 0", "1-0:61.7.0*255 0", "1-0:62.7.0*255 0.2"),
+            {},
+            {"power_l1": "100", "power_l3": "-200"},
+        ),
+        # The meter sends it, or sends what has no such difference.
+        (("1-0:1.7.0*255 0", "1-0:2.7.0*255 1", "1-0:16.7.0*255 -0.9"), {}, {"power": "-900"}),
+        (("1-0:1.7.0*255 0.300",), {}, {}),
+        (("1-0:2.7.0*255 0.300",), {}, {}),
+        (("1-0:1.7.0*255 -0.300", "1-0:2.7.0*255 0"), {}, {}),
+        (("1-0:1.7.0*255 0", "1-1:2.7.0*255 1"), {}, {}),
+    ],
+)
+async def test_power_is_import_minus_export(
+    hass: HomeAssistant, sent: tuple[str, ...], option: dict[str, str], expected: dict[str, str]
+) -> None:
+    pairs = [text.split() for text in sent]
+    registers = [register(code, kilowatts, "kW") for code, kilowatts in pairs]
+    await publish(hass, *registers, options=option)
+    assert {
+        name: text
+        for name, text in states(hass).items()
+        if not name.startswith(("power_import", "power_export"))
+    } == expected
+
+
+async def test_import_minus_export_says_that_it_is_derived(hass: HomeAssistant) -> None:
+    imported = register("1-0:1.7.0*255", "300", "W")
+    published = await publish(hass, imported, register("1-0:2.7.0*255", "0", "W"))
+    state = hass.states.get("sensor.meter_power")
+    assert state is not None
+    assert state.attributes["derived"] is True
+    await published.publish(imported)
+    assert value(hass, "power") == STATE_UNKNOWN
+
+
+async def test_direction_of_the_status_word_comes_before_import_minus_export(
+    hass: HomeAssistant,
+) -> None:
+    await publish(
+        hass,
+        register("1-0:15.7.0*255", "9", "W", signed=-9),
+        register("1-0:1.7.0*255", "0", "W"),
+        register("1-0:2.7.0*255", "8", "W"),
+    )
+    state = hass.states.get("sensor.meter_power")
+    assert state is not None
+    assert state.state == "-9"
+    assert "derived" not in state.attributes
+
+
 async def test_derived_power_is_unknown_without_direction(hass: HomeAssistant) -> None:
     published = await publish(hass, register("1-0:15.7.0*255", "9", "W", signed=9))
     await published.publish(register("1-0:15.7.0*255", "9", "W"))

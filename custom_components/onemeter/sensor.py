@@ -41,6 +41,7 @@ from .states.values import (
     clock_difference,
     local_time,
     measurement,
+    net_power,
     point_in_time,
     raw_state,
     signed_power,
@@ -56,6 +57,8 @@ type ValueFn = Callable[[MeterData, Conversion], State]
 type Attributes = Mapping[str, str | int | list[str]]
 
 _SIGNED_POWER = "power"
+#: The scopes of all phases and of each one.
+_PHASES = ("", " L1", " L2", " L3")
 #: How often a sensor that changes with time checks for a newer reading.
 _LOOK_INTERVAL = timedelta(seconds=15)
 
@@ -266,8 +269,21 @@ def _billed(data: MeterData, power: PowerFromEnergy) -> dict[Key, OneMeterSensor
     return {sensor.key: _description(*sensor) for sensor in billing_sensors(data, power)}
 
 
+def _net_power(phase: int) -> OneMeterSensorDescription:
+    """Return the description of the sensor of import minus export power."""
+    scope = _PHASES[phase]
+    return _description(
+        "_".join(["net_power", *scope.lower().split()]),
+        RegisterDescription("power", POWER),
+        scope,
+        partial(net_power, phase),
+        lambda _: {"derived": True},
+    )
+
+
 DERIVED = (
     _description(_SIGNED_POWER, RegisterDescription("power", POWER), "", signed_power),
+    *map(_net_power, range(len(_PHASES))),
     _description(
         "tan_phi",
         RegisterDescription(

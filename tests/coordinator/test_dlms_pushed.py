@@ -108,6 +108,22 @@ async def test_totals_of_the_hourly_list_appear_and_stay(
     assert meter.value() == "unknown"
 
 
+async def test_power_is_no_difference_between_two_telegrams(meter: PushedMeter) -> None:
+    imported, exported = (register(f"1-0:{c}.7.0*255", "100", "W") for c in (1, 2))
+    await meter.start(reading(imported, exported))
+    assert meter.value("power") == "0"
+    await meter.say(power("300"), after=11)
+    assert meter.value("power_import") == "300"
+    assert meter.value("power_export") == "100", "of the telegram before"
+    assert meter.value("power") == STATE_UNKNOWN
+    await meter.say(hourly("5000"), after=11)
+    assert meter.value("power") == STATE_UNKNOWN
+    await meter.say(reading(imported, exported), after=11)
+    await meter.say(reading(register("1-0:1.8.0*255", "5001", "Wh")), after=11)
+    assert meter.value() == "5.001"
+    assert meter.value("power") == "0", "as long as both are valid"
+
+
 async def test_list_without_id_is_of_the_meter_that_has_told_it(meter: PushedMeter) -> None:
     await meter.start(power("1", NAMELESS), power("2"))
     assert meter.value("power_import") == "2"

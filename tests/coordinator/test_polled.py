@@ -32,7 +32,7 @@ from custom_components.onemeter.meter.errors import (
 )
 from custom_components.onemeter.meter.iec62056.codes import parse_address
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -564,6 +564,21 @@ async def tell(meter: PolledMeter, *heard: Reading | Exception | None) -> None:
     for item in heard:
         meter.client.live.put_nowait(item)
     await meter.settle()
+
+
+async def test_power_is_import_minus_export_also_of_live_registers(meter: PolledMeter) -> None:
+    def powers(imported: str, exported: str) -> Reading:
+        return reading(
+            register("1-0:1.7.0*255", imported, "W"), register("1-0:2.7.0*255", exported, "W")
+        )
+
+    meter.make_entry(options={CONF_LIVE_REGISTERS: ["1.7.0", "2.7.0"]})
+    await meter.start(powers("100", "0"))
+    assert power(meter) == "100"
+    await tell(meter, powers("0", "250"))
+    assert power(meter) == "-250"
+    await tell(meter, reading(register("1-0:1.7.0*255", "70", "W")))
+    assert power(meter) == STATE_UNKNOWN, "export is of the reading before"
 
 
 async def test_live_registers_are_watched_between_readouts(live_meter: PolledMeter) -> None:

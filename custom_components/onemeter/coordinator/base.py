@@ -25,7 +25,7 @@ from ..billing.billing import Billing, BillingOptions
 from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..impulses.totals import ImpulseTotals
-from ..meter import Identity, PolledClient, PushedClient, Reading
+from ..meter import Identity, Key, PolledClient, PushedClient, Reading
 from ..meter.errors import MeterConnectionError, OtherMeterError
 from ..meter.redaction import redact
 from ..registers.known_codes import KnownCodes
@@ -34,7 +34,7 @@ from ..settings import AnySettings, second_source
 from ..totals import Moment, Proof, Totals
 from ..totals.limits import fill_caches
 from .first_reading import FirstReading, async_take_first_reading
-from .meter_data import MeterData
+from .meter_data import MeterData, powers_apart
 from .publication import PublishingCoordinator
 from .settlement import SettlementTimer
 from .status import Status, StatusWatch, status_of
@@ -104,6 +104,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._tasks: list[asyncio.Task[None]] = []
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._accepted_at = monotonic()
+        self._apart: frozenset[Key] = frozenset()
         #: Another meter whose readings have arrived.
         self._foreign_meter: Identity | None = None
 
@@ -257,8 +258,9 @@ class OneMeterCoordinator(PublishingCoordinator):
         if self.on_reading is not None:
             self.on_reading(data)
         is_settled = self.billing.accept(reviewed, withheld, data.received)
+        self._apart = powers_apart(data.registers, self._apart)
         data = self._complete(reading, data, partial=partial)
-        self._newest = replace(data, billing=self.billing.values())
+        self._newest = replace(data, billing=self.billing.values(), apart=self._apart)
         if not partial:
             self.readings.append(reading)
         if self.cross_check is not None:
@@ -293,7 +295,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         for key, register in self.cross_check.registers.items():
             if register.value is not None or key not in registers:
                 registers[key] = register
-        return replace(data, registers=registers)
+        replaced = {key for key in registers if registers[key] is not data.registers.get(key)}
+        return replace(data, registers=registers, apart=data.apart | powers_apart(replaced, ()))
 
     @callback
     def _async_on_impulse_power(self) -> None:

@@ -1,18 +1,45 @@
 """The data of a meter, from which the states of its entities are made."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import product
 
 from ..billing.billing import BillingValues
 from ..meter import Identity, Key, Obis, Register
+from ..meter.obis import ELECTRICITY, PHASE_STEP, C, D
 from ..totals import Moment
 
 #: Groups C, D and E of the firmware version.
 _FIRMWARE = (0, 2, 0)
 #: Longer texts are no version.
 _FIRMWARE_MAX = 64
+
+
+def import_powers(phase: int) -> Iterator[Obis]:
+    """Yield the codes of import power, of all phases (0) or of one; group C of export is next."""
+    for channel, tariff in product((0, 1), (0, 255)):
+        group = C.ACTIVE_IMPORT + phase * PHASE_STEP
+        yield Obis(ELECTRICITY, channel, group, D.INSTANTANEOUS, tariff)
+
+
+def export_power(imported: Obis) -> Obis:
+    """Return the code of export power for that of import power."""
+    return imported._replace(c=imported.c + 1)
+
+
+_IMPORT_POWERS = tuple(code for phase in range(4) for code in import_powers(phase))
+
+
+def powers_apart(fresh: Container[Key], before: Container[Key]) -> frozenset[Key]:
+    """Return MeterData.apart after a telegram of these registers."""
+    return frozenset(
+        code
+        for code in _IMPORT_POWERS
+        if (code in fresh) is not (export_power(code) in fresh)
+        or (code not in fresh and code in before)
+    )
 
 
 @dataclass(frozen=True)
@@ -30,6 +57,8 @@ class MeterData:
     withheld: frozenset[Key] = field(default=frozenset(), compare=False)
     #: What is billed, if the options want that.
     billing: BillingValues | None = None
+    #: Codes of import power whose export power is from another telegram, or from impulses.
+    apart: frozenset[Key] = frozenset()
 
     @property
     def received(self) -> datetime:

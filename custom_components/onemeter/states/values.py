@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.util import dt as dt_util
 
-from ..coordinator.meter_data import MeterData
+from ..coordinator.meter_data import MeterData, export_power, import_powers
 from ..meter import Key, Obis, Register, Value
 from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, D
 from ..registers.lookup import is_number, timestamp_of
@@ -106,6 +106,29 @@ def signed_power(data: MeterData, conversion: Conversion) -> Decimal | None:
     if not conversion.signed or register is None or SIGNED_POWER in data.registers:
         return None
     return _convert(POWER_ABSOLUTE, register.signed_value, register.unit, POWER, conversion)
+
+
+def net_power(phase: int, data: MeterData, conversion: Conversion) -> Decimal | None:
+    """Return import minus export, of all phases (0) or of one, in one and the same telegram.
+
+    None for a meter that sends the signed power itself.
+    """
+    registers = data.registers
+    if phase == 0 and signed_power(data, conversion) is not None:
+        return None
+    for imported in import_powers(phase):
+        exported = export_power(imported)
+        net = imported._replace(c=imported.c - C.ACTIVE_IMPORT + C.ACTIVE_NET)
+        if imported not in registers or exported not in registers:
+            continue
+        if net in registers or imported in data.apart:
+            return None
+        plus = measurement(imported, POWER, data, conversion)
+        minus = measurement(exported, POWER, data, conversion)
+        if plus is None or minus is None or min(plus, minus) < 0:
+            return None
+        return _EXACT.subtract(plus, minus) or Decimal(0)
+    return None
 
 
 def tan_phi(data: MeterData, conversion: Conversion) -> Decimal | None:
