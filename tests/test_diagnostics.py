@@ -164,6 +164,7 @@ async def test_the_rest_is_told(hass: HomeAssistant, meter: PushedMeter) -> None
         },
         "manufacturer": "DMO",
         "clock_difference": None,
+        "billing": None,
         "withheld_totals": [],
     }
 

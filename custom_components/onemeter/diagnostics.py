@@ -95,6 +95,7 @@ async def async_get_config_entry_diagnostics(
         "last_telegram": newest.received.isoformat(),
         "clock_difference": clock_difference(newest),
         "manufacturer": newest.meter.manufacturer,
+        "billing": coordinator.billing.diagnostics(),
         "withheld_totals": [str(key) for key in _jumped(coordinator)],
         "registers": [_show(register) for register in readings[-1].registers],
         "telegrams": [telegram.hex() for telegram in _masked(settings.protocol, readings)],

@@ -13,7 +13,12 @@ from custom_components.onemeter.meter import Key, Obis, Register
 from custom_components.onemeter.totals import Totals
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr, entity_registry as er, frame, issue_registry as ir
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    frame,
+    issue_registry as ir,
+)
 
 from .meters import START
 

@@ -11,6 +11,7 @@ from custom_components.onemeter.const import (
     CONF_PEAK_PERIOD,
     CONF_PUBLISH_INTERVAL,
 )
+from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 
@@ -66,6 +67,9 @@ async def test_missed_boundary(meter: BilledMeter) -> None:
     await meter.send("12:29:59")
     assert meter.states(IMPORTED, EXPORTED, BALANCE) == ["0", "0.200", "0"]
     assert meter.shown(EXPORTED).attributes["missed_boundaries"] == 1
+    diagnostics = await async_get_config_entry_diagnostics(meter.hass, meter.entry)
+    assert diagnostics["billing"]["missed_boundaries"] == {"": 1}
+    assert diagnostics["billing"]["settlements"][""]["missed"] == 1
 
 
 async def test_restart(meter: BilledMeter) -> None:
@@ -148,3 +152,29 @@ async def test_peaks_that_the_meter_reports_win(meter: BilledMeter) -> None:
     assert meter.hass.states.get(MEAN) is None
     assert meter.states("sensor.meter_maximum_demand_import") == ["3400"]
     assert meter.hass.states.get(EXPECTED) is not None
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "boundary"),
+    [
+        # The hour from 02:00 to 03:00 does not exist, or exists twice.
+        ("Europe/Warsaw", "2026-03-29", "01:00"),
+        ("Europe/Warsaw", "2026-10-25", "00:00"),
+        ("Europe/Warsaw", "2026-10-25", "01:00"),
+        ("Asia/Kathmandu", "2026-11-23", "12:15"),
+    ],
+)
+async def test_hours_of_the_local_clock(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, zone: str, day: str, boundary: str
+) -> None:
+    await hass.config.async_set_time_zone(zone)
+    end = datetime.fromisoformat(f"{day}T{boundary}+00:00")
+    freezer.move_to(end - timedelta(minutes=1))
+    meter = BilledMeter(hass, freezer)
+    await meter.begin({**BALANCING, CONF_BALANCING_PERIOD: "60"})
+    meter.imported += 100
+    await meter.say(meter.telegram(), after=55)
+    await meter.wait(6)
+    assert meter.states(IMPORTED) == ["0.100"]
+    settled = datetime.fromisoformat(meter.shown(IMPORTED).attributes["settled_until"])
+    assert settled == end

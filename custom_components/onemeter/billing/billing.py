@@ -117,10 +117,20 @@ class Billing:
         """When settle is to be called (UTC)."""
         return min((it.due for it in self._balances.values() if it.due), default=None)
 
-    @property
-    def missed(self) -> Mapping[str, int]:
-        """The ends of periods without a total, by the scope of the balance."""
-        return {scope: balance.missed_in_all for scope, balance in self._balances.items()}
+    def diagnostics(self) -> dict[str, Any] | None:
+        """Return what is known about settlements and unknown periods; None if all is off."""
+        if self.options.shortest is None:
+            return None
+        return {
+            "missed_boundaries": {
+                scope: balance.missed_in_all for scope, balance in self._balances.items()
+            },
+            "settlements": {
+                scope: balance.settlement and balance.settlement.as_dict()
+                for scope, balance in self._balances.items()
+            },
+            "unknown_peak_periods": {} if self._peaks is None else self._peaks.missed,
+        }
 
     def accept(
         self, registers: Mapping[Key, Register], withheld: Collection[Key], now: datetime

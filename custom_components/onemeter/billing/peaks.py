@@ -72,6 +72,11 @@ class Peaks:
     _due: datetime | None = None
 
     @property
+    def missed(self) -> dict[str, int]:
+        """How many periods are unknown, by month."""
+        return dict(self._missed)
+
+    @property
     def last(self) -> Sample | None:
         """The newest sample."""
         return self._last
