@@ -487,7 +487,10 @@ async def agree(hass: HomeAssistant) -> None:
     [issue] = ir.async_get(hass).issues.values()
     manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
     form = await manager.async_init(DOMAIN, context={"issue_id": issue.issue_id})
-    result = await manager.async_configure(form["flow_id"], {})
+    chosen = {"next_step_id": "replaced"} if form["type"] is FlowResultType.MENU else {}
+    result = await manager.async_configure(form["flow_id"], chosen)
+    if result["type"] is FlowResultType.FORM:
+        result = await manager.async_configure(form["flow_id"], {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 

@@ -21,9 +21,9 @@ async def automate(hass: HomeAssistant, name: str, **inputs: Any) -> tuple[list[
     """Make an automation from a blueprint; return the calls that switch on, and off."""
     folder = Path(hass.config.path("blueprints/automation/onemeter"))
     text = (FOLDER / name).read_text(encoding="utf-8")
-    blueprint = Blueprint(
-        yaml.parse_yaml(text), expected_domain="automation", schema=AUTOMATION_BLUEPRINT_SCHEMA
-    )
+    data = yaml.parse_yaml(text)
+    assert isinstance(data, dict)
+    blueprint = Blueprint(data, expected_domain="automation", schema=AUTOMATION_BLUEPRINT_SCHEMA)
     assert blueprint.validate() is None
     await hass.async_add_executor_job(lambda: folder.mkdir(parents=True, exist_ok=True))
     await hass.async_add_executor_job((folder / name).write_text, text)

@@ -10,6 +10,7 @@ from custom_components.onemeter.const import (
     CONF_BATTERY,
     CONF_DIRECTION,
     CONF_ENERGY_ROLE,
+    CONF_FILL_GAPS,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -150,6 +151,7 @@ async def test_options_out_of_bounds_are_refused(
                 CONF_POLL_INTERVAL,
                 CONF_LIVE_REGISTERS,
                 CONF_PUBLISH_INTERVAL,
+                CONF_FILL_GAPS,
                 CONF_MAX_POWER,
                 CONF_MULTIPLIER,
             ],
@@ -209,7 +211,9 @@ async def test_options_of_a_meter_that_is_asked(
     result = await options.async_configure(result["flow_id"], entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     usual = {CONF_MAX_POWER: 43470, CONF_MULTIPLIER: "1", CONF_ENERGY_ROLE: "none"}
-    assert entry.options == usual | NOT_BILLED | kept
+    # A load profile is not read from a battery.
+    gaps = {} if battery else {CONF_FILL_GAPS: False}
+    assert entry.options == usual | NOT_BILLED | gaps | kept
 
 
 async def test_code_that_no_meter_understands_may_be_corrected(hass: HomeAssistant) -> None:
