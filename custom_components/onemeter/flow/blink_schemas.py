@@ -98,7 +98,11 @@ _REST: Final[_Fields] = {
 def blink_schema(step_id: str, *, with_reading: bool) -> probatio.Schema:
     """Return the form of a step, which asks for one kind of source."""
     reading = _READING if with_reading else {}
-    return probatio.Schema({**_SOURCES[step_id], **_CONSTANT, **reading, **_REST})
+    source = _SOURCES[step_id]
+    if step_id == "blink_port":
+        # What has to be entered comes first; how the port shows impulses is usually right.
+        return probatio.Schema({**_CONSTANT, **reading, **source, **_REST})
+    return probatio.Schema({**source, **_CONSTANT, **reading, **_REST})
 
 
 def to_blink_form(settings: BlinkEntrySettings | None) -> dict[str, Any]:
