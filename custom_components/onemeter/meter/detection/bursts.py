@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..blink.settings import BlinkSettings, Source
 from ..line import LineSettings
 from ..looks import SINGLE_EDGE
+from ..protocols import PUSHED_LINE, Protocol
+from .result import Candidate, Evidence, EvidenceKind
 
 #: Seconds without a byte before what begins with the first byte of something.
 SILENCE: Final = 0.05
@@ -112,3 +115,15 @@ class Flashes:
     def are_enough(self) -> bool:
         """Whether they are those of a meter's light."""
         return self.count >= _FLASHES and self._others * _OTHERS <= self.count
+
+
+def flash_candidate(flashes: Flashes) -> Candidate:
+    """Return a BLINK meter, with the kind of impulses that were seen."""
+    source = Source.LONG if flashes.are_long else Source.RX
+    return Candidate(
+        protocol=Protocol.BLINK,
+        is_polled=False,
+        line=PUSHED_LINE[Protocol.BLINK],
+        settings=BlinkSettings(source),
+        evidence=(Evidence(EvidenceKind.FLASHES, flashes.count),),
+    )

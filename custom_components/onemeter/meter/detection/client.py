@@ -6,20 +6,19 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ..blink.settings import BlinkSettings, Source
-from ..errors import MeterConnectionError, PortBusyError, PortLostError
+from ..errors import MeterConnectionError, PortBusyError
 from ..iec62056.settings import SignOn
 from ..line import Framing, LineSettings
 from ..looks import looks_like
 from ..port import Port
 from ..port_lock import port_lock
-from ..protocols import POLLED_LINE, PUSHED_LINE, Protocol
+from ..protocols import POLLED_LINE, Protocol
 from .answer import Answer
-from .bursts import Burst, Flashes
+from .bursts import NOISE_MAX, Burst, Flashes, flash_candidate
 from .connections import ask_hdlc, ask_wrapper
 from .countries import Habits, habits_of
 from .lines import REFERENCE
-from .result import Candidate, Detection, Evidence, EvidenceKind, Refusal, Situation, Step
+from .result import Candidate, Detection, Refusal, Situation, Step, situation_of
 from .session import Session, Traffic, opened
 from .sign_ons import SignOns
 from .sweep import Sweep
@@ -28,8 +27,6 @@ from .sweep import Sweep
 _SILENCE: Final = 30.0
 #: The same after no more than a disturbance: meters that push do it more often.
 _SILENCE_AFTER_NOISE: Final = 12.0
-#: Bytes that may be those of a plug that is put in.
-_NOISE_BYTES: Final = 2
 #: Bytes kept to say what they look like.
 _SAMPLE: Final = 1024
 #: Seconds for which a line is listened to while others are to be tried.
@@ -169,7 +166,7 @@ class _Search:
             self._begin()
             await self._listen(session, self._dark)
         for step, ask in (
-            (Step.WRAPPER, self._ask_wrapper),
+            (Step.WRAPPER, lambda session: ask_wrapper(session.port)),
             (Step.HDLC, self._ask_hdlc),
             (Step.SIGN_ON, self._sign_on(SignOn(), POLLED_LINE[Protocol.IEC62056].baudrate)),
         ):
@@ -253,7 +250,7 @@ class _Search:
         self._flashes.take(burst, line)
         if burst.is_noise or burst.is_flash(line):
             if self._flashes.are_enough:
-                self._candidates = [self._blink_candidate()]
+                self._candidates = [flash_candidate(self._flashes)]
             return line
         self._speak()
         if line == REFERENCE or not self._sample:
@@ -373,27 +370,11 @@ class _Search:
             await session.port.set_line(line.baudrate, line.framing)
         return await ask_hdlc(session.port, line)
 
-    async def _ask_wrapper(self, session: Session) -> Answer:
-        return await ask_wrapper(session.port)
-
     # --- the result
-
-    def _blink_candidate(self) -> Candidate:
-        source = Source.LONG if self._flashes.are_long else Source.RX
-        return Candidate(
-            protocol=Protocol.BLINK,
-            is_polled=False,
-            line=PUSHED_LINE[Protocol.BLINK],
-            settings=BlinkSettings(source),
-            evidence=(Evidence(EvidenceKind.FLASHES, self._flashes.count),),
-        )
 
     def failed(self, error: MeterConnectionError) -> Detection:
         """Return what is to be said about a port that cannot be used."""
-        situation = Situation.LOST if isinstance(error, PortLostError) else Situation.CANNOT_OPEN
-        if isinstance(error, PortBusyError):
-            situation = Situation.IN_USE
-        return self._result(situation, error)
+        return self._result(situation_of(error), error)
 
     def result(self) -> Detection:
         """Return what was found, or why nothing was."""
@@ -401,7 +382,7 @@ class _Search:
             refusal = self._candidates[0].refusal
             is_found = refusal in {None, Refusal.NEEDS_KEYS}
             return self._result(Situation.FOUND if is_found else Situation.REFUSES)
-        is_silent = self._traffic.received <= _NOISE_BYTES
+        is_silent = self._traffic.received <= NOISE_MAX
         return self._result(Situation.SILENT if is_silent else Situation.NOT_UNDERSTOOD)
 
     def _result(self, situation: Situation, error: MeterConnectionError | None = None) -> Detection:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..blink.settings import BlinkSettings
 from ..dlms.settings import DlmsSettings
-from ..errors import MeterConnectionError
+from ..errors import MeterConnectionError, PortBusyError, PortLostError
 from ..iec62056.settings import SignOn
 from ..line import LineSettings
 from ..looks import Look
@@ -217,3 +217,13 @@ class Detection:
     def winner(self) -> Candidate | None:
         """What was found; None unless ``situation`` is FOUND."""
         return self.candidates[0] if self.situation is Situation.FOUND else None
+
+
+def situation_of(error: MeterConnectionError) -> Situation:
+    """Return the situation of a port that cannot be used."""
+    match error:
+        case PortBusyError():
+            return Situation.IN_USE
+        case PortLostError():
+            return Situation.LOST
+    return Situation.CANNOT_OPEN
