@@ -7,7 +7,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.onemeter.access.issues import Issue
+from custom_components.onemeter.access.issues import Issue, async_raise_issue
 from custom_components.onemeter.coordinator.status import REPAIR_AFTER, Status, status_of
 from custom_components.onemeter.meter import MeterError
 from custom_components.onemeter.meter.errors import (
@@ -191,6 +191,16 @@ async def test_port_that_has_moved_is_one_repair(
     for _ in range(16):
         await meter.say(MISSING, after=60)
     assert repairs(hass) == [Issue.PORT_MOVED]
+
+
+async def test_counter_that_has_fallen_is_one_repair(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    await meter.start(energy("5000"))
+    await meter.say(NotAuthenticatedError("old", port="p"))
+    async_raise_issue(hass, meter.entry, Issue.COUNTER_FELL)
+    await meter.wait(OVERDUE)
+    assert repairs(hass) == [Issue.COUNTER_FELL]
 
 
 async def test_repair_ends_with_the_entry(hass: HomeAssistant, meter: PushedMeter) -> None:

@@ -109,6 +109,8 @@ _ASKED_OTHERWISE: Final = frozenset(
         Status.COUNTER_NEEDED,
     }
 )
+#: Issues of a meter that cannot be read, which may be raised with several statuses.
+_FIXABLE_CAUSES: Final = (Issue.PORT_MOVED, Issue.COUNTER_FELL)
 #: What a repair says the cause is.
 REPAIRED: Final = frozenset(Status) - _READ - _ASKED_OTHERWISE
 
@@ -159,7 +161,7 @@ class StatusWatch:
 
     @callback
     def _async_raise(self) -> None:
-        is_asked = has_issue(self._hass, self._entry, Issue.PORT_MOVED)
+        is_asked = any(has_issue(self._hass, self._entry, issue) for issue in _FIXABLE_CAUSES)
         if is_asked or self._status not in REPAIRED:
             async_clear_issue(self._hass, self._entry, Issue.UNAVAILABLE)
             return
