@@ -12,6 +12,7 @@ from custom_components.onemeter.const import (
     CONF_PUBLISH_INTERVAL,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onemeter.totals import async_start_over
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 
@@ -92,6 +93,19 @@ async def test_other_multiplier_is_no_consumption(meter: BilledMeter) -> None:
     assert meter.states(BALANCE) == ["0.020"]
     await meter.send("12:02:00", 2)
     assert float(meter.shown(BALANCE).state) == 0.1
+
+
+async def test_replaced_meter_is_no_consumption(meter: BilledMeter) -> None:
+    await meter.begin(BALANCING)
+    await meter.send("12:01:00", 20)
+    await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    await async_start_over(meter.hass, meter.entry.entry_id)
+    meter.imported, meter.exported = 7, 900_000
+    meter.client.said.put_nowait(meter.telegram())
+    assert await meter.set_up()
+    assert meter.states(BALANCE) == ["0.020"]
+    await meter.send("12:14:59", 5)
+    assert meter.states(IMPORTED, EXPORTED) == ["0.025", "0"]
 
 
 async def test_other_period_does_not_touch_what_was_settled(meter: BilledMeter) -> None:
