@@ -1,6 +1,7 @@
 """Sensors of what is billed, in Home Assistant: states, restarts and options."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -10,11 +11,12 @@ from custom_components.onemeter.const import (
     CONF_MULTIPLIER,
     CONF_PEAK_PERIOD,
     CONF_PUBLISH_INTERVAL,
+    DOMAIN,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
 from custom_components.onemeter.totals import async_start_over
-from homeassistant.const import STATE_UNKNOWN
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 
 from ..helpers.billed import BALANCING, EXPORTED, IMPORTED, NOON, BilledMeter
 from ..helpers.published import register
@@ -71,6 +73,28 @@ async def test_missed_boundary(meter: BilledMeter) -> None:
     diagnostics = await async_get_config_entry_diagnostics(meter.hass, meter.entry)
     assert diagnostics["billing"]["missed_boundaries"] == {"": 1}
     assert diagnostics["billing"]["settlements"][""]["missed"] == 1
+
+
+async def test_stored_before_it_is_published(
+    meter: BilledMeter, hass_storage: dict[str, Any]
+) -> None:
+    """Whether it is settled by the timer, by a telegram before the end, or by one behind it."""
+    await meter.begin(BALANCING)
+    published: list[tuple[str, str]] = []
+
+    def compare(event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == IMPORTED and (state := event.data["new_state"]) is not None:
+            kept = hass_storage[f"{DOMAIN}.{meter.entry.entry_id}"]["data"]["billing"]
+            published.append((state.state, kept["balances"][""]["imported"]))
+
+    meter.hass.bus.async_listen(EVENT_STATE_CHANGED, callback(compare))
+    await meter.send("12:14:55", 300)
+    await meter.send("12:29:59.5", 20)
+    await meter.send("12:44:40")
+    await meter.send("12:45:01", 1)
+    numbers = [pair for pair in published if pair[0] != STATE_UNAVAILABLE]
+    assert {state for state, _ in numbers} == {"0", "0.300", "0.320", "0.321"}
+    assert all(state == kept for state, kept in numbers)
 
 
 async def test_restart(meter: BilledMeter) -> None:
