@@ -32,6 +32,8 @@ class ProgressSteps(Steps):
     _work: asyncio.Task[Any]
     _shown: State
     _progress: asyncio.Task[None]
+    #: Finds the step that follows, once the work has ended.
+    _following: asyncio.Task[str] | None = None
 
     def __init__(self) -> None:
         """Start without a task."""
@@ -47,7 +49,7 @@ class ProgressSteps(Steps):
         next_step: Callable[[asyncio.Task[T]], Awaitable[str]],
     ) -> ConfigFlowResult:
         """Begin work; ``next_step`` takes its task once that has ended, and returns a step id."""
-        self._state, self._next_step = state, next_step
+        self._state, self._next_step, self._following = state, next_step, None
         self._work = self.hass.async_create_background_task(work, "look for a meter")
         self._async_update_progress()
         # The answer to this request is the first to be shown.
@@ -100,4 +102,10 @@ class ProgressSteps(Steps):
         if not self._work.done():
             self._async_update_progress()
             return self._async_show_progress()
-        return self.async_show_progress_done(next_step_id=await self._next_step(self._work))
+        # Home Assistant and the frontend may both ask; the step is found once.
+        if self._following is None:
+            self._following = self.hass.async_create_task(self._async_next_step())
+        return self.async_show_progress_done(next_step_id=await asyncio.shield(self._following))
+
+    async def _async_next_step(self) -> str:
+        return await self._next_step(self._work)
