@@ -14,6 +14,10 @@ _GROUP: Final = re.compile(rf"(?<![^()\r\n])([^()\r\n]*+)\(({VALUE})\)")
 _WELL_FORMED: Final = re.compile(
     r"(?:[ -'*-~]*+\([ -'*-~]*+(?:\([ -'*-~]*+\)[ -'*-~]*+)*+\)| *+[\r\n]++)*+ *+"
 )
+#: The end of a value after a pair of parentheses in it.
+_REST: Final = re.compile(r"[^()\r\n]{0,128}+\)")
+#: Characters by which such ends may prolong a slice.
+_REST_MAX: Final = 2048
 #: Characters parsed in one slice.
 _SLICE: Final = 512
 
@@ -50,11 +54,12 @@ def slices(text: str) -> Iterator[tuple[int, int]]:
             begins = (text.rfind(mark, start, opened) + 1 for mark in "()\r\n")
             start = max(start, *begins)
         limit = max(start + _SLICE, closed + 1)
-        # A line end is outside of values, as is nearly always a ")" without another one after it.
+        # A line end is outside of values, as is nearly always a ")" before a "(".
         end = max(text.rfind(mark, closed, limit) for mark in "\r\n") + 1
         if not end:
             end = text.rfind(")", closed, limit) + 1
-            while text.startswith(")", end):
-                end += 1
+            # The rest of a value that contains a pair of parentheses.
+            while end - closed < _REST_MAX and (rest := _REST.match(text, end)) is not None:
+                end = rest.end()
         yield start, end
         start = end
