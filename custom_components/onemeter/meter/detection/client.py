@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -42,10 +43,6 @@ _RECONNECT_TRIES: Final = 5
 #: Seconds after which a connection that ends was not refused.
 _HASTY_SECONDS: Final = 0.3
 
-#: Heads whose USB ids say whose they are: no SML meter has them.
-_POLLED_HEADS: Final = frozenset({"0403:E700", "17A8:0001"})
-_POLLED_DARK_SECONDS: Final = 1.2
-
 type Progress = Callable[[Step, float], None]
 type _Question = tuple[Step, Callable[[Session], Awaitable[Answer]]]
 
@@ -78,18 +75,10 @@ async def detect(
 
     Never raises MeterError: what is wrong with the port is in the result.
     """
-    habits = habits_of(country)
-    is_polled = (usb_id or "").upper() in _POLLED_HEADS
-    search = _Search(
-        url,
-        Habits(
-            known or habits.line,
-            _POLLED_DARK_SECONDS if is_polled else habits.dark_seconds,
-        ),
-        progress,
-        last_wake_up,
-        now,
-    )
+    habits = habits_of(country, usb_id)
+    if known is not None:
+        habits = replace(habits, line=known)
+    search = _Search(url, habits, progress, last_wake_up, now)
     try:
         async with port_lock(url):
             await search.run()

@@ -1,6 +1,6 @@
-"""What meters are usual in a country: where to begin, and how long to send no light."""
+"""The usual meters of a country or a head: where to begin, and how long to send no light."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..line import Framing, LineSettings
@@ -35,8 +35,16 @@ _COUNTRIES: Final = {
 }
 
 
-def habits_of(country: str | None) -> Habits:
-    """Return how to begin in a country; None where it is not known, so that it may be any."""
-    if country is None:
-        return _COUNTRIES["DE"]
-    return _COUNTRIES.get(country.upper(), _DEFAULT)
+#: USB ids of heads that are no SML meter's: Elster's and Kamstrup's.
+_POLLED_HEADS: Final = frozenset({"0403:E700", "17A8:0001"})
+
+
+def habits_of(country: str | None, usb_id: str | None = None) -> Habits:
+    """Return how to begin in a country, with a head of this ``VID:PID``.
+
+    None stands for a country that is not known, so that it may be any.
+    """
+    habits = _COUNTRIES.get((country or "DE").upper(), _DEFAULT)
+    if (usb_id or "").upper() in _POLLED_HEADS:
+        return replace(habits, dark_seconds=_DEFAULT.dark_seconds)
+    return habits
