@@ -93,7 +93,7 @@ class DetectSteps(SearchSteps):
         self._step = step
         self.async_update_progress(share)
 
-    async def _async_after_detection(self, search: asyncio.Task[Reading | None]) -> str:
+    async def _async_after_detection(self, search: asyncio.Future[Reading | None]) -> str:
         """Return the step that follows: the meter, the form that is needed, or the port's."""
         if search.exception() is None and search.result() is None:
             return await self._async_step_for(self._detection)

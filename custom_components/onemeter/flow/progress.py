@@ -29,11 +29,10 @@ class State(NamedTuple):
 class ProgressSteps(Steps):
     """Shows the state of a task, and goes on to another step when the task has ended."""
 
-    _work: asyncio.Task[Any]
+    #: Its result is the step that follows.
+    _work: asyncio.Task[str]
     _shown: State
     _progress: asyncio.Task[None]
-    #: Finds the step that follows, once the work has ended.
-    _following: asyncio.Task[str] | None = None
 
     def __init__(self) -> None:
         """Start without a task."""
@@ -46,15 +45,29 @@ class ProgressSteps(Steps):
         self,
         work: Coroutine[Any, Any, T],
         state: Callable[[], State],
-        next_step: Callable[[asyncio.Task[T]], Awaitable[str]],
+        next_step: Callable[[asyncio.Future[T]], Awaitable[str]],
     ) -> ConfigFlowResult:
-        """Begin work; ``next_step`` takes its task once that has ended, and returns a step id."""
-        self._state, self._next_step, self._following = state, next_step, None
-        self._work = self.hass.async_create_background_task(work, "look for a meter")
+        """Begin work; ``next_step`` takes its outcome, and returns a step id."""
+        self._state = state
+        self._work = self.hass.async_create_background_task(
+            self._async_work(work, next_step), "look for a meter and for the next step"
+        )
         self._async_update_progress()
         # The answer to this request is the first to be shown.
         self._is_fetched.set()
         return self._async_show_progress()
+
+    async def _async_work[T](
+        self,
+        work: Coroutine[Any, Any, T],
+        next_step: Callable[[asyncio.Future[T]], Awaitable[str]],
+    ) -> str:
+        outcome: asyncio.Future[T] = self.hass.loop.create_future()
+        try:
+            outcome.set_result(await work)
+        except Exception as error:  # noqa: BLE001 - the next step takes it
+            outcome.set_exception(error)
+        return await next_step(outcome)
 
     @callback
     def _async_update_progress(self) -> None:
@@ -102,10 +115,5 @@ class ProgressSteps(Steps):
         if not self._work.done():
             self._async_update_progress()
             return self._async_show_progress()
-        # Home Assistant and the frontend may both ask; the step is found once.
-        if self._following is None:
-            self._following = self.hass.async_create_task(self._async_next_step())
-        return self.async_show_progress_done(next_step_id=await asyncio.shield(self._following))
-
-    async def _async_next_step(self) -> str:
-        return await self._next_step(self._work)
+        # Without waiting: Home Assistant and the frontend may both ask for the step that follows.
+        return self.async_show_progress_done(next_step_id=self._work.result())

@@ -75,7 +75,7 @@ class SearchSteps(ProgressSteps):
             return State("listen", {"port": port, "seconds": str(probe.longest)})
         return State("read", {"port": port, "received": str(probe.received)})
 
-    async def _async_after_search(self, search: asyncio.Task[Any]) -> str:
+    async def _async_after_search(self, search: asyncio.Future[Any]) -> str:
         """Return the step that shows the meter, or the form with the error."""
         step_id = None
         try:
