@@ -46,8 +46,7 @@ _SHARE_TARGET: Final = 0.95
 #: Runs that took too long of which is printed which they were.
 _SHOWN: Final = 12
 
-#: How usual kinds are: notes of what people have reported, which nobody has counted. The shares of
-#: a row need not add up to 1.
+#: How common each kind is, estimated from public reports. The shares of a row need not add up to 1.
 _SHARES: Final[Mapping[str, Mapping[str, float]]] = {
     "DE": {
         "SML, 1 s": 0.4,
@@ -152,7 +151,7 @@ def _simulated(kind: Kind, connection: str) -> Detection | None:
 
 
 def _is_right(kind: Kind, found: Detection) -> bool | None:
-    """Tell whether a meter was found; None where nothing was."""
+    """Return whether the right meter was found; None if none was."""
     winner = found.winner
     if winner is None:
         return None

@@ -167,9 +167,7 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
         is_blink = self._protocol is Protocol.BLINK
         if not is_blink and not self._connection.source_id:
             return {CONF_PORT: "port_needed"}
-        # The total of one is no continuation of the other's.
-        was_blink = self._before is not None and self._before.protocol is Protocol.BLINK
-        if self._before is not None and self._protocol is not None and is_blink != was_blink:
+        if self._protocol is not None and self._counts_another_total(self._protocol):
             return {CONF_PROTOCOL: "protocol_changed"}
         return {}
 

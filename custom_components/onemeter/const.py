@@ -4,7 +4,7 @@ from typing import Final
 
 DOMAIN: Final = "onemeter"
 
-#: How an entry's unique id begins where the meter tells none; meters' ids never do.
+#: Beginning of an entry's unique id if the meter sends none; ids of meters never begin like this.
 GENERATED: Final = "generated-"
 
 # Entry data, of which settings.py has the types and meanings. CONF_PORT, CONF_PROTOCOL, CONF_MODE,

@@ -1,7 +1,8 @@
 """The repairs that the user can confirm."""
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, override
 
 import probatio
 
@@ -37,13 +38,42 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: Data) 
     return ConsentFlow(_REPAIRS[issue], data)
 
 
-class ConsentFlow(RepairsFlow):
-    """Asks for confirmation, and then performs the repair."""
+class RepairFlow(RepairsFlow):
+    """Asks for confirmation, and then performs a repair."""
+
+    def __init__(self, data: Data) -> None:
+        """Take the data of the issue."""
+        self._data = data
+
+    @property
+    def _entry(self) -> OneMeterConfigEntry:
+        return self.hass.config_entries.async_get_known_entry(self._data["entry_id"])
+
+    @abstractmethod
+    def _placeholders(self) -> dict[str, str]:
+        """Return the placeholders of the texts."""
+
+    async def _async_confirm(
+        self, step_id: str, repair: Repair, user_input: dict[str, str] | None
+    ) -> RepairsFlowResult:
+        if user_input is None:
+            return self.async_show_form(
+                step_id=step_id,
+                data_schema=probatio.Schema({}),
+                description_placeholders=self._placeholders(),
+            )
+        if reason := await repair(self.hass, self._entry, self._data):
+            return self.async_abort(reason=reason)
+        return self.async_create_entry(data={})
+
+
+class ConsentFlow(RepairFlow):
+    """Asks for confirmation of the one repair that there is for an issue."""
 
     def __init__(self, repair: Repair, data: Data) -> None:
         """Take the repair and the data of the issue."""
+        super().__init__(data)
         self._repair = repair
-        self._data = data
 
     async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
         """Begin with the confirmation."""
@@ -53,23 +83,16 @@ class ConsentFlow(RepairsFlow):
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Ask for confirmation, or perform the repair."""
-        entry: OneMeterConfigEntry = self.hass.config_entries.async_get_known_entry(
-            self._data["entry_id"]
-        )
-        if user_input is None:
-            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
-            placeholders = dict((issue and issue.translation_placeholders) or {})
-            if entry.state is ConfigEntryState.LOADED:
-                # The user confirms the newest values.
-                placeholders |= self._newest(entry)
-            return self.async_show_form(
-                step_id="confirm",
-                data_schema=probatio.Schema({}),
-                description_placeholders=placeholders,
-            )
-        if reason := await self._repair(self.hass, entry, self._data):
-            return self.async_abort(reason=reason)
-        return self.async_create_entry(data={})
+        return await self._async_confirm("confirm", self._repair, user_input)
+
+    @override
+    def _placeholders(self) -> dict[str, str]:
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        placeholders = dict((issue and issue.translation_placeholders) or {})
+        if self._entry.state is ConfigEntryState.LOADED:
+            # The user confirms the newest values.
+            placeholders |= self._newest(self._entry)
+        return placeholders
 
     def _newest(self, entry: OneMeterConfigEntry) -> dict[str, str]:
         """Return the placeholders that may have changed since the issue was raised."""
@@ -84,12 +107,8 @@ class ConsentFlow(RepairsFlow):
         return {}
 
 
-class OtherMeterFlow(RepairsFlow):
+class OtherMeterFlow(RepairFlow):
     """Asks why another meter is connected, and does what follows from the answer."""
-
-    def __init__(self, data: Data) -> None:
-        """Take the data of the issue."""
-        self._data = data
 
     async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
         """Name both meters, and ask which of the possible reasons it is."""
@@ -115,23 +134,7 @@ class OtherMeterFlow(RepairsFlow):
         """Leave everything as it is; the issue ends when the right meter is received."""
         return self.async_abort(reason="moved", description_placeholders=self._placeholders())
 
-    async def _async_confirm(
-        self, step_id: str, repair: Repair, user_input: dict[str, str] | None
-    ) -> RepairsFlowResult:
-        if user_input is None:
-            return self.async_show_form(
-                step_id=step_id,
-                data_schema=probatio.Schema({}),
-                description_placeholders=self._placeholders(),
-            )
-        if reason := await repair(self.hass, self._entry, self._data):
-            return self.async_abort(reason=reason)
-        return self.async_create_entry(data={})
-
-    @property
-    def _entry(self) -> OneMeterConfigEntry:
-        return self.hass.config_entries.async_get_known_entry(self._data["entry_id"])
-
+    @override
     def _placeholders(self) -> dict[str, str]:
         entry = self._entry
         own_id = str(entry.unique_id)

@@ -1,6 +1,5 @@
 """Actions, which are registered even without any meter."""
 
-from datetime import datetime
 from typing import Any, Final
 
 import probatio
@@ -64,7 +63,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         _async_add_to_energy,
         probatio.Schema(
             {
-                probatio.Required(ATTR_DEVICE_ID): cv.string,
+                **_DEVICE,
                 probatio.Required(ATTR_ROLE): probatio.In(_ROLES),
             }
         ),
@@ -107,9 +106,11 @@ async def _async_import_history(call: ServiceCall) -> ServiceResponse:
     """Fill the gaps in a period from the load profile, or only show what would be written."""
     importer = _importer(call)
     dry_run: bool = call.data[ATTR_DRY_RUN]
-    end = _utc(call.data[ATTR_END]) if ATTR_END in call.data else dt_util.utcnow()
+    # A time without zone is in that of Home Assistant.
+    start = dt_util.as_utc(call.data[ATTR_START])
+    end = dt_util.as_utc(call.data[ATTR_END]) if ATTR_END in call.data else dt_util.utcnow()
     try:
-        outcomes = await importer.async_import(_utc(call.data[ATTR_START]), end, dry_run=dry_run)
+        outcomes = await importer.async_import(start, end, dry_run=dry_run)
     except MeterError as err:
         raise update_failed(as_meter_error(err, importer.url)) from err
     except UnsupportedSchemaError as err:
@@ -139,8 +140,3 @@ def _importer(call: ServiceCall) -> HistoryImporter:
 
 def _invalid(key: str) -> ServiceValidationError:
     return ServiceValidationError(translation_domain=DOMAIN, translation_key=key)
-
-
-def _utc(time: datetime) -> datetime:
-    """Return a time in UTC; one without zone is in that of Home Assistant."""
-    return dt_util.as_utc(time)

@@ -32,7 +32,7 @@ MINOR_VERSION: Final = 2
 
 
 class Mode(StrEnum):
-    """Who speaks first, in protocols that know both."""
+    """Whether a meter pushes or is polled, in protocols with both."""
 
     PUSHED = "pushed"
     POLLED = "polled"

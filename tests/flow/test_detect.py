@@ -614,6 +614,37 @@ async def test_reconfigured_meter_may_have_another_protocol_and_keeps_its_keys(
     assert entry.data == {CONF_PORT: PORT, CONF_PROTOCOL: "iec62056", "mode": "pushed"}
 
 
+BLINKING = {CONF_PROTOCOL: "blink", "source": "rx", "impulses_per_kwh": "1000"}
+
+
+@pytest.mark.parametrize(
+    ("before", "found_candidate"),
+    [
+        (BLINKING, candidate(Protocol.IEC62056)),
+        ({CONF_PROTOCOL: "iec62056", "mode": "pushed"}, candidate(Protocol.BLINK)),
+    ],
+    ids=["from BLINK", "to BLINK"],
+)
+async def test_entry_without_meter_id_does_not_change_between_impulses_and_registers(
+    hass: HomeAssistant,
+    detector: Detector,
+    line: DlmsLine,
+    before: dict[str, str],
+    found_candidate: Candidate,
+) -> None:
+    entry = MockConfigEntry(
+        domain=DOMAIN, unique_id="generated-1", data={CONF_PORT: PORT, **before}, minor_version=2
+    )
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    detector.result = found(found_candidate)
+    line.says = reading(Identity())
+    result = await entry.start_reconfigure_flow(hass)
+    result = await submit(hass, result, {**FORM, CONF_PROTOCOL: "detect"})
+    assert result["errors"] == {CONF_PROTOCOL: "protocol_changed"}
+    assert entry.data == {CONF_PORT: PORT, **before}
+
+
 async def test_other_meter_at_the_port_is_not_taken(
     hass: HomeAssistant, detector: Detector
 ) -> None:

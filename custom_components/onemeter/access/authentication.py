@@ -47,7 +47,7 @@ class KeptAuthenticity:
         self._fallen_at: float | None = None
 
     async def async_load(self) -> None:
-        """Take what was written down for the same keys."""
+        """Restore what was stored for the same keys."""
         if self._is_loaded:
             return
         content = await self.store.async_load()
@@ -56,12 +56,12 @@ class KeptAuthenticity:
             self.judge.restore(content["authenticity"])
 
     async def async_save(self) -> None:
-        """Write down what is known."""
+        """Store what is known."""
         if self.judge.is_required:
             await self.store.async_save(self._content())
 
     async def async_accept_fallen(self) -> None:
-        """Let counters go on from where they are now, as the user has said."""
+        """Continue from the present counters, with the user's consent."""
         self.judge.accept_lower_counters()
         self._async_rises()
         await self.async_save()
@@ -106,7 +106,7 @@ def async_authenticity(hass: HomeAssistant, entry: ConfigEntry) -> KeptAuthentic
     settings = from_entry(entry.data)
     if not isinstance(settings, DlmsEntrySettings) or settings.authentication_key is None:
         return None
-    # Tells two pairs of keys apart without the keys.
+    # Identifies a pair of keys without containing them.
     both = (settings.encryption_key or b"") + settings.authentication_key
     keys = sha256(both).hexdigest()[:16]
     kept = hass.data.setdefault(_KEPT, {})

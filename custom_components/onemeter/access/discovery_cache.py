@@ -1,6 +1,6 @@
-"""What the client of a meter that is asked has found out about it, kept over restarts.
+"""What the client of a polled meter has found out about it, kept over restarts.
 
-A DLMS meter may take half a minute to tell what it has, and longer to be found at all.
+Reading the object list of a DLMS meter may take half a minute, and finding its address longer.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class DiscoveryCache:
     def __init__(
         self, hass: HomeAssistant, entry_id: str, settings: EntrySettings, client: PolledClient
     ) -> None:
-        """Know nothing yet."""
+        """Begin without findings."""
         self._store = _store(hass, entry_id)
         self._client = client
         data = settings.to_entry()
@@ -57,17 +57,17 @@ class DiscoveryCache:
         self._is_settled = False
 
     async def async_load(self) -> None:
-        """Give the client what an earlier one has found out in the same way."""
+        """Restore the findings of an earlier client with the same conditions."""
         content = await self._store.async_load()
         if content is None:
             return
-        # Conditions that an earlier release did not know were what is usual.
+        # Conditions that an earlier release did not store had their defaults.
         if {key: content["conditions"].get(key) for key in _CONDITIONS} == self._conditions:
             self._kept = content["findings"]
             self._client.restore(self._kept)
 
     async def async_keep(self) -> None:
-        """Write down what the client has found out, after its first readout."""
+        """Store what the client has found out, after its first readout."""
         if self._is_settled:
             return
         self._is_settled = True

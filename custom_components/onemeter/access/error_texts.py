@@ -25,7 +25,7 @@ from ..meter.errors import (
 from ..meter.looks import Look
 from ..meter.redaction import redact
 
-#: What another password or key can mend, or a number that belongs to it.
+#: Errors that another password, key or invocation counter can correct.
 _CREDENTIALS: Final = (
     CounterNeededError,
     KeyNeededError,
@@ -36,15 +36,15 @@ _CREDENTIALS: Final = (
 )
 CREDENTIALS: Final = frozenset(kind.translation_key for kind in _CREDENTIALS)
 
-#: What Home Assistant shows of an error; the latter asks for another password or key.
-#: How the text for what is no protocol is called.
+#: Endings of the translation keys for bytes that are not of any protocol.
 _GUESSES: dict[str, str] = {Look.NOISE: "noise", Look.INVERTED: "inverted"}
 
+#: Errors for Home Assistant; the second one starts the flow for other credentials.
 type Failure = UpdateFailed | ConfigEntryAuthFailed
 
 
 def is_about_credentials(error: MeterError) -> bool:
-    """Tell whether another password or key can mend what an error tells."""
+    """Return whether another password or key can correct an error."""
     return isinstance(error, _CREDENTIALS)
 
 
@@ -61,7 +61,7 @@ def text_key(error: MeterError) -> str:
 
 
 def with_details(error: MeterError, url: str) -> MeterError:
-    """Return an error at a port with all that the texts may speak of."""
+    """Return an error at a port with all placeholders of its texts."""
     if isinstance(error, AssociationError | RefusedError):
         error.details.setdefault("reason", UNKNOWN)
     error.details.setdefault("port", redact(url))
@@ -69,7 +69,7 @@ def with_details(error: MeterError, url: str) -> MeterError:
 
 
 def as_meter_error(error: Exception, url: str) -> MeterError:
-    """Return what an error at a port means, whoever has raised it."""
+    """Return an error at a port as an error of the library."""
     match error:
         case MeterError():
             return with_details(error, url)
@@ -91,7 +91,7 @@ def update_failed(error: MeterError) -> Failure:
 
 
 def slow_readout(url: str) -> UpdateFailed:
-    """Return what is shown of a readout that cannot be waited for now."""
+    """Return the error for a readout that takes too long to wait for."""
     return UpdateFailed(
         translation_domain=DOMAIN,
         translation_key="slow_readout",

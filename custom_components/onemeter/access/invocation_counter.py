@@ -85,9 +85,9 @@ class StoredCounter:
         self._key = sha256(key).hexdigest()[:16]
 
     async def reserve(self, count: int, *, at_least: int = 0) -> int:
-        """Set so many numbers apart and return the first of them.
+        """Reserve a number of counters and return the first of them.
 
-        Raises OverflowError when there are none left, LookupError when nobody knows which were
+        Raises OverflowError when there are none left, LookupError when it is not known which were
         used, OSError when they cannot be written down.
         """
         async with _run(self._hass).lock:
@@ -102,7 +102,7 @@ class StoredCounter:
         return first
 
     async def async_begin(self, start: int) -> None:
-        """Use no number below this one, as the user has said. Raises OSError like reserve()."""
+        """Use no number below this one from the user. Raises OSError like reserve()."""
         async with _run(self._hass).lock:
             content = await self._async_load()
             await self._async_save(content, max(self._first(content) or 0, start))

@@ -1,4 +1,4 @@
-"""What the user is asked to see to, as issues in Home Assistant's repairs."""
+"""Problems that need the user, as issues in Home Assistant's repairs."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,33 +15,33 @@ class Issue(StrEnum):
 
     #: Totals have jumped: a replaced or reset meter. Ends with the user's consent.
     TOTALS_JUMPED = "totals_jumped"
-    #: Another meter than the entry's is in front of the probe.
+    #: The reading head is at another meter than the entry's.
     OTHER_METER = "other_meter"
     #: The device of the entry's port is at another port now. Ends with that port.
     PORT_MOVED = "port_moved"
     #: The meter waits for its PIN.
     METER_LOCKED = "meter_locked"
-    #: More passes the meter than *Maximum power* allows. Ends with a higher one.
+    #: Totals rise faster than *Maximum power* allows. Ends with a higher one.
     OVERLOAD = "overload"
     #: The meter cannot be read for long, for a reason that no other issue is about.
     UNAVAILABLE = "unavailable"
-    #: What is to be remembered cannot be written.
+    #: Totals cannot be stored.
     NOT_WRITTEN = "not_written"
     #: Counters under right tags have fallen: a replaced or reset meter. Ends with consent.
     COUNTER_FELL = "counter_fell"
-    #: The flashes of the meter and its registers tell different energies.
+    #: Impulses and registers of the meter give different energies.
     IMPULSE_DRIFT = "impulse_drift"
     #: The registers of the meter count, but no impulse is seen.
     NO_IMPULSES = "no_impulses"
-    #: What sees the impulses of a meter whose registers are read is not there.
+    #: The source of the impulses of a meter whose registers are read is unavailable.
     IMPULSES_LOST = "impulses_lost"
-    #: The recorder's tables are none that filling gaps was tested with.
+    #: Filling gaps was not tested with the schema of the recorder's tables.
     HISTORY_UNSUPPORTED = "history_unsupported"
     #: The load profile rises by another amount than the register, so that a gap stays.
     HISTORY_DISAGREES = "history_disagrees"
 
 
-#: What can be said of the impulses of a meter whose registers are read.
+#: Issues about the impulses of a meter whose registers are read.
 SECOND_SOURCE_ISSUES = (Issue.IMPULSE_DRIFT, Issue.NO_IMPULSES, Issue.IMPULSES_LOST)
 
 _FIXABLE = {
@@ -62,7 +62,7 @@ def async_raise_issue(
     text: str | None = None,
     **data: str,
 ) -> None:
-    """Tell the user, once, by one of an issue's texts where it has several.
+    """Raise an issue, or update it; ``text`` selects one of several texts.
 
     Ids of meters may be in data, which never leaves Home Assistant.
     """
@@ -80,13 +80,13 @@ def async_raise_issue(
 
 @callback
 def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue) -> None:
-    """Take back what was told, if it was."""
+    """End an issue, if it is raised."""
     ir.async_delete_issue(hass, DOMAIN, _issue_id(issue, entry.entry_id))
 
 
 @callback
 def has_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue) -> bool:
-    """Return whether the user is asked about an issue."""
+    """Return whether an issue is raised for an entry."""
     issue_id = _issue_id(issue, entry.entry_id)
     return ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
 

@@ -14,8 +14,8 @@ _LOOK_EVERY = 1.0
 SHORTEST_WAIT = 1
 #: ... and at the most where its device is seen to come back.
 LONGEST_WAIT = 60
-#: Seconds after which a port is tried again at the latest where nothing tells that it has become
-#: ready: one with a URL, or a meter that setting up did not hear; ...
+#: Longest wait (s) for a port whose return cannot be seen: one with a URL, or that of a meter that
+#: was silent during set-up; ...
 LONGEST_WAIT_UNWATCHED = 10
 #: ... and a port that another program has, which is often gone soon.
 LONGEST_WAIT_BUSY = 5
@@ -39,7 +39,7 @@ def can_be_watched(url: str) -> bool:
 
 
 def find_device(path: str) -> Device | None:
-    """Return what tells the device behind a local path from any other; None where there is none.
+    """Return what identifies the device behind a local path; None if there is none.
 
     Not for the event loop.
     """
@@ -51,7 +51,7 @@ def find_device(path: str) -> Device | None:
 
 
 async def async_wait_for_change(hass: HomeAssistant, url: str, seconds: float) -> bool:
-    """Wait so long, but no longer than until there is a new device behind a local path.
+    """Wait for a number of seconds, or until there is a new device behind a local path.
 
     Returns whether there is.
     """

@@ -99,7 +99,7 @@ _OF_ERRORS: Final[Mapping[type, Status]] = {
 
 #: The meter is read.
 _READ: Final = frozenset({Status.OK, Status.LOCKED, Status.NOT_SAVED})
-#: The user is asked by an issue for this cause alone, or for other credentials.
+#: Causes with an issue of their own, or with a flow for other credentials.
 _ASKED_OTHERWISE: Final = frozenset(
     {
         Status.OTHER_METER,

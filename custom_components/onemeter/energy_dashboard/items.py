@@ -90,7 +90,7 @@ def statistics(item: Item) -> set[str]:
 
 
 def is_same(item: Item, other: Item) -> bool:
-    """Tell whether two items say the same, whatever Home Assistant has added to either."""
+    """Return whether two items are the same, apart from what Home Assistant adds."""
     return _essence(item) == _essence(other)
 
 

@@ -119,7 +119,7 @@ def _balanced(entry: OneMeterConfigEntry) -> Mapping[str, tuple[str, str, Decima
 
 
 def has_tariffs(registers: Mapping[Key, Register]) -> bool:
-    """Tell whether a meter sends a total of its imports, and tariffs from which it is made."""
+    """Return whether a meter sends the total of its imports and also its tariffs."""
     names = {_name(key, registers) for key in registers if may_be(_LINES[0], key)}
     return {IMPORT, f"{IMPORT} T1", f"{IMPORT} T2"} <= names
 

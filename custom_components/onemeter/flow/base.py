@@ -9,7 +9,7 @@ import probatio
 from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
 from homeassistant.core import callback
 
-from ..meter import MeterError
+from ..meter import MeterError, Protocol
 from ..settings import AnySettings, Connection
 
 
@@ -43,6 +43,14 @@ class Steps(ConfigFlow):
         await self.async_set_unique_id(import_data["unique_id"])
         self._abort_if_unique_id_configured()
         return self.async_create_entry(title=import_data["title"], data=import_data["data"])
+
+    def _counts_another_total(self, protocol: Protocol) -> bool:
+        """Return whether the total of a protocol cannot continue that of the entry to be changed.
+
+        BLINK counts from a reading of the user's.
+        """
+        is_blink = protocol is Protocol.BLINK
+        return self._before is not None and is_blink != (self._before.protocol is Protocol.BLINK)
 
     def _set_errors(self, errors: dict[str, str], details: Mapping[str, str] | None = None) -> None:
         """Show these errors at the next form."""

@@ -36,7 +36,7 @@ _OVERALL_RATIO: Final = (4, 7)
 
 
 def proposed_name(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
-    """Return the manufacturer's name, with what tells it from the other entries.
+    """Return the manufacturer's name, with what distinguishes it from other entries.
 
     That is the end of the meter's id, and a number where that is not enough. The whole id is not
     used, since Home Assistant writes titles into its log.

@@ -2,9 +2,11 @@
 
 from abc import abstractmethod
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.const import CONF_PROTOCOL
 from homeassistant.core import callback
 
 from ..access.known_ports import KnownPorts
@@ -22,7 +24,7 @@ from .search import LOOKS, SearchSteps
 
 #: The texts for a meter that answers, but cannot be read like this, except for DLMS meters that
 #: want a password or keys.
-_REFUSALS: Final = {
+_REFUSALS: Final[Mapping[Refusal | None, str]] = {
     Refusal.NO_READOUT: "no_readout",
     Refusal.NEEDS_DLMS: "needs_dlms",
     Refusal.NEEDS_ADDRESS: "address_refused",
@@ -65,7 +67,11 @@ class DetectSteps(SearchSteps):
             if winner is None:
                 return None
             settings = settings_of(winner, self._connection, self._before)
-            if isinstance(settings, BlinkEntrySettings) or _needs_more(winner, settings):
+            if (
+                isinstance(settings, BlinkEntrySettings)
+                or self._counts_another_total(settings.protocol)
+                or _needs_more(winner, settings)
+            ):
                 return None
             self._settings = settings
             self._probe = Probe(self.hass, settings, is_shared=False, findings=winner.findings)
@@ -110,6 +116,10 @@ class DetectSteps(SearchSteps):
     async def _async_step_for(self, detection: Detection) -> str:
         """Return the step for a result without a reading."""
         match detection:
+            case Detection(candidates=(candidate, *_)) if self._counts_another_total(
+                candidate.protocol
+            ):
+                self._set_errors({CONF_PROTOCOL: "protocol_changed"})
             case Detection(
                 situation=Situation.FOUND | Situation.REFUSES, candidates=(candidate, *_)
             ) if candidate.refusal is not None:
@@ -137,8 +147,7 @@ class DetectSteps(SearchSteps):
         is_dlms = candidate.protocol is Protocol.DLMS
         if is_dlms and candidate.refusal is not Refusal.NEEDS_ADDRESS:
             return "dlms_locked"
-        key = _REFUSALS.get(candidate.refusal, "refused") if candidate.refusal else "refused"
-        self._set_detection_error(key)
+        self._set_detection_error(_REFUSALS.get(candidate.refusal, "refused"))
         return "dlms_address" if is_dlms else self._form_step
 
     async def _async_explain_bytes(self, detection: Detection) -> None:

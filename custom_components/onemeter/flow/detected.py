@@ -97,19 +97,16 @@ def settings_of(
         case Iec62056EntrySettings(), Iec62056EntrySettings():
             return replace(settings, password=before.password, table=settings.table or before.table)
         case DlmsEntrySettings(), DlmsEntrySettings():
+            # The rest is about client, authentication and keys.
             return replace(
-                settings,
-                client=before.client,
-                authentication=before.authentication,
-                password=before.password,
-                encryption_key=before.encryption_key,
-                authentication_key=before.authentication_key,
-                protection=before.protection,
-                suite=before.suite,
-                dedicated_key=before.dedicated_key,
-                system_title=before.system_title,
-                counter_instance=before.counter_instance,
-                invert_deviation=before.invert_deviation,
+                before,
+                connection=settings.connection,
+                mode=settings.mode,
+                transport=settings.transport,
+                logical_device=settings.logical_device,
+                physical_device=settings.physical_device,
+                address_length=settings.address_length,
+                address=settings.address,
             )
     return settings
 

@@ -15,7 +15,7 @@ from ..settings import BlinkEntrySettings, Mode
 
 #: Seconds for which flashes are counted, ...
 COUNT_SECONDS = 15
-#: ... and after which so many are enough.
+#: ... and after which a few are enough.
 ENOUGH_SECONDS = 5
 _ENOUGH: Final = 3
 

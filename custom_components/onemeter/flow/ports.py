@@ -1,12 +1,10 @@
 """Serial ports as the forms show them: which one is free, who uses one, and how one is named."""
 
-from collections.abc import Sequence
 import os
 import re
 from typing import Final
 
 from homeassistant.components.usb import (
-    SerialDevice,
     USBDevice,
     async_get_serial_port_consumers,
     async_scan_serial_ports,
@@ -27,7 +25,7 @@ async def async_free_port(hass: HomeAssistant) -> str | None:
     """
     ports = await async_scan_serial_ports(hass)
     used = await async_get_serial_port_consumers(hass, ports)
-    resolved = await hass.async_add_executor_job(_resolve, [*used])
+    resolved = {*used, *await _async_real_paths(hass, *used)}
     free = [
         port.device
         for port in ports
@@ -37,23 +35,15 @@ async def async_free_port(hass: HomeAssistant) -> str | None:
     return free[0] if len(free) == 1 else None
 
 
-def _resolve(devices: Sequence[str]) -> set[str | None]:
-    return {*devices, *map(os.path.realpath, devices)}
-
-
 async def async_users(hass: HomeAssistant, port: str) -> str:
     """Name the entries and apps that Home Assistant knows to use a port; empty without any."""
-    ports: Sequence[USBDevice | SerialDevice] = await async_scan_serial_ports(hass)
-    consumers = await async_get_serial_port_consumers(hass, ports)
-    devices = [*consumers]
-    path, *paths = await hass.async_add_executor_job(
-        lambda: [os.path.realpath(device) for device in (port, *devices)]
-    )
+    consumers = await async_get_serial_port_consumers(hass, await async_scan_serial_ports(hass))
+    path, *paths = await _async_real_paths(hass, port, *consumers)
     return ", ".join(
         user.title
-        for device, device_path in zip(devices, paths, strict=True)
+        for device_path, users in zip(paths, consumers.values(), strict=True)
         if device_path == path
-        for user in consumers[device]
+        for user in users
         if user.active
     )
 
@@ -68,8 +58,11 @@ async def async_stable_name(hass: HomeAssistant, port: str) -> str:
 async def async_usb_id(hass: HomeAssistant, port: str) -> str | None:
     """Return the ``VID:PID`` of the USB adapter of a port; None for any other port."""
     usb = [found for found in await async_scan_serial_ports(hass) if isinstance(found, USBDevice)]
-    path, *paths = await hass.async_add_executor_job(
-        lambda: [os.path.realpath(device) for device in (port, *(found.device for found in usb))]
-    )
+    path, *paths = await _async_real_paths(hass, port, *(found.device for found in usb))
     ids = {at: f"{found.vid}:{found.pid}" for found, at in zip(usb, paths, strict=True)}
     return ids.get(path)
+
+
+async def _async_real_paths(hass: HomeAssistant, *devices: str) -> list[str]:
+    """Return the paths of devices without links."""
+    return await hass.async_add_executor_job(lambda: [*map(os.path.realpath, devices)])

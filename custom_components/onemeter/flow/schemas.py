@@ -111,13 +111,13 @@ def whole_number(least: int, most: int, unit: str | None = None) -> probatio.All
 
 
 def hidden_text() -> TextSelector:
-    """Make a field whose content the browser shows only when it is asked to."""
+    """Make a field whose content the browser hides by default."""
     return TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 
 
 PORT_SCHEMA = probatio.Schema(
     {
-        # What blinks may be seen without one.
+        # A BLINK meter may have another source than a port.
         probatio.Optional(CONF_PORT): probatio.All(SerialPortSelector(), probatio.Strip),
         probatio.Required(CONF_PROTOCOL, default=DETECT): select(
             CONF_PROTOCOL, [DETECT, *(protocol.value for protocol in Protocol)]

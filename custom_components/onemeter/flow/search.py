@@ -104,8 +104,8 @@ class SearchSteps(ProgressSteps):
     async def _entry_unloaded(self) -> AsyncGenerator[None]:
         """Take the place of the entry that is reconfigured.
 
-        Most likely it reads at the same port. Nobody else can set it up while its lock is held, and
-        however this ends, also with a closed dialog, it is set up again.
+        Usually it uses the same port. It cannot be set up while its lock is held. Afterwards it is
+        set up again in any case, also if the dialog is closed.
         """
         if self.source != SOURCE_RECONFIGURE:
             yield

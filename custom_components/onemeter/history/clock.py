@@ -25,7 +25,7 @@ class ClockOffset(NamedTuple):
 
     @classmethod
     def of(cls, data: MeterData, duration: float | None) -> Self:
-        """Return the offset of a meter that was read; a readout takes so many seconds."""
+        """Return the offset of a meter that was read; ``duration`` is that of a readout (s)."""
         if (clock := data.clock) is None:
             return cls()
         zone = dt_util.get_default_time_zone()
@@ -46,7 +46,7 @@ class ClockOffset(NamedTuple):
     def of_rows(self, intervals: Iterable[Interval]) -> timedelta:
         """Return by how much the times of a profile's rows are ahead.
 
-        Where they tell their season, their full hours are right.
+        If they contain the season, their full hours are right.
         """
         has_season = any(interval.season is not None for interval in intervals)
         return self.rest if has_season else self.shown

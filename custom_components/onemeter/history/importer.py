@@ -97,7 +97,7 @@ class HistoryImporter:
 
     @property
     def is_automatic(self) -> bool:
-        """Whether gaps are filled without being asked for."""
+        """Whether gaps are filled automatically."""
         on_battery = from_entry(self._entry.data).on_battery
         return self._entry.options.get(CONF_FILL_GAPS, False) and not on_battery
 
@@ -211,7 +211,7 @@ class HistoryImporter:
             raise UnsupportedSchemaError
 
     async def async_import(self, start: datetime, end: datetime, *, dry_run: bool) -> list[Outcome]:
-        """Fill what gaps there are in a period, as the user has asked for.
+        """Fill the gaps in a period, for the action.
 
         Raises MeterError, UnsupportedSchemaError, SQLAlchemyError.
         """

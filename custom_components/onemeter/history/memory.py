@@ -26,9 +26,9 @@ _VERSION: Final = 1
 _SAVE_DELAY: Final = 300
 #: Gaps that are remembered once they are filled: the action may look at them again.
 _GAPS_KEPT: Final = 1000
-#: Shorter times without live values are none of ours, ...
+#: Times without live values that are no gap: up to this, ...
 _SHORTEST_GAP: Final = timedelta(minutes=5)
-#: ... nor is one of so many intervals.
+#: ... and up to this number of intervals.
 _INTERVALS: Final = 2.5
 
 
@@ -91,7 +91,7 @@ class GapMemory:
     """Follows the live values of an entry's totals, and remembers the gaps between them."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str, multiplier: Decimal) -> None:
-        """Know nothing yet."""
+        """Begin without anything stored."""
         self.gaps: list[KnownGap] = []
         self._multiplier = self._multiplier_before = multiplier
         self._trails: dict[Key, Trail] = {}
@@ -99,7 +99,7 @@ class GapMemory:
         self._is_save_due = False
 
     async def async_load(self) -> None:
-        """Go on from what was remembered."""
+        """Restore what was stored."""
         if (data := await self._store.async_load()) is None:
             return
         try:
@@ -198,7 +198,7 @@ class ImportMemory:
     """The imports of an entry that can be undone."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Know nothing yet."""
+        """Begin without anything stored."""
         self.imports: list[ImportRecord] = []
         self._store = _import_store(hass, entry_id)
 

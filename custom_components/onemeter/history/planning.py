@@ -62,7 +62,7 @@ def plan_gap(
             hours.take(start, series)
     plan = Plan(tuple(hours.changes), lift, tuple(hours.left))
     if lift is not None and not (hours.has_known and hours.changes):
-        # Nobody knows that nothing else has happened.
+        # It is not certain that nothing else has happened.
         return plan.leave(Reason.NOT_IN_PROFILE)
     if _falls(plan, rows):
         return plan.leave(Reason.CORRECTED if is_corrected else Reason.SUM_FALLS)
@@ -124,7 +124,7 @@ class _Hours:
 
 
 def _lift(gap: Gap, rows: Rows, factor: Decimal, series: Series) -> tuple[Lift | None, bool]:
-    """Return what the sums must be lifted by, and whether they were corrected by somebody."""
+    """Return what the sums must be lifted by, and whether they were corrected from outside."""
     before, after = rows.before, rows.after
     if before is None or after is None:
         return None, False
@@ -143,7 +143,7 @@ def _lift_of_new_meter(
 ) -> Lift | None:
     """Return the lift by what a new meter has counted in the gap, where the sums do not have it.
 
-    The correction of steps takes all of it out, which nobody knew better without the profile.
+    The correction of steps takes all of it out, since the profile was not known then.
     """
     known = next((run for run in series.runs if run[0].anchor == Anchor.AFTER), None)
     if known is None or gap.last is None:

@@ -17,7 +17,7 @@ _LONGEST: Final = timedelta(days=30)
 _HOUR: Final = timedelta(hours=1)
 #: A slice is at most this many times as long as the one before.
 _GROWTH: Final = 6.0
-#: So many slices that are refused are no profile at all.
+#: After this number of refused slices, the meter counts as one without a profile.
 _REFUSALS: Final = 3
 #: Seconds in which others may take the port between two slices.
 _PAUSE: Final = 0.5
@@ -54,7 +54,7 @@ class ProfileSpan:
             try:
                 found = await read(start, end)
             except RefusedError:
-                # So meters say that they have no rows of that time, or no profile.
+                # The answer of meters without rows of that time, or without a profile.
                 refused += 1
                 if refused == _REFUSALS and not self.intervals:
                     raise

@@ -24,7 +24,7 @@ class Reason(StrEnum):
     SUM_FALLS = "sum_falls"
     #: More energy than can pass the meter.
     TOO_MUCH = "too_much"
-    #: The sums around the gap do not follow from the register: somebody has corrected them.
+    #: The sums around the gap do not follow from the register: they were corrected from outside.
     CORRECTED = "corrected"
     #: The multiplier was changed in the gap.
     MULTIPLIER_CHANGED = "multiplier_changed"

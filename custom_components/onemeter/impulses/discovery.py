@@ -14,7 +14,7 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 from ..meter.blink.s10 import TOPIC, parse_s10
 from ..meter.errors import TelegramError
-from ..settings import HassSource, from_entry, second_source
+from ..settings import BlinkEntrySettings, HassSource, from_entry, second_source
 
 if TYPE_CHECKING:
     from homeassistant.components import mqtt
@@ -94,5 +94,5 @@ def _counted(hass: HomeAssistant) -> set[str]:
 def _source_ids(hass: HomeAssistant) -> Iterator[str]:
     for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         for settings in (from_entry(entry.data), second_source(entry.options)):
-            if getattr(settings, "source", None) is HassSource.MQTT and settings is not None:
+            if isinstance(settings, BlinkEntrySettings) and settings.source is HassSource.MQTT:
                 yield settings.source_id

@@ -1,4 +1,4 @@
-"""Years of meters' clocks, by which a time stamp is told from other digits and octets."""
+"""Years of meters' clocks, which distinguish time stamps from other digits and octets."""
 
 from typing import Final
 

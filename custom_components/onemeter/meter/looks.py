@@ -1,4 +1,4 @@
-"""What a sample of bytes looks like, to tell users what their meter may be speaking instead."""
+"""What a sample of bytes looks like, to name the protocol that a meter may use instead."""
 
 from enum import StrEnum
 import re
@@ -15,9 +15,9 @@ class Look(StrEnum):
     DLMS = "DLMS"
     #: Bytes that came one by one (are_flashes).
     BLINK = "BLINK"
-    #: Bytes that no meter means.
+    #: Bytes that are not from a meter's telegram.
     NOISE = "line noise or wrong speed"
-    #: Those of a line whose levels are the wrong way round.
+    #: Bytes of a line with inverted levels.
     INVERTED = "an inverted line"
 
 
@@ -45,15 +45,15 @@ _IEC62056 = re.compile(rb"/[A-Za-z]{3}[0-9A-Z]|\d\.\d{1,2}(?:\.\d{1,2})?(?:[*&]\
 
 #: Printable characters, and STX, ETX, EOT, ACK, CR, LF, SOH.
 _TEXT = frozenset({*range(0x20, 0x7F), 0x01, 0x02, 0x03, 0x04, 0x06, 0x0A, 0x0D})
-#: What is read above all when the meter speaks slower than the port listens: bytes in which the
-#: line changes its level once at most, and zeros for what is no character at all. A flash of light
+#: What is mostly received from a sender that is slower than the port: bytes in which the line
+#: changes its level once at most, and zeros for what is no character at all. A flash of light
 #: is read as one of them, too.
 SINGLE_EDGE: Final = bytes([0x00, 0x80, 0xC0, 0xE0, 0xF0, 0xF8, 0xFC, 0xFE, 0xFF])
 
-#: Bytes by which a wrong speed or an inverted line can be told by how often bits are set. Measured
-#: at 9600 baud with what ports hand over: bytes without stop bit come as they were read.
+#: Bytes that are needed to recognize a wrong speed or an inverted line by the share of set bits.
+#: Measured at 9600 baud, with bytes as ports give them: those without stop bit as they were read.
 _SAMPLE: Final = 64
-#: Bytes by which a sender that is much slower can be told.
+#: Bytes that are needed to recognize a sender that is much slower.
 _LEAST: Final = 8
 
 #: A single one may be that of a plug that is put in.
@@ -61,9 +61,9 @@ _FLASHES_LEAST = 2
 
 
 def looks_like(data: bytes) -> Look | None:
-    """Name the protocol, or the trouble, that a few hundred received bytes look like.
+    """Return what a few hundred received bytes look like: a protocol, or a problem.
 
-    Returns None where nothing fits, also for a sample that is too short to tell.
+    Returns None if nothing fits, or if the sample is too short.
     """
     if _SML.search(data):
         return Look.SML
@@ -79,7 +79,7 @@ def looks_like(data: bytes) -> Look | None:
 
 
 def are_flashes(data: bytes) -> bool:
-    """Tell whether bytes that came one by one, each by itself, are flashes of a meter's light."""
+    """Return whether bytes that came one by one, each by itself, are flashes of a meter's light."""
     return len(data) >= _FLASHES_LEAST and not data.translate(None, SINGLE_EDGE)
 
 
@@ -92,7 +92,7 @@ def _is_iec62056(data: bytes) -> bool:
 
 
 def _has_hdlc_frame(data: bytes) -> bool:
-    """Tell whether there is a frame whose header has a right checksum (HCS, or FCS without one)."""
+    """Return whether a frame has a header with a right checksum (HCS, or FCS without one)."""
     for start in _HDLC_START.finditer(data):
         header = data[start.start() + 1 : start.start() + _HDLC_HEADER_MAX]
         for end in range(_HDLC_HEADER_LEAST, len(header) - 1):
@@ -102,7 +102,7 @@ def _has_hdlc_frame(data: bytes) -> bool:
 
 
 def _is_slow(data: bytes) -> bool:
-    """Tell whether bytes come from a sender that is slower than the port listens."""
+    """Return whether bytes come from a sender that is slower than the port."""
     edges = sum(byte in SINGLE_EDGE for byte in data)
     even = sum(not byte & 1 for byte in data)
     size = len(data)
@@ -113,7 +113,7 @@ def _is_slow(data: bytes) -> bool:
 
 
 def _is_inverted(data: bytes) -> bool:
-    """Tell whether the first and the last bit of the bytes are mostly set."""
+    """Return whether the first and the last bit of the bytes are mostly set."""
     even = sum(not byte & 1 for byte in data)
     high = sum(byte >> 7 for byte in data)
     size = len(data)

@@ -61,7 +61,9 @@ def look(descriptor: int, line: ModemLine) -> LineState | None:
 
 
 def frame_errors(descriptor: int) -> int | None:
-    """Return how many characters have come without a stop bit, modulo 2^32; None if nobody counts.
+    """Return the number of characters without a stop bit, modulo 2^32.
+
+    None if the driver does not count them.
 
     Raises OSError for a port that is gone.
     """

@@ -56,7 +56,7 @@ class TotalsGuard:
     multiplier: Decimal = Decimal(1)
     #: The last statistics rows of totals that were not received yet in this run.
     rows: dict[Key, LastRow] = field(default_factory=dict)
-    #: Accepted jumps; whoever takes them out of the statistics clears the list.
+    #: Accepted jumps; the correction of the statistics clears the list.
     steps: list[Step] = field(default_factory=list)
     _states: dict[Key, TotalState] = field(default_factory=dict)
     _rules: dict[Key, Rule] = field(default_factory=dict)

@@ -23,7 +23,7 @@ class Output:
     def write(self, content: Mapping[str, object]) -> None:
         """Write a line at once, so that the next program of a pipe gets it immediately.
 
-        Raises BrokenPipeError when nobody reads the output any more.
+        Raises BrokenPipeError when the output is not read any more.
         """
         line = json.dumps(content, ensure_ascii=False)
         self.lines += 1

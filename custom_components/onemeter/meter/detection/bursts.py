@@ -51,7 +51,7 @@ class Burst:
         return len(self.data) <= NOISE_MAX
 
     def is_flash(self, line: LineSettings) -> bool:
-        """Tell whether it may be one flash of light."""
+        """Return whether it may be one flash of light."""
         if self.data.translate(None, SINGLE_EDGE) or self.ended - self.begun > _FLASH_SECONDS:
             return False
         if len(self.data) == 1:

@@ -28,7 +28,7 @@ from .sweep import Sweep
 _SILENCE: Final = 30.0
 #: The same after no more than a disturbance: meters that push do it more often.
 _SILENCE_AFTER_NOISE: Final = 12.0
-#: Bytes kept to say what they look like.
+#: Bytes kept to find out what they look like.
 _SAMPLE: Final = 1024
 #: Seconds for which a line is listened to while others are to be tried.
 _PATIENCE: Final = 12.0
@@ -63,8 +63,8 @@ async def detect(
 ) -> Detection:
     """Find out which meter is at a port, and how it is read.
 
-    The port is opened, listened to, and only then spoken to; it is closed again in any case, also
-    when the call is cancelled, which it may be at any moment. Takes half a minute where there is
+    The port is opened, received from, and only then sent to; it is closed again in any case, also
+    if the call is cancelled, which is possible at any moment. Takes half a minute where there is
     nothing, and up to three where what comes is not understood.
 
     ``country`` (ISO 3166-1, as ``hass.config.country``) says where to begin and for how long
@@ -276,7 +276,7 @@ class _Search:
     # --- asking
 
     def _serial_questions(self) -> Sequence[_Question]:
-        """Return what is asked at a port that has a speed, in this order."""
+        """Return the questions at a port that has a speed, in this order."""
         slow = POLLED_LINE[Protocol.IEC62056].baudrate
         questions: list[_Question] = [
             (Step.SIGN_ON, self._sign_on(SignOn(), slow)),
@@ -298,7 +298,7 @@ class _Search:
             self._candidates = list(answer.candidates)
         elif answer.heard and has_heard:
             self._doubted = answer.candidates
-            # Somebody speaks: nothing is sent while that may be a meter.
+            # A sender is active: nothing is sent while that may be a meter.
             line = self._line_of(answer.heard, session.port.baudrate)
             if self._has_speed:
                 await session.set_line(line)
@@ -362,7 +362,7 @@ class _Search:
     # --- the result
 
     def failed(self, error: MeterConnectionError) -> Detection:
-        """Return what is to be said about a port that cannot be used."""
+        """Return the result for a port that cannot be used."""
         return self._result(situation_of(error), error)
 
     def result(self) -> Detection:

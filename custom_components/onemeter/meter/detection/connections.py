@@ -1,6 +1,6 @@
 """Asking a meter by DLMS: whether it takes a connection, which is ended at once.
 
-No password is given, and nothing is asked of the meter's objects.
+No password is sent, and no object of the meter is read.
 """
 # ruff: noqa: PLC0415  DLMS is imported when it is needed: the other protocols need no cryptography
 

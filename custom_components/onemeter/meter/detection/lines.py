@@ -11,7 +11,7 @@ from typing import Final, Self
 from ..line import Framing, LineSettings
 from ..looks import SINGLE_EDGE
 
-#: The speed at which bytes say most about other ones.
+#: The speed at which received bytes distinguish other speeds best.
 REFERENCE: Final = LineSettings(9600)
 #: Bytes of which statistics are made.
 SAMPLE: Final = 64
@@ -143,7 +143,7 @@ def slower_lines(data: bytes) -> Sequence[LineSettings]:
 
 
 def lines_by_start(data: bytes) -> Sequence[LineSettings]:
-    """Return the line settings that the first bytes after a silence speak for, none otherwise."""
+    """Return the line settings to which the first bytes after a silence point, none otherwise."""
     found = (lines for prefix, lines in _BY_PREFIX if data.startswith(prefix))
     return next(found, ())
 
@@ -151,10 +151,10 @@ def lines_by_start(data: bytes) -> Sequence[LineSettings]:
 def likely_lines(
     line: LineSettings, burst: bytes, *, is_whole: bool, has_begin: bool = True
 ) -> Sequence[LineSettings]:
-    """Return line settings that a burst speaks for that was not understood, the likeliest first.
+    """Return line settings to which a burst points that was not understood, the likeliest first.
 
     ``is_whole`` is one that is not merely the rest of a burst, ``has_begin`` one that begins with
-    its first byte. None where it is too little to say anything.
+    its first byte. None if it is too short.
     """
     if line != REFERENCE:
         return _by_other_line(line, burst) if is_whole else ()

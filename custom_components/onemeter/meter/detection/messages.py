@@ -121,7 +121,7 @@ def _without_llc(information: bytes) -> bytes:
 
 
 def _encryption(begin: bytes) -> Encryption | None:
-    """Return how a message is protected of which this is the begin; None where it does not say."""
+    """Return the protection of a message from its beginning; None if that does not show it."""
     from ..dlms.apdu.lengths import decode_length
     from ..dlms.apdu.tags import GENERAL_BLOCK_TRANSFER, GENERAL_GLO_CIPHERING
     from ..dlms.security.ciphering import AUTHENTICATED, ENCRYPTED, TITLE_LENGTH

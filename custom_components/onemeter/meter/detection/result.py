@@ -80,7 +80,7 @@ class Frames(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a meter that answers cannot be read like this."""
+    """Why a meter that answers cannot be read without more input."""
 
     #: It rejects the association of the public client: password or keys are needed.
     NEEDS_KEYS = "needs_keys"
@@ -93,7 +93,7 @@ class Refusal(StrEnum):
 
 
 class EvidenceKind(StrEnum):
-    """What speaks for a candidate; texts in other languages are found by it."""
+    """The kind of an evidence; the key for texts in other languages."""
 
     #: ``count`` telegrams with a right checksum.
     TELEGRAMS = "telegrams"
@@ -128,7 +128,7 @@ _TEXTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One thing that speaks for a candidate."""
+    """One piece of evidence for a candidate."""
 
     kind: EvidenceKind
     count: int = 1
@@ -155,7 +155,7 @@ class Encryption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A protocol that the meter may speak, with all that its client needs.
+    """A protocol that the meter may use, with all that its client needs.
 
     A pushed meter's client is ``create_pushed_client(protocol, url, line)``; that of a polled one
     is ``create_polled_client(protocol, url, line, settings)``, which takes the findings by

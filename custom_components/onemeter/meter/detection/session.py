@@ -15,7 +15,7 @@ from .lines import other_framings
 from .result import Candidate
 from .telegrams import TelegramSearch
 
-#: Bytes kept to say what they look like.
+#: Bytes kept to find out what they look like.
 _HEARD_MAX: Final = 1024
 #: Seconds between two reports of progress.
 _REPORT_SECONDS: Final = 0.5

@@ -124,7 +124,7 @@ class SignOns:
 
 
 def _waits(found: Identification, port: Port, baudrate: int) -> bool:
-    """Tell whether a meter that was asked sends no readout yet, so that one that comes is pushed.
+    """Return whether a polled meter sends no readout yet, so that one that comes is pushed.
 
     In modes A and B it does, but hardly any meter has them at another speed than 300 baud.
     """
@@ -133,12 +133,12 @@ def _waits(found: Identification, port: Port, baudrate: int) -> bool:
 
 
 def _offers_hdlc(found: Identification) -> bool:
-    """Tell whether a meter can go on with HDLC (mode E, Annex E)."""
+    """Return whether a meter can go on with HDLC (mode E, Annex E)."""
     return r"\2" in found.ident
 
 
 def _is_damaged(raw: bytes) -> bool:
-    """Tell whether something is an identification, but came damaged."""
+    """Return whether something is a damaged identification."""
     text = without_parity(raw)
     return b"/" in text and b"\n" in text
 

@@ -204,7 +204,7 @@ def readout_checksum(readout: bytes) -> Checksum:
 
 
 def _is_locked(reading: Reading) -> bool:
-    """Tell whether there is energy in whole kWh, and neither finer energy nor any power."""
+    """Return whether there is energy in whole kWh, and neither finer energy nor any power."""
     has_energy = False
     for register in reading.registers:
         obis = register.obis
