@@ -135,7 +135,10 @@ async def test_exceptions_of_one_object_end_no_session() -> None:
         before = meter.count("association")
         second = await client.read()
         assert meter.count("association") == before + 1
-    assert value(first, TOTAL) == value(second, TOTAL)
+    total = value(first, TOTAL)
+    assert isinstance(total, int)
+    # The meter may have counted one more meanwhile.
+    assert value(second, TOTAL) in (total, total + 1)
     assert len(second.registers) == len(first.registers) > len(expected) / 2
 
 
