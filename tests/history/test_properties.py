@@ -9,9 +9,9 @@ from itertools import accumulate, pairwise
 from hypothesis import given, settings, strategies as st
 
 from custom_components.onemeter.history.intervals import channels
-from custom_components.onemeter.history.planning import HOUR, full_hour, hours_of, plan_gap
+from custom_components.onemeter.history.planning import full_hour, hours_of, plan_gap
 from custom_components.onemeter.history.rows import Plan, Row, Rows
-from custom_components.onemeter.history.samples import Gap, Sample, Trail
+from custom_components.onemeter.history.samples import HOUR, Gap, Sample, Trail
 from custom_components.onemeter.history.series import Series
 from custom_components.onemeter.history.targets import best_series
 from custom_components.onemeter.meter import Interval, Obis, Register

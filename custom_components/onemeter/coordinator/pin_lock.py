@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from ..meter import Key, Obis, Register
-from ..totals import Moment, Total
+from ..meter import Key, Register
+from ..meter.pin_lock import is_reduced
+from ..totals import Moment
 
 #: A meter counts as locked once this many consecutive telegrams, over at least this time, say so.
 LOCKED_TELEGRAMS = 5
 LOCKED_DURATION = timedelta(seconds=60)
-
-_ENERGY_CODES = (1, 2)
-_TIME_INTEGRAL = 8
-_INSTANTANEOUS = 7
 
 
 class PinLock:
@@ -29,7 +26,7 @@ class PinLock:
 
     def is_locked(self, registers: Mapping[Key, Register], now: Moment) -> bool | None:
         """Take the next registers; return whether the meter is locked, None if that is not sure."""
-        if not is_reduced(registers):
+        if not is_reduced(registers.values()):
             self._since = None
             self._telegrams = 0
             return False
@@ -38,24 +35,3 @@ class PinLock:
         self._telegrams += 1
         is_long = self._since.at_least_until(now) >= LOCKED_DURATION
         return True if is_long and self._telegrams >= LOCKED_TELEGRAMS else None
-
-
-def is_reduced(registers: Mapping[Key, Register]) -> bool:
-    """Return whether registers contain energy in whole kWh only, and no momentary value.
-
-    Zero does not count, since it is a whole number at any resolution.
-    """
-    whole = False
-    for obis, register in registers.items():
-        if not isinstance(obis, Obis):
-            continue
-        if obis.d == _INSTANTANEOUS:
-            return False
-        if obis.d != _TIME_INTEGRAL or obis.c not in _ENERGY_CODES:
-            continue
-        if (total := Total.of(register)) is None:
-            continue
-        if total.amount % 1:
-            return False
-        whole = whole or bool(total.value)
-    return whole

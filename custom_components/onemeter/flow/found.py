@@ -12,9 +12,9 @@ from homeassistant.helpers.selector import TextSelector
 
 from ..access.clients import expected_meter, is_meter_of
 from ..const import CONF_ENERGY_ROLE, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, GENERATED
-from ..coordinator.pin_lock import is_reduced
 from ..energy_dashboard import Role, async_default_role, offered_roles
 from ..meter import Key, Protocol, Register
+from ..meter.pin_lock import is_reduced
 from ..settings import DlmsEntrySettings
 from .confirmation import found, found_impulses, measures, proposed_name, transformer_ratio
 from .detect import DetectSteps
@@ -43,7 +43,7 @@ class FoundSteps(DetectSteps):
             return "confirm_blink_dark" if settings.has_port else "confirm_blink_quiet"
         if transformer_ratio(self._reading) is not None:
             return "confirm_ratio"
-        is_locked = settings.protocol is Protocol.SML and is_reduced(self._registers())
+        is_locked = settings.protocol is Protocol.SML and is_reduced(self._reading.registers)
         return "confirm_locked" if is_locked else "confirm"
 
     async def async_step_confirm(

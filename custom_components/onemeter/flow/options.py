@@ -47,6 +47,7 @@ from ..energy_dashboard import Role
 from ..meter import Protocol
 from ..meter.dlms.settings import is_code
 from ..meter.iec62056.settings import is_register
+from ..meter.obis import CURRENT_VALUE
 from ..registers.lookup import is_number
 from ..registers.quantities import BY_UNIT
 from ..settings import EntrySettings, from_entry
@@ -57,8 +58,6 @@ from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select, whol
 _LONGEST_POLL_INTERVAL: Final = 86_400
 #: Minutes
 _PERIODS: Final = [PERIOD_OFF, "15", "30", "60"]
-#: Group F of what is counting still.
-_CURRENT_PERIOD: Final = 255
 #: What may be worth being read every other second.
 _LIVELY: Final = frozenset(
     {
@@ -189,7 +188,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
             )
             for key, register in self.config_entry.runtime_data.newest.registers.items()
             if register.address is not None
-            and (isinstance(key, str) or key.f == _CURRENT_PERIOD)
+            and (isinstance(key, str) or key.f == CURRENT_VALUE)
             and is_number(register.value)
             and (quantity := BY_UNIT.get(register.unit)) is not None
             and quantity.device_class in _LIVELY

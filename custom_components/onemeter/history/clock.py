@@ -8,8 +8,8 @@ from homeassistant.util import dt as dt_util
 
 from ..coordinator.meter_data import MeterData
 from ..meter import Interval
+from .samples import HOUR
 
-_HOUR = timedelta(hours=1)
 #: Full hours are those of another time that the meter counts in, give or take this.
 _NEAR = timedelta(minutes=10)
 #: What passes for the same time: a readout takes a while.
@@ -30,7 +30,7 @@ class ClockOffset(NamedTuple):
             return cls()
         zone = dt_util.get_default_time_zone()
         ahead = (clock if clock.tzinfo else clock.replace(tzinfo=zone)) - data.received
-        hours = round(ahead / _HOUR) * _HOUR
+        hours = round(ahead / HOUR) * HOUR
         if abs(ahead - hours) > _NEAR:
             hours = timedelta()
         rest = ahead - hours

@@ -7,8 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from .planning import HOUR
-from .samples import Gap, Sample
+from .samples import HOUR, Gap, Sample
 
 #: A row that was made later than this after its hour's end was made up for the time of an outage:
 #: it holds the last state before.

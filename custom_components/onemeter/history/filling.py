@@ -35,13 +35,13 @@ from .clock import ClockOffset
 from .intervals import Channel, ChannelName, channels
 from .memory import ImportMemory, ImportRecord, KnownGap
 from .outcome import Outcome
-from .planning import HOUR, plan_gap
+from .planning import plan_gap
 from .power import IMPORTED, power_in
 from .reading import ProfileSpan, asked_for
 from .recorder_task import async_in_recorder
 from .records import Record, prepare, read_power, undo, write
 from .rows import Plan, Reason
-from .samples import Gap
+from .samples import HOUR, Gap
 from .series import Disagreement, Series
 from .spans import Work, in_spans, is_same_time
 from .statistics_rows import compiled_until, read_rows

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from ..meter import Interval, Obis, Register
 from ..registers.lookup import is_number
+from .samples import HOUR
 
 #: Bits of a row's status, in VDEW's byte and in DLMS's AMR status alike. 08 is no event: some
 #: meters set it all summer.
@@ -22,8 +23,6 @@ _POWER_BACK: Final = 0x40
 #: Disturbed or not valid, and fatal or critical.
 _INVALID: Final = 0x05
 _BYTE: Final = 0xFF
-
-_HOUR: Final = timedelta(hours=1)
 
 
 class ChannelName(NamedTuple):
@@ -68,7 +67,7 @@ class Channel:
     @property
     def is_fine(self) -> bool:
         """Whether values between two boundaries may be interpolated."""
-        return self.length <= _HOUR
+        return self.length <= HOUR
 
 
 def channels(

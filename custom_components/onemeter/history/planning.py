@@ -12,10 +12,9 @@ from itertools import pairwise
 from typing import Final
 
 from .rows import Change, Lift, Plan, Reason, Row, Rows, is_rounding, is_same
-from .samples import Gap
+from .samples import HOUR, Gap
 from .series import Anchor, Kind, Series
 
-HOUR: Final = timedelta(hours=1)
 _ZERO: Final = Decimal(0)
 
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Final
 
 from ..meter import Key, Obis
-from .planning import HOUR, hours_of
-from .samples import Gap
+from .planning import hours_of
+from .samples import HOUR, Gap
 from .series import Series
 
 IMPORTED: Final = Obis(1, 0, 1, 8, 0)

@@ -8,13 +8,13 @@ from typing import Final
 
 from ..meter import Interval
 from ..meter.errors import RefusedError
+from .samples import HOUR
 
 #: Seconds of line time that a slice is to take, and takes at the most.
 _TARGET: Final = 12.0
 #: The first slice, of a meter whose speed is not known yet, and the longest one.
 _FIRST: Final = timedelta(hours=1)
 _LONGEST: Final = timedelta(days=30)
-_HOUR: Final = timedelta(hours=1)
 #: A slice is at most this many times as long as the one before.
 _GROWTH: Final = 6.0
 #: After this number of refused slices, the meter counts as one without a profile.
@@ -65,8 +65,8 @@ class ProfileSpan:
             if not found and self.intervals and length == _LONGEST:
                 # It does not go back any further.
                 self.read_from = self.start
-            on_progress((self.end - start) / max(self.end - self.start, _HOUR))
-            length = min(max(length * min(_GROWTH, _TARGET / max(took, 0.1)), _HOUR), _LONGEST)
+            on_progress((self.end - start) / max(self.end - self.start, HOUR))
+            length = min(max(length * min(_GROWTH, _TARGET / max(took, 0.1)), HOUR), _LONGEST)
             if not self.is_complete:
                 await asyncio.sleep(_PAUSE)
 
@@ -80,9 +80,7 @@ def asked_for(
     start: datetime, end: datetime, offset: timedelta, zone: tzinfo
 ) -> tuple[datetime, datetime]:
     """Return a span as the meter counts; wider where it changes its clock: an hour comes twice."""
-    offsets = {
-        (time + offset).astimezone(zone).utcoffset() for time in (start - _HOUR, end + _HOUR)
-    }
+    offsets = {(time + offset).astimezone(zone).utcoffset() for time in (start - HOUR, end + HOUR)}
     if len(offsets) > 1:
-        start, end = start - _HOUR, end + _HOUR
+        start, end = start - HOUR, end + HOUR
     return as_meter_counts(start, offset, zone), as_meter_counts(end, offset, zone)

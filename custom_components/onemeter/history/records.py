@@ -15,9 +15,9 @@ from sqlalchemy.orm.session import Session
 from homeassistant.components.recorder.db_schema import Statistics, StatisticsShortTerm
 from homeassistant.util import dt as dt_util
 
-from .planning import HOUR
 from .power import MeanPower
 from .rows import Lift, Plan, Row
+from .samples import HOUR
 from .statistics_rows import StatisticsTable, compiled_until
 
 #: What a row of a total, and one of a measurement, hold.

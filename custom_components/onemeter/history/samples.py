@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from ..meter import Key
 
+HOUR: Final = timedelta(hours=1)
 #: Samples are kept around boundaries of this length, which all capture periods share with the hour.
 _QUARTER: Final = timedelta(minutes=15)
 #: Samples that are kept: the first and the last of this many quarters of an hour.

@@ -8,8 +8,8 @@ from typing import Final
 from homeassistant.util import dt as dt_util
 
 from .memory import KnownGap
-from .planning import HOUR, full_hour
-from .samples import Gap
+from .planning import full_hour
+from .samples import HOUR, Gap
 
 _MINUTE: Final = timedelta(minutes=1)
 

@@ -16,9 +16,9 @@ from homeassistant.components.recorder.db_schema import (
 from homeassistant.util import dt as dt_util
 
 from .evidence import CreatedRow
-from .planning import HOUR, full_hour, hours_of
+from .planning import full_hour, hours_of
 from .rows import Row, Rows
-from .samples import Gap
+from .samples import HOUR, Gap
 
 _FIVE_MINUTES: Final = 300.0
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from ..meter import Key, Obis
-from ..meter.obis import ELECTRICITY
+from ..meter.obis import CURRENT_VALUE, ELECTRICITY, D
 from ..registers.quantities import (
     APPARENT_ENERGY,
     APPARENT_POWER,
@@ -26,8 +26,6 @@ from .register_values import as_register
 from .samples import Gap
 from .series import ZERO, Disagreement, Kind, Series, rise
 
-_CURRENT: Final = 255
-_TOTAL: Final = 8
 #: Values of group D of what is captured of a total: averages, time integrals, interval energy.
 _CAPTURED: Final = frozenset({4, 5, 8, 9, 29})
 _KILO: Final = -3
@@ -54,7 +52,7 @@ def total_of(name: ChannelName, keys: Iterable[Key]) -> Key | None:
         key
         for key in keys
         if isinstance(key, Obis)
-        and (key.a, key.c, key.d, key.f) == (obis.a, obis.c, _TOTAL, _CURRENT)
+        and (key.a, key.c, key.d, key.f) == (obis.a, obis.c, D.ENERGY, CURRENT_VALUE)
     ]
     same = [key for key in totals if key.e == obis.e]
     if not same and obis.e == 0 and len(totals) == 1:
@@ -76,7 +74,7 @@ def best_series(
         for name, channel in channels.items()
         if gap.unit is not None and total_of(name, keys) == gap.key
     ]
-    candidates.sort(key=lambda channel: channel.name.obis.d != _TOTAL)
+    candidates.sort(key=lambda channel: channel.name.obis.d != D.ENERGY)
     disagreement: Disagreement | None = None
     for channel in candidates:
         found = to_register(

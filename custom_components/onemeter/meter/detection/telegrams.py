@@ -6,15 +6,14 @@ However the stream is cut into chunks, the candidates are the same.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from decimal import Decimal
 from typing import Final
 
 from ..checksum import crc16_x25, sum_of, xor_of
 from ..iec62056.decoder import Iec62056Decoder
 from ..iec62056.identification import IDENTIFICATION_LINE
 from ..line import Framing, LineSettings
-from ..obis import Obis
 from ..parity import has_parity_errors, without_parity
+from ..pin_lock import is_reduced
 from ..protocols import Protocol
 from ..reading import Identity, Reading
 from ..sml.decoder import SmlDecoder
@@ -28,11 +27,6 @@ _VALUES_LEAST: Final = 2
 #: Bytes in which the rest of an identification line may come.
 _LINE_MAX: Final = 128
 _ETX: Final = 0x03
-
-_ENERGY: Final = (1, 2)
-_TIME_INTEGRAL: Final = 8
-_INSTANTANEOUS: Final = 7
-_WHOLE: Final = {"Wh": 1000, "kWh": 1}
 
 
 class TelegramSearch:
@@ -89,7 +83,7 @@ class TelegramSearch:
             evidence=(Evidence(EvidenceKind.TELEGRAMS, count, shown),),
             checksum=None if reading is None else _sml_checksum(reading.raw),
             identity=Identity() if reading is None else reading.meter,
-            is_locked=reading is not None and _is_locked(reading),
+            is_locked=reading is not None and is_reduced(reading.registers),
         )
 
     def _text_candidate(self) -> Candidate | None:
@@ -201,22 +195,3 @@ def readout_checksum(readout: bytes) -> Checksum:
     block = text[begin : end + 1]
     is_sum = sum_of(block) == text[-1] != xor_of(block)
     return Checksum.BCC_SUM if is_sum else Checksum.BCC
-
-
-def _is_locked(reading: Reading) -> bool:
-    """Return whether there is energy in whole kWh, and neither finer energy nor any power."""
-    has_energy = False
-    for register in reading.registers:
-        obis = register.obis
-        if not isinstance(obis, Obis):
-            continue
-        if obis.d == _INSTANTANEOUS:
-            return False
-        if obis.d == _TIME_INTEGRAL and obis.c in _ENERGY:
-            value, step = register.value, _WHOLE.get(register.unit or "")
-            if not isinstance(value, Decimal | int) or step is None:
-                continue
-            if value % step:
-                return False
-            has_energy = has_energy or bool(value)
-    return has_energy
