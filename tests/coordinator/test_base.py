@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 import logging
+import random
 from typing import Any
 from unittest.mock import patch
 
@@ -64,12 +65,52 @@ async def test_publishes_at_most_once_per_interval_and_the_newest_last(meter: Pu
     await meter.say(energy("5002"), after=1)
     await meter.wait(7)
     assert meter.value() == "5.000"
-    await meter.wait(1)
+    await meter.wait(2)
     assert meter.value() == "5.002"
-    await meter.say(energy("5003"), after=9)
+    await meter.say(energy("5003"), after=4)
     assert meter.value() == "5.002"
-    await meter.wait(1)
+    await meter.wait(5)
     assert meter.value() == "5.003"
+
+
+@pytest.mark.parametrize("seconds", [0.85, 0.99, 0.998, 1.0, 1.002, 1.01, 1.15])
+async def test_every_telegram_of_an_interval_is_published_at_once(
+    meter: PushedMeter, seconds: float
+) -> None:
+    """Also where the clocks of the meter and of the computer differ, and telegrams are jittery."""
+    meter.make_entry(options={CONF_PUBLISH_INTERVAL: 1})
+    await meter.start(energy("5000"))
+    jitter = random.Random(1)
+    late = 0.0
+    for second in range(1, 60):
+        was_late, late = late, jitter.uniform(0, 0.03)
+        await meter.say(energy(str(5000 + second)), after=seconds + late - was_late)
+        assert meter.value() == f"5.{second:03}"
+
+
+async def test_telegrams_out_of_step_are_published_at_once_again(meter: PushedMeter) -> None:
+    meter.make_entry(options={CONF_PUBLISH_INTERVAL: 1})
+    await meter.start(energy("5000"))
+    await meter.say(energy("5001"), after=0.6)
+    late = []
+    for second in range(2, 10):
+        await meter.say(energy(str(5000 + second)), after=1)
+        late.append(meter.value() != f"5.{second:03}")
+    assert late.index(False) <= 2
+    assert not any(late[2:])
+
+
+@pytest.mark.parametrize(("seconds", "apart"), [(2, 10), (3, 9), (4, 8), (6, 12), (7, 14), (9, 9)])
+async def test_the_telegram_nearest_to_the_interval_is_published(
+    meter: PushedMeter, seconds: int, apart: int
+) -> None:
+    await meter.start(energy("5000"))
+    published = []
+    for second in range(seconds, 61, seconds):
+        await meter.say(energy(str(5000 + second)), after=seconds)
+        if meter.value() == f"5.{second:03}":
+            published.append(second)
+    assert published == list(range(apart, 61, apart))
 
 
 async def test_news_after_a_pause_is_published_at_once(meter: PushedMeter) -> None:

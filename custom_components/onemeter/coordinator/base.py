@@ -308,7 +308,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         """Publish data when they are due or at once, also if they are the first after a failure."""
         if not self._first.done():
             self._first.set_result(None)
-            self._published_at = now
+            self._arrived_at, self._due_at = now, now + self._publish_interval
             self._async_clear_issues()
         elif self._failure is not None:
             self._failure = self.translation_key = None

@@ -22,6 +22,8 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Seconds after which storing is tried again if it has failed.
 _STORE_AGAIN = 10
+#: Data are published too early by up to this share of the publish interval, and at once.
+_TOLERANCE = 0.2
 #: Entities that are updated without a pause for other tasks: a meter may have hundreds.
 _ENTITIES_AT_ONCE = 16
 
@@ -51,7 +53,8 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
         self._failure: Failure | None = None
         #: The newest line in the log reports a failure.
         self._is_failure_logged = False
-        self._published_at = monotonic()
+        #: When the next data are to be published, and when the newest ones arrived (monotonic, s).
+        self._due_at = self._arrived_at = monotonic()
         self._cancel_publishing: CALLBACK_TYPE | None = None
         #: Whether the totals could be stored the last time.
         self._is_stored = True
@@ -82,26 +85,44 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
 
     @callback
     def _async_publish_when_due(self, now: float) -> None:
-        if (left := self._published_at + self._publish_interval - now) <= 0:
+        """Publish the newest data, which have arrived now, at once if the interval is over.
+
+        Of the telegrams around that time the nearest one is published, and the next interval begins
+        with it: the times of publication follow the meter's clock. Data that come too early are
+        published if nothing follows in time.
+        """
+        apart = now - self._arrived_at
+        tolerance = min(_TOLERANCE * self._publish_interval, apart / 2)
+        self._arrived_at = now
+        if (left := self._due_at - now) <= tolerance:
+            self._due_at = now + self._publish_interval
             self._async_publish()
         else:
-            self._async_publish_later(left)
+            until_next = apart if apart < self._publish_interval else 0
+            self._async_publish_later(max(left, until_next) + tolerance)
 
     @callback
     def _async_publish_later(self, seconds: float) -> None:
         if self._cancel_publishing is None:
             self._cancel_publishing = async_call_later(
-                self.hass, seconds, HassJob(self._async_publish, cancel_on_shutdown=True)
+                self.hass, seconds, HassJob(self._async_on_due, cancel_on_shutdown=True)
             )
 
     @callback
-    def _async_publish(self, _: datetime | None = None) -> None:
+    def _async_on_due(self, _: datetime) -> None:
+        """Publish data that came too early."""
+        interval = self._publish_interval
+        # What comes an interval after these data is not to wait as well.
+        self._due_at = max(self._arrived_at, self._due_at - _TOLERANCE * interval) + interval
+        self._async_publish()
+
+    @callback
+    def _async_publish(self) -> None:
         """Publish the newest data, after the totals are stored if they must be."""
         self._async_cancel_publishing()
         if not self.totals.must_be_stored:
             self._async_update_entities(self._newest)
             return
-        self._published_at = monotonic()
         self._is_due = True
         if self._storing is None or self._storing.done():
             self._storing = self.config_entry.async_create_background_task(
@@ -130,8 +151,9 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
         data = self._to_publish(data)
         if data == self.data and self.last_update_success:
             self.data = data
+            # The next change need not wait.
+            self._due_at = monotonic()
             return
-        self._published_at = monotonic()
         self.async_set_updated_data(data)
 
     @callback
