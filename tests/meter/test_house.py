@@ -17,7 +17,7 @@ FLOORS = (
     {"checksum", "clock", "errors", "flag", "line", "obis", "parity", "port_lock"}
     | {"redaction", "slices", "units"},
     {"interleaving", "looks", "modem", "port_errors", "protocols", "reading"},
-    {"client", "identity", "pin_lock", "port"},
+    {"client", "gathering", "identity", "pin_lock", "port"},
     {"channel"},
     {"stream"},
     {"blink", "iec62056", "sml"},

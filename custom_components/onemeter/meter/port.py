@@ -103,6 +103,8 @@ class Port:
         self.has_speed = scheme not in _FIXED_SPEED
         #: Whether it is a port of this computer.
         self.is_local = not scheme or scheme in _LOCAL
+        #: Whether bytes wait in the operating system while they are not read.
+        self._keeps_bytes = self.is_local or scheme in _FIXED_SPEED
         #: The URL without secrets.
         self.name = redact(url)
         self._logs = LogRedaction(url, self.name)
@@ -201,6 +203,18 @@ class Port:
             raise PortLostError(f"{self.name} was closed by the other side", port=self.name)
         self._has_more = len(data) == _READ_MAX
         return data
+
+    async def pause(self, seconds: float) -> None:
+        """Let bytes gather for this time, on ports where the operating system keeps them."""
+        transport = self._serial.transport
+        if not self._keeps_bytes or transport.is_closing():
+            return
+        transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if not transport.is_closing():
+                transport.resume_reading()
 
     async def write(self, data: bytes) -> None:
         """Send bytes, and return once the last of their bits has left the port.

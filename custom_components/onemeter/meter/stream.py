@@ -7,6 +7,7 @@ from typing import Final, Protocol as Interface, override
 from .channel import RECENT_MAX
 from .client import PushedClient
 from .errors import UNKNOWN, ChecksumError, MeterError, MeterSilentError, UnknownDataError
+from .gathering import Gathering
 from .line import LineSettings
 from .looks import Look, are_flashes, looks_like
 from .port import Port
@@ -76,16 +77,22 @@ class StreamClient(PushedClient):
     @override
     async def listen(self) -> AsyncGenerator[Reading]:
         self._restart_diagnosis()
+        gathering = Gathering()
+        loop = asyncio.get_running_loop()
         try:
             async with Port(self.url, self.line) as port:
                 while True:
+                    if pause := gathering.pause():
+                        await port.pause(pause)
                     data = await port.read()
+                    gathering.receive(len(data), loop.time())
                     self._observe(data)
                     for reading in self._decoder.feed_in_slices(data):
                         if reading is None:
                             await asyncio.sleep(0)
                             continue
                         self._restart_diagnosis()
+                        gathering.end(loop.time())
                         yield reading
                     self._copy_counters()
         finally:
