@@ -359,6 +359,8 @@ def test_id_that_is_sent_with_escapes_is_masked() -> None:
 
 
 NUMBER = "30512345"
+#: Of a meter on the M-Bus.
+GAS_NUMBER = "7EMH0140712345"
 
 
 def readout(*, check: str = "xor", number: str = NUMBER) -> bytes:
@@ -369,6 +371,10 @@ def readout(*, check: str = "xor", number: str = NUMBER) -> bytes:
         f"0-0:96.1.0({number.encode().hex().upper()})",
         "0.0.1(CUSTOMER-7)",
         f"C.90.1({number[-6:]})",
+        "0-1:24.1.0(003)",
+        f"0-1:96.1.1({GAS_NUMBER.encode().hex().upper()})",
+        f"0-2:96.1.0({GAS_NUMBER})",
+        "0-1:24.2.1(200426223001S)(00246.139*m3)",
         "1.8.0(0012345.678*kWh)",
         "F.F(00000000)",
     ]
@@ -404,9 +410,10 @@ async def test_no_id_in_a_readout(
     [item] = diagnostics["telegrams"]
     told = bytes.fromhex(item)
     assert len(told) == len(said.raw)
-    for trace in (NUMBER, NUMBER[-6:], NUMBER.encode().hex(), "CUSTOMER", "geheim"):
-        assert trace not in shown
-        assert trace.encode() not in told
+    numbers = (NUMBER, NUMBER[-6:], GAS_NUMBER, "7 EMH01 4071 2345")
+    for trace in (*numbers, *(it.encode().hex() for it in numbers), "CUSTOMER", "geheim"):
+        assert trace.lower() not in shown.lower()
+        assert trace.lower().encode() not in told.lower()
     assert diagnostics["data"][CONF_ADDRESS] == "**REDACTED**"
     assert b"1.8.0(0012345.678*kWh)" in told
     seen = read(told + b"\r\n")

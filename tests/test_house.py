@@ -15,7 +15,7 @@ FLOORS = (
     {"billing"},
     {"impulses"},
     {"coordinator"},
-    {"energy_dashboard", "history"},
+    {"devices", "energy_dashboard", "history"},
     {"states", "flow", "entity", "services"},
     {"status_sensors"},
     {"__init__", "config_flow", "repairs", "diagnostics", "system_health"}

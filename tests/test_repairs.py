@@ -240,6 +240,34 @@ async def test_entry_goes_on_with_the_meter_that_replaced_its_own(
     assert meter.value() == "0.073"
 
 
+async def test_meters_on_the_mbus_stay_when_the_electricity_meter_is_replaced(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    gas = register("0-1:24.1.0*255", "003"), register("0-1:24.2.1*255", "8123.5", "m³")
+    own = energy("5000").registers
+    await meter.start(reading(*own, *gas))
+    devices = dr.async_get(hass)
+    before = {
+        device.name: device.id
+        for device in dr.async_entries_for_config_entry(devices, meter.entry.entry_id)
+    }
+    await take_over(meter)
+    with meter.patched():
+        assert (await confirm(hass, "replaced"))["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(reading(*own, *gas, meter=OTHER_METER))
+        await meter.wait(2)
+    after = {
+        device.name: device
+        for device in dr.async_entries_for_config_entry(devices, meter.entry.entry_id)
+    }
+    assert {name: device.id for name, device in after.items()} == before
+    assert after["Meter"].identifiers == {(DOMAIN, "1DMO0099999999")}
+    assert after["Gas meter"].identifiers == {(DOMAIN, "1DMO0099999999-mbus-1")}
+    state = hass.states.get("sensor.gas_meter_total")
+    assert state is not None
+    assert state.state == "8123.5"
+
+
 async def test_entry_that_could_not_be_set_up_for_another_meter(
     hass: HomeAssistant, meter: PushedMeter
 ) -> None:

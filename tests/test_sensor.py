@@ -150,9 +150,9 @@ def enable(hass: HomeAssistant, *codes: str) -> None:
             MBUS,
             {
                 "energy_import_t1": ("5.1", "kWh", "energy", "total_increasing"),
-                "gas_consumption_m_bus_1": ("246.138", "m³", "gas", "total_increasing"),
-                "water_consumption_m_bus_2": ("872.234", "m³", "water", "total_increasing"),
-                "heat_energy_m_bus_3": ("240.860", "GJ", "energy", "total_increasing"),
+                "sensor.gas_meter_total": ("246.138", "m³", "gas", "total_increasing"),
+                "sensor.water_meter_total": ("872.234", "m³", "water", "total_increasing"),
+                "sensor.heat_meter_total": ("240.860", "GJ", "energy", "total_increasing"),
             },
         ),
     ],
@@ -213,10 +213,10 @@ async def test_sensors_of_meter(
         (
             MBUS,
             {
-                "0-1:24.1.0*255": "Type of device (M-Bus 1)",
-                "0-1:24.4.0*255": "Valve state (M-Bus 1)",
-                "0-2:24.1.0*255": "Type of device (M-Bus 2)",
-                "0-3:24.1.0*255": "Type of device (M-Bus 3)",
+                "0-1:24.1.0*255": "Type of device",
+                "0-1:24.4.0*255": "Valve state",
+                "0-2:24.1.0*255": "Type of device",
+                "0-3:24.1.0*255": "Type of device",
             },
         ),
     ],
@@ -588,7 +588,7 @@ async def test_gas_meter_that_is_linked_later(hass: HomeAssistant) -> None:
     published = await publish(hass, MBUS[0], register("0-1:24.2.1*255", Decimal("0.000")))
     assert states(hass) == {"energy_import_t1": "5.1"}
     await published.publish(*MBUS[:3])
-    state = hass.states.get("sensor.meter_gas_consumption_m_bus_1")
+    state = hass.states.get("sensor.gas_meter_total")
     assert state is not None
     assert (state.state, state.attributes["unit_of_measurement"]) == ("246.138", "m³")
 
@@ -600,7 +600,7 @@ async def test_time_in_the_future_is_no_time_of_measurement(
     time = utcnow() + timedelta(hours=hours)
     device = register("0-1:24.1.0*255", "003")
     await publish(hass, device, register("0-1:24.2.1*255", "42.125", "m³", time=time))
-    state = hass.states.get("sensor.meter_gas_consumption_m_bus_1")
+    state = hass.states.get("sensor.gas_meter_total")
     assert state is not None
     assert state.state == "42.125"
     assert state.attributes.get("measured_at") == (time.isoformat() if is_shown else None)

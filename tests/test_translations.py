@@ -12,7 +12,13 @@ from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.coordinator.status import REPAIRED, Status
 from custom_components.onemeter.impulses.cross_check import Cause
 from custom_components.onemeter.meter import MeterError
-from custom_components.onemeter.registers.table import ERROR_REGISTER, UNKNOWN
+from custom_components.onemeter.registers.table import (
+    DEVICE_TYPE,
+    ERROR_REGISTER,
+    MBUS_TOTAL,
+    STATES,
+    UNKNOWN,
+)
 from custom_components.onemeter.sensor import DERIVED
 from homeassistant.util.yaml import parse_yaml
 
@@ -35,6 +41,7 @@ BILLING_SENSORS = (
 OF_STATUS = ("status", "signal_quality")
 NAMES_OF_SENSORS = {
     UNKNOWN.key,
+    MBUS_TOTAL,
     "derived_power",
     *BILLING_SENSORS,
     *OF_STATUS,
@@ -42,6 +49,8 @@ NAMES_OF_SENSORS = {
     *(str(description.translation_key) for description in DERIVED),
 }
 
+#: Why a device cannot be removed.
+OF_DEVICES = ("device_is_meter", "device_is_there", "device_may_be_there")
 #: What the action for the Energy dashboard may say.
 OF_ENERGY_DASHBOARD = ("energy_not_set_up", "no_energy_sensor")
 
@@ -92,7 +101,8 @@ def situations() -> set[str]:
 def test_every_situation_and_every_issue_has_a_text() -> None:
     texts_of = load("translations/en.json")
     # What no key can be is told by the form, and never enters an entry.
-    others = {"slow_readout", "not_counted", "not_written", *OF_ENERGY_DASHBOARD}
+    others = {"slow_readout", "not_counted", "not_written"}
+    others |= {*OF_DEVICES, *OF_ENERGY_DASHBOARD}
     others |= {"history_unsupported", "no_load_profile", "nothing_to_undo"}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
@@ -106,6 +116,16 @@ def test_every_status_has_a_text_of_its_own(language: str) -> None:
     states = load(f"translations/{language}.json")["entity"]["sensor"]["status"]["state"]
     assert set(states) == set(Status)
     assert len(set(states.values())) == len(states)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_of_a_register_has_a_text(language: str) -> None:
+    names = load(f"translations/{language}.json")
+    for name, states in STATES.items():
+        assert set(names["entity"]["sensor"][name]["state"]) == set(states.values())
+    devices = {entry["name"] for entry in names["device"].values()}
+    assert set(names["device"]) == {*STATES[DEVICE_TYPE].values(), "mbus"}
+    assert len(devices) == len(names["device"])
 
 
 def test_flow_says_of_every_situation_what_to_do() -> None:

@@ -7,6 +7,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from .access.authentication import async_forget_authenticity, async_judge
@@ -20,6 +21,7 @@ from .coordinator.blink import BlinkCoordinator
 from .coordinator.polled import PolledCoordinator
 from .coordinator.pushed import PushedCoordinator
 from .coordinator.schedule import poll_interval
+from .devices.mbus import async_remove_device
 from .energy_dashboard import async_remove_from_energy, async_setup_energy_dashboard
 from .history.importer import async_setup_history
 from .history.memory import async_forget_history
@@ -102,6 +104,14 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     if counter is not None:
         await counter.async_forget()
     await async_remove_from_energy(hass, entry)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, device: DeviceEntry
+) -> bool:
+    """Let the user remove the device of an M-Bus meter that is gone."""
+    async_remove_device(hass, entry, device)
+    return True
 
 
 def _make_coordinator(hass: HomeAssistant, entry: OneMeterConfigEntry) -> OneMeterCoordinator:

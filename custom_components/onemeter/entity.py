@@ -5,18 +5,17 @@ from collections.abc import Callable, Container, Iterable
 from itertools import batched
 from typing import override
 
-from homeassistant.const import CONF_PROTOCOL
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .coordinator.meter_data import MeterData
-from .meter import Key, Protocol
-from .meter.flag import manufacturer_name
-from .settings import NAMELESS
+from .devices.mbus import async_on_mbus_removed
+from .devices.meter import meter_device
+from .meter import Key
+from .registers.mbus import channel_of
 
 #: Entities that are added without a pause for other tasks: a meter may have hundreds.
 _ADDED_AT_ONCE = 4
@@ -34,16 +33,8 @@ class OneMeterEntity(CoordinatorEntity[OneMeterCoordinator]):
         """Take the key, which is unique among the entry's entities of this platform."""
         super().__init__(coordinator)
         entry = coordinator.config_entry
-        meter = coordinator.data.meter
         self._attr_unique_id = f"{entry.unique_id}-{key}"
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, str(entry.unique_id))},
-            name=entry.title,
-            manufacturer=meter.manufacturer and manufacturer_name(meter.manufacturer),
-            model=meter.model or NAMELESS[Protocol(entry.data[CONF_PROTOCOL])],
-            serial_number=meter.name,
-            sw_version=coordinator.data.firmware,
-        )
+        self._attr_device_info = meter_device(coordinator)
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -91,6 +82,11 @@ async def async_add_as_they_appear(
         return keys
 
     @callback
+    def forget(channel: int) -> None:
+        """Add the entities of a removed device again, should its meter come back."""
+        known.difference_update([key for key in known if channel_of(key) == channel])
+
+    @callback
     def add_new() -> None:
         data = coordinator.data
         if keys := new_keys_of(data):
@@ -98,5 +94,6 @@ async def async_add_as_they_appear(
                 coordinator.hass, add(keys, data), f"{DOMAIN} new entities", eager_start=False
             )
 
+    async_on_mbus_removed(coordinator.hass, entry, forget)
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     await add(new_keys_of(coordinator.data), coordinator.data)

@@ -228,7 +228,11 @@ async def _async_rename(
     await er.async_migrate_entries(hass, entry.entry_id, rename)
     devices = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
-        devices.async_update_device(device.id, new_identifiers={(DOMAIN, new_id)})
+        identifiers = {
+            (domain, new_id + identifier.removeprefix(old_id))
+            for domain, identifier in device.identifiers
+        }
+        devices.async_update_device(device.id, new_identifiers=identifiers)
 
 
 async def _async_accept_counters(

@@ -7,11 +7,17 @@ from decimal import Decimal
 from functools import partial
 from typing import NamedTuple, override
 
-from homeassistant.components.sensor import SensorEntity, SensorEntityDescription, SensorStateClass
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
 from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_time_interval
 
@@ -27,11 +33,13 @@ from .const import (
 from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .coordinator.blink import BlinkCoordinator
 from .coordinator.meter_data import MeterData
+from .devices.mbus import async_follow_mbus, mbus_identifier
 from .entity import OneMeterEntity, async_add_as_they_appear
 from .meter import Key
 from .registers.lookup import describe_register, is_unlinked
+from .registers.mbus import channel_of
 from .registers.quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
-from .registers.table import RegisterDescription
+from .registers.table import STATES, RegisterDescription
 from .states.billing import billing_sensors
 from .states.derived_power import DerivedPower
 from .states.values import (
@@ -47,6 +55,7 @@ from .states.values import (
     signed_power,
     tan_phi,
     time_of_measurement,
+    translated_state,
 )
 from .status_sensors import status_sensors
 
@@ -99,7 +108,7 @@ async def async_setup_entry(
 
     def new_keys(data: MeterData, known: Container[Key]) -> Iterator[Key]:
         for key in data.registers:
-            if key not in known and not is_unlinked(key, data.registers):
+            if key not in known and not _is_left_out(key, data):
                 yield key
         for key, description in derived_by_key.items():
             if key not in known and description.value_fn(data, conversion) is not None:
@@ -109,10 +118,22 @@ async def async_setup_entry(
     def make(key: Key, data: MeterData) -> OneMeterSensor:
         calculated = derived_by_key | _billed(data, derived_power)
         description = _describe(key, data) if key in data.registers else calculated[key]
-        return OneMeterSensor(coordinator, description, conversion)
+        channel = channel_of(key)
+        device = channel if channel in data.mbus_meters else None
+        return OneMeterSensor(coordinator, description, conversion, device)
 
+    async_follow_mbus(coordinator)
     async_add_entities(status_sensors(coordinator))
     await async_add_as_they_appear(entry, async_add_entities, new_keys, make)
+
+
+def _is_left_out(key: Key, data: MeterData) -> bool:
+    """Return whether a register has no sensor, at least for now.
+
+    Its meaning is not known yet, or it is about a channel of the M-Bus without a meter.
+    """
+    is_unconnected = (channel_of(key), None) in data.mbus_meters.items()
+    return is_unconnected or is_unlinked(key, data.registers)
 
 
 @callback
@@ -146,9 +167,13 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
         coordinator: OneMeterCoordinator,
         description: OneMeterSensorDescription,
         conversion: Conversion,
+        channel: int | None = None,
     ) -> None:
-        """Take the description, and the conversion that the options specify."""
+        """Take the description, the conversion that the options specify, and the M-Bus channel."""
         super().__init__(coordinator, description.key)
+        if channel is not None:
+            identifier = mbus_identifier(coordinator.config_entry, channel)
+            self._attr_device_info = DeviceInfo(identifiers={identifier})
         self.entity_description = description
         self._conversion = conversion
         self._written = self._snapshot()
@@ -210,7 +235,10 @@ def _describe(key: Key, data: MeterData) -> OneMeterSensorDescription:
     register, scope = describe_register(key, data.registers)
     value_fn: ValueFn
     attributes_fn = _no_attributes
-    if register.quantity is None:
+    if register.quantity is None and register.key in STATES:
+        value_fn = partial(translated_state, key, register.key)
+        attributes_fn = partial(_code, key)
+    elif register.quantity is None:
         value_fn = partial(raw_state, key)
     elif register.quantity == TIME:
         value_fn = partial(point_in_time, key)
@@ -228,6 +256,12 @@ def _time(key: Key, data: MeterData) -> Attributes:
     return {} if time is None else {"measured_at": time}
 
 
+def _code(key: Key, data: MeterData) -> Attributes:
+    """Return a register with a translated state as the meter sends it."""
+    code = raw_state(key, data)
+    return {} if code is None else {"code": str(code)}
+
+
 def _description(
     key: str,
     register: RegisterDescription,
@@ -237,12 +271,14 @@ def _description(
 ) -> OneMeterSensorDescription:
     """Return the description of a sensor, from that of its register."""
     quantity = register.quantity or Quantity(unit=None, exponents={})
+    states = None if register.quantity else STATES.get(register.key)
     return OneMeterSensorDescription(
         key=key,
         translation_key=register.key,
         translation_placeholders={"scope": scope},
-        device_class=quantity.device_class,
+        device_class=SensorDeviceClass.ENUM if states else quantity.device_class,
         state_class=quantity.state_class,
+        options=list(dict.fromkeys(states.values())) if states else None,
         native_unit_of_measurement=quantity.unit,
         suggested_display_precision=quantity.precision,
         entity_category=EntityCategory.DIAGNOSTIC if register.diagnostic else None,

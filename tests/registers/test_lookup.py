@@ -6,7 +6,11 @@ from decimal import Decimal
 import pytest
 
 from custom_components.onemeter.meter import Key, Obis, Register, Value
-from custom_components.onemeter.registers.lookup import describe_register, with_implied_unit
+from custom_components.onemeter.registers.lookup import (
+    describe_register,
+    state_of,
+    with_implied_unit,
+)
 from custom_components.onemeter.registers.quantities import (
     ANGLE,
     APPARENT_ENERGY,
@@ -167,9 +171,9 @@ def test_measured(code: str, unit: str | None, name: str, quantity: Quantity) ->
         ("1-0:97.97.1*255", "00", "error_register (1-0:97.97.1)"),
         ("1-0:96.5.5*255", "82", "status_word (1-0:96.5.5)"),
         ("1-0:0.4.2*255", "40", "transformer_ratio (1-0:0.4.2)"),
-        ("0-1:24.1.0*255", "003", "device_type (M-Bus 1)"),
-        ("0-2:24.4.0*255", "1", "valve (M-Bus 2)"),
-        ("0-1:96.1.0*255", "3232", "identification (M-Bus 1)"),
+        ("0-1:24.1.0*255", "003", "device_type"),
+        ("0-2:24.4.0*255", "1", "valve"),
+        ("0-1:96.1.0*255", "3232", "identification"),
         # What the meter tells of itself is no number in all meters.
         ("0-0:96.8.0*255", "0010A4F3", "operating_time"),
         ("1-0:96.7.0*255", "0A", "power_failures"),
@@ -228,28 +232,26 @@ def test_unit_of_what_the_meter_tells_of_itself(
 
 
 @pytest.mark.parametrize(
-    ("device_type", "unit", "name", "quantity"),
+    ("device_type", "unit", "quantity"),
     [
-        ("003", "m³", "gas (M-Bus 1)", GAS),
-        ("3", "m³", "gas (M-Bus 1)", GAS),
-        (3, "kWh", "gas (M-Bus 1)", HEAT),
-        ("004", "GJ", "heat_energy (M-Bus 1)", ENERGY_IN_JOULES),
-        ("012", "kWh", "heat_energy (M-Bus 1)", HEAT),
-        ("013", "MWh", "heat_energy (M-Bus 1)", HEAT),
-        ("010", "GJ", "cooling_energy (M-Bus 1)", ENERGY_IN_JOULES),
-        ("006", "m³", "warm_water (M-Bus 1)", WATER),
-        ("007", "m³", "water (M-Bus 1)", WATER),
-        ("002", "kWh", "energy_import (M-Bus 1)", ENERGY),
+        ("003", "m³", GAS),
+        ("3", "m³", GAS),
+        (3, "kWh", HEAT),
+        ("004", "GJ", ENERGY_IN_JOULES),
+        ("012", "kWh", HEAT),
+        ("013", "MWh", HEAT),
+        ("010", "GJ", ENERGY_IN_JOULES),
+        ("006", "m³", WATER),
+        ("007", "m³", WATER),
+        ("002", "kWh", ENERGY),
     ],
 )
 @pytest.mark.parametrize("code", ["0-1:24.2.1*255", "0-1:24.2.3*255", "0-1:24.3.0*255"])
-def test_meter_on_the_mbus(
-    code: str, device_type: Value, unit: str, name: str, quantity: Quantity
-) -> None:
+def test_meter_on_the_mbus(code: str, device_type: Value, unit: str, quantity: Quantity) -> None:
     key = Obis.parse(code)
     told = (Obis(0, 1, 24, 1, 0), device_type, None)
     found = name_of(key, (key, Decimal("1.5"), unit), told)
-    assert found[0] == name
+    assert found[0] == "total"
     assert found[1] is not None
     assert (found[1].unit, found[1].device_class) == (quantity.unit, quantity.device_class)
     assert found[1].state_class == SensorStateClass.TOTAL_INCREASING
@@ -275,11 +277,44 @@ def test_meter_on_the_mbus_of_unknown_type(
     assert (quantity.unit, quantity.state_class) == ("m³", None)
 
 
+def test_registers_of_one_mbus_meter_with_the_same_name_have_their_code_in_it() -> None:
+    gas = (Obis(0, 1, 24, 1, 0), "003", None)
+    total, other = Obis(0, 1, 24, 2, 1), Obis(0, 1, 24, 2, 3)
+    on_other_channel = Obis(0, 2, 24, 2, 1)
+    registers = ((total, Decimal(1), "m³"), (other, Decimal(2), "m³"), gas)
+    assert name_of(total, *registers)[0] == "total"
+    assert name_of(other, *registers)[0] == "total (0-1:24.2.3)"
+    assert name_of(other, registers[1], gas, (on_other_channel, Decimal(3), "m³"))[0] == "total"
+
+
 def test_oldest_p1_telegrams_have_the_unit_of_gas_apart() -> None:
     gas = (Obis(0, 1, 24, 1, 0), "03", None)
     for code, bare in ((Obis(0, 1, 24, 3, 0), True), (Obis(0, 1, 24, 2, 1), False)):
         quantity = name_of(code, (code, Decimal("1.001"), None), gas)[1]
         assert (quantity is not None and None in quantity.exponents) is bare
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "state"),
+    [
+        ("breaker", "0", "disconnected"),
+        ("breaker", "1", "connected"),
+        ("breaker", True, "connected"),
+        ("breaker", 2, "ready_for_reconnection"),
+        ("breaker", "3", None),
+        ("breaker", "", None),
+        ("breaker", b"\1", None),
+        ("breaker", Decimal("0.5"), None),
+        ("valve", "1", "open"),
+        ("valve", 0, "closed"),
+        ("valve", None, None),
+        ("device_type", "003", "gas"),
+        ("device_type", "7", "water"),
+        ("device_type", "015", None),
+    ],
+)
+def test_translated_state(name: str, value: Value, state: str | None) -> None:
+    assert state_of(name, value) == state
 
 
 @pytest.mark.parametrize(

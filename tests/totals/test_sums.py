@@ -264,7 +264,7 @@ async def test_memory_is_older_than_a_replaced_meter(house: House) -> None:
 class GasHouse(House):
     """The same with a gas meter on the M-Bus, whose total has three decimals of m³."""
 
-    entity = "sensor.meter_gas_consumption_m_bus_1"
+    entity = "sensor.gas_meter_total"
 
     def telegram(self, total: Decimal) -> Reading:
         return reading(

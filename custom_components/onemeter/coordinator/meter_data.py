@@ -9,6 +9,7 @@ from itertools import product
 from ..billing.billing import BillingValues
 from ..meter import Identity, Key, Obis, Register
 from ..meter.obis import ELECTRICITY, PHASE_STEP, C, D
+from ..registers.mbus import MbusMeter, mbus_meters
 from ..totals import Moment
 
 #: Groups C, D and E of the firmware version.
@@ -77,3 +78,8 @@ class MeterData:
             ):
                 return value
         return None
+
+    @cached_property
+    def mbus_meters(self) -> Mapping[int, MbusMeter | None]:
+        """The meters on the M-Bus by channel; None for a channel that is not connected."""
+        return mbus_meters(self.registers)

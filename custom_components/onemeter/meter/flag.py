@@ -28,6 +28,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "EMU": "EMU",
     "ENE": "Enexis",
     "ESY": "EasyMeter",
+    "FLO": "Flonidan",
     "FLU": "Fluvius",
     "HAG": "Hager",
     "HLY": "Holley",

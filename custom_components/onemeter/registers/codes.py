@@ -14,6 +14,7 @@ from .table import (
     MANY,
     MBUS,
     MBUS_MEDIA,
+    MBUS_TOTAL,
     MEASURED,
     OTHER_MEDIA,
     SPECIAL,
@@ -53,7 +54,7 @@ def description_of(key: Key, device_type: str) -> tuple[RegisterDescription, str
             return descriptive
         description = MANY.get((c, d))
     elif a == ABSTRACT and (c, d, e) in MBUS:
-        return MBUS[c, d, e] or _mbus_total(key, device_type), f" (M-Bus {b})"
+        return MBUS[c, d, e] or _mbus_total(key, device_type), ""
     else:
         description = OTHER_MEDIA.get((a, c)) if (d, e) == (0, 0) else None
     return description or GERMAN.get(key, UNKNOWN), ""
@@ -121,8 +122,9 @@ def _is_usual(obis: Obis) -> bool:
 
 def _mbus_total(obis: Obis, device_type: str) -> RegisterDescription:
     """Return the description of the total of a meter on the M-Bus."""
-    found = MBUS_MEDIA.get(int(device_type), UNKNOWN) if is_digits(device_type) else UNKNOWN
-    if (quantity := found.quantity) and obis.d == _SEPARATE_UNIT and "m³" in quantity.exponents:
-        without_unit = replace(quantity, exponents={**quantity.exponents, None: 0})
-        return found._replace(quantity=without_unit)
-    return found
+    quantity = MBUS_MEDIA.get(int(device_type)) if is_digits(device_type) else None
+    if quantity is None:
+        return UNKNOWN
+    if obis.d == _SEPARATE_UNIT and "m³" in quantity.exponents:
+        quantity = replace(quantity, exponents={**quantity.exponents, None: 0})
+    return RegisterDescription(MBUS_TOTAL, quantity)

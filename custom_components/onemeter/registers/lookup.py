@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import takewhile
 from typing import TypeGuard
 
 from homeassistant.components.sensor import SensorStateClass
@@ -22,7 +23,7 @@ from .codes import (
     measured_description,
 )
 from .quantities import APPARENT_POWER, BY_UNIT, LOCAL_TIME, POWER, REACTIVE_POWER, TIME, Quantity
-from .table import MBUS, UNKNOWN, RegisterDescription
+from .table import MBUS, STATES, UNKNOWN, RegisterDescription
 
 #: Value groups C, D and E of the device type of a meter on the M-Bus.
 _DEVICE_TYPE = (24, 1, 0)
@@ -113,6 +114,16 @@ def may_be(description: RegisterDescription, key: Key) -> bool:
     return description_of(key, "")[0].key == description.key
 
 
+def state_of(name: str, value: Value) -> str | None:
+    """Return the translation key of a state of STATES; None for a value that has none."""
+    match value:
+        case str() if is_digits(value):
+            return STATES[name].get(int(value))
+        case int():
+            return STATES[name].get(int(value))
+    return None
+
+
 def is_unlinked(key: Key, registers: Mapping[Key, Register]) -> bool:
     """Return whether a register is the total of a meter on the M-Bus, of which the kind is unknown.
 
@@ -157,15 +168,20 @@ def device_type(key: Key, registers: Mapping[Key, Register]) -> str:
 def _has_twin(key: Key, registers: Mapping[Key, Register]) -> bool:
     """Return whether another register has the same name and needs no code in it.
 
-    That is the same register of a lower channel, or of the current billing period.
+    That is the same register of a lower channel, another one of the same meter on the M-Bus, or the
+    one of the current billing period.
     """
     if isinstance(key, str):
         return "*" in key
     if is_past(key) and key._replace(f=CURRENT_VALUE) in registers:
         return True
-    return (key.c, key.d, key.e) not in MBUS and any(
-        (key.a, channel, *key[2:]) in registers for channel in range(key.b)
-    )
+    if (groups := (key.c, key.d, key.e)) in MBUS:
+        return any(
+            (key.a, key.b, *others, key.f) in registers
+            for others in takewhile(groups.__ne__, MBUS)
+            if MBUS[others] == MBUS[groups]
+        )
+    return any((key.a, channel, *key[2:]) in registers for channel in range(key.b))
 
 
 def _fit(description: RegisterDescription, register: Register) -> RegisterDescription | None:

@@ -212,23 +212,27 @@ OTHER_MEDIA: Mapping[tuple[int, int], RegisterDescription] = {
     (9, 1): _WARM_WATER,
 }
 #: The total of a meter on the M-Bus, by its device type (EN 13757-3), which 0-n:24.1.0 contains.
-MBUS_MEDIA: Mapping[int, RegisterDescription] = {
-    2: RegisterDescription("energy_import", ENERGY),
-    3: _GAS,
-    4: _HEAT_ENERGY,
-    6: _WARM_WATER,
-    7: _WATER,
-    10: _COOLING_ENERGY,
-    11: _COOLING_ENERGY,
-    12: _HEAT_ENERGY,
-    13: _HEAT_ENERGY,
-    21: _WARM_WATER,
-    22: _WATER,
+MBUS_MEDIA: Mapping[int, Quantity] = {
+    2: ENERGY,
+    3: GAS,
+    4: HEAT,
+    6: WATER,
+    7: WATER,
+    10: HEAT,
+    11: HEAT,
+    12: HEAT,
+    13: HEAT,
+    21: WATER,
+    22: WATER,
 }
+#: The key of that total. It does not name the medium, since the device does.
+MBUS_TOTAL = "total"
+#: The key of the device type of a meter on the M-Bus.
+DEVICE_TYPE = "device_type"
 #: Registers of a meter on the M-Bus in an electricity meter, by value groups C, D and E; None for
 #: the total, whose meaning depends on the device type.
 MBUS: Mapping[tuple[int, int, int], RegisterDescription | None] = {
-    (24, 1, 0): _diagnostic("device_type"),
+    (24, 1, 0): _diagnostic(DEVICE_TYPE),
     (24, 2, 1): None,
     (24, 2, 3): None,
     (24, 3, 0): None,
@@ -254,6 +258,33 @@ IMPULSES: Mapping[str, RegisterDescription] = {
     "impulses_today": RegisterDescription("impulses_today", IMPULSE_COUNT, enabled=False),
     "impulse_rate": RegisterDescription("impulse_rate", IMPULSE_RATE, enabled=False),
     "last_impulse": _diagnostic("last_impulse", TIME, enabled=True),
+}
+
+#: Translation keys of the states of registers that are numbers, by the keys of the descriptions.
+#: Breaker and valve: control_state of a disconnector (IEC 62056-6-2, class 70). Device types: EN
+#: 13757-3, table 3; these keys are also those of the names of devices.
+STATES: Mapping[str, Mapping[int, str]] = {
+    "breaker": {0: "disconnected", 1: "connected", 2: "ready_for_reconnection"},
+    "valve": {0: "closed", 1: "open", 2: "ready_for_opening"},
+    DEVICE_TYPE: {
+        1: "oil",
+        2: "electricity",
+        3: "gas",
+        4: "heat",
+        5: "steam",
+        6: "warm_water",
+        7: "water",
+        8: "heat_cost_allocator",
+        9: "compressed_air",
+        10: "cooling",
+        11: "cooling",
+        12: "heat",
+        13: "heat_and_cooling",
+        21: "warm_water",
+        22: "water",
+        23: "water",
+        40: "waste_water",
+    },
 }
 
 #: The description of a register that is in none of these tables.

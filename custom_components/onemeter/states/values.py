@@ -10,7 +10,7 @@ from homeassistant.util import dt as dt_util
 from ..coordinator.meter_data import MeterData, export_power, import_powers
 from ..meter import Key, Obis, Register, Value
 from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, D
-from ..registers.lookup import is_number, timestamp_of
+from ..registers.lookup import is_number, state_of, timestamp_of
 from ..registers.quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
 from ..totals import Total
 from .derived_power import DerivedPower
@@ -66,6 +66,11 @@ def raw_state(key: Key, data: MeterData, _: Conversion | None = None) -> Decimal
             state = value
     # A truncated value, such as half a key, would be wrong: too long ones are unknown.
     return state if 0 < len(str(state)) <= MAX_LENGTH_STATE_STATE else None
+
+
+def translated_state(key: Key, name: str, data: MeterData, _: Conversion) -> str | None:
+    """Return the translation key of a register's state; None for a value that has none."""
+    return state_of(name, data.registers[key].value) if key in data.registers else None
 
 
 def point_in_time(key: Key, data: MeterData, _: Conversion) -> datetime | None:
