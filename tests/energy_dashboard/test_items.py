@@ -116,6 +116,21 @@ def test_power_that_is_shown_already_is_not_shown_again(used: str) -> None:
     assert items(Role.GRID, sensors, {used}) == [grid("energy_import")]
 
 
+@pytest.mark.parametrize("role", Role)
+def test_gas_and_water_come_with_the_grid_connection(role: Role) -> None:
+    media = {"gas": ["gas"], "water": ["garden", "house"]}
+    sensors = meter("energy_import")._replace(media=media)
+    found = [item for item in items(role, sensors, {"garden"}) if item.get("type") != "grid"]
+    if role in (Role.GRID, Role.GRID_TARIFFS):
+        assert found == [
+            {"type": "gas", "stat_energy_from": "gas"},
+            {"type": "water", "stat_energy_from": "house"},
+        ]
+        ENERGY_SOURCE_SCHEMA(found)
+    else:
+        assert not {"gas", "garden", "house"} & set().union(*map(statistics, found))
+
+
 def test_nothing_is_left_of_a_meter_that_is_used_already() -> None:
     sensors = meter(*TOTAL, "power")
     assert items(Role.GRID, sensors, {*TOTAL, "power"}) == [grid()]

@@ -150,6 +150,47 @@ async def test_sensors_that_appear_later_complete_what_was_added(dashboard: Dash
     assert await dashboard.sources() == []
 
 
+def with_mbus() -> Reading:
+    """Return a telegram with all media of meters on the M-Bus."""
+    return reading(
+        register("1-0:1.8.0*255", "5000", "Wh"),
+        register("1-0:16.7.0*255", "100", "W"),
+        *(
+            register(f"0-{channel}:24.1.0*255", f"{medium:03}")
+            for channel, medium in enumerate((2, 3, 4, 6, 7), 1)
+        ),
+        *(
+            register(f"0-{channel}:24.2.1*255", "12.5", unit)
+            for channel, unit in enumerate(("kWh", "m³", "GJ", "m³", "m³"), 1)
+        ),
+    )
+
+
+GAS: Item = {"type": "gas", "stat_energy_from": "sensor.gas_meter_total"}
+WATER: Item = {"type": "water", "stat_energy_from": "sensor.water_meter_total"}
+
+
+async def test_gas_and_water_are_added_with_a_grid_connection(dashboard: Dashboard) -> None:
+    """Further electricity is behind the grid connection, which counts it already."""
+    await dashboard.begin(Role.GRID, with_mbus())
+    expected = [grid(IMPORT, None, POWER), GAS, WATER]
+    assert_same(await dashboard.sources(), *expected)
+    await dashboard.restart(with_mbus())
+    assert_same(await dashboard.sources(), *expected)
+    await dashboard.enter(energy_sources=[grid(IMPORT, None, POWER), WATER])
+    await dashboard.restart(with_mbus())
+    assert_same(await dashboard.sources(), grid(IMPORT, None, POWER), WATER)
+    await dashboard.remove()
+    assert await dashboard.sources() == []
+
+
+async def test_gas_that_the_user_has_entered_is_not_added_again(dashboard: Dashboard) -> None:
+    await dashboard.enter(**OTHERS)
+    await dashboard.begin(Role.GRID, with_mbus())
+    entered = OTHERS["energy_sources"]
+    assert_same(await dashboard.sources(), *entered, grid(IMPORT, None, POWER), WATER)
+
+
 async def test_power_that_the_meter_sends_is_used_rather_than_power_made_of_it(
     dashboard: Dashboard,
 ) -> None:

@@ -10,6 +10,7 @@ from .sensors import (
     DERIVED_POWER,
     EXPORT,
     IMPORT,
+    MEDIA,
     POWER,
     POWER_EXPORT,
     POWER_IMPORT,
@@ -65,6 +66,12 @@ def items(role: Role, sensors: EnergySensors, used: AbstractSet[str]) -> list[It
             found = [_grid(*pair) for pair in zip_longest(imports, exports)] or [_grid()]
             if power := _grid_power(sensors, used):
                 found[0]["power_config"] = power
+            found += [
+                {"type": medium, "stat_energy_from": entity_id}
+                for medium in MEDIA
+                for entity_id in sensors.media.get(medium, ())
+                if entity_id not in used
+            ]
         case Role.SOLAR:
             direction = _production(sensors, used)
             found = [

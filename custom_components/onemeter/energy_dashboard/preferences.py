@@ -29,7 +29,7 @@ from homeassistant.helpers.storage import Store
 from ..const import CONF_ENERGY_ROLE, DOMAIN
 from ..coordinator.base import OneMeterConfigEntry
 from .items import ENERGY_KEYS, Item, Role, completed, is_same, items, renamed, statistics
-from .sensors import energy_sensors, is_balanced
+from .sensors import MEDIA, energy_sensors, is_balanced
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def _add(
     used = set[str]().union(*map(statistics, section), *(known["entities"] for known in added))
     new: list[Item] = []
     for wanted in items(role, energy_sensors(hass, entry), used):
-        if not statistics(wanted):
+        if not statistics(wanted) or _is_taken(wanted, section, added):
             continue
         for known in added:
             index = _index(section, known["item"])
@@ -197,6 +197,14 @@ def _add(
             "Added to the Energy dashboard as %s of %s: %s", role, entry.title, _named(wanted)
         )
     return new
+
+
+def _is_taken(wanted: Item, section: list[Item], added: list[Added]) -> bool:
+    """Return whether the user has entered a source of gas or water, which may be the same meter."""
+    own = {entity_id for known in added for entity_id in known["entities"]}
+    return wanted.get("type") in MEDIA and any(
+        item["type"] == wanted["type"] and own.isdisjoint(statistics(item)) for item in section
+    )
 
 
 def _follow_new_ids(hass: HomeAssistant, preferences: Preferences, record: Record) -> None:

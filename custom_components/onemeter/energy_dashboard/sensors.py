@@ -1,8 +1,9 @@
 """The sensors of a meter that the Energy dashboard can use."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Mapping, Sequence, Set as AbstractSet
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from homeassistant.const import Platform
@@ -10,10 +11,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from ..coordinator.base import OneMeterConfigEntry
+from ..coordinator.meter_data import MeterData
 from ..meter import Key, Register
 from ..registers.known_codes import parse_key
 from ..registers.lookup import describe_register, may_be
-from ..registers.table import MEASURED
+from ..registers.mbus import channel_of
+from ..registers.table import MBUS_TOTAL, MEASURED
 from ..totals import Total
 
 _LINES: Final = tuple(MEASURED[groups] for groups in ((1, 8), (2, 8), (16, 7), (1, 7), (2, 7)))
@@ -26,6 +29,9 @@ POWERS: Final = (POWER, POWER_IMPORT, POWER_EXPORT, DERIVED_POWER)
 #: The keys of sensors that are no registers.
 _DERIVED: Final = (POWER, DERIVED_POWER)
 _TARIFFS: Final = range(1, 64)
+#: The media of meters on the M-Bus that are a type of source in the Energy dashboard. Warm water is
+#: none: it may have been counted as cold water before.
+MEDIA: Final = ("gas", "water")
 #: How the code of what is counting still ends.
 _CURRENT_PERIOD: Final = "*255"
 
@@ -45,6 +51,8 @@ class EnergySensors(NamedTuple):
     usable: Mapping[str, Sensor]
     #: The entity ids of all sensors of a key, also those of phases, and of what was sent earlier.
     related: Mapping[str, AbstractSet[str]]
+    #: The entity ids of the totals of meters on the M-Bus, by their medium, one of MEDIA.
+    media: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def total(self, direction: str) -> list[Sensor]:
         """Return the total of a direction, if there is one."""
@@ -65,7 +73,9 @@ class EnergySensors(NamedTuple):
 @callback
 def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySensors:
     """Return the sensors of a meter that is read."""
-    registers = entry.runtime_data.data.registers
+    data = entry.runtime_data.data
+    registers = data.registers
+    media: dict[str, list[str]] = defaultdict(list)
     usable: dict[str, Sensor] = {}
     related: dict[str, set[str]] = defaultdict(set)
     derived: dict[str, Sensor] = {}
@@ -87,6 +97,9 @@ def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySen
         if not text.endswith(_CURRENT_PERIOD):
             continue
         key = parse_key(text)
+        if (medium := _medium(key, data)) is not None:
+            media[medium].append(entity.entity_id)
+            continue
         for line in _LINES:
             if may_be(line, key):
                 related[line.key].add(entity.entity_id)
@@ -95,7 +108,7 @@ def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySen
                     usable.setdefault(_name(key, registers), Sensor(entity.entity_id, energy))
     if replacing:
         usable = {name: it for name, it in usable.items() if not name.startswith((IMPORT, EXPORT))}
-    return EnergySensors(derived | usable | replacing, related)
+    return EnergySensors(derived | usable | replacing, related, media)
 
 
 @callback
@@ -122,6 +135,18 @@ def has_tariffs(registers: Mapping[Key, Register]) -> bool:
     """Return whether a meter sends the total of its imports and also its tariffs."""
     names = {_name(key, registers) for key in registers if may_be(_LINES[0], key)}
     return {IMPORT, f"{IMPORT} T1", f"{IMPORT} T2"} <= names
+
+
+def _medium(key: Key, data: MeterData) -> str | None:
+    """Return the medium of MEDIA of which a register is the total; None if it is none."""
+    channel = channel_of(key)
+    meter = None if channel is None else data.mbus_meters.get(channel)
+    if meter is None or meter.medium not in MEDIA or (register := data.registers.get(key)) is None:
+        return None
+    if Total.counted(register) is None:
+        return None
+    line, _ = describe_register(key, data.registers)
+    return meter.medium if line.key == MBUS_TOTAL else None
 
 
 def _energy(key: Key, registers: Mapping[Key, Register]) -> Decimal | None:
