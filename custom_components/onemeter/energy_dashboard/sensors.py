@@ -1,7 +1,7 @@
 """The sensors of a meter that the Energy dashboard can use."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -73,42 +73,34 @@ class EnergySensors(NamedTuple):
 @callback
 def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySensors:
     """Return the sensors of a meter that is read."""
-    data = entry.runtime_data.data
-    registers = data.registers
-    media: dict[str, list[str]] = defaultdict(list)
+    registers = entry.runtime_data.data.registers
     usable: dict[str, Sensor] = {}
     related: dict[str, set[str]] = defaultdict(set)
     derived: dict[str, Sensor] = {}
     balanced = _balanced(entry)
     replacing: dict[str, Sensor] = {}
-    for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
-        if entity.domain != Platform.SENSOR or entity.disabled:
-            continue
-        text = entity.unique_id.removeprefix(f"{entry.unique_id}-")
+    for text, entity_id in _enabled(hass, entry):
         if text in _DERIVED:
-            related[text].add(entity.entity_id)
-            derived[text] = Sensor(entity.entity_id)
+            related[text].add(entity_id)
+            derived[text] = Sensor(entity_id)
             continue
         if text in balanced:
             line_key, scope, amount = balanced[text]
-            related[line_key].add(entity.entity_id)
-            replacing[f"{line_key}{scope}"] = Sensor(entity.entity_id, amount)
+            related[line_key].add(entity_id)
+            replacing[f"{line_key}{scope}"] = Sensor(entity_id, amount)
             continue
         if not text.endswith(_CURRENT_PERIOD):
             continue
         key = parse_key(text)
-        if (medium := _medium(key, data)) is not None:
-            media[medium].append(entity.entity_id)
-            continue
         for line in _LINES:
             if may_be(line, key):
-                related[line.key].add(entity.entity_id)
+                related[line.key].add(entity_id)
                 energy = _energy(key, registers)
                 if energy is not None or line.key in POWERS:
-                    usable.setdefault(_name(key, registers), Sensor(entity.entity_id, energy))
+                    usable.setdefault(_name(key, registers), Sensor(entity_id, energy))
     if replacing:
         usable = {name: it for name, it in usable.items() if not name.startswith((IMPORT, EXPORT))}
-    return EnergySensors(derived | usable | replacing, related, media)
+    return EnergySensors(derived | usable | replacing, related, _media(hass, entry))
 
 
 @callback
@@ -135,6 +127,22 @@ def has_tariffs(registers: Mapping[Key, Register]) -> bool:
     """Return whether a meter sends the total of its imports and also its tariffs."""
     names = {_name(key, registers) for key in registers if may_be(_LINES[0], key)}
     return {IMPORT, f"{IMPORT} T1", f"{IMPORT} T2"} <= names
+
+
+def _enabled(hass: HomeAssistant, entry: OneMeterConfigEntry) -> Iterator[tuple[str, str]]:
+    """Yield the key and the entity id of each enabled sensor."""
+    for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
+        if entity.domain == Platform.SENSOR and not entity.disabled:
+            yield entity.unique_id.removeprefix(f"{entry.unique_id}-"), entity.entity_id
+
+
+def _media(hass: HomeAssistant, entry: OneMeterConfigEntry) -> dict[str, list[str]]:
+    """Return the entity ids of the totals of meters on the M-Bus, by their medium."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for text, entity_id in _enabled(hass, entry):
+        if (medium := _medium(parse_key(text), entry.runtime_data.data)) is not None:
+            found[medium].append(entity_id)
+    return found
 
 
 def _medium(key: Key, data: MeterData) -> str | None:
