@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -111,6 +112,14 @@ class PolledClient(ABC):
         the same meter. Raises MeterAuthenticationError after a single attempt, RefusedError where
         the meter does not support it, and what read() raises.
         """
+
+    async def read_registers(self, addresses: Sequence[str]) -> Reading:
+        """Read some registers once, in a session of their own; unknown ones are left out.
+
+        Raises what watch() raises.
+        """
+        async with aclosing(self.watch(addresses, 0)) as readings:
+            return await anext(readings)
 
     @abstractmethod
     async def read_profile(

@@ -132,7 +132,7 @@ class Reading:
     #: The time of the meter's clock, if the telegram contains one and the clock was set.
     time: datetime | None
     registers: tuple[Register, ...]
-    #: The telegram as received, for diagnostics.
+    #: The telegram as received, for diagnostics; of DLMS what is pushed, deciphered.
     raw: bytes
     #: Whether a checksum protects the telegram.
     checked: bool = True
@@ -190,6 +190,23 @@ class Reading:
 def is_placeholder(text: str) -> bool:
     """Return whether a text is what meters send instead of an unknown value."""
     return _PLACEHOLDER.fullmatch(text) is not None
+
+
+def as_text(value: Value) -> str | None:
+    """Return a value as text: decimals without exponent, bytes as hexadecimal digits after 0x."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return f"{value:f}"
+        case bytes():
+            return f"0x{value.hex()}"
+        case datetime():
+            return value.isoformat()
+        case int():
+            return str(value)
+        case _:
+            return value
 
 
 def _single(register: Register) -> Register:

@@ -5,7 +5,7 @@ from datetime import datetime
 from ..dlms.apdu.data_types import Data
 from ..dlms.cosem import plain_value
 from ..dlms.objects import ObjectValue
-from .json_lines import as_text
+from ..reading import as_text
 
 
 def object_as_json(found: ObjectValue) -> dict[str, object]:

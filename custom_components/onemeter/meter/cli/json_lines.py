@@ -1,11 +1,9 @@
 """Readings and profiles as the command line prints them: one line of JSON each, values as text."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from decimal import Decimal
 
 from ..iec62056 import Profile
-from ..reading import Event, Interval, Reading, Register, Value
+from ..reading import Event, Interval, Reading, Register, as_text
 
 
 def as_json(reading: Reading) -> dict[str, object]:
@@ -29,23 +27,6 @@ def _register(register: Register) -> dict[str, object]:
     if register.signed_value is not None:
         result["signed_value"] = as_text(register.signed_value)
     return result
-
-
-def as_text(value: Value) -> str | None:
-    """Return a value as text: decimals without exponent, bytes as hexadecimal digits after 0x."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case Decimal():
-            return f"{value:f}"
-        case bytes():
-            return f"0x{value.hex()}"
-        case datetime():
-            return value.isoformat()
-        case int():
-            return str(value)
-        case _:
-            return value
 
 
 def profile_as_json(profile: Profile) -> dict[str, object]:

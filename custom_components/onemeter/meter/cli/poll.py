@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from datetime import datetime, tzinfo
 
 from ..client import PolledClient
@@ -27,9 +27,8 @@ def read(
     async def poll() -> None:
         if not addresses:
             show(await client.read(), client.duration)
-            return
-        async with aclosing(client.watch(addresses, 0)) as readings:
-            show(await anext(readings), client.duration)
+        else:
+            show(await client.read_registers(addresses), client.duration)
 
     with suppress(BrokenPipeError, KeyboardInterrupt):
         try:

@@ -39,7 +39,7 @@ def pushed(number: Value, name: Value, title: bytes) -> Identity:
     )
     body = axdr.structure(descriptors, *(encoded(value) for _, _, value in objects))
     apdu = b"\x0f\0\0\0\1\0" + body
-    reading = decode_notification(apdu, apdu, title)
+    reading = decode_notification(apdu, title)
     assert reading is not None
     return reading.meter
 

@@ -100,7 +100,7 @@ def content(reading: Reading | None) -> Expected:
 @pytest.mark.parametrize("known", POSITIONAL_LISTS, ids=lambda known: known.title)
 def test_each_list(known: PositionalList, choice: int) -> None:
     apdu = telegram(known, choice)
-    reading = decode_notification(apdu, apdu)
+    reading = decode_notification(apdu)
     assert content(reading) == expected(known, choice)
     assert reading is not None
     assert reading.time == TIME
@@ -116,7 +116,7 @@ def test_no_list_is_known_by_its_length(known: PositionalList) -> None:
         elements = known.elements.split()
         elements[place] = f"e{colon}{rest}"
         apdu = telegram(replace(known, elements=" ".join(elements)))
-        assert decode_notification(apdu, apdu) is None, text
+        assert decode_notification(apdu) is None, text
 
 
 def test_no_two_lists_share_a_shape() -> None:
@@ -216,7 +216,7 @@ def notification(*elements: bytes, time: bytes = CLOCK) -> bytes:
 
 def read(*elements: bytes, title: bytes = b"", time: bytes = CLOCK) -> Expected | None:
     apdu = notification(*elements, time=time)
-    reading = decode_notification(apdu, apdu, title)
+    reading = decode_notification(apdu, title)
     return None if reading is None else content(reading)
 
 
@@ -247,7 +247,7 @@ def test_any_mixture_of_pairs_and_structures() -> None:
 
 def test_the_clock_of_a_flat_pair_is_the_time() -> None:
     apdu = notification(*FLAT_CLOCK, entry(*POWER), time=b"")
-    reading = decode_notification(apdu, apdu)
+    reading = decode_notification(apdu)
     assert reading is not None
     assert reading.time == TIME
 

@@ -10,7 +10,7 @@ from custom_components.onemeter.meter.dlms.apdu import axdr, data_types
 from custom_components.onemeter.meter.dlms.apdu.times import encode_date_time
 from custom_components.onemeter.meter.dlms.push.client import DlmsPushClient
 from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
-from custom_components.onemeter.meter.dlms.push.unknown import UnknownList
+from custom_components.onemeter.meter.dlms.push.description import ListDescription
 from custom_components.onemeter.meter.dlms.settings import Keys
 from custom_components.onemeter.meter.errors import (
     ChecksumError,
@@ -41,7 +41,7 @@ def frame(body: bytes) -> bytes:
     return Frame(b"\x41", b"\x03", UI | POLL, information, segmented=False).to_bytes()
 
 
-def unknown(body: bytes) -> list[UnknownList]:
+def unknown(body: bytes) -> list[ListDescription]:
     decoder = DlmsDecoder()
     assert decoder.feed(frame(body)) == []
     assert (decoder.damaged, decoder.other) == (0, 1)
@@ -108,7 +108,7 @@ def test_objects_of_a_push_list_are_shown() -> None:
 
 
 def test_candidates_are_named() -> None:
-    found = UnknownList("t u2", [], ["A", "B"])
+    found = ListDescription("t u2", [], ["A", "B"])
     assert found.summary == "t u2 (A / B)"
 
 

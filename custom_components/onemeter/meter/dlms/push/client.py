@@ -18,7 +18,7 @@ from ...stream import StreamClient
 from ..security.authenticity import Authenticity
 from ..settings import Keys
 from .decoder import DlmsDecoder
-from .unknown import UnknownList
+from .description import ListDescription
 
 #: Line settings of ports that push: wired M-Bus and HAN, optical ports, P1 ports.
 _COMMON_LINES: Final = ", ".join(
@@ -85,7 +85,7 @@ class DlmsPushClient(StreamClient):
         return error
 
     @property
-    def unknown_lists(self) -> list[UnknownList]:
+    def unknown_lists(self) -> list[ListDescription]:
         """Descriptions of received lists that are not known, without values and ids."""
         return self._dlms.unknown_lists()
 

@@ -14,9 +14,9 @@ from ..link.unframed import split_head
 from ..security.authenticity import NO_TITLE, Authenticity
 from ..security.ciphering import HEADER_LENGTH, TITLE_LENGTH, unseal
 from ..settings import Keys
+from .description import ListDescription
 from .layout import NotificationReader
 from .notification import describe_unknown, is_plausible
-from .unknown import UnknownList
 
 #: Unknown notifications that are remembered: a meter sends few different ones.
 _UNKNOWN_MAX: Final = 8
@@ -60,7 +60,7 @@ class DlmsDecoder:
         """Telegrams that were invalid or cut off."""
         return self._assembler.damaged + self._rejected
 
-    def unknown_lists(self, since: int = 0) -> list[UnknownList]:
+    def unknown_lists(self, since: int = 0) -> list[ListDescription]:
         """Describe the unknown lists, oldest first, received since ``other`` was ``since``."""
         described = (
             describe_unknown(apdu, title)
@@ -118,14 +118,14 @@ class DlmsDecoder:
         if tag == tags.DATA_NOTIFICATION:
             if not self._admits(is_authentic=None):
                 return None
-            reading = self._notification(message, message)
+            reading = self._notification(message)
         elif message.startswith(_READOUT):
             head, protected = split_head(message)
             content = self._decipher(NO_TITLE, b"", protected, head)
             yield
             if content is None:
                 return None
-            reading = self._content(content, message, b"")
+            reading = self._content(content, b"")
         elif tag in tags.ANY_GENERAL_CIPHERING:
             found = parse_general_ciphering(message)
             if found.end != len(message) or len(found.title) != TITLE_LENGTH:
@@ -134,7 +134,7 @@ class DlmsDecoder:
             yield
             if content is None:
                 return None
-            reading = self._content(content, message, found.title)
+            reading = self._content(content, found.title)
         else:
             reading = None
         if reading is None:
@@ -184,8 +184,8 @@ class DlmsDecoder:
         self.not_authenticated += 1
         return False
 
-    def _notification(self, apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
-        reading = self._notifications.read(apdu, raw, title)
+    def _notification(self, apdu: bytes, title: bytes = b"") -> Reading | None:
+        reading = self._notifications.read(apdu, title)
         if reading is None:
             self._unknown.pop(len(apdu), None)
             if len(self._unknown) >= _UNKNOWN_MAX:
@@ -193,14 +193,14 @@ class DlmsDecoder:
             self._unknown[len(apdu)] = apdu, title, self.other
         return reading
 
-    def _content(self, content: bytes, message: bytes, title: bytes) -> Reading | None:
+    def _content(self, content: bytes, title: bytes) -> Reading | None:
         if content.startswith(_READOUT):
             readings = _readout(content)
             # The time of a readout is one of its registers.
-            return replace(readings[0], time=None, raw=message) if readings else None
+            return replace(readings[0], time=None) if readings else None
         if content[:1] != bytes([tags.DATA_NOTIFICATION]):
             return None
-        return self._notification(content, message, title)
+        return self._notification(content, title)
 
 
 def _is_decodable(content: bytes) -> bool:

@@ -71,7 +71,7 @@ class _Layout:
     #: Indexes of numbers whose scaler depends on their size.
     size_dependent: Sequence[int] = ()
 
-    def read_again(self, apdu: bytes, raw: bytes) -> Reading | None:
+    def read_again(self, apdu: bytes) -> Reading | None:
         """Decode a notification with this layout; None if it has another one."""
         fields = self.unpack(apdu)
         if fields[::2] != self.constants:
@@ -96,7 +96,7 @@ class _Layout:
                 register = registers[index]
                 registers[index] = Register(register.obis, scaled(number, scaler), register.unit)
         self.numbers = numbers
-        return Reading(self.reading.meter, time, tuple(registers), raw)
+        return Reading(self.reading.meter, time, tuple(registers), apdu)
 
 
 class NotificationReader:
@@ -108,12 +108,12 @@ class NotificationReader:
         #: The last notification with an unknown layout: content, reading, system title.
         self._unknown: tuple[bytes, Reading, bytes] | None = None
 
-    def read(self, apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
+    def read(self, apdu: bytes, title: bytes = b"") -> Reading | None:
         """Do what decode_notification() does, faster for a known layout."""
         layout = self._layouts.get((len(apdu), title))
-        if layout is not None and (again := layout.read_again(apdu, raw)) is not None:
+        if layout is not None and (again := layout.read_again(apdu)) is not None:
             return again
-        reading = decode_notification(apdu, raw, title)
+        reading = decode_notification(apdu, title)
         self._unknown = None if reading is None else (apdu, reading, title)
         return reading
 
@@ -177,7 +177,7 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
     layout.date = date if body > date else None
     layout.clock = clock
     layout.times = [start for start, _ in times if start != clock]
-    return layout if layout.read_again(apdu, reading.raw) == reading else None
+    return layout if layout.read_again(apdu) == reading else None
 
 
 def _are_large(places: Sequence[int], numbers: Sequence[Any]) -> bool:
@@ -237,7 +237,7 @@ def _linked(
             marker = first + 2 * len(markers)
             struct.pack_into(">" + letter, probe, start, marker)
             markers[marker] = leaf
-    probed = decode_notification(bytes(probe), reading.raw, title)
+    probed = decode_notification(bytes(probe), title)
     if probed is None or len(probed.registers) != len(reading.registers):
         return None
     linked: _Links = {}

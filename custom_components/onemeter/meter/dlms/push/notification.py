@@ -9,11 +9,11 @@ from ..apdu import tags
 from ..apdu.axdr import decode
 from ..apdu.data_types import OCTET_STRING, Data
 from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
+from .description import ListDescription, describe
 from .identity import identity_of
 from .pairs import is_entry, read_pairs
 from .positional import read_positional
 from .push_list import objects_of, read_push_list, read_untagged
-from .unknown import UnknownList, describe
 from .values import Body, DecodedList
 
 #: Bytes of tag and long-invoke-id-and-priority.
@@ -22,11 +22,11 @@ _HEADER_LENGTH: Final = 5
 _VALUES_MAX: Final = 400
 
 
-def decode_notification(apdu: bytes, raw: bytes, title: bytes = b"") -> Reading | None:
+def decode_notification(apdu: bytes, title: bytes = b"") -> Reading | None:
     """Return the reading of a data notification; None if it has no known values.
 
-    ``raw`` are the received bytes for the reading, ``title`` is the system title of the sender or
-    empty. Raises TelegramError unless the notification is well-formed to its last byte.
+    ``title`` is the system title of the sender or empty. Raises TelegramError unless the
+    notification is well-formed to its last byte.
     """
     try:
         body = _parse(apdu, title)
@@ -36,10 +36,19 @@ def decode_notification(apdu: bytes, raw: bytes, title: bytes = b"") -> Reading 
     if found is None or not found.registers:
         return None
     time = body.time or found.clock
-    return Reading(_identity(found, title), time, tuple(found.registers), raw)
+    return Reading(_identity(found, title), time, tuple(found.registers), apdu)
 
 
-def describe_unknown(apdu: bytes, title: bytes = b"") -> UnknownList | None:
+def describe_list(apdu: bytes) -> ListDescription | None:
+    """Describe the list of a notification; None if it is no list of tagged values."""
+    try:
+        body = _parse(apdu, b"")
+        return describe(body, _values(body))
+    except IndexError, TelegramError:
+        return None
+
+
+def describe_unknown(apdu: bytes, title: bytes = b"") -> ListDescription | None:
     """Describe the list of a notification without a reading; None if the list is known."""
     try:
         body = _parse(apdu, title)

@@ -1,4 +1,4 @@
-"""Descriptions of valid but unknown lists, without numbers and ids."""
+"""Descriptions of pushed lists, without numbers and ids."""
 
 from dataclasses import dataclass
 import re
@@ -18,14 +18,14 @@ type Masked = str | list[Masked]
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownList:
-    """Description of a list whose meaning is unknown."""
+class ListDescription:
+    """Description of a list, whether or not its meaning is known."""
 
     #: The types of its elements, see shapes.py.
     shape: str
     #: Its elements: codes, scalers and units as they are, everything else masked.
     elements: list[Masked]
-    #: Titles of the known lists with this shape, if there are several.
+    #: Titles of the known lists with this shape.
     candidates: list[str]
 
     @property
@@ -34,13 +34,13 @@ class UnknownList:
         return f"{self.shape} ({' / '.join(self.candidates)})" if self.candidates else self.shape
 
 
-def describe(body: Body, values: Data) -> UnknownList:
+def describe(body: Body, values: Data) -> ListDescription:
     """Describe the list in a body; ``values`` is its decoded value."""
     if not isinstance(values, tuple | list):
-        return UnknownList("no list", [_masked(values)], [])
+        return ListDescription("no list", [_masked(values)], [])
     kinds = kinds_of(body.data, body.start, values)
     known = [found.title for found in candidates(body, values)] if values else []
-    return UnknownList(shape_text(kinds), [_masked(value) for value in values], known)
+    return ListDescription(shape_text(kinds), [_masked(value) for value in values], known)
 
 
 def _masked(value: Data) -> Masked:
