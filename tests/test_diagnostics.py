@@ -293,7 +293,7 @@ async def test_meter_without_id(hass: HomeAssistant, meter: PushedMeter) -> None
         )
     )
     diagnostics = await async_get_config_entry_diagnostics(hass, meter.entry)
-    assert [register["value"] for register in diagnostics["registers"]] == ["5000", "a0a1"]
+    assert [register["value"] for register in diagnostics["registers"]] == ["5000", "0xa0a1"]
     assert GENERATED_ID not in json.dumps(diagnostics)
 
 

@@ -58,7 +58,8 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from simulator.days import Phases
@@ -538,6 +539,33 @@ async def test_live_power_between_readouts(
         assert not shown.unavailable()
 
 
+async def read_registers(hass: HomeAssistant, registers: list[str]) -> dict[str, Any]:
+    """Read registers by the action, and return their values."""
+    (device,) = dr.async_get(hass).devices
+    response: Any = await hass.services.async_call(
+        DOMAIN,
+        "read_registers",
+        {"device_id": device.id, "registers": registers},
+        blocking=True,
+        return_response=True,
+    )
+    return {item["address"]: item["value"] for item in response["registers"]}
+
+
+async def test_registers_are_read_between_live_values(
+    hass: HomeAssistant, tmp_path: Path, shown: Shown
+) -> None:
+    meter = simulate(password="00000000")
+    async with followed(hass, tmp_path, meter, LIVE, password="00000000"):
+        await until(lambda: any(entry.detail == "R1 16.7.0()" for entry in meter.log))
+        values = await read_registers(hass, ["1.8.1", "9.99.0", "1.8.0"])
+        assert values.keys() == {"1.8.0", "1.8.1"}
+        live = meter.count("sign-on")
+        await until(lambda: meter.count("sign-on") > live)
+        assert not shown.unavailable()
+        assert meter.wrong_passwords == 0
+
+
 async def test_live_power_that_the_meter_refuses(
     hass: HomeAssistant, tmp_path: Path, shown: Shown
 ) -> None:
@@ -562,6 +590,10 @@ async def test_wrong_password_is_asked_for(
         assert not shown.unavailable()
         [flow] = hass.config_entries.flow.async_progress()
         assert flow["context"]["source"] == SOURCE_REAUTH
+        with pytest.raises(ServiceValidationError) as error:
+            await read_registers(hass, ["1.8.0"])
+        assert error.value.translation_key == "was_rejected"
+        assert meter.wrong_passwords == 1
         result = await hass.config_entries.flow.async_configure(
             flow["flow_id"], {CONF_PASSWORD: "00000000"}
         )

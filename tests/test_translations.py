@@ -54,6 +54,17 @@ OF_DEVICES = ("device_is_meter", "device_is_there", "device_may_be_there")
 #: What the action for the Energy dashboard may say.
 OF_ENERGY_DASHBOARD = ("energy_not_set_up", "no_energy_sensor")
 
+#: Why other actions are refused.
+OF_ACTIONS = (
+    "not_polled",
+    "was_rejected",
+    "battery_rests",
+    "number_of_registers",
+    "invalid_register",
+    "profile_period",
+    "wrong_reading",
+)
+
 
 def load(name: str) -> Any:
     return json.loads((INTEGRATION / name).read_text(encoding="utf-8"))
@@ -102,7 +113,7 @@ def test_every_situation_and_every_issue_has_a_text() -> None:
     texts_of = load("translations/en.json")
     # What no key can be is told by the form, and never enters an entry.
     others = {"slow_readout", "not_counted", "not_written"}
-    others |= {*OF_DEVICES, *OF_ENERGY_DASHBOARD}
+    others |= {*OF_DEVICES, *OF_ENERGY_DASHBOARD, *OF_ACTIONS}
     others |= {"history_unsupported", "no_load_profile", "nothing_to_undo"}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}

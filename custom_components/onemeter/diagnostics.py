@@ -1,7 +1,6 @@
 """Diagnostics for bug reports, without secrets and without ids of the meter."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -14,16 +13,14 @@ from .const import CONF_IMPULSES, CONF_PHYSICAL_DEVICE, CONF_SOURCE_ID
 from .coordinator.base import OneMeterConfigEntry, OneMeterCoordinator
 from .coordinator.blink import BlinkCoordinator
 from .coordinator.polled import PolledCoordinator
-from .meter import Key, Protocol, Reading, Register, Value
+from .meter import Key, Protocol
 from .meter.blink.counter import ImpulseCounter
 from .meter.dlms.client import DlmsClient
 from .meter.dlms.push.client import DlmsPushClient
 from .meter.dlms.security.protection import protection_of, suite_of
 from .meter.errors import UnknownListError
-from .meter.iec62056.masking import mask_readout
 from .meter.redaction import redact
-from .meter.sml.masking import mask
-from .registers.lookup import describe_register
+from .registers.masking import SHORTEST, masked_register, masked_telegrams
 from .settings import (
     AnySettings,
     BlinkEntrySettings,
@@ -39,13 +36,6 @@ from .totals import Totals
 
 #: Physical device addresses from this number on contain the meter's number.
 _NUMBERED = 1000
-#: Registers that may identify a meter or a customer, and unknown ones.
-_PRIVATE = {"identification", "message", "public_key", "register"}
-#: Shorter values do not identify a meter (bytes).
-_SHORTEST = 4
-#: The number of a meter within the 14 characters of DIN 43863-5, as text and as bytes.
-_NUMBER_DIGITS = 8
-_NUMBER_BYTES = 4
 
 
 async def async_get_config_entry_diagnostics(
@@ -97,8 +87,8 @@ async def async_get_config_entry_diagnostics(
         "manufacturer": newest.meter.manufacturer,
         "billing": coordinator.billing.diagnostics(),
         "withheld_totals": [str(key) for key in _jumped(coordinator)],
-        "registers": [_show(register) for register in readings[-1].registers],
-        "telegrams": [telegram.hex() for telegram in _masked(settings.protocol, readings)],
+        "registers": [masked_register(register) for register in readings[-1].registers],
+        "telegrams": [telegram.hex() for telegram in masked_telegrams(settings.protocol, readings)],
     }
 
 
@@ -147,89 +137,8 @@ def _redacted(settings: AnySettings, meter_id: str) -> dict[str, Any]:
     match settings:
         # The device address is often the meter's number or the end of it.
         case Iec62056EntrySettings(address=address) | DlmsEntrySettings(address=address):
-            if len(address) >= _SHORTEST and address.lstrip("0") in meter_id:
+            if len(address) >= SHORTEST and address.lstrip("0") in meter_id:
                 secrets.add(CONF_ADDRESS)
     if CONF_PORT in shown:
         shown[CONF_PORT] = redact(shown[CONF_PORT])
     return {key: REDACTED if key in secrets else value for key, value in shown.items()}
-
-
-def _masked(protocol: Protocol, readings: list[Reading]) -> Iterator[bytes]:
-    """Yield the telegrams of readings, with the meter's ids masked."""
-    if protocol is Protocol.SML:
-        secrets = {secret for reading in readings for secret in _secrets(reading)}
-        yield from (mask(reading.raw, secrets) for reading in readings)
-        return
-    if protocol is Protocol.BLINK:
-        return
-    if protocol is Protocol.DLMS:
-        # Ids, system titles and counters have too many forms there to be masked.
-        return
-    texts = {text for reading in readings for text in _secret_texts(reading)}
-    for reading in readings:
-        yield mask_readout(reading.raw, {text.encode() for text in texts})
-
-
-def _show(register: Register) -> dict[str, Any]:
-    """Return a register; its value is masked if it may identify the meter."""
-    return {
-        "obis": register.obis and str(register.obis),
-        "address": register.address,
-        "value": REDACTED if _is_private(register) else _text(register.value),
-        "unit": register.unit,
-        "signed_value": _text(register.signed_value),
-    }
-
-
-def _is_private(register: Register) -> bool:
-    """Return whether a register may contain an id: a text, or a number without unit."""
-    key = register.obis or register.address
-    if key is None:
-        return True
-    line, _ = describe_register(key, {key: register})
-    return line.key in _PRIVATE and register.unit is None
-
-
-def _text(value: Value) -> str | None:
-    return None if value is None else value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _secrets(reading: Reading) -> Iterator[bytes]:
-    """Yield the ids of the meter, in each form that a telegram may contain."""
-    for text in (reading.meter.meter_id, reading.meter.device_id, reading.meter.name):
-        if text is not None:
-            yield from _forms(text)
-    if (device_id := reading.meter.device_id) is not None:
-        number = device_id[-_NUMBER_DIGITS:]
-        yield number.encode()
-        yield int(number).to_bytes(_NUMBER_BYTES)
-    for register in reading.registers:
-        if _is_private(register):
-            match register.value:
-                case bytes() as value if len(value) >= _SHORTEST:
-                    yield value
-                    yield from _forms(value.hex())
-                case str() as value if len(value) >= _SHORTEST:
-                    yield from _forms(value)
-                case int() as value if value >= 1 << 8 * (_SHORTEST - 1):
-                    yield value.to_bytes((value.bit_length() + 7) // 8)
-                    yield str(value).encode()
-
-
-def _secret_texts(reading: Reading) -> Iterator[str]:
-    """Yield the ids of the meter, in each form that a readout may contain."""
-    texts = [reading.meter.meter_id, reading.meter.device_id, reading.meter.name]
-    texts += [_text(register.value) for register in reading.registers if _is_private(register)]
-    for text in texts:
-        if text is not None and len(text) >= _SHORTEST:
-            yield from (text, text.upper(), text.lower())
-            # Meters pad their numbers with zeros in some registers only.
-            if len(number := text.lstrip("0 ")) >= _SHORTEST:
-                yield number
-
-
-def _forms(text: str) -> Iterator[bytes]:
-    """Yield a text in each case, and its bytes if it consists of hexadecimal digits."""
-    yield from (form.encode() for form in (text, text.upper(), text.lower()))
-    with suppress(ValueError):
-        yield bytes.fromhex(text)

@@ -35,6 +35,7 @@ from .coordinator.blink import BlinkCoordinator
 from .coordinator.meter_data import MeterData
 from .devices.mbus import async_follow_mbus, mbus_identifier
 from .entity import OneMeterEntity, async_add_as_they_appear
+from .impulses.meter_reading import exact_reading
 from .meter import Key
 from .registers.lookup import describe_register, is_unlinked
 from .registers.mbus import channel_of
@@ -178,7 +179,7 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
         self._conversion = conversion
         self._written = self._snapshot()
 
-    async def async_set_meter_reading(self, reading: Decimal) -> dict[str, str]:
+    async def async_set_meter_reading(self, reading: str) -> dict[str, str]:
         """Set the total to the reading on the meter's display (kWh); return the correction."""
         coordinator = self.coordinator
         if not isinstance(coordinator, BlinkCoordinator) or not coordinator.counts(
@@ -189,7 +190,13 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
                 translation_key="not_counted",
                 translation_placeholders={"entity": self.entity_id},
             )
-        off = await coordinator.async_calibrate(reading)
+        try:
+            exact = exact_reading(reading)
+        except ValueError:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="wrong_reading"
+            ) from None
+        off = await coordinator.async_calibrate(exact)
         return {"off_by": f"{off:f}"}
 
     @property

@@ -1,6 +1,7 @@
 """Actions, which are registered even without any meter."""
 
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, NamedTuple
 
 import probatio
 
@@ -13,10 +14,8 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import (
-    async_get_device_and_config_entry,
     async_register_admin_service,
     async_register_platform_entity_service,
 )
@@ -24,21 +23,19 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from .access.error_texts import as_meter_error, update_failed
+from .actions import export_profile, read_registers
+from .actions.export_profile import ATTR_END, ATTR_START
+from .actions.get_telegram import async_get_telegram
+from .actions.meter import entry_of, refusal
 from .const import CONF_READING, DOMAIN
 from .energy_dashboard import Role, async_add_to_energy
 from .history.importer import HistoryImporter, async_importer
 from .history.recorder_task import UnsupportedSchemaError
-from .impulses.meter_reading import exact_reading
 from .meter import MeterError
 
-SERVICE_ADD_TO_ENERGY: Final = "add_to_energy"
 SERVICE_SET_METER_READING: Final = "set_meter_reading"
 ATTR_ROLE: Final = "role"
 _ROLES: Final = [role.value for role in Role if role is not Role.NONE]
-SERVICE_IMPORT_HISTORY: Final = "import_history"
-SERVICE_UNDO_HISTORY_IMPORT: Final = "undo_history_import"
-ATTR_START: Final = "start"
-ATTR_END: Final = "end"
 ATTR_DRY_RUN: Final = "dry_run"
 
 _DEVICE: Final = {probatio.Required(ATTR_DEVICE_ID): cv.string}
@@ -52,52 +49,25 @@ def async_setup_services(hass: HomeAssistant) -> None:
         DOMAIN,
         SERVICE_SET_METER_READING,
         entity_domain=SENSOR_DOMAIN,
-        schema={probatio.Required(CONF_READING): probatio.All(cv.string, exact_reading)},
+        schema={probatio.Required(CONF_READING): cv.string},
         func="async_set_meter_reading",
         supports_response=SupportsResponse.OPTIONAL,
     )
-    async_register_admin_service(
-        hass,
-        DOMAIN,
-        SERVICE_ADD_TO_ENERGY,
-        _async_add_to_energy,
-        probatio.Schema(
-            {
-                **_DEVICE,
-                probatio.Required(ATTR_ROLE): probatio.In(_ROLES),
-            }
-        ),
-        SupportsResponse.OPTIONAL,
-    )
-    async_register_admin_service(
-        hass,
-        DOMAIN,
-        SERVICE_IMPORT_HISTORY,
-        _async_import_history,
-        probatio.Schema(
-            {
-                **_DEVICE,
-                probatio.Required(ATTR_START): cv.datetime,
-                probatio.Optional(ATTR_END): cv.datetime,
-                probatio.Optional(ATTR_DRY_RUN, default=True): cv.boolean,
-            }
-        ),
-        SupportsResponse.OPTIONAL,
-    )
-    async_register_admin_service(
-        hass,
-        DOMAIN,
-        SERVICE_UNDO_HISTORY_IMPORT,
-        _async_undo_history_import,
-        probatio.Schema(_DEVICE),
-        SupportsResponse.OPTIONAL,
-    )
+    for service, action in _ACTIONS.items():
+        async_register_admin_service(
+            hass,
+            DOMAIN,
+            service,
+            action.run,
+            probatio.Schema({**_DEVICE, **action.fields}),
+            action.response,
+        )
 
 
 async def _async_add_to_energy(call: ServiceCall) -> ServiceResponse:
     """Give a meter a role in the Energy dashboard, and respond with what was added to it."""
     role = Role(call.data[ATTR_ROLE])
-    _, entry = async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
+    entry = entry_of(call)
     added: list[JsonValueType] = [*await async_add_to_energy(call.hass, entry, role)]
     return {role.section: added}
 
@@ -114,7 +84,7 @@ async def _async_import_history(call: ServiceCall) -> ServiceResponse:
     except MeterError as err:
         raise update_failed(as_meter_error(err, importer.url)) from err
     except UnsupportedSchemaError as err:
-        raise _invalid("history_unsupported") from err
+        raise refusal("history_unsupported") from err
     statistics: list[Any] = [outcome.as_dict() for outcome in outcomes]
     return {"dry_run": dry_run, "statistics": statistics}
 
@@ -124,19 +94,44 @@ async def _async_undo_history_import(call: ServiceCall) -> ServiceResponse:
     try:
         restored, changed = await _importer(call).async_undo()
     except LookupError as err:
-        raise _invalid("nothing_to_undo") from err
+        raise refusal("nothing_to_undo") from err
     except UnsupportedSchemaError as err:
-        raise _invalid("history_unsupported") from err
+        raise refusal("history_unsupported") from err
     return {"restored": restored, "changed_since": changed}
 
 
 def _importer(call: ServiceCall) -> HistoryImporter:
-    _, entry = async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
-    importer = async_importer(call.hass, entry.entry_id)
+    importer = async_importer(call.hass, entry_of(call).entry_id)
     if importer is None:
-        raise _invalid("no_load_profile")
+        raise refusal("no_load_profile")
     return importer
 
 
-def _invalid(key: str) -> ServiceValidationError:
-    return ServiceValidationError(translation_domain=DOMAIN, translation_key=key)
+class _Action(NamedTuple):
+    """An action for administrators, whose target is the device of a meter."""
+
+    run: Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]
+    fields: Mapping[Any, Any] = {}
+    response: SupportsResponse = SupportsResponse.OPTIONAL
+
+
+_ACTIONS: Final[Mapping[str, _Action]] = {
+    "add_to_energy": _Action(
+        _async_add_to_energy, {probatio.Required(ATTR_ROLE): probatio.In(_ROLES)}
+    ),
+    "import_history": _Action(
+        _async_import_history,
+        {
+            **export_profile.FIELDS,
+            probatio.Optional(ATTR_DRY_RUN, default=True): cv.boolean,
+        },
+    ),
+    "undo_history_import": _Action(_async_undo_history_import),
+    "read_registers": _Action(
+        read_registers.async_read_registers, read_registers.FIELDS, SupportsResponse.ONLY
+    ),
+    "get_telegram": _Action(async_get_telegram, response=SupportsResponse.ONLY),
+    "export_profile": _Action(
+        export_profile.async_export_profile, export_profile.FIELDS, SupportsResponse.ONLY
+    ),
+}

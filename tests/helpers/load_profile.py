@@ -1,7 +1,7 @@
 """An entry whose meter has a load profile that is read at a simulated port, and is recorded."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -187,17 +187,24 @@ class ProfiledClient(ScriptedPolledClient):
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
         self.asked.append((start, end))
+        return await self._in_simulated_time(lambda client: client.read_profile(start, end, zone))
+
+    @override
+    async def read_registers(self, addresses: Sequence[str]) -> Reading:
+        return await self._in_simulated_time(lambda client: client.read_registers(addresses))
+
+    async def _in_simulated_time[T](self, run: Callable[[PolledClient], Awaitable[T]]) -> T:
         now = dt_util.utcnow()
 
-        async def read() -> Sequence[Interval]:
+        async def at_the_meter() -> T:
             async with self.meter.client(now) as client:
-                return await client.read_profile(start, end, zone)
+                return await run(client)
 
-        def read_in_simulated_time() -> Sequence[Interval]:
+        def in_simulated_time() -> T:
             with asyncio.Runner(loop_factory=SimulatedClockLoop) as runner:
-                return runner.run(read())
+                return runner.run(at_the_meter())
 
-        return await self._hass.async_add_executor_job(read_in_simulated_time)
+        return await self._hass.async_add_executor_job(in_simulated_time)
 
 
 class ProfiledMeter(PolledMeter):

@@ -81,8 +81,9 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._codes = KnownCodes(hass, entry)
         #: Whether the meter authenticates its telegrams; None without an authentication key.
         self.authenticity = async_authenticity(hass, entry)
-        #: The newest readings, for diagnostics.
+        #: The newest readings, for diagnostics, and when the last of them was received.
         self.readings: deque[Reading] = deque(maxlen=_READINGS_KEPT)
+        self.reading_received: datetime | None = None
         #: The translation key of the error because of which the meter is unavailable.
         self.translation_key: str | None = None
 
@@ -263,6 +264,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._newest = replace(data, billing=self.billing.values(), apart=self._apart)
         if not partial:
             self.readings.append(reading)
+            self.reading_received = data.received
         if self.cross_check is not None:
             self.cross_check.async_compare(data.registers)
         if is_settled:

@@ -48,6 +48,8 @@ class LiveRegisters:
         self._not_before = -inf
         #: Whether there were values since the meter last refused.
         self._has_worked = False
+        #: Whether the meter has rejected the password.
+        self.is_rejected = False
 
     @property
     def pause(self) -> float:
@@ -82,6 +84,7 @@ class LiveRegisters:
             return False
         except MeterAuthenticationError:
             # One attempt only: meters lock themselves after wrong passwords.
+            self.is_rejected = True
             self._pause_for(inf)
             self._entry.async_start_reauth(self._hass)
             return False

@@ -1,11 +1,13 @@
 """Coordinator for polled meters."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, tzinfo
 import logging
+from math import inf
+from time import monotonic
 from typing import Final, override
 
 from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, HomeAssistant, callback
@@ -19,9 +21,11 @@ from ..access.clients import make_polled_client
 from ..access.discovery_cache import DiscoveryCache
 from ..access.error_texts import Failure, as_meter_error, is_about_credentials, slow_readout
 from ..access.port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
+from ..const import BATTERY_POLL_INTERVAL
 from ..meter import Interval, Key, MeterError, PolledClient, Reading, Register
 from ..meter.errors import (
     FixedSpeedError,
+    MeterAuthenticationError,
     MeterConnectionError,
     MeterSilentError,
     OtherMeterError,
@@ -81,6 +85,9 @@ class PolledCoordinator(OneMeterCoordinator):
         self._live_values: Mapping[Key, Register] = {}
         self._attempt_failed: MeterError | None = None
         self._request = ReadoutRequest()
+        #: When the meter was last woken up, by the monotonic clock.
+        self._woken_at = -inf
+        self._is_rejected = False
 
     async def async_read_now(self) -> None:
         """Read the meter; a readout in progress counts as the requested one.
@@ -98,10 +105,46 @@ class PolledCoordinator(OneMeterCoordinator):
 
         Readouts and live values have their turns before and after it. Raises MeterError.
         """
+        return await self._async_reached(self.client.read_profile(start, end, zone))
+
+    async def async_read_registers(self, addresses: Sequence[str]) -> Reading:
+        """Read these registers once, without publishing them. Raises MeterError.
+
+        Readouts and live values have their turns before and after it.
+        """
+        reading = await self._async_reached(self.client.read_registers(addresses))
+        if reading.meter.unique_id is not None and not self._is_own(reading.meter):
+            raise self._foreign_meter_error()
+        return reading
+
+    @property
+    def rest(self) -> float:
+        """Seconds until an action may wake up the meter again; 0 without a battery."""
+        if not self.settings.on_battery:
+            return 0
+        return max(0.0, self._woken_at + BATTERY_POLL_INTERVAL - monotonic())
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the meter has rejected the password or keys of the entry."""
+        return (
+            self._is_rejected
+            or self._live.is_rejected
+            or isinstance(self._failure, ConfigEntryAuthFailed)
+        )
+
+    async def _async_reached[T](self, reading: Awaitable[T]) -> T:
+        """Wait for what an action reads. Raises MeterError."""
+        self._woken_at = monotonic()
         try:
-            return await self.client.read_profile(start, end, zone)
+            return await reading
         except ConfigEntryNotReady as err:
             raise as_meter_error(err, self.client.url) from err
+        except MeterAuthenticationError:
+            self._is_rejected = True
+            raise
+        finally:
+            self._woken_at = monotonic()
 
     @override
     async def async_request_refresh(self) -> None:
@@ -175,6 +218,7 @@ class PolledCoordinator(OneMeterCoordinator):
         # Live registers are read only after a readout.
         if self._live.pause == 0 or self._next_due(taken) < dt_util.utcnow():
             return None
+        self._woken_at = monotonic()
         return taken if self._async_take(reading) else None
 
     async def _async_read_out(self) -> MeterError | None:
@@ -211,6 +255,7 @@ class PolledCoordinator(OneMeterCoordinator):
     async def _async_attempt(self) -> MeterError | None:
         """Read the meter once; return the error if that failed."""
         self._foreign_meter = None
+        self._woken_at = monotonic()
         try:
             reading = await self._async_looked_up(await self.client.read())
             is_own = self._async_take(reading)

@@ -172,7 +172,7 @@ def entered_reading(form: Mapping[str, Any]) -> Decimal | None:
         return None
     try:
         return exact_reading(text)
-    except probatio.Invalid:
+    except ValueError:
         raise FormError(CONF_READING, "invalid_reading") from None
 
 

@@ -26,7 +26,7 @@ from ..const import (
 )
 from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.polled import PolledCoordinator
-from ..meter import Interval, Key
+from ..meter import Key
 from ..totals import Totals
 from ..totals.last_rows import convert
 from ..totals.limits import rule_of
@@ -37,7 +37,7 @@ from .memory import ImportMemory, ImportRecord, KnownGap
 from .outcome import Outcome
 from .planning import plan_gap
 from .power import IMPORTED, power_in
-from .reading import ProfileSpan, asked_for
+from .reading import ProfileSpan, async_read_slice
 from .recorder_task import async_in_recorder
 from .records import Record, prepare, read_power, undo, write
 from .rows import Plan, Reason
@@ -120,18 +120,11 @@ class GapFiller:
         if self._span is None or self._span.start != work.start:
             self._span = ProfileSpan(work.start, work.end)
         span = self._span
-        await span.async_read(partial(self._async_read_slice, clock))
+        await span.async_read(partial(async_read_slice, self._coordinator, clock))
         found = await asyncio.to_thread(channels, span.intervals, clock.of_rows(span.intervals))
         if found:
             self.period = min(max(channel.length for channel in found.values()), HOUR)
         return found
-
-    async def _async_read_slice(
-        self, clock: ClockOffset, start: datetime, end: datetime
-    ) -> Sequence[Interval]:
-        zone = dt_util.get_default_time_zone()
-        first, last = asked_for(start, end, clock.shown, zone)
-        return await self._coordinator.async_read_profile(first, last, zone)
 
     async def _async_fill_one(
         self,

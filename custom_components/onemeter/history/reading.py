@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from homeassistant.util import dt as dt_util
+
+from ..coordinator.polled import PolledCoordinator
 from ..meter import Interval
 from ..meter.errors import RefusedError
+from .clock import ClockOffset
 from .samples import HOUR
 
 #: Seconds of line time that a slice is to take, and takes at the most.
@@ -69,6 +73,15 @@ class ProfileSpan:
             length = min(max(length * min(_GROWTH, _TARGET / max(took, 0.1)), HOUR), _LONGEST)
             if not self.is_complete:
                 await asyncio.sleep(_PAUSE)
+
+
+async def async_read_slice(
+    coordinator: PolledCoordinator, clock: ClockOffset, start: datetime, end: datetime
+) -> Sequence[Interval]:
+    """Read the part of a load profile between two points in time. Raises MeterError."""
+    zone = dt_util.get_default_time_zone()
+    first, last = asked_for(start, end, clock.shown, zone)
+    return await coordinator.async_read_profile(first, last, zone)
 
 
 def as_meter_counts(time: datetime, offset: timedelta, zone: tzinfo) -> datetime:

@@ -4,8 +4,6 @@ from decimal import Decimal
 import re
 from typing import Final
 
-import probatio
-
 #: No display has as many digits, nor as many decimals: the energy of impulses has nine at most.
 _END: Final = Decimal(10**12)
 _DECIMALS: Final = 9
@@ -40,15 +38,12 @@ def exact_number(text: str) -> Decimal:
 def exact_reading(text: str) -> Decimal:
     """Return what a meter's display shows, with the digits that were entered.
 
-    Raises probatio.Invalid for what is no number, is negative, or has more than twelve digits
+    Raises ValueError for what is no number, is negative, or has more than twelve digits
     before or nine after the decimal point.
     """
-    try:
-        reading = exact_number(text)
-    except ValueError:
-        reading = _END
+    reading = exact_number(text)
     if reading >= _END or _decimals(reading) > _DECIMALS:
-        raise probatio.Invalid(
+        raise ValueError(
             f"not a meter reading in kWh: up to {_END.adjusted()} digits and "
             f"{_DECIMALS} decimals are possible"
         )

@@ -1,0 +1,1 @@
+"""Actions that respond with what a meter sends."""

@@ -1,0 +1,83 @@
+"""Exports the load profile of a period."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import probatio
+
+from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.helpers import config_validation as cv
+from homeassistant.util import dt as dt_util
+
+from ..history.clock import ClockOffset
+from ..history.reading import ProfileSpan, async_read_slice
+from ..meter import Interval
+from ..meter.reading import as_text
+from .meter import async_poll, entry_of, polled_coordinator, refusal
+
+ATTR_START: Final = "start"
+ATTR_END: Final = "end"
+FIELDS: Final = {
+    probatio.Required(ATTR_START): cv.datetime,
+    probatio.Optional(ATTR_END): cv.datetime,
+}
+#: Automations keep responses in their traces, and a month of quarter hours has a megabyte.
+_LONGEST: Final = timedelta(days=31)
+#: The hour of a change to or from daylight saving time does not count.
+_TOLERANCE: Final = timedelta(hours=1)
+
+
+async def async_export_profile(call: ServiceCall) -> ServiceResponse:
+    """Respond with the rows of the load profile that end in a period, oldest first."""
+    coordinator = polled_coordinator(entry_of(call), "no_load_profile")
+    # A time without zone is in that of Home Assistant.
+    now = dt_util.utcnow()
+    start = dt_util.as_utc(call.data[ATTR_START])
+    end = min(dt_util.as_utc(call.data[ATTR_END]), now) if ATTR_END in call.data else now
+    if not timedelta() < end - start <= _LONGEST + _TOLERANCE:
+        raise refusal("profile_period", days=str(_LONGEST.days))
+    clock = ClockOffset.of(coordinator.newest, coordinator.client.duration)
+    # Rows with a season are in true time, even if the clock shows another hour.
+    margin = abs(clock.hours)
+    span = ProfileSpan(start - margin, end + margin)
+    await async_poll(
+        call, coordinator, span.async_read(partial(async_read_slice, coordinator, clock))
+    )
+    rows = await asyncio.to_thread(_rows, span.intervals, clock.of_rows(span.intervals), start, end)
+    return {"start": start.isoformat(), "end": end.isoformat(), "rows": rows}
+
+
+def _rows(
+    intervals: Sequence[Interval], offset: timedelta, start: datetime, end: datetime
+) -> list[Any]:
+    """Return the rows that end in a period; slices may overlap where the clock is changed."""
+    timed = [(_end(interval, offset), interval) for interval in dict.fromkeys(intervals)]
+    timed = [(time, interval) for time, interval in timed if time is None or start < time <= end]
+    timed.sort(key=lambda item: (item[1].end_utc or dt_util.as_utc(item[1].end), item[1].end))
+    return [_row(interval, time) for time, interval in timed]
+
+
+def _end(interval: Interval, offset: timedelta) -> datetime | None:
+    """Return when a row ends in true time, if that is known."""
+    return None if interval.end_utc is None else interval.end_utc - offset
+
+
+def _row(interval: Interval, end: datetime | None) -> dict[str, Any]:
+    return {
+        "start": interval.start.isoformat(),
+        "end": interval.end.isoformat(),
+        "end_utc": end and end.isoformat(),
+        "season": interval.season,
+        "status": interval.status,
+        "values": [
+            {
+                "obis": register.obis and str(register.obis),
+                "value": as_text(register.value),
+                "unit": register.unit,
+            }
+            for register in interval.values
+        ],
+    }

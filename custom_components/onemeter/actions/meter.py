@@ -1,0 +1,77 @@
+"""What the actions have in common: their meter, and the errors that refuse them."""
+
+import asyncio
+from collections.abc import Coroutine
+from math import ceil
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, ServiceCall
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.service import async_get_device_and_config_entry
+
+from ..access.error_texts import as_meter_error, update_failed
+from ..const import DOMAIN
+from ..coordinator.base import OneMeterConfigEntry
+from ..coordinator.polled import PolledCoordinator
+from ..meter import MeterError
+from ..meter.errors import MeterAuthenticationError
+
+
+def refusal(key: str, **placeholders: str) -> ServiceValidationError:
+    """Return the error that refuses an action, with its text."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
+
+
+def entry_of(call: ServiceCall) -> OneMeterConfigEntry:
+    """Return the loaded entry of the device. Raises ServiceValidationError."""
+    entry: OneMeterConfigEntry
+    _, entry = async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
+    return entry
+
+
+def polled_coordinator(entry: OneMeterConfigEntry, otherwise: str) -> PolledCoordinator:
+    """Return the coordinator of a meter that may be polled now.
+
+    Raises ServiceValidationError: with the key ``otherwise`` for a meter that is never polled, and
+    for one that has rejected the password, or whose battery must be spared.
+    """
+    coordinator = entry.runtime_data
+    if not isinstance(coordinator, PolledCoordinator):
+        raise refusal(otherwise)
+    if coordinator.is_rejected:
+        raise refusal("was_rejected")
+    if rest := coordinator.rest:
+        raise refusal("battery_rests", minutes=str(ceil(rest / 60)))
+    return coordinator
+
+
+async def async_poll[T](
+    call: ServiceCall, coordinator: PolledCoordinator, job: Coroutine[Any, Any, T]
+) -> T:
+    """Run a job that polls the meter; it ends when the entry is unloaded.
+
+    Raises HomeAssistantError with a translated text.
+    """
+    entry: ConfigEntry = coordinator.config_entry
+    task = entry.async_create_background_task(call.hass, job, f"{DOMAIN} {call.service}")
+    try:
+        return await task
+    except MeterError as err:
+        if isinstance(err, MeterAuthenticationError):
+            entry.async_start_reauth(call.hass)
+        raise update_failed(as_meter_error(err, coordinator.client.url)) from err
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is None or current.cancelling():
+            raise
+        raise HomeAssistantError(
+            translation_domain=HOMEASSISTANT_DOMAIN,
+            translation_key="service_config_entry_not_loaded",
+            translation_placeholders={"domain": DOMAIN, "entry_title": entry.title},
+        ) from None
