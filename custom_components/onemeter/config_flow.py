@@ -12,7 +12,7 @@ from homeassistant.const import CONF_ADDRESS, CONF_MAC, CONF_PASSWORD, CONF_PORT
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 
-from .access.clients import is_meter_of, others_at
+from .access.clients import is_counted, is_meter_of, others_at
 from .const import DOMAIN
 from .flow.blink import BlinkSteps
 from .flow.blink_schemas import CONF_LINE
@@ -142,7 +142,8 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
         is_iec = self._protocol is Protocol.IEC62056
         # Such a port is held by the other entry and would only be found busy. Only meters that
         # answer to their address alone can share one.
-        if any(not (is_iec and _own_address(other)) for other in self._others):
+        is_shared = all(is_iec and _own_address(other) for other in self._others)
+        if not is_shared or is_counted(self.hass, port):
             return self.async_abort(reason="already_configured")
         if is_iec:
             return await self.async_step_iec62056()
@@ -215,7 +216,7 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
             )
         if isinstance(self._probe, ImpulseProbe) and not self._probe.impulses:
             return self.async_abort(
-                reason="reconfigured_dark", description_placeholders=self._found()
+                reason="reconfigured_dark", description_placeholders=await self._async_found()
             )
         return self.async_abort(
             reason="reconfigure_successful", translation_domain=HOMEASSISTANT_DOMAIN

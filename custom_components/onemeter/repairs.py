@@ -20,7 +20,7 @@ from .access.authentication import async_authenticity
 from .access.issues import Issue
 from .const import CONF_MAX_POWER, DOMAIN
 from .coordinator.base import OneMeterConfigEntry
-from .flow.confirmation import proposed_name
+from .flow.confirmation import async_proposed_name
 from .meter import Identity
 from .settings import from_entry
 from .totals import Totals, async_start_over
@@ -188,7 +188,7 @@ async def _async_add_second_meter(
         context={"source": SOURCE_IMPORT},
         data={
             "unique_id": new_id,
-            "title": proposed_name(hass, meter, from_entry(entry.data).protocol),
+            "title": await async_proposed_name(hass, meter, from_entry(entry.data).protocol),
             "data": dict(entry.data),
         },
     )

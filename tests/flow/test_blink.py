@@ -594,6 +594,45 @@ async def test_nothing_is_counted_twice(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
 
 
+@pytest.mark.parametrize(
+    ("choice", "source", "entered"),
+    [
+        ("blink_event", BY_EVENT, {CONF_EVENT: EVENT}),
+        ("blink_entity", BY_ENTITY, {CONF_ENTITY_ID: ENTITY}),
+        ("blink_port", {**AT_PORT, CONF_PORT: PORT}, {CONF_LINE: "rx"}),
+    ],
+)
+async def test_second_source_of_another_meter_is_not_counted_again(
+    hass: HomeAssistant, choice: str, source: dict[str, Any], entered: dict[str, Any]
+) -> None:
+    MockConfigEntry(
+        domain=DOMAIN,
+        minor_version=MINOR_VERSION,
+        unique_id="1DMO0012345678",
+        data={CONF_PORT: "/dev/null", CONF_PROTOCOL: "sml"},
+        options={"impulses": source},
+    ).add_to_hass(hass)
+    hass.states.async_set(ENTITY, "12")
+    with patch(f"{PORTS}.get_serial_by_id", lambda port: port):
+        result = await choose(
+            hass, await start(hass), choice, {**CONSTANT, **entered}, first=form(PORT)
+        )
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("de", "BLINK-Zähler"), ("pl", "Licznik BLINK"), ("fi", "BLINK meter")]
+)
+async def test_title_in_the_language_of_home_assistant(
+    hass: HomeAssistant, language: str, title: str
+) -> None:
+    hass.config.language = language
+    entered = {**CONSTANT, CONF_EVENT: EVENT}
+    result = await choose(hass, await start(hass), "blink_event", entered)
+    result = await counted(hass, result)
+    assert (result["description_placeholders"] or {})["meter"] == title
+
+
 async def test_port_of_another_meter_does_not_keep_an_entity_from_being_counted(
     hass: HomeAssistant,
 ) -> None:

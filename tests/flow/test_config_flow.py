@@ -355,6 +355,26 @@ async def test_port_of_another_meter_is_not_opened(hass: HomeAssistant, line: Li
     assert line.asked == []
 
 
+async def test_port_of_a_second_source_is_not_opened(hass: HomeAssistant, line: Line) -> None:
+    entry = await add_entry(hass)
+    hass.config_entries.async_update_entry(
+        entry,
+        data={**entry.data, CONF_PORT: OTHER_PORT},
+        options={
+            "impulses": {
+                "protocol": "blink",
+                "source": "rx",
+                "port": FORM[CONF_PORT],
+                "impulses_per_kwh": "1000",
+            }
+        },
+    )
+    result = await hass.config_entries.flow.async_configure((await start(hass))["flow_id"], FORM)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
+    assert line.asked == []
+
+
 async def test_same_meter_at_another_port_is_not_added_again(
     hass: HomeAssistant, line: Line
 ) -> None:

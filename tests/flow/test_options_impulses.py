@@ -1,6 +1,8 @@
 """The options that tell what sees the flashes of a meter whose registers are read."""
 
+import asyncio
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -48,11 +50,18 @@ async def begin(meter: PushedMeter, what: str) -> ConfigFlowResult:
 async def fill_in(
     meter: PushedMeter, result: ConfigFlowResult, form: dict[str, Any]
 ) -> ConfigFlowResult:
-    # What the entry begins with when it is set up again.
-    meter.client.said.put_nowait(reading())
+    meter.client.listening.clear()
+
+    async def say() -> None:
+        """Receive what the entry begins with when it is set up again."""
+        await meter.client.listening.wait()
+        meter.client.said.put_nowait(reading())
+
+    saying = asyncio.create_task(say())
     with meter.patched():
         result = await meter.hass.config_entries.options.async_configure(result["flow_id"], form)
         await meter.hass.async_block_till_done()
+    saying.cancel()
     return result
 
 
@@ -152,6 +161,34 @@ async def test_source_of_another_entry_is_refused(
     )
     assert result["errors"] == {"base": "source_taken"}
     assert hass.config_entries.async_entries(DOMAIN)
+
+
+async def test_second_source_of_another_entry_is_refused(
+    hass: HomeAssistant, meter: PushedMeter, freezer: FrozenDateTimeFactory
+) -> None:
+    hass.states.async_set(LIGHT, "5")
+    form = {**CONSTANT, CONF_ENTITY_ID: LIGHT}
+    result = await fill_in(meter, await begin(meter, "blink_entity"), form)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    # The entry that has it may keep it.
+    result = await fill_in(meter, await begin(meter, "blink_entity"), form)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    other = PushedMeter(hass, freezer)
+    impulses = meter.entry.options[CONF_IMPULSES]
+    other.make_entry("other", port="/dev/null", options={CONF_IMPULSES: impulses})
+    other.entry.add_to_hass(hass)
+    result = await fill_in(meter, await begin(meter, "blink_entity"), form)
+    assert result["errors"] == {"base": "source_taken"}
+
+
+async def test_port_is_kept_by_a_name_that_outlives_replugging(meter: PushedMeter) -> None:
+    with patch(
+        "custom_components.onemeter.flow.ports.get_serial_by_id",
+        {"/dev/ttyUSB1": "/dev/serial/by-id/head"}.get,
+    ):
+        result = await begin(meter, "blink_port")
+        await fill_in(meter, result, {**CONSTANT, CONF_PORT: "/dev/ttyUSB1"})
+    assert meter.entry.options[CONF_IMPULSES][CONF_PORT] == "/dev/serial/by-id/head"
 
 
 async def test_meter_that_is_not_read_has_no_constant_to_begin_with(meter: PushedMeter) -> None:

@@ -26,6 +26,7 @@ from ..settings import (
     Iec62056EntrySettings,
     SmlEntrySettings,
     from_entry,
+    second_source,
 )
 from .invocation_counter import StoredCounter, client_title
 
@@ -124,6 +125,15 @@ def others_at(hass: HomeAssistant, source_id: str, besides: str | None = None) -
         for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
         if from_entry(entry.data).source_id == source_id and entry.entry_id != besides
     ]
+
+
+def is_counted(hass: HomeAssistant, source_id: str, besides: str | None = None) -> bool:
+    """Return whether the options of an entry, but for the one of this id, count impulses there."""
+    return any(
+        source.source_id == source_id
+        for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        if entry.entry_id != besides and (source := second_source(entry.options)) is not None
+    )
 
 
 def _keys(settings: DlmsEntrySettings) -> Keys:

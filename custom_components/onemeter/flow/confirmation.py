@@ -7,13 +7,14 @@ from itertools import chain, count
 from typing import Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
 
 from ..const import DOMAIN
 from ..meter import Identity, Obis, Protocol, Reading
 from ..meter.flag import manufacturer_name
 from ..meter.redaction import redact
 from ..registers.lookup import is_number, with_implied_unit
-from ..settings import NAMELESS, EntrySettings
+from ..settings import EntrySettings
 from .impulse_probe import ImpulseProbe
 from .schemas import HIGHEST_MULTIPLIER, MULTIPLIER_STEP
 
@@ -35,14 +36,20 @@ _VOLTAGE_RATIO: Final = (3, 6)
 _OVERALL_RATIO: Final = (4, 7)
 
 
-def proposed_name(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
+async def async_nameless(hass: HomeAssistant, protocol: Protocol) -> str:
+    """Return what a meter of unknown manufacturer is called in Home Assistant's language."""
+    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
+    return texts[f"component.{DOMAIN}.selector.nameless.options.{protocol}"]
+
+
+async def async_proposed_name(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:
     """Return the manufacturer's name, with what distinguishes it from other entries.
 
     That is the end of the meter's id, and a number where that is not enough. The whole id is not
     used, since Home Assistant writes titles into its log.
     """
     if identity.manufacturer is None:
-        name = NAMELESS[protocol]
+        name = await async_nameless(hass, protocol)
     else:
         name = manufacturer_name(identity.manufacturer)
     taken = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
@@ -57,13 +64,16 @@ def measures(reading: Reading) -> bool:
     return any(is_number(register.value) and register.unit for register in reading.registers)
 
 
-def found(reading: Reading, settings: EntrySettings) -> dict[str, str]:
-    """Return the placeholders that describe the first reading of a meter with these settings."""
+def found(reading: Reading, settings: EntrySettings, nameless: str) -> dict[str, str]:
+    """Return the placeholders that describe the first reading of a meter with these settings.
+
+    nameless is what to show instead of an unknown model.
+    """
     meter = reading.meter
     ratio = transformer_ratio(reading)
     return {
         "manufacturer": manufacturer_name(meter.manufacturer or NOTHING),
-        "model": meter.model or NAMELESS[settings.protocol],
+        "model": meter.model or nameless,
         "id": meter.name or NOTHING,
         "count": str(len(reading.registers)),
         **{name: _amount(reading, codes, settings) for name, codes in _SHOWN.items()},

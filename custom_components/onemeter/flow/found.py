@@ -16,7 +16,14 @@ from ..energy_dashboard import Role, async_default_role, offered_roles
 from ..meter import Key, Protocol, Register
 from ..meter.pin_lock import is_reduced
 from ..settings import DlmsEntrySettings
-from .confirmation import found, found_impulses, measures, proposed_name, transformer_ratio
+from .confirmation import (
+    async_nameless,
+    async_proposed_name,
+    found,
+    found_impulses,
+    measures,
+    transformer_ratio,
+)
 from .detect import DetectSteps
 from .impulse_probe import ImpulseProbe
 from .schemas import MULTIPLIER_FIELD, exact_multiplier, select
@@ -89,17 +96,19 @@ class FoundSteps(DetectSteps):
         if user_input is not None:
             options = _options(user_input)
             if options is not None:
-                return self._async_create(user_input[CONF_NAME].strip() or self._name(), options)
+                name = user_input[CONF_NAME].strip() or await self._async_name()
+                return self._async_create(name, options)
             errors[CONF_MULTIPLIER] = "too_many_decimals"
         # The frontend may ask for the form again, even while the entry is being created.
         elif not self._has_meter_id and (result := await self._async_take_unique_id()) is not None:
             return result
         schema = await self._async_schema(step_id)
+        placeholders = {"meter": await self._async_name(), **await self._async_found()}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
             errors=errors,
-            description_placeholders={"meter": self._name(), **self._found()},
+            description_placeholders=placeholders,
         )
 
     async def _async_take_unique_id(self) -> ConfigFlowResult | None:
@@ -118,7 +127,7 @@ class FoundSteps(DetectSteps):
         default = await async_default_role(self.hass)
         return probatio.Schema(
             {
-                probatio.Required(CONF_NAME, default=self._name()): TextSelector(),
+                probatio.Required(CONF_NAME, default=await self._async_name()): TextSelector(),
                 probatio.Required(CONF_ENERGY_ROLE, default=default.value): select(
                     CONF_ENERGY_ROLE, [role.value for role in roles]
                 ),
@@ -129,14 +138,16 @@ class FoundSteps(DetectSteps):
     def _registers(self) -> dict[Key, Register]:
         return {register.obis: register for register in self._reading.registers if register.obis}
 
-    def _found(self) -> dict[str, str]:
+    async def _async_found(self) -> dict[str, str]:
         """Return the placeholders that describe the meter, or the impulses, that were found."""
         if isinstance(self._probe, ImpulseProbe):
             return found_impulses(self._reading, self._probe)
-        return found(self._reading, self._settings)
+        nameless = await async_nameless(self.hass, self._settings.protocol)
+        return found(self._reading, self._settings, nameless)
 
-    def _name(self) -> str:
-        return proposed_name(self.hass, self._reading.meter, self._settings.protocol)
+    async def _async_name(self) -> str:
+        protocol = self._settings.protocol
+        return await async_proposed_name(self.hass, self._reading.meter, protocol)
 
     @callback
     def _async_create(self, name: str, options: dict[str, Any]) -> ConfigFlowResult:

@@ -9,7 +9,7 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, Opt
 from homeassistant.const import CONF_PORT
 from homeassistant.helpers.selector import SerialPortSelector
 
-from ..access.clients import others_at
+from ..access.clients import is_counted, others_at
 from ..const import CONF_IMPULSES
 from ..coordinator.base import OneMeterConfigEntry
 from ..impulses.cross_check import reported_constant
@@ -17,6 +17,7 @@ from ..settings import Connection, HassSource, from_entry, second_source
 from .blink_schemas import CONF_CONSTANT, blink_schema, to_blink_form, to_blink_settings
 from .impulse_source import SourceSteps, source_steps
 from .picture import async_serve_picture
+from .ports import async_stable_name
 from .schemas import FormError, select
 
 #: The field for the kind of source of the impulses, and its option for no source.
@@ -60,7 +61,8 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                connection = Connection(user_input.get(CONF_PORT, ""))
+                entered = user_input.get(CONF_PORT, "")
+                connection = Connection(await async_stable_name(self.hass, entered))
                 source = to_blink_settings(self.hass, step_id, user_input, connection)
                 self._refuse_taken(source.source_id)
             except FormError as error:
@@ -81,8 +83,10 @@ class ImpulseOptions(SourceSteps, OptionsFlowWithReload):
 
     def _refuse_taken(self, source_id: str) -> None:
         """Raise FormError for a source that another entry has, or for the port of the meter."""
-        is_own = source_id == from_entry(self.config_entry.data).source_id
-        if is_own or others_at(self.hass, source_id, besides=self.config_entry.entry_id):
+        entry = self.config_entry
+        is_own = source_id == from_entry(entry.data).source_id
+        others = others_at(self.hass, source_id, besides=entry.entry_id)
+        if is_own or others or is_counted(self.hass, source_id, besides=entry.entry_id):
             raise FormError("base", "source_taken")
 
     def _known(self) -> dict[str, Any]:
