@@ -16,7 +16,7 @@ FLOORS = (
     {"impulses"},
     {"coordinator"},
     {"devices", "energy_dashboard", "history"},
-    {"actions"},
+    {"actions", "takeover"},
     {"states", "flow", "entity", "services"},
     {"status_sensors"},
     {"__init__", "config_flow", "repairs", "diagnostics", "system_health"}

@@ -39,6 +39,7 @@ from .settings import (
     from_entry,
     migrate_from_1_1,
 )
+from .takeover import async_take_over
 from .totals import async_forget
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -82,6 +83,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> 
     # Whatever was compared so far was counted in another way.
     for issue in SECOND_SOURCE_ISSUES:
         async_clear_issue(hass, entry, issue)
+    await async_take_over(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_setup_energy_dashboard(hass, entry)
     return True

@@ -62,6 +62,9 @@ CONF_MULTIPLIER: Final = "multiplier"
 #: bool; of polled meters only
 CONF_FILL_GAPS: Final = "fill_gaps"
 
+#: dict, statistic ids by keys of registers: what sensors go on with, until that is done
+CONF_TAKE_OVER: Final = "take_over"
+
 #: str, a value of Role: what the meter is in the Energy dashboard
 CONF_ENERGY_ROLE: Final = "energy_role"
 

@@ -212,7 +212,7 @@ def _follow_new_ids(hass: HomeAssistant, preferences: Preferences, record: Recor
     entities = er.async_get(hass).entities
     role = Role(record["role"])
     section = preferences[role.section]
-    for known in record["added"]:
+    for known in list(record["added"]):
         new_ids = {
             entity_id: entity.entity_id
             for entity_id, registry_id in known["entities"].items()
@@ -221,6 +221,13 @@ def _follow_new_ids(hass: HomeAssistant, preferences: Preferences, record: Recor
         if not new_ids:
             continue
         index = _index(section, known["item"])
+        others = (item for place, item in enumerate(section) if place != index)
+        if not set(new_ids.values()).isdisjoint(set[str]().union(*map(statistics, others))):
+            # The sensor has taken the place of another one, which stands there: twice is too much.
+            record["added"].remove(known)
+            if index is not None:
+                del section[index]
+            continue
         item = _valid(role, renamed(known["item"], new_ids))
         known.update(_added(hass, item))
         if index is not None:

@@ -1,5 +1,6 @@
 """The pages that show the meter that was found, and create its entry."""
 
+from collections.abc import Sequence
 from typing import Any, override
 from uuid import uuid4
 
@@ -15,7 +16,9 @@ from ..const import CONF_ENERGY_ROLE, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, GENER
 from ..energy_dashboard import Role, async_default_role, offered_roles
 from ..meter import Key, Protocol, Register
 from ..meter.pin_lock import is_reduced
+from ..registers.lookup import with_implied_unit
 from ..settings import DlmsEntrySettings
+from ..takeover import Offer, async_offers
 from .confirmation import (
     async_nameless,
     async_proposed_name,
@@ -26,7 +29,8 @@ from .confirmation import (
 )
 from .detect import DetectSteps
 from .impulse_probe import ImpulseProbe
-from .schemas import MULTIPLIER_FIELD, exact_multiplier, select
+from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select
+from .take_over import take_over_field, taken_over
 
 
 class FoundSteps(DetectSteps):
@@ -34,6 +38,9 @@ class FoundSteps(DetectSteps):
 
     #: Whether the flow has the unique id of the meter, not that of a discovery.
     _has_meter_id = False
+    #: The name and the options of the entry.
+    _to_create: tuple[str, dict[str, Any]]
+    _offers: Sequence[Offer]
 
     @override
     def _step_after_reading(self) -> str:
@@ -96,8 +103,8 @@ class FoundSteps(DetectSteps):
         if user_input is not None:
             options = _options(user_input)
             if options is not None:
-                name = user_input[CONF_NAME].strip() or await self._async_name()
-                return self._async_create(name, options)
+                self._to_create = user_input[CONF_NAME].strip() or await self._async_name(), options
+                return await self._async_offer_statistics()
             errors[CONF_MULTIPLIER] = "too_many_decimals"
         # The frontend may ask for the form again, even while the entry is being created.
         elif not self._has_meter_id and (result := await self._async_take_unique_id()) is not None:
@@ -109,6 +116,35 @@ class FoundSteps(DetectSteps):
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
             errors=errors,
             description_placeholders=placeholders,
+        )
+
+    async def _async_offer_statistics(self) -> ConfigFlowResult:
+        """Create the entry, or ask first which old statistics its sensors go on with."""
+        name, options = self._to_create
+        registers: dict[Key, Register] = dict(self._reading.current())
+        if not self._settings.writes_units:
+            registers = {key: with_implied_unit(key, it) for key, it in registers.items()}
+        self._offers = await async_offers(self.hass, str(self.unique_id), registers, options)
+        if self._offers:
+            return await self.async_step_take_over()
+        return self._async_create(name, options)
+
+    async def async_step_take_over(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask which old statistics the sensors go on with, and create the entry."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            name, options = self._to_create
+            try:
+                return self._async_create(name, {**options, **taken_over(user_input)})
+            except FormError as error:
+                errors = error.errors
+        schema = probatio.Schema(take_over_field(self._offers))
+        return self.async_show_form(
+            step_id="take_over",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=errors,
         )
 
     async def _async_take_unique_id(self) -> ConfigFlowResult | None:

@@ -34,6 +34,7 @@ from ..const import (
     CONF_POLL_INTERVAL,
     CONF_PUBLISH_INTERVAL,
     CONF_READING,
+    CONF_TAKE_OVER,
     DEFAULT_LIVE_INTERVAL,
     DEFAULT_MAX_POWER,
     DEFAULT_PUBLISH_INTERVAL,
@@ -51,9 +52,11 @@ from ..meter.obis import CURRENT_VALUE
 from ..registers.lookup import is_number
 from ..registers.quantities import BY_UNIT
 from ..settings import EntrySettings, from_entry
+from ..takeover import async_entry_offers
 from .blink_schemas import entered_reading
 from .options_impulses import ImpulseOptions
 from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select, whole_number
+from .take_over import take_over_field, taken_over
 
 _LONGEST_POLL_INTERVAL: Final = 86_400
 #: Minutes
@@ -107,22 +110,25 @@ class OneMeterOptionsFlow(ImpulseOptions):
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
+                taken = taken_over(user_input)
                 reading = entered_reading(user_input)
                 if reading is not None:
                     self._off = await self._async_calibrate(reading)
             except FormError as error:
                 errors = error.errors
             else:
-                self._options = {k: v for k, v in user_input.items() if k != CONF_READING}
+                asked_once = (CONF_READING, CONF_TAKE_OVER)
+                self._options = {k: v for k, v in user_input.items() if k not in asked_once}
+                self._options |= taken
                 if reading is None:
                     return self.async_create_entry(data=self._options)
                 return await self.async_step_calibrated()
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power() | _reading()
-        fields |= _peaks() | _energy_role()
+        fields |= _peaks() | _energy_role() | await self._async_take_over_field()
         return self.async_show_form(
             step_id="blink",
             data_schema=self.add_suggested_values_to_schema(
-                probatio.Schema(fields), user_input or self.config_entry.options
+                probatio.Schema(fields), user_input or self._current()
             ),
             errors=errors,
         )
@@ -160,9 +166,22 @@ class OneMeterOptionsFlow(ImpulseOptions):
             elif multiplier is None:
                 errors[CONF_MULTIPLIER] = "too_many_decimals"
             else:
-                return await self._async_go_on({**user_input, CONF_MULTIPLIER: multiplier})
+                try:
+                    taken = taken_over(user_input)
+                except FormError as error:
+                    errors = error.errors
+                else:
+                    entered = {k: v for k, v in user_input.items() if k != CONF_TAKE_OVER}
+                    return await self._async_go_on(
+                        {**entered, CONF_MULTIPLIER: multiplier, **taken}
+                    )
         schema = probatio.Schema(
-            fields | MULTIPLIER_FIELD | self._flashes() | _billing() | _energy_role()
+            fields
+            | MULTIPLIER_FIELD
+            | self._flashes()
+            | _billing()
+            | _energy_role()
+            | await self._async_take_over_field()
         )
         return self.async_show_form(
             step_id=step_id,
@@ -173,9 +192,16 @@ class OneMeterOptionsFlow(ImpulseOptions):
     def _current(self) -> dict[str, Any]:
         """Return the options as the form shows them."""
         options = dict(self.config_entry.options)
+        options.pop(CONF_TAKE_OVER, None)
         if CONF_MULTIPLIER in options:
             options[CONF_MULTIPLIER] = float(options[CONF_MULTIPLIER])
         return options
+
+    async def _async_take_over_field(self) -> Fields:
+        """Return the field for old statistics, if there are any that fit the meter."""
+        if self.config_entry.state is not ConfigEntryState.LOADED:
+            return {}
+        return take_over_field(await async_entry_offers(self.hass, self.config_entry))
 
     def _lively_registers(self) -> dict[str, str]:
         """Return the addresses that are offered to be live, with their sensors and values."""

@@ -116,6 +116,14 @@ class HistoryImporter:
         self.memory.async_next_reading()
 
     @callback
+    def async_add_gap(self, key: Key, last: Sample, first: Sample | None) -> None:
+        """Note that an earlier sensor followed a total until its last sample.
+
+        first is the first sample since then; without it, it is the first one that is remembered.
+        """
+        self.memory.async_add_gap(key, last, first, self._coordinator.interval)
+
+    @callback
     def _async_on_rows(self, _: Event) -> None:
         """Fill the gaps that have ended, in the background."""
         if self.is_automatic and not self.is_busy and self._due(dt_util.utcnow()):

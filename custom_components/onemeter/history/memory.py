@@ -133,6 +133,20 @@ class GapMemory:
         return is_gap
 
     @callback
+    def async_add_gap(
+        self, key: Key, last: Sample, first: Sample | None, interval: timedelta
+    ) -> None:
+        """Note a gap behind the last sample of before this memory began."""
+        if (trail := self._trails.get(key)) is None:
+            return
+        first = first or trail.samples[0]
+        if self._is_gap(last, first, interval):
+            multipliers = self._multiplier, self._multiplier
+            gap = Gap(key, trail.unit, (last,), (first,), interval, multipliers)
+            self.gaps.append(KnownGap(gap))
+            self.async_save_soon(at_once=True)
+
+    @callback
     def async_next_reading(self) -> None:
         """Take that the multiplier of all later values is the present one."""
         self._multiplier_before = self._multiplier
