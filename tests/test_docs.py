@@ -203,6 +203,22 @@ def test_labels_are_those_of_the_ui(name: str) -> None:
     assert labels - set(texts(ENGLISH)) == set()
 
 
+def test_page_about_other_integrations() -> None:
+    page = (ROOT / "docs" / "coming-from.md").read_text()
+    step = ENGLISH["config"]["step"]["take_over"]
+    assert step["data"]["take_over"] == ENGLISH["options"]["step"]["init"]["data"]["take_over"]
+    for text in (step["title"], step["data"]["take_over"]):
+        assert f"*{text}*" in " ".join(page.split())
+    assert set(_ROW.findall(page)) - {"From"} == {
+        "edl21",
+        "DSMR",
+        "ESPHome",
+        "Tasmota",
+        "vzlogger by MQTT",
+        "OneMeter cloud",
+    }
+
+
 def test_readme_leads_to_every_page() -> None:
     readme = (ROOT / "README.md").read_text()
     assert len(readme.splitlines()) <= 180

@@ -1,11 +1,15 @@
 """The sums of a statistic that another sensor goes on with, compiled by a real recorder."""
 
 from datetime import timedelta
+from functools import partial
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from homeassistant.components.recorder import Recorder
+from custom_components.onemeter.history.recorder_task import async_in_recorder
+from custom_components.onemeter.takeover import async_entry_offers
+from custom_components.onemeter.takeover.joining import NotJoinedError, join
+from homeassistant.components.recorder import Recorder, get_instance
 from homeassistant.components.recorder.db_schema import StatisticsShortTerm
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -45,17 +49,11 @@ def assert_log_is_clean(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 12])
-@pytest.mark.parametrize(
-    ("first", "last", "unit"), [("100", "101.5", "kWh"), ("100000", "101500", "Wh")]
-)
-async def test_new_sensor_goes_on_with_the_sum(  # noqa: PLR0913
-    meter: Successor,
-    caplog: pytest.LogCaptureFixture,
-    days: int,
-    first: str,
-    last: str,
-    unit: str,
+@pytest.mark.parametrize("old", [("100", "101.5", "kWh"), ("100000", "101500", "Wh")])
+async def test_new_sensor_goes_on_with_the_sum(
+    meter: Successor, caplog: pytest.LogCaptureFixture, days: int, old: tuple[str, str, str]
 ) -> None:
+    first, last, unit = old
     hass = meter.hass
     await meter.old_sensor({"12:01": first, "12:16": last}, unit=unit)
     before = await rows(hass, OLD)
@@ -74,7 +72,7 @@ async def test_new_sensor_goes_on_with_the_sum(  # noqa: PLR0913
     assert not meter.entry.options
     await compile_rows(hass, at("15:00") + timedelta(days=days), at("15:05") + timedelta(days=days))
     await meter.show(start + timedelta(minutes=10), "131")
-    await compile_rows(hass, at("15:05") + timedelta(days=days), at("16:00") + timedelta(days=days))
+    await compile_rows(hass, at("15:55") + timedelta(days=days), at("16:00") + timedelta(days=days))
 
     after = await rows(hass, OLD)
     factor = 1000 if unit == "Wh" else 1
@@ -98,23 +96,19 @@ async def test_states_that_no_row_holds(meter: Successor) -> None:
     await hass.async_block_till_done()
     hass.states.async_remove(OLD)
     await meter.begin(at("13:02"), "102", **CONSENT)
-    await compile_rows(hass, at("13:00"), at("14:00"))
+    await compile_rows(hass, at("13:55"), at("14:00"))
     assert [(row.state, row.sum) for row in await rows(hass, OLD)] == [(101, 1), (102, 2)]
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "unit"), [("100", "101.5", "kWh"), ("100000", "101500", "Wh")]
+    ("old", "is_purged"),
+    [(("100", "101.5", "kWh"), False), (("100000", "101500", "Wh"), True)],
 )
-@pytest.mark.parametrize("is_purged", [False, True])
 async def test_sensor_with_statistics_of_its_own(
-    meter: Successor,
-    caplog: pytest.LogCaptureFixture,
-    first: str,
-    last: str,
-    unit: str,
-    is_purged: bool,
+    meter: Successor, caplog: pytest.LogCaptureFixture, old: tuple[str, str, str], is_purged: bool
 ) -> None:
     """Its rows follow those of the old sensor, and their sums go on from there."""
+    first, last, unit = old
     hass = meter.hass
     await meter.old_sensor({"12:01": first, "12:16": last}, unit=unit)
     before = await rows(hass, OLD)
@@ -123,7 +117,7 @@ async def test_sensor_with_statistics_of_its_own(
     await meter.begin(at("15:02"), "150")
     await compile_rows(hass, at("15:00"), at("15:05"))
     await meter.show(at("15:12"), "151")
-    await compile_rows(hass, at("15:05"), at("16:00"))
+    await compile_rows(hass, at("15:55"), at("16:00"))
     await meter.show(at("16:02"), "152")
     await compile_rows(hass, at("16:00"), at("16:10"))
     assert [(row.state, row.sum) for row in await rows(hass, OWN)] == [(151, 1)]
@@ -133,7 +127,7 @@ async def test_sensor_with_statistics_of_its_own(
     assert hass.states.get(OWN) is None
     assert hass.states.get(OLD).state == "152"  # type: ignore[union-attr]
     await meter.show(at("16:13"), "152.5")
-    await compile_rows(hass, at("16:10"), at("17:00"))
+    await compile_rows(hass, at("16:55"), at("17:00"))
 
     factor = 1000 if unit == "Wh" else 1
     after = await rows(hass, OLD)
@@ -154,13 +148,33 @@ async def test_sensor_with_statistics_of_its_own(
 async def test_both_were_there_for_a_while(meter: Successor) -> None:
     """The rows of the old sensor count until its end."""
     hass = meter.hass
-    await meter.begin(at("11:02"), "100")
-    await compile_rows(hass, at("11:00"), at("12:00"))
-    await meter.show(at("12:00"), "100.5")
     await meter.old_sensor({"12:01": "100", "12:16": "101.5"})
-    await compile_rows(hass, at("12:20"), at("12:55"))
-    await meter.show(at("13:01"), "102")
-    await compile_rows(hass, at("13:00"), at("14:00"))
+    await meter.begin(at("13:02"), "102")
+    await compile_rows(hass, at("13:00"), at("13:05"))
+    await meter.old_sensor({"14:01": "103", "14:16": "104"})
+    await meter.show(at("14:17"), "104.25")
+    await compile_rows(hass, at("14:20"), at("14:25"))
+    await meter.show(at("15:02"), "104.5")
+    await compile_rows(hass, at("15:55"), at("16:00"))
     before = await rows(hass, OLD)
-    await meter.reload("102", **CONSENT)
-    assert await rows(hass, OLD) == [*before, (at("13:00"), 102, before[-1].sum + 0.5)]
+    assert [(row.state, row.sum) for row in before] == [(101.5, 1.5), (104, 4)]
+    await meter.reload("104.5", **CONSENT)
+    assert await rows(hass, OLD) == [*before, (at("15:00"), 104.5, 4.5)]
+    totals = [row.sum for row in await rows(hass, OLD, StatisticsShortTerm)]
+    assert totals == sorted(totals)
+
+
+async def test_new_sensor_was_there_before_the_old_one(meter: Successor) -> None:
+    """Its rows would be lost."""
+    hass = meter.hass
+    await meter.begin(at("11:02"), "99")
+    await compile_rows(hass, at("11:55"), at("12:00"))
+    await meter.old_sensor({"12:01": "100", "12:16": "101.5"})
+    await meter.show(at("13:02"), "102")
+    assert await async_entry_offers(hass, meter.entry) == []
+    before = await rows(hass, OLD), await rows(hass, OWN)
+    with pytest.raises(NotJoinedError):
+        await async_in_recorder(
+            hass, partial(join, recorder=get_instance(hass), old_id=OLD, own_id=OWN)
+        )
+    assert (await rows(hass, OLD), await rows(hass, OWN)) == before

@@ -21,7 +21,7 @@ from ..history.importer import async_importer
 from ..history.recorder_task import UnsupportedSchemaError, async_in_recorder
 from ..history.samples import Sample
 from ..totals.total import EXACT
-from .joining import Row, SumFallsError, join
+from .joining import NotJoinedError, Row, join
 from .offers import Offer, async_entry_offers
 
 _LOGGER = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ async def async_take_over(hass: HomeAssistant, entry: OneMeterConfigEntry) -> No
             continue
         try:
             await _async_take_over_one(hass, entry, offers[key])
-        except SQLAlchemyError, LookupError, SumFallsError, UnsupportedSchemaError, ValueError:
+        except SQLAlchemyError, LookupError, NotJoinedError, UnsupportedSchemaError, ValueError:
             _LOGGER.exception("The statistics of %s cannot be continued", statistic_id)
     options = {key: value for key, value in entry.options.items() if key != CONF_TAKE_OVER}
     hass.config_entries.async_update_entry(entry, options=options)
@@ -84,7 +84,9 @@ async def _async_take_over_one(
     )
     if own_id != old_id:
         entities.async_update_entity(own_id, new_entity_id=old_id)
-    _LOGGER.info("%s goes on with the statistics of %s", offer.key, old_id)
+    _LOGGER.info(
+        "%s, %s, goes on with the statistics of %s, %s", offer.key, offer.amount, old_id, offer.last
+    )
     _async_remember_gap(hass, entry, offer, first)
 
 

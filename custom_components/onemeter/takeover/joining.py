@@ -2,8 +2,8 @@
 
 The rows of both become those of one statistic under the entity id that the new sensor has, in the
 order of time: up to the end of the old one its rows, then the new ones. Their sums go on from the
-old ones, by as much as the register has risen. A registry then renames the new sensor, and with it
-the recorder the statistic: no other one has that id any more.
+old ones, by as much as the register has risen. The entity registry then renames the new sensor, and
+with it the recorder renames the statistic: no other one has that id any more.
 """
 
 from collections.abc import Mapping
@@ -47,15 +47,15 @@ class Row(NamedTuple):
     sum: float
 
 
-class SumFallsError(Exception):
-    """The new sensor began below the last value of the old one: the sum would fall."""
+class NotJoinedError(Exception):
+    """The new sensor began before the old one, or lower: rows would be lost, or a sum fall."""
 
 
 def join(session: Session, recorder: Recorder, old_id: str, own_id: str) -> Row | None:
     """Bring an old statistic under the id of the new sensor, which may be the same.
 
     Returns the first row of the new sensor, as it is afterwards; None if it has none. Raises
-    SumFallsError, LookupError if the old statistic has gone.
+    NotJoinedError, LookupError if the old statistic has gone.
     """
     manager = recorder.statistics_meta_manager
     found = manager.get_many(session, statistic_ids={old_id, own_id})
@@ -86,6 +86,9 @@ def join(session: Session, recorder: Recorder, old_id: str, own_id: str) -> Row 
 def _join_rows(session: Session, old: int, own: int, last: Row, exponent: int) -> Row | None:
     """Give the rows of the old statistic to the own one; return the first row of its own."""
     ends = {table: _newest_start(session, table, old) for table in _DURATIONS}
+    starts = {it: _edge(session, Statistics, it, after=0) for it in (old, own)}
+    if (begin := starts[old]) and (own_begin := starts[own]) and own_begin.start < begin.start:
+        raise NotJoinedError
     first = None
     for table in _DURATIONS:
         first = first or _edge(session, table, own, after=ends[table])
@@ -93,7 +96,7 @@ def _join_rows(session: Session, old: int, own: int, last: Row, exponent: int) -
     if first is not None:
         state = _scaled(first.state, exponent)
         if state < last.state:
-            raise SumFallsError
+            raise NotJoinedError
         total = last.sum + (state - last.state)
         amount = total - _scaled(first.sum, exponent)
         first = Row(first.start, first.end, state, total)

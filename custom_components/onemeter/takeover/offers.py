@@ -25,7 +25,7 @@ from ..registers.lookup import describe_register
 from ..totals.last_rows import convert
 from ..totals.limits import Rule, fits, rule_of
 from ..totals.total import EXACT, Total, is_transformed
-from .old_statistics import OldStatistic, async_old_statistics
+from .old_statistics import OldStatistic, async_begin, async_old_statistics, can_continue
 
 #: Old statistics that are offered for one total: those that ended nearest to it.
 _OFFERED: Final = 5
@@ -73,6 +73,8 @@ class _Counted(NamedTuple):
     rule: Rule
     factor: Decimal
     name: str
+    #: When the statistic that the sensor has already starts (UTC).
+    begin: datetime | None
 
 
 async def async_offers(
@@ -94,7 +96,7 @@ async def async_offers(
         and not rule.may_fall
         and _is_enabled(hass, unique_id, key, registers)
     ]
-    if not counted or not (old := await async_old_statistics(hass)):
+    if not (counted and can_continue(hass) and (old := await async_old_statistics(hass))):
         return []
     texts = await async_get_translations(hass, hass.config.language, "entity", {DOMAIN})
     multiplier = Decimal(options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER))
@@ -109,6 +111,7 @@ async def async_offers(
                 rule,
                 multiplier if is_transformed(key, total) else Decimal(1),
                 _name(texts, key, registers),
+                await _async_begin(hass, unique_id, key),
             ),
             old,
             now,
@@ -118,6 +121,8 @@ async def async_offers(
 
 async def async_entry_offers(hass: HomeAssistant, entry: OneMeterConfigEntry) -> list[Offer]:
     """Return the offers for an entry whose meter was read."""
+    if not can_continue(hass):
+        return []
     data = entry.runtime_data.data
     registers = {key: it for key, it in data.registers.items() if key not in data.withheld}
     return await async_offers(hass, str(entry.unique_id), registers, entry.options)
@@ -130,14 +135,16 @@ def _fitting(counted: _Counted, old: Sequence[OldStatistic], now: datetime) -> l
 
 def _offer(counted: _Counted, old: OldStatistic, now: datetime) -> Iterator[Offer]:
     """Yield the offer of an old statistic, if the total can follow it."""
-    key, total, rule, factor, name = counted
+    key, total, rule, factor, name, begin = counted
     exponent = exact_exponent(old.unit, rule.unit, old.unit_class)
     if exponent is None:
         return
     last = EXACT.scaleb(old.newest, exponent)
     amount = EXACT.multiply(total.amount, factor)
     elapsed = now - old.start + rule.max_unchanged
-    if old.row <= old.newest and last <= amount:
+    # Rows from before the old sensor would be lost.
+    is_longer = begin is not None and begin < old.begin
+    if old.row <= old.newest and last <= amount and not is_longer:
         rise = (amount - last) / factor
         if fits(rise, rule.most_per_hour, elapsed, Decimal(0)):
             yield Offer(key, old, last, amount, rule.unit, name, factor, exponent)
@@ -150,6 +157,11 @@ def exact_exponent(unit: str | None, other: str | None, unit_class: str | None) 
         return None
     sign, digits, exponent = Decimal(repr(factor)).normalize().as_tuple()
     return int(exponent) if (sign, digits) == (0, (1,)) else None
+
+
+async def _async_begin(hass: HomeAssistant, unique_id: str, key: Key) -> datetime | None:
+    entity_id = er.async_get(hass).async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{unique_id}-{key}")
+    return None if entity_id is None else await async_begin(hass, entity_id)
 
 
 @callback

@@ -1,6 +1,6 @@
 """Long-term statistics of totals whose sensors no longer exist, and the values they ended with."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,9 +8,11 @@ from functools import partial
 import logging
 from typing import Final
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance, history
+from homeassistant.components.recorder.db_schema import Statistics, StatisticsMeta
 from homeassistant.components.recorder.models import StatisticMeanType, StatisticMetaData
 from homeassistant.components.recorder.statistics import (
     get_last_short_term_statistics,
@@ -22,6 +24,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_RESTORED, ATTR_UNIT_OF_MEASUREMENT
 from homeassistant.core import HomeAssistant, callback, split_entity_id
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.recorder import session_scope
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
@@ -43,6 +46,8 @@ class OldStatistic:
     statistic_id: str
     unit: str | None
     unit_class: str | None
+    #: When the first hour row starts (UTC).
+    begin: datetime
     #: The last row: its start (UTC) and its state.
     start: datetime
     row: Decimal
@@ -70,13 +75,14 @@ def is_gone(hass: HomeAssistant, entity_id: str) -> bool:
     return entry.domain != DOMAIN and entry.state is ConfigEntryState.LOADED and state is not None
 
 
-async def async_old_statistics(hass: HomeAssistant) -> list[OldStatistic]:
-    """Return the statistics of totals that no sensor continues.
+@callback
+def can_continue(hass: HomeAssistant) -> bool:
+    """Return whether there is a recorder, with tables that the tests cover."""
+    return RECORDER_DOMAIN in hass.config.components and is_supported(hass)
 
-    Empty if the recorder is missing, or its tables are none that the tests cover.
-    """
-    if RECORDER_DOMAIN not in hass.config.components or not is_supported(hass):
-        return []
+
+async def async_old_statistics(hass: HomeAssistant) -> list[OldStatistic]:
+    """Return the statistics of totals that no sensor continues."""
     recorder = get_instance(hass)
     list_sums = partial(get_metadata, hass, statistic_type="sum", statistic_source=RECORDER_DOMAIN)
     try:
@@ -94,11 +100,34 @@ async def async_old_statistics(hass: HomeAssistant) -> list[OldStatistic]:
         return []
 
 
-def _read_all(hass: HomeAssistant, gone: Iterable[StatisticMetaData]) -> list[OldStatistic]:
-    return [found for about in gone if (found := _read(hass, about)) is not None]
+def _read_all(hass: HomeAssistant, gone: Sequence[StatisticMetaData]) -> list[OldStatistic]:
+    begins = _read_begins(hass, {about["statistic_id"] for about in gone})
+    return [
+        found
+        for about in gone
+        if (begin := begins.get(about["statistic_id"]))
+        and (found := _read(hass, about, begin)) is not None
+    ]
 
 
-def _read(hass: HomeAssistant, about: StatisticMetaData) -> OldStatistic | None:
+async def async_begin(hass: HomeAssistant, statistic_id: str) -> datetime | None:
+    """Return when the first hour row of a statistic starts (UTC); None if there is none."""
+    read = partial(_read_begins, hass, {statistic_id})
+    return (await get_instance(hass).async_add_executor_job(read)).get(statistic_id)
+
+
+def _read_begins(hass: HomeAssistant, statistic_ids: AbstractSet[str]) -> dict[str, datetime]:
+    query = (
+        select(StatisticsMeta.statistic_id, func.min(Statistics.start_ts))
+        .join(StatisticsMeta, StatisticsMeta.id == Statistics.metadata_id)
+        .where(StatisticsMeta.statistic_id.in_(statistic_ids))
+        .group_by(StatisticsMeta.statistic_id)
+    )
+    with session_scope(hass=hass, read_only=True) as session:
+        return {name: dt_util.utc_from_timestamp(start) for name, start in session.execute(query)}
+
+
+def _read(hass: HomeAssistant, about: StatisticMetaData, begin: datetime) -> OldStatistic | None:
     """Read how a statistic ended; None if it has no rows."""
     statistic_id, unit = about["statistic_id"], about["unit_of_measurement"]
     rows = [
@@ -118,6 +147,7 @@ def _read(hass: HomeAssistant, about: StatisticMetaData) -> OldStatistic | None:
         statistic_id,
         unit,
         about["unit_class"],
+        begin=begin,
         start=dt_util.utc_from_timestamp(last["start"]),
         row=amount,
         newest=newest,
