@@ -68,3 +68,31 @@ def test_days_of_change(day: str, hours: int) -> None:
         now = found.end(now)
         seen += 1
     assert seen == hours
+
+
+@pytest.mark.parametrize(
+    ("clock", "zone", "now", "time"),
+    [
+        # In December, and in summer with a clock that is not changed.
+        ("2026-12-01T11:00:00", "Europe/Oslo", "2026-12-01 10:00:12", "2026-12-01 10:00:00"),
+        ("2026-07-01T12:00:00", "Europe/Oslo", "2026-07-01 10:00:12", "2026-07-01 10:00:00"),
+        ("2026-07-01T11:00:00", "Europe/Oslo", "2026-07-01 10:00:12", "2026-07-01 10:00:00"),
+        # Both hours from 02:00 to 03:00 on the day on which summer time ends.
+        ("2026-10-25T02:00:00", "Europe/Oslo", "2026-10-25 00:00:12", "2026-10-25 00:00:00"),
+        ("2026-10-25T02:00:00", "Europe/Oslo", "2026-10-25 01:00:12", "2026-10-25 01:00:00"),
+        ("2026-12-01T11:00:00+01:00", "Asia/Kolkata", "2026-12-01 10:00:12", None),
+        ("2026-12-01T10:30:00+00:00", "Asia/Kolkata", "2026-12-01 10:30:12", "2026-12-01 10:30:00"),
+        # Another hour, not exactly the boundary, too late, or before it.
+        ("2026-12-01T10:00:00", "Europe/Oslo", "2026-12-01 10:00:12", None),
+        ("2026-12-01T10:00:00+01:00", "Europe/Oslo", "2026-12-01 10:00:12", None),
+        ("2026-12-01T11:00:05", "Europe/Oslo", "2026-12-01 10:00:12", None),
+        ("2026-12-01T11:00:00", "Europe/Oslo", "2026-12-01 10:00:31", None),
+        ("2026-12-01T11:00:00", "Europe/Oslo", "2026-12-01 09:59:50", None),
+        (None, "Europe/Oslo", "2026-12-01 10:00:12", None),
+    ],
+)
+def test_time_that_a_telegram_names(
+    clock: str | None, zone: str, now: str, time: str | None
+) -> None:
+    shown = None if clock is None else datetime.fromisoformat(clock)
+    assert periods(60, zone).time_of(at(now), shown) == at(time or now)

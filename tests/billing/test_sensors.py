@@ -1,5 +1,6 @@
 """Sensors of what is billed, in Home Assistant: states, restarts and options."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,17 +15,21 @@ from custom_components.onemeter.const import (
     DOMAIN,
 )
 from custom_components.onemeter.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onemeter.meter import Protocol, Reading
+from custom_components.onemeter.settings import Mode
 from custom_components.onemeter.totals import async_start_over
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 
 from ..helpers.billed import BALANCING, EXPORTED, IMPORTED, NOON, BilledMeter
 from ..helpers.published import register
+from ..helpers.pushed import reading
 
 BALANCE = "sensor.meter_balance_of_this_period"
 MEAN = "sensor.meter_mean_power_of_this_period"
 EXPECTED = "sensor.meter_expected_mean_power_of_this_period"
 PEAK = "sensor.meter_peak_of_this_month"
+LAST_PEAK = "sensor.meter_peak_of_last_month"
 
 
 @pytest.fixture
@@ -188,6 +193,60 @@ async def test_peaks_that_the_meter_reports_win(meter: BilledMeter) -> None:
     assert meter.hass.states.get(MEAN) is None
     assert meter.states("sensor.meter_maximum_demand_import") == ["3400"]
     assert meter.hass.states.get(EXPECTED) is not None
+
+
+@pytest.mark.parametrize(
+    ("time", "state"),
+    [
+        ("2026-10-14T18:30:00", "4329"),
+        # The last quarter of an hour of the month.
+        ("2026-11-01T00:00:00", "4329"),
+        ("2026-10-01T00:00:00", STATE_UNKNOWN),
+        # This month has not begun yet by the meter's clock, or was over already.
+        ("2026-09-20T12:00:00", STATE_UNKNOWN),
+        ("2026-11-20T12:00:00", STATE_UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {CONF_PEAK_PERIOD: "15"}])
+async def test_peak_of_last_month_that_the_meter_reports(
+    meter: BilledMeter, options: dict[str, str], time: str, state: str
+) -> None:
+    at = datetime.fromisoformat(time)
+    await meter.begin(options, register("1-0:1.6.0*101", "4.329", "kW", time=at))
+    assert meter.states(LAST_PEAK) == [state]
+    expected = None if state == STATE_UNKNOWN else f"{time}+0{1 + (at.month == 10)}:00"
+    assert meter.shown(LAST_PEAK).attributes.get("measured_at") == expected
+
+
+async def test_hourly_list_that_names_the_hour(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """Sent twelve seconds after the hour, with the totals of the full hour."""
+    await hass.config.async_set_time_zone("Europe/Oslo")
+    freezer.move_to(NOON + timedelta(seconds=12))
+    meter = BilledMeter(hass, freezer)
+    meter.make_entry(
+        options={CONF_BALANCING_PERIOD: "60", CONF_PEAK_PERIOD: "60"},
+        protocol=Protocol.DLMS.value,
+        mode=Mode.PUSHED.value,
+    )
+
+    def hourly(hour: int) -> Reading:
+        return replace(meter.telegram(), time=datetime(2026, 11, 23, 13 + hour))  # noqa: DTZ001
+
+    power = reading(register("1-0:16.7.0*255", "1200", "W"))
+    assert await meter.start(hourly(0))
+    for hour, (imported, exported) in enumerate([(500, 100), (0, 300)], 1):
+        meter.imported += imported
+        meter.exported += exported
+        for _ in range(29):
+            await meter.say(power, after=120)
+        await meter.say(hourly(hour), after=120)
+    assert meter.states(IMPORTED, EXPORTED, BALANCE, PEAK) == ["0.400", "0.300", "0", "500"]
+    attributes = meter.shown(IMPORTED).attributes
+    assert attributes["missed_boundaries"] == 0
+    assert attributes["settled_late"]
+    assert attributes["settled_until"] == "2026-11-23T15:00:00+01:00"
 
 
 @pytest.mark.parametrize(

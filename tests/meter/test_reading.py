@@ -215,10 +215,30 @@ def test_tariffs_under_one_name_that_is_no_code() -> None:
     assert values("ET0PE(00123.45)(00100.10)(00023.35)") == {"ET0PE": "00123.45"}
 
 
-def test_list_of_values() -> None:
-    text = "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(260315120000W)(260314120000W)(04.329*kW)"
-    (register,) = current(text).values()
-    assert (register.value, register.time) == (Decimal("4.329"), NOON)
+def test_list_of_maxima() -> None:
+    """The months in any order, and one of which a new meter knows no maximum."""
+    text = (
+        "1-0:1.6.0(260314120000W)(03.100*kW)"
+        "0-0:98.1.0(4)(1-0:1.6.0)(1-0:1.6.0)"
+        "(260201000000W)(260117224500W)(04.329*kW)(260401000000S)(260315120000W)(04.529*kW)"
+        "(632525252525W)(632525252525W)(00.000*kW)(251001000000S)(250930080000S)(05.000*kW)"
+    )
+    maxima = current(text)
+    assert values(text) == {
+        "1-0:1.6.0*255": Decimal("3.100"),
+        "1-0:1.6.0*101": Decimal("4.529"),
+        "1-0:1.6.0*102": Decimal("4.329"),
+        "1-0:1.6.0*103": Decimal("5.000"),
+    }
+    last = maxima[Obis.parse("1-0:1.6.0*101")]
+    assert (last.time, last.unit) == (NOON, "kW")
+
+
+def test_other_lists_of_values() -> None:
+    assert values("1-0:98.1.0*126(260301000000W)(00001.5*kWh)(00002.5*kWh)") == {
+        "1-0:98.1.0*126": Decimal("1.5")
+    }
+    assert values("0-0:98.1.0(0)(1-0:1.6.0)(1-0:1.6.0)") == {"0-0:98.1.0*255": "0"}
 
 
 def test_heat_meter() -> None:

@@ -133,9 +133,16 @@ class Billing:
         }
 
     def accept(
-        self, registers: Mapping[Key, Register], withheld: Collection[Key], now: datetime
+        self,
+        registers: Mapping[Key, Register],
+        withheld: Collection[Key],
+        now: datetime,
+        clock: datetime | None = None,
     ) -> bool:
-        """Take the registers of a telegram; return whether there are results to be stored."""
+        """Take the registers of a telegram; return whether there are results to be stored.
+
+        The clock is the meter's if that is the time of the totals, to the second.
+        """
         if self.options.shortest is None:
             return False
         if not registers.keys() <= self._keys:
@@ -144,11 +151,13 @@ class Billing:
         for scope, source in self._sources.balances.items():
             if (balance := self._balances.get(scope)) is None:
                 continue
-            sample = source.sample(registers, withheld, self.options.multiplier, now)
+            time = _time_of(balance, now, clock)
+            sample = source.sample(registers, withheld, self.options.multiplier, time)
             if sample is not None:
                 has_results |= balance.accept(sample)
         if self._peaks is not None and (imports := self._sources.imports) is not None:
-            sample = imports.sample(registers, withheld, self.options.multiplier, now)
+            time = _time_of(self._peaks, now, clock)
+            sample = imports.sample(registers, withheld, self.options.multiplier, time)
             if sample is not None:
                 has_results |= self._accept_import(self._peaks, sample)
         return has_results
@@ -226,3 +235,10 @@ class Billing:
             months = peaks.this_month(sample.time), peaks.last_month(sample.time)
             self._month_peaks = months
         return is_over
+
+
+def _time_of(machine: Balance | Peaks, now: datetime, clock: datetime | None) -> datetime:
+    """Return of which time the totals of a telegram are."""
+    time = machine.periods.time_of(now, clock)
+    # A later total is known already.
+    return now if machine.last is not None and time < machine.last.time else time

@@ -7,6 +7,8 @@ from typing import Final
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: A total accepted at most this long before or after a boundary is that of the boundary.
 TOLERANCE: Final = timedelta(seconds=10)
+#: A telegram whose time is a boundary may arrive this long after it.
+_DELAY: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,24 @@ class Periods:
     def end(self, at: datetime) -> datetime:
         """Return when the period ends that contains a point in time."""
         return at + self.length - self._since_round(at, self._offset(at))
+
+    def time_of(self, now: datetime, clock: datetime | None) -> datetime:
+        """Return of which time a total is that has just arrived.
+
+        That is the last boundary if the telegram names exactly this one as the time of its totals:
+        some meters take them at the full hour and send them some seconds later.
+        """
+        begin = self.begin(now)
+        is_named = clock is not None and now - begin <= _DELAY and self._shows(clock, begin)
+        return begin if is_named else now
+
+    def _shows(self, clock: datetime, at: datetime) -> bool:
+        """Return whether a meter's clock shows a point in time, with or without summer time."""
+        if clock.tzinfo is not None:
+            return clock == at
+        local = at.astimezone(self.zone)
+        times = local, local - (local.dst() or timedelta())
+        return clock in {time.replace(tzinfo=None) for time in times}
 
     def day(self, at: datetime) -> date:
         """Return the local date of a point in time."""

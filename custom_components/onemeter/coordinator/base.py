@@ -58,6 +58,8 @@ class OneMeterCoordinator(PublishingCoordinator):
     config_entry: OneMeterConfigEntry
     #: What proves that a telegram without checksum is undamaged.
     _proof_without_checksum = Proof.NOTHING
+    #: Whether the time in a telegram is that of its totals, to the second.
+    _has_time_of_totals = False
 
     def __init__(
         self,
@@ -258,7 +260,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         data = MeterData(reading.meter, reviewed, Moment.now(), reading.time, withheld)
         if self.on_reading is not None:
             self.on_reading(data)
-        is_settled = self.billing.accept(reviewed, withheld, data.received)
+        clock = reading.time if self._has_time_of_totals else None
+        is_settled = self.billing.accept(reviewed, withheld, data.received, clock)
         self._apart = powers_apart(data.registers, self._apart)
         data = self._complete(reading, data, partial=partial)
         self._newest = replace(data, billing=self.billing.values(), apart=self._apart)

@@ -56,6 +56,8 @@ class PushedCoordinator(OneMeterCoordinator):
         """Take the client, which is not opened yet."""
         interval = entry.options.get(CONF_PUBLISH_INTERVAL, DEFAULT_PUBLISH_INTERVAL)
         super().__init__(hass, entry, settings, client, publish_interval=interval, totals=totals)
+        # Texts may have a time without seconds.
+        self._has_time_of_totals = settings.protocol is Protocol.DLMS
         self._timeouts = TIMEOUTS[settings.protocol]
         self._silence = SilenceMonitor(self._timeouts)
         self._backoff = Backoff(hass)

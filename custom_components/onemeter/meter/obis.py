@@ -15,6 +15,8 @@ ABSTRACT: Final = 0
 ELECTRICITY: Final = 1
 #: Value group F of the current value; others are billing periods.
 CURRENT_VALUE: Final = 255
+#: Value group F of past billing periods, counted back from the last one (IEC 62056-61, annex A).
+PAST_PERIODS: Final = range(101, 126)
 #: Value group C of L1, L2 and L3 is that of all phases plus once, twice, three times this.
 PHASE_STEP: Final = 20
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import batched
+from operator import itemgetter
 import re
 from typing import Final
 
-from .obis import CURRENT_VALUE, Obis
+from .obis import CURRENT_VALUE, PAST_PERIODS, C, Obis
 
 #: Manufacturers whose *00 is the current value; elsewhere it is an unused billing period.
 _ZERO_IS_CURRENT: Final = frozenset({"PAF"})
@@ -20,6 +22,8 @@ _PLACEHOLDER: Final = re.compile(r"[-_. :]*(?:\*.*)?")
 _OCTETS_OF_TEXT: Final = re.compile(r"(?:20|3[0-9]|4[1-9A-F]|5[0-9A]){8,}", re.IGNORECASE)
 #: Escapes at the begin of an identification line's text (IEC 62056-21:2002, 6.3.2, item 23).
 _ESCAPES: Final = re.compile(r"^(?:\\.)+")
+#: The parts of each entry of a list of maxima: the end of its billing period, time, maximum.
+_ENTRY: Final = 3
 _DECIMALS: Final = re.compile(r"[+-]?\d+[.,]\d+", re.ASCII)
 
 
@@ -149,17 +153,22 @@ class Reading:
 
         Of several registers with one key it is the first with a unit, otherwise the first. Of
         several values in one data set it is the first number, with the time stamp from the others.
-        The value is None where the meter sends a placeholder.
+        The value is None where the meter sends a placeholder. A list of the maxima of past billing
+        periods is one register for each of them, with its time: 1.6.0*101 is the last one's.
         """
         found: dict[Key, Register] = {}
         for data_set in self._data_sets():
-            register = _principal(data_set) if len(data_set) > 1 else _single(data_set[0])
-            key = self._key(register)
-            if key is None:
-                continue
-            before = found.get(key)
-            if before is None or (before.unit is None and register.unit is not None):
-                found[key] = register
+            if maxima := _past_maxima(data_set):
+                registers = maxima
+            else:
+                registers = [_principal(data_set) if len(data_set) > 1 else _single(data_set[0])]
+            for register in registers:
+                key = self._key(register)
+                if key is None:
+                    continue
+                before = found.get(key)
+                if before is None or (before.unit is None and register.unit is not None):
+                    found[key] = register
         for key, register in found.items():
             base = key.removesuffix(_TIME_OF_MAXIMUM) if isinstance(key, str) else key
             if base != key and register.time is not None:
@@ -215,6 +224,33 @@ def _single(register: Register) -> Register:
     if isinstance(value, str) and register.address is not None and is_placeholder(value):
         return replace(register, value=None)
     return register
+
+
+def _past_maxima(data_set: Sequence[Register]) -> list[Register]:
+    """Return the maxima in a list of those of past billing periods, the newest first.
+
+    In P1 telegrams of Belgium (e-MUCS), 0-0:98.1.0 has their number, the code of the maximum twice,
+    and the entries. An entry of a new meter has no times.
+    """
+    if len(data_set) <= _ENTRY or (name := data_set[0].obis) is None or name.c != C.LIST:
+        return []
+    _, code, same, *entries = data_set
+    if code.value != same.value:
+        return []
+    try:
+        obis = Obis.parse(str(code.value))
+    except ValueError:
+        return []
+    found = [
+        (end.time.replace(tzinfo=None), replace(maximum, time=time.time, address=str(code.value)))
+        for end, time, maximum in batched(entries, _ENTRY, strict=False)
+        if end.time is not None and time.time is not None and isinstance(maximum.value, Decimal)
+    ]
+    found.sort(key=itemgetter(0), reverse=True)
+    return [
+        replace(maximum, obis=obis._replace(f=period), group=0)
+        for period, (_, maximum) in zip(PAST_PERIODS, found, strict=False)
+    ]
 
 
 def _principal(data_set: Sequence[Register]) -> Register:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ from ..billing.peaks import MonthPeak
 from ..coordinator.meter_data import MeterData
 from ..energy_dashboard.sensors import BALANCED_EXPORT, BALANCED_IMPORT
 from ..meter import Key, Obis
-from ..meter.obis import CURRENT_VALUE, ELECTRICITY, POWER as SIGNED_POWER, C, D
+from ..meter.obis import CURRENT_VALUE, ELECTRICITY, PAST_PERIODS, POWER as SIGNED_POWER, C, D
 from ..registers.codes import measured_description
 from ..registers.quantities import ENERGY, POWER
 from ..registers.table import MEASURED, RegisterDescription
@@ -31,6 +31,11 @@ _TENTH: Final = Decimal("0.1")
 _PERIOD_ENERGY: Final = replace(ENERGY, state_class=None)
 _DEMAND, _MAXIMUM_DEMAND = (
     MEASURED[C.ACTIVE_IMPORT, group].key for group in (D.DEMAND, D.MAXIMUM_DEMAND)
+)
+_PEAK_LAST_MONTH: Final = "peak_last_month"
+#: The maximum demand of the last billing period, from a list of those of past months.
+_PAST_MAXIMUM: Final = Obis(
+    ELECTRICITY, 0, C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0, PAST_PERIODS[0]
 )
 _POWER_IMPORT: Final = tuple(
     Obis(ELECTRICITY, channel, C.ACTIVE_IMPORT, D.INSTANTANEOUS, 0) for channel in (0, 1)
@@ -50,9 +55,12 @@ class BillingSensor(NamedTuple):
 def billing_sensors(data: MeterData, derived_power: PowerFn) -> Iterator[BillingSensor]:
     """Yield the sensors that the options want of a meter.
 
-    Where a meter reports the mean power or its maximum, there is no sensor of ours.
-    derived_power returns the power (W) of a meter that does not send it.
+    Where a meter reports the mean power or its maximum, there is no sensor of ours, and the peak of
+    last month is the meter's. derived_power returns the power (W) of a meter that does not send it.
     """
+    is_last_reported = _PAST_MAXIMUM in data.registers
+    if is_last_reported:
+        yield _reported_last_month()
     if (billing := data.billing) is None:
         return
     for scope in billing.balances:
@@ -72,7 +80,8 @@ def billing_sensors(data: MeterData, derived_power: PowerFn) -> Iterator[Billing
     )
     if _MAXIMUM_DEMAND not in reported:
         yield _of_month("peak_this_month", lambda it: it.this_month)
-    yield _of_month("peak_last_month", lambda it: it.last_month)
+    if not is_last_reported:
+        yield _of_month(_PEAK_LAST_MONTH, lambda it: it.last_month)
 
 
 def _no_attributes(_: MeterData) -> Attributes:
@@ -124,6 +133,36 @@ def _of_month(name: str, of: Callable[[PeakValues], MonthPeak | None]) -> Billin
 
     sensor = _of_peak(name, lambda it: None if (month := of(it)) is None else month.power)
     return sensor._replace(attributes=attributes)
+
+
+def _reported_last_month() -> BillingSensor:
+    """Return the sensor of the peak that the meter reports of last month."""
+
+    def value(data: MeterData, conversion: Conversion) -> Decimal | None:
+        if _time_of_past_maximum(data) is None:
+            return None
+        return measurement(_PAST_MAXIMUM, POWER, data, conversion)
+
+    def attributes(data: MeterData) -> Attributes:
+        time = _time_of_past_maximum(data)
+        return {} if time is None else {"measured_at": time.isoformat()}
+
+    description = RegisterDescription(_PEAK_LAST_MONTH, POWER)
+    return BillingSensor(_PEAK_LAST_MONTH, description, "", value, attributes)
+
+
+def _time_of_past_maximum(data: MeterData) -> datetime | None:
+    """Return when the last period's maximum ended, if that was last month."""
+    register = data.registers.get(_PAST_MAXIMUM)
+    if register is None or (time := register.time) is None:
+        return None
+    zone = dt_util.get_default_time_zone()
+    local = time.astimezone(zone) if time.tzinfo else time.replace(tzinfo=zone)
+    # At the end of the month, it is that of the last period in it.
+    month = local.replace(tzinfo=None) - timedelta.resolution
+    first = data.received.astimezone(zone).replace(day=1)
+    last_month = first - timedelta(days=1)
+    return local if (month.year, month.month) == (last_month.year, last_month.month) else None
 
 
 def _peak(data: MeterData) -> PeakValues | None:
