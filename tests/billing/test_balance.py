@@ -222,3 +222,31 @@ def test_sums_are_exact_with_a_clock_that_is_set(
         due = machine.due
         assert due is not None
         assert timedelta() < due + LEAD - (START + timedelta(seconds=now)) <= timedelta(hours=2)
+
+
+def test_missed_ends_are_remembered_for_the_load_profile() -> None:
+    machine = fed((0, 1000), (HOUR - 1, 1300), (HOUR + 100, 1310), (4 * HOUR - 1, 1100))
+    assert machine.settle()
+    machine = restarted(machine, stored(machine))
+    (missed,) = machine.missed
+    assert (missed.begin, missed.end) == (
+        START + timedelta(hours=1),
+        START + timedelta(hours=4),
+    )
+    assert [watt_hours(it) for it in (missed.imported, missed.exported)] == [300, 0]
+    assert [watt_hours(it) for it in (missed.amount, missed.net)] == [1300, -200]
+    assert missed.settled == START + timedelta(hours=4) - LEAD
+
+
+def test_missed_ends_of_another_meter_are_not() -> None:
+    """Neither are those of a first period that was not whole."""
+    first = fed((100, 1000), (3 * HOUR - 1, 900))
+    replaced = fed((0, 1000), (HOUR - 1, 1300))
+    replaced.add_step("1.8.0", Decimal(5))
+    replaced.accept(sample(3 * HOUR - 1, 6300))
+    assert first.settle()
+    assert replaced.settle()
+    assert first.settlement is not None
+    assert replaced.settlement is not None
+    assert (first.settlement.missed, replaced.settlement.missed) == (2, 1)
+    assert (first.missed, replaced.missed) == ([], [])

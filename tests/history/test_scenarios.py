@@ -6,12 +6,14 @@ hour has ended, or exactly then where it comes from the profile.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import override
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
+from custom_components.onemeter.const import CONF_BALANCING_PERIOD
 from custom_components.onemeter.totals import async_start_over
 from homeassistant.components.recorder import Recorder
 from homeassistant.components.recorder.db_schema import StatisticsShortTerm
@@ -361,3 +363,119 @@ async def test_s14_new_meter(hass: HomeAssistant, meter: ProfiledMeter) -> None:
         "17:00": (3.51, 6.24),
     }
     assert changes(await meter.rows())[1:] == [0.43, 0, 0, 1.2, 1.2, 1.11]
+
+
+async def test_before_any_row(meter: ProfiledMeter) -> None:
+    """The recorder goes on from the imported rows; after undoing, as if there were none."""
+    meter.client.meter.remembered.lost = range(seconds("5:00") + 1)
+    await meter.live(at("10:00:30"), at("10:03"))
+    assert await meter.all_rows() == []
+    dry = await meter.importer.async_import(at("0:00", 1), at("10:02"), dry_run=True)
+    assert [len(outcome.plan.changes) for outcome in dry] == [5]
+    assert await meter.rows() == {}
+    await meter.importer.async_import(at("0:00", 1), at("10:02"), dry_run=False)
+    imported = {
+        "05:00": (995.20, 0),
+        "06:00": (996.40, 1.2),
+        "07:00": (997.60, 2.4),
+        "08:00": (998.80, 3.6),
+        "09:00": (1000.00, 4.8),
+    }
+    assert shown(await meter.rows(), "00:00") == imported
+    await meter.live(at("10:15:30"), at("11:59"))
+    await meter.compile_until(at("12:01"))
+    live = {"10:00": (1001.11, 5.91), "11:00": (1002.31, 7.11)}
+    assert shown(await meter.rows(), "00:00") == imported | live
+    again = await meter.importer.async_import(at("0:00", 1), at("12:00:30"), dry_run=False)
+    assert all(outcome.plan.is_empty for outcome in again)
+    await meter.importer.async_undo()
+    assert shown(await meter.rows(), "00:00") == {"10:00": (1001.11, 1.10), "11:00": (1002.31, 2.3)}
+
+
+async def test_undone_before_the_recorder_has_made_a_row(meter: ProfiledMeter) -> None:
+    meter.client.meter.remembered.lost = range(seconds("5:00") + 1)
+    await meter.live(at("10:00:30"), at("10:03"))
+    await meter.importer.async_import(at("0:00", 1), at("10:02"), dry_run=False)
+    await meter.importer.async_undo()
+    assert await meter.all_rows() == []
+    assert await meter.all_rows(StatisticsShortTerm) == []
+    await meter.live(at("10:15:30"), at("10:59"))
+    await meter.compile_until(at("11:01"))
+    assert shown(await meter.rows(), "00:00") == {"10:00": (1001.11, 1.10)}
+
+
+class SwitchingHousehold(Household):
+    """A house that imports or feeds in for a quarter of an hour at a time."""
+
+    #: W, from the beginning of the day on; again after the last one.
+    powers = (2000, -1200, 800, -1600, 400, -800, 1600)
+
+    @override
+    def energy(self, time: int) -> Energy:
+        quarters, rest = divmod(time - seconds("0:00", 1), 900)
+        rounds, place = divmod(quarters, len(self.powers))
+        totals = []
+        for sign in (1, -1):
+            powers = [max(sign * power, 0) for power in self.powers]
+            whole = rounds * sum(powers) + sum(powers[:place])
+            totals.append(1000 * _KWH + 10 * (900 * whole + rest * powers[place]))
+        return Energy(*totals)
+
+
+@pytest.mark.parametrize(("minutes", "on"), [("15", "17:17"), ("60", "17:17"), ("15", "11:57")])
+async def test_balanced_energy_of_a_gap(meter: ProfiledMeter, minutes: str, on: str) -> None:
+    """Each period is settled by itself, in its hour; undone, all rows are as before."""
+    household = SwitchingHousehold()
+    meter.client.meter.household = household
+    meter.client.has_export = True
+    if isinstance(meter.client.meter, IecMeter):
+        meter.client.meter.memory.channels = ("1.8.0", "2.8.0")
+    else:
+        meter.client.meter.profile.registers = ("1-0:1.8.0*255", "1-0:2.8.0*255")
+    meter.make_entry(options={**meter.entry.options, CONF_BALANCING_PERIOD: minutes})
+    length = int(minutes) * 60
+    await read_around(meter, "10:00", "11:17")
+    await meter.switch_off(at("11:17"))
+    await meter.switch_on(at(on) + timedelta(seconds=21))
+    await read_around(meter, on, "18:10")
+    await meter.compile_until(at("18:11"))
+    meter.freezer.move_to(at("18:15:10"))
+    await meter.compile()
+    before = await meter.all_rows(), await meter.all_rows(StatisticsShortTerm)
+    await meter.import_at(at("18:15:10"))
+    expected = {hour: [Decimal(0), Decimal(0)] for hour in range(10, 18)}
+    for begin in range(seconds("10:00"), seconds("18:00"), length):
+        imported, exported = (
+            in_kwh(later) - in_kwh(earlier)
+            for earlier, later in zip(
+                household.energy(begin), household.energy(begin + length), strict=True
+            )
+        )
+        hour = expected[begin % 86_400 // 3600]
+        hour[0] += max(imported - exported, Decimal(0))
+        hour[1] += max(exported - imported, Decimal(0))
+    for side, entity in enumerate(("balanced_import", "balanced_export")):
+        rows = await meter.rows(f"sensor.meter_{entity}")
+        totals = [total for _, total in rows.values()]
+        rises = [later - earlier for earlier, later in pairwise(totals)]
+        assert rises == [
+            pytest.approx(float(expected[hour][side]), abs=0.012) for hour in range(11, 18)
+        ]
+    written = await meter.all_rows()
+    again = await meter.importer.async_import(at("10:00"), at("18:15"), dry_run=True)
+    assert all(outcome.plan.is_empty for outcome in again)
+    assert await meter.all_rows() == written
+    await meter.importer.async_undo()
+    assert (await meter.all_rows(), await meter.all_rows(StatisticsShortTerm)) == before
+
+
+async def read_around(meter: ProfiledMeter, start: str, end: str) -> None:
+    """Read a meter a second before each quarter of an hour ends, and behind it."""
+    time = at(start)
+    while time <= at(end):
+        for offset in (-1, 30):
+            read = time + timedelta(seconds=offset)
+            if at(start) <= read <= at(end):
+                await meter.read_at(read)
+        time += timedelta(minutes=15)
+        time = time.replace(minute=time.minute // 15 * 15)

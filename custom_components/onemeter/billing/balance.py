@@ -6,8 +6,8 @@ the time at which it is written. Only without such a total, the first one within
 the end is taken. A period whose end has neither is settled together with the next one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Self
@@ -19,6 +19,8 @@ from .sample import Sample
 #: A period is settled this long before its end: long enough to store the result and to write the
 #: states before the end.
 LEAD: Final = timedelta(seconds=1)
+#: Missed ends that are remembered, for load profiles that are imported later.
+_MISSED_KEPT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,40 @@ class Settlement:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Periods that were settled together, since the ends of all but the last were missed."""
+
+    #: The beginning of the first one and the end of the last one (UTC).
+    begin: datetime
+    end: datetime
+    #: kWh that were settled before.
+    imported: Decimal
+    exported: Decimal
+    #: The amount of the totals at the beginning, and the kWh by which it has risen until the end.
+    amount: Decimal
+    net: Decimal
+    #: The total was accepted after the end.
+    is_late: bool
+
+    @property
+    def settled(self) -> datetime:
+        """The time in whose statistics the settlement is."""
+        return self.end if self.is_late else self.end - LEAD
+
+    @classmethod
+    def from_list(cls, data: Sequence[Any]) -> Self:
+        """Restore what as_list has returned."""
+        begin, end = (datetime.fromisoformat(it) for it in data[:2])
+        imported, exported, amount, net = (Decimal(it) for it in data[2:6])
+        return cls(begin, end, imported, exported, amount, net, data[6])
+
+    def as_list(self) -> list[Any]:
+        """Return it for the JSON storage."""
+        amounts = (str(it) for it in (self.imported, self.exported, self.amount, self.net))
+        return [self.begin.isoformat(), self.end.isoformat(), *amounts, self.is_late]
+
+
 @dataclass(slots=True)
 class Balance:
     """Settles the periods of an import total minus an export total.
@@ -73,10 +109,14 @@ class Balance:
     settlement: Settlement | None = None
     #: The ends of periods that were missed in all.
     missed_in_all: int = 0
+    #: The newest periods that were settled together, each with whole periods of the same totals.
+    missed: list[Missed] = field(default_factory=list)
     _last: Sample | None = None
     #: The end of the period that is settled next (UTC).
     _due: datetime | None = None
     _missed: int = 0
+    #: The amount of the totals at the newest settlement; None if others are counted since.
+    _settled_amount: Decimal | None = None
     #: The period was entered in the middle, or the clock was set meanwhile.
     _is_whole: bool = False
 
@@ -90,6 +130,11 @@ class Balance:
         """The newest sample."""
         return self._last
 
+    @property
+    def has_missed(self) -> bool:
+        """Whether ends were missed since the newest settlement."""
+        return self._missed > 0
+
     def accept(self, sample: Sample) -> bool:
         """Take a sample; return whether a period was settled, which must be stored."""
         last, now = self._last, sample.time
@@ -98,7 +143,7 @@ class Balance:
             return False
         if not last.has_same_totals(sample):
             # The difference is no energy.
-            self._is_whole = False
+            self._is_whole, self._settled_amount = False, None
             last = replace(sample, time=last.time)
         if now < last.time:
             self._is_whole = False
@@ -130,6 +175,7 @@ class Balance:
         if self._last is not None and (share := self._last.share_of(code)):
             amount = EXACT.add(self._last.amount, share * offset)
             self._last = replace(self._last, amount=amount)
+            self._settled_amount = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state for the JSON storage."""
@@ -140,6 +186,8 @@ class Balance:
             "net": str(self.net),
             "settlement": self.settlement and self.settlement.as_dict(),
             "missed_in_all": self.missed_in_all,
+            "missed_periods": [it.as_list() for it in self.missed],
+            "settled_amount": self._settled_amount and str(self._settled_amount),
             "last": self._last and self._last.as_dict(),
             "due": self._due and self._due.isoformat(),
             "missed": self._missed,
@@ -157,6 +205,9 @@ class Balance:
         self._last = Sample.from_dict(data["last"])
         self._due = datetime.fromisoformat(data["due"])
         self._missed, self._is_whole = data["missed"], data["is_whole"]
+        self.missed = [Missed.from_list(it) for it in data.get("missed_periods", ())]
+        if (amount := data.get("settled_amount")) is not None:
+            self._settled_amount = Decimal(amount)
 
     def _add(self, last: Sample, sample: Sample) -> None:
         change = EXACT.subtract(sample.amount, last.amount)
@@ -170,12 +221,18 @@ class Balance:
         return True
 
     def _settle(self, *, is_late: bool) -> None:
-        if (end := self._due) is None:
+        if (end := self._due) is None or self._last is None:
             return
+        before, amount = self.settlement, self._settled_amount
+        if self._missed and self._is_whole and before is not None and amount is not None:
+            totals = self.imported, self.exported
+            self.missed.append(Missed(before.end, end, *totals, amount, self.net, is_late))
+            del self.missed[:-_MISSED_KEPT]
         self.imported = EXACT.add(self.imported, max(self.net, Decimal(0)))
         self.exported = EXACT.add(self.exported, max(-self.net, Decimal(0)))
         self.settlement = Settlement(end, self.net, self._missed, is_late, self._is_whole)
         self.net, self._missed, self._is_whole = Decimal(0), 0, True
+        self._settled_amount = self._last.amount
         self._due = self.periods.end(end)
 
     def _miss(self, periods: int) -> None:

@@ -1,10 +1,10 @@
 """What a meter is billed by: balances and peaks as the options specify, fed with its telegrams."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from ..const import (
     CONF_BALANCING_PERIOD,
@@ -19,11 +19,11 @@ from ..const import (
 from ..meter import Key, Register
 from ..registers.known_codes import parse_key
 from ..totals import Step
-from .balance import Balance, Settlement
+from .balance import Balance, Missed, Settlement
 from .peaks import MonthPeak, Peaks, Running
 from .periods import Periods
 from .sample import Sample
-from .sources import Sources, find_sources
+from .sources import Source, Sources, find_sources
 
 _NO_SOURCES: Final = Sources({}, None)
 
@@ -96,6 +96,14 @@ class BillingOptions:
         return min(periods, key=lambda it: it.length, default=None)
 
 
+class MissedBalance(NamedTuple):
+    """Periods of a balance that were settled together."""
+
+    scope: str
+    source: Source
+    periods: Missed
+
+
 class Billing:
     """Feeds balances and peaks with the accepted totals of each telegram."""
 
@@ -131,6 +139,17 @@ class Billing:
             },
             "unknown_peak_periods": {} if self._peaks is None else self._peaks.missed,
         }
+
+    @property
+    def has_missed(self) -> bool:
+        """Whether a balance waits for the next end of a period, since it has missed the last."""
+        return any(it.has_missed for it in self._balances.values())
+
+    def missed(self) -> Iterator[MissedBalance]:
+        """Yield the periods that were settled together, as far as they are remembered."""
+        for scope, source in self._sources.balances.items():
+            if (balance := self._balances.get(scope)) is not None:
+                yield from (MissedBalance(scope, source, it) for it in balance.missed)
 
     def accept(
         self,

@@ -14,6 +14,9 @@ from ..totals.total import EXACT
 from .sample import Sample
 
 IMPORT, EXPORT = (MEASURED[group, D.ENERGY].key for group in (C.ACTIVE_IMPORT, C.ACTIVE_EXPORT))
+#: Names of the sensors of balanced energy, in front of the scope.
+BALANCED_IMPORT: Final = "balanced_import"
+BALANCED_EXPORT: Final = "balanced_export"
 #: The scope of the total; that of a tariff is " T1".
 TOTAL: Final = ""
 _TARIFF: Final = " T"

@@ -10,6 +10,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
+from ..billing.sources import BALANCED_EXPORT, BALANCED_IMPORT
 from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.meter_data import MeterData
 from ..meter import Key, Register
@@ -22,8 +23,6 @@ from ..totals import Total
 _LINES: Final = tuple(MEASURED[groups] for groups in ((1, 8), (2, 8), (16, 7), (1, 7), (2, 7)))
 #: What sensors are used for, by the keys of these lines.
 IMPORT, EXPORT, POWER, POWER_IMPORT, POWER_EXPORT = (line.key for line in _LINES)
-BALANCED_IMPORT: Final = "balanced_import"
-BALANCED_EXPORT: Final = "balanced_export"
 DERIVED_POWER: Final = "derived_power"
 POWERS: Final = (POWER, POWER_IMPORT, POWER_EXPORT, DERIVED_POWER)
 #: The keys of sensors that are no registers.

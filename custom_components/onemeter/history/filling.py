@@ -1,7 +1,7 @@
 """Fills gaps: reads the profile, plans the rows, and writes them with what undoes them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,13 +10,16 @@ import logging
 from typing import Final
 
 from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.models import StatisticMetaData
 from homeassistant.components.recorder.statistics import get_metadata
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
-from homeassistant.const import UnitOfPower
+from homeassistant.const import UnitOfEnergy, UnitOfPower
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
+from ..billing.balance import Missed
+from ..billing.sources import BALANCED_EXPORT, BALANCED_IMPORT, Source
 from ..const import (
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -31,18 +34,20 @@ from ..totals import Totals
 from ..totals.last_rows import convert
 from ..totals.limits import rule_of
 from ..totals.total import Total, is_transformed
+from .balances import as_gap, plan_balance, settle_each
 from .clock import ClockOffset
 from .intervals import Channel, ChannelName, channels
 from .memory import ImportMemory, ImportRecord, KnownGap
+from .new_statistic import async_add_statistic, async_metadata_of
 from .outcome import Outcome
-from .planning import plan_gap
+from .planning import full_hour, plan_gap
 from .power import IMPORTED, power_in
 from .reading import ProfileSpan, async_read_slice
 from .recorder_task import async_in_recorder
 from .records import Record, prepare, read_power, undo, write
 from .rows import Plan, Reason
 from .samples import HOUR, Gap
-from .series import Disagreement, Series
+from .series import ZERO, Disagreement, Kind, Series
 from .spans import Work, in_spans, is_same_time
 from .statistics_rows import compiled_until, read_rows
 from .targets import best_series
@@ -54,6 +59,7 @@ _ATTEMPTS: Final = 4
 #: How often rows are planned again that have changed meanwhile.
 _PLANS: Final = 3
 
+type PlanRows = Callable[..., Plan]
 type Channels = Mapping[ChannelName, Channel]
 
 
@@ -62,10 +68,13 @@ class Statistic:
     """The statistic of a sensor."""
 
     statistic_id: str
-    metadata_id: int
+    #: None where the recorder has no row yet, but will have.
+    metadata_id: int | None
     #: What leads from the meter's amounts to those of the rows.
     factor: Decimal
     has_sum: bool
+    #: What the recorder will have of it where it has no row yet.
+    metadata: StatisticMetaData | None = None
 
 
 class GapFiller:
@@ -110,6 +119,9 @@ class GapFiller:
                     if gap.key == IMPORTED and outcome.plan.changes and not dry_run:
                         totals = [other for _, other in work.gaps if is_same_time(gap, other)]
                         await self._async_fill_power(totals, found, keys, record)
+            outcomes += await self._async_fill_balances(
+                work, found, keys, None if dry_run else record
+            )
             if not any(known.is_open for known, _ in work.gaps):
                 self._span = None
         return outcomes
@@ -139,17 +151,29 @@ class GapFiller:
         if isinstance(totals, Totals) and not totals.is_corrected(gap.key):
             # The correction of steps reads rows that must not have changed before.
             return None
-        if self._is_too_early(known, gap, found):
-            return None
         statistic = await self.async_statistic(gap)
         series = await asyncio.to_thread(best_series, gap, found, keys)
+        # Nothing of the time behind the last full hour is needed where the register is known.
+        is_register = isinstance(series, Series) and series.kind is Kind.REGISTER
+        end = full_hour(gap.first.time) if gap.last is None and is_register else gap.first.time
+        if self._is_too_early(known, end, found):
+            return None
         is_done = True
         outcome = None
         if statistic is not None and isinstance(series, Disagreement):
             outcome = Outcome(statistic.statistic_id, gap.key, Plan(), series)
         elif statistic is not None and isinstance(series, Series):
             since = min(channel.periods[0].start for channel in found.values())
-            plan = await self._async_plan_and_write(statistic, gap, series, since, record)
+            registers = self._coordinator.newest.registers
+            rule = rule_of(gap.key, registers, self._max_power) if gap.key in registers else None
+            plan_rows = partial(
+                plan_gap,
+                gap,
+                series,
+                factor=statistic.factor,
+                most_per_hour=rule and rule.most_per_hour,
+            )
+            plan = await self._async_plan_and_write(statistic, gap, since, plan_rows, record)
             is_done = plan is not None and all(
                 reason is not Reason.NOT_COMPILED for _, reason in plan.left
             )
@@ -158,6 +182,57 @@ class GapFiller:
         if is_done and record is not None:
             known.is_open = False
         return outcome
+
+    async def _async_fill_balances(
+        self, work: Work, found: Channels, keys: Sequence[Key], record: ImportRecord | None
+    ) -> list[Outcome]:
+        """Settle each period of the gaps by itself that was settled together with others."""
+        billing = self._coordinator.billing
+        outcomes: list[Outcome] = []
+        if (periods := billing.options.balancing) is None:
+            return outcomes
+        for scope, source, missed in billing.missed():
+            series = await self._async_series_of(missed, source, work, found, keys)
+            settled = settle_each(missed, source, periods, series, self._multiplier)
+            if settled is None:
+                continue
+            for side, before, lump, amounts in (
+                (BALANCED_IMPORT, missed.imported, missed.net, [it.imported for it in settled]),
+                (BALANCED_EXPORT, missed.exported, -missed.net, [it.exported for it in settled]),
+            ):
+                name = f"{side}{scope}"
+                statistic = await self._async_statistic_of(name, UnitOfEnergy.KILO_WATT_HOUR)
+                if statistic is None or statistic.metadata_id is None:
+                    continue
+                gap = as_gap(name, missed)
+                factor = statistic.factor
+                ends = [
+                    (it.end, amount * factor) for it, amount in zip(settled, amounts, strict=True)
+                ]
+                plan = partial(plan_balance, gap, ends, before * factor, max(lump, ZERO) * factor)
+                planned = await self._async_plan_and_write(statistic, gap, None, plan, record)
+                if planned is not None:
+                    outcomes.append(Outcome(statistic.statistic_id, name, planned))
+        return outcomes
+
+    async def _async_series_of(
+        self, missed: Missed, source: Source, work: Work, found: Channels, keys: Sequence[Key]
+    ) -> Mapping[Key, Series]:
+        """Return what the totals of a balance were in the gaps in which ends were missed."""
+        series: dict[Key, Series] = {}
+        for _, gap in work.gaps:
+            if gap.last is None or gap.unit != UnitOfEnergy.KILO_WATT_HOUR or gap.has_fallen:
+                continue
+            is_inside = gap.last.time < missed.end and missed.begin < gap.first.time
+            if (
+                is_inside
+                and gap.key in {*source.added, *source.subtracted}
+                and gap.multipliers == (self._multiplier, self._multiplier)
+            ):
+                known = await asyncio.to_thread(best_series, gap, found, keys)
+                if isinstance(known, Series):
+                    series[gap.key] = known
+        return series
 
     async def _async_fill_power(
         self, gaps: Sequence[Gap], found: Channels, keys: Sequence[Key], record: ImportRecord
@@ -173,18 +248,18 @@ class GapFiller:
             statistic = await self._async_statistic_of(name, UnitOfPower.WATT)
             if statistic is None or statistic.has_sum or not hours:
                 continue
+            if (metadata_id := statistic.metadata_id) is None:
+                continue
             factor = float(statistic.factor * self._multiplier)
-            read = partial(
-                read_power, metadata_id=statistic.metadata_id, powers=hours, factor=factor
-            )
+            read = partial(read_power, metadata_id=metadata_id, powers=hours, factor=factor)
             planned = await async_in_recorder(self._hass, read)
             if planned.changes:
                 await self._async_write(planned, record)
 
-    def _is_too_early(self, known: KnownGap, gap: Gap, found: Channels) -> bool:
+    def _is_too_early(self, known: KnownGap, end: datetime, found: Channels) -> bool:
         """Return whether the profile does not reach to the end of a gap yet."""
         newest = max((channel.periods[-1].end for channel in found.values()), default=None)
-        if newest is None or newest >= gap.first.time or known.attempts >= _ATTEMPTS:
+        if newest is None or newest >= end or known.attempts >= _ATTEMPTS:
             return False
         known.attempts += 1
         self._span = None
@@ -194,33 +269,26 @@ class GapFiller:
         self,
         statistic: Statistic,
         gap: Gap,
-        series: Series,
-        since: datetime,
+        since: datetime | None,
+        plan_rows: PlanRows,
         record: ImportRecord | None,
     ) -> Plan | None:
         """Return what was written, or would be; None where the rows change all the time."""
-        registers = self._coordinator.newest.registers
-        rule = rule_of(gap.key, registers, self._max_power) if gap.key in registers else None
+        metadata_id = statistic.metadata_id
+        if metadata_id is None and statistic.metadata is not None and record is not None:
+            metadata_id = await async_add_statistic(self._hass, statistic.metadata)
         for _ in range(_PLANS):
             rows, until = await async_in_recorder(
                 self._hass,
                 lambda session: (
-                    read_rows(session, statistic.metadata_id, gap, since),
+                    read_rows(session, metadata_id, gap, since),
                     compiled_until(session),
                 ),
             )
-            plan = await asyncio.to_thread(
-                plan_gap,
-                gap,
-                series,
-                rows,
-                compiled_until=until,
-                factor=statistic.factor,
-                most_per_hour=rule and rule.most_per_hour,
-            )
-            if record is None or plan.is_empty:
+            plan = await asyncio.to_thread(plan_rows, rows, compiled_until=until)
+            if record is None or metadata_id is None or plan.is_empty:
                 return plan
-            if await self._async_write(Record.of(statistic.metadata_id, plan), record):
+            if await self._async_write(Record.of(metadata_id, plan), record):
                 hours = len(plan.changes)
                 name = statistic.statistic_id
                 _LOGGER.info("%s hours of %s were filled from the load profile", hours, name)
@@ -277,10 +345,16 @@ class GapFiller:
         found = await get_instance(self._hass).async_add_executor_job(
             partial(get_metadata, self._hass, statistic_ids={entity_id})
         )
-        if entity_id not in found:
+        metadata_id: int | None = None
+        metadata: StatisticMetaData | None = None
+        if entity_id in found:
+            metadata_id, about = found[entity_id]
+        elif (metadata := async_metadata_of(self._hass, entity_id)) is not None:
+            about = metadata
+        else:
             return None
-        metadata_id, about = found[entity_id]
         factor = convert(1.0, unit, about["unit_of_measurement"], about["unit_class"])
         if factor is None:
             return None
-        return Statistic(entity_id, metadata_id, Decimal(repr(factor)), has_sum=about["has_sum"])
+        exact = Decimal(repr(factor))
+        return Statistic(entity_id, metadata_id, exact, has_sum=about["has_sum"], metadata=metadata)

@@ -34,7 +34,7 @@ from ..meter.errors import MeterAuthenticationError, RefusedError
 from ..settings import from_entry
 from ..totals.limits import rule_of
 from ..totals.total import Total
-from .evidence import gaps_in_rows
+from .evidence import CreatedRow, gaps_in_rows
 from .filling import GapFiller
 from .memory import GapMemory, ImportMemory, KnownGap
 from .outcome import Outcome
@@ -49,6 +49,8 @@ _IMPORTERS: HassKey[dict[str, HistoryImporter]] = HassKey(f"{DOMAIN}_history")
 
 #: After a boundary of capture periods, until a meter has its row.
 _ROW_IS_THERE: Final = timedelta(minutes=1)
+#: After the end of a balancing period, until what was missed is settled at the latest.
+_SETTLED: Final = timedelta(minutes=1)
 #: How long a meter that does not give its profile is left alone, at first and at last.
 _SHORTEST_REST: Final = timedelta(minutes=5)
 _LONGEST_REST: Final = timedelta(hours=6)
@@ -66,7 +68,8 @@ class HistoryImporter:
         self._coordinator = coordinator
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
         multiplier = Decimal(entry.options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER))
-        self.memory = GapMemory(hass, entry.entry_id, multiplier)
+        balancing = coordinator.billing.options.balancing
+        self.memory = GapMemory(hass, entry.entry_id, multiplier, balancing)
         self.imports = ImportMemory(hass, entry.entry_id)
         self._filler = GapFiller(hass, entry, coordinator, self.imports)
         self._busy = asyncio.Lock()
@@ -135,10 +138,16 @@ class HistoryImporter:
         if now < self._not_before:
             return []
         period = self._filler.period
+        wait = timedelta()
+        billing = self._coordinator.billing
+        if billing.has_missed and (balancing := billing.options.balancing) is not None:
+            # What was missed is settled with the next end of a period.
+            wait = balancing.length + _SETTLED
         return [
             known
             for known in self.memory.open()
             if _next_boundary(known.gap.first.time, period) + _ROW_IS_THERE <= now
+            and known.gap.first.time + wait <= now
         ]
 
     async def _async_fill_due(self) -> None:
@@ -240,10 +249,13 @@ class HistoryImporter:
         like = Gap(key, trail.unit, (), tuple(trail.samples), self._coordinator.interval)
         if (statistic := await self._filler.async_statistic(like)) is None:
             return []
-        created = await async_in_recorder(
-            self._hass, partial(read_created, metadata_id=statistic.metadata_id)
-        )
-        found = gaps_in_rows(like, created, statistic.factor, own)
+        created: list[CreatedRow] = []
+        if (metadata_id := statistic.metadata_id) is not None:
+            created = await async_in_recorder(
+                self._hass, partial(read_created, metadata_id=metadata_id)
+            )
+        # Before the first hour row, the live values are what is known.
+        found = gaps_in_rows(like, created, statistic.factor, own) if created else [like]
         return [
             KnownGap(gap, is_open=False, since=start)
             for gap in found

@@ -11,6 +11,7 @@ from typing import Any, Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
+from ..billing.periods import Periods
 from ..const import DOMAIN
 from ..meter import Key
 from ..registers.known_codes import parse_key
@@ -90,8 +91,15 @@ class ImportRecord:
 class GapMemory:
     """Follows the live values of an entry's totals, and remembers the gaps between them."""
 
-    def __init__(self, hass: HomeAssistant, entry_id: str, multiplier: Decimal) -> None:
-        """Begin without anything stored."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry_id: str,
+        multiplier: Decimal,
+        balancing: Periods | None = None,
+    ) -> None:
+        """Begin without anything stored; balanced energy has gaps within an hour, too."""
+        self._balancing = balancing
         self.gaps: list[KnownGap] = []
         self._multiplier = self._multiplier_before = multiplier
         self._trails: dict[Key, Trail] = {}
@@ -155,9 +163,10 @@ class GapMemory:
         if last is None:
             # Before the first value of all there is one, too, but only the user can ask for it.
             return False
-        return sample.time - last.time > max(_SHORTEST_GAP, _INTERVALS * interval) and full_hour(
-            last.time
-        ) != full_hour(sample.time)
+        if sample.time - last.time <= max(_SHORTEST_GAP, _INTERVALS * interval):
+            return False
+        starts = [full_hour] if self._balancing is None else [full_hour, self._balancing.begin]
+        return any(start(last.time) != start(sample.time) for start in starts)
 
     def trail(self, key: Key) -> Trail | None:
         """Return the newest samples of a total."""

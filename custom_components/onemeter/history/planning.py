@@ -16,6 +16,8 @@ from .samples import HOUR, Gap
 from .series import Anchor, Kind, Series
 
 _ZERO: Final = Decimal(0)
+#: Minutes of the recorder's shortest rows.
+_SLOT: Final = 5
 
 
 def hours_of(gap: Gap, since: datetime | None = None) -> list[datetime]:
@@ -63,7 +65,7 @@ def plan_gap(
     if lift is not None and not (hours.has_known and hours.changes):
         # It is not certain that nothing else has happened.
         return plan.leave(Reason.NOT_IN_PROFILE)
-    if _falls(plan, rows):
+    if falls(plan, rows):
         return plan.leave(Reason.CORRECTED if is_corrected else Reason.SUM_FALLS)
     return plan.leave(Reason.TOO_MUCH) if hours.is_too_much else plan
 
@@ -167,7 +169,13 @@ def _plan_beginning(
     # Only what leads to the first value without a hole.
     run = series.runs[-1]
     old = rows.next_hour or rows.after
-    if old is None or old.start < full_hour(gap.first.time):
+    if is_new := old is None:
+        # The recorder would begin with the first value.
+        slot = gap.first.time.replace(
+            minute=gap.first.time.minute // _SLOT * _SLOT, second=0, microsecond=0
+        )
+        old = Row(slot, gap.first.amount * factor, _ZERO)
+    if old.start < full_hour(gap.first.time):
         return Plan(left=((full_hour(gap.first.time), Reason.NO_ANCHOR),))
     first: Row | None = None
     changes: list[Change] = []
@@ -190,8 +198,12 @@ def _plan_beginning(
     if not is_rounding(amount, old, first):
         lift = Lift(amount, after.start, full_hour(gap.first.time))
     changes = [change for change in changes if change.old is None]
-    plan = Plan(tuple(changes), lift)
-    return plan.leave(Reason.SUM_FALLS) if _falls(plan, rows) else plan
+    anchor = None
+    if is_new and lift is not None:
+        start = min(old.start, compiled_until) - timedelta(minutes=_SLOT)
+        anchor = Row(start, old.state, lift.amount)
+    plan = Plan(tuple(changes), lift, anchor=anchor)
+    return plan.leave(Reason.SUM_FALLS) if falls(plan, rows) else plan
 
 
 def _sums(plan: Plan, rows: Rows) -> Iterator[Row]:
@@ -207,7 +219,7 @@ def _sums(plan: Plan, rows: Rows) -> Iterator[Row]:
         yield Row(last.start, last.state, last.sum + lifted)
 
 
-def _falls(plan: Plan, rows: Rows) -> bool:
+def falls(plan: Plan, rows: Rows) -> bool:
     """Return whether a sum would be less than the one before it."""
     found = list(_sums(plan, rows))
     return any(

@@ -52,6 +52,8 @@ class Record:
     #: Sums that a lift and its opposite do not bring back, being floats: by table, the row's id,
     #: and its sum before.
     inexact: tuple[tuple[str, int, float], ...] = ()
+    #: A row of five minutes that is inserted as the first row of all.
+    anchor: RowChange | None = None
 
     @classmethod
     def of(cls, metadata_id: int, plan: Plan) -> Self:
@@ -67,6 +69,9 @@ class Record:
                 for change in plan.changes
             ),
             None if plan.lift is None else _sum_lift(plan.lift),
+            anchor=None
+            if plan.anchor is None
+            else RowChange(plan.anchor.start.timestamp(), None, _total(plan.anchor)),
         )
 
     @classmethod
@@ -78,6 +83,7 @@ class Record:
             tuple(RowChange(*change) for change in data["changes"]),
             lift and SumLift(*lift),
             tuple((table, row, total) for table, row, total in data["inexact"]),
+            anchor=RowChange(*data["anchor"]) if data.get("anchor") else None,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,6 +94,7 @@ class Record:
             "changes": [[change.start, change.old, change.new] for change in self.changes],
             "lift": lift and [lift.amount, lift.five_minutes, lift.hour],
             "inexact": [list(item) for item in self.inexact],
+            "anchor": self.anchor and [self.anchor.start, None, self.anchor.new],
         }
 
 
@@ -149,25 +156,16 @@ def write(session: Session, record: Record) -> bool:
             return False
     if _inexact(session, record) != record.inexact:
         return False
+    if record.anchor is not None:
+        if _has_rows(session, record.metadata_id):
+            return False
+        _insert(session, StatisticsShortTerm, record.metadata_id, [record.anchor])
     if record.lift is not None:
         for table, start in _lifted(record.lift):
             _add(session, table, record.metadata_id, start, record.lift.amount)
     _update(session, record, (change for change in record.changes if change.old is not None))
     if inserted := [change for change in record.changes if change.old is None]:
-        now = dt_util.utcnow().timestamp()
-        session.execute(
-            insert(_table(Statistics)),
-            [
-                {
-                    "metadata_id": record.metadata_id,
-                    "created_ts": now,
-                    "start_ts": change.start,
-                    **dict.fromkeys(_VALUES),
-                    **change.new,
-                }
-                for change in inserted
-            ],
-        )
+        _insert(session, Statistics, record.metadata_id, inserted)
     return True
 
 
@@ -192,13 +190,9 @@ def undo(session: Session, record: Record) -> tuple[int, int]:
     ]
     _update(session, record, backwards)
     if starts := [change.start for change in standing if change.old is None]:
-        session.execute(
-            delete(_table(Statistics)).where(
-                Statistics.metadata_id == record.metadata_id,
-                Statistics.start_ts == bindparam("the_start"),
-            ),
-            [{"the_start": start} for start in starts],
-        )
+        _delete(session, Statistics, record.metadata_id, starts)
+    if record.anchor is not None:
+        _delete(session, StatisticsShortTerm, record.metadata_id, [record.anchor.start])
     return len(standing), len(record.changes) - len(standing)
 
 
@@ -237,6 +231,43 @@ def _update(session: Session, record: Record, changes: Iterable[RowChange]) -> N
             ),
             values,
         )
+
+
+def _has_rows(session: Session, metadata_id: int) -> bool:
+    return any(
+        session.execute(select(table.id).where(table.metadata_id == metadata_id).limit(1)).first()
+        for table in (Statistics, StatisticsShortTerm)
+    )
+
+
+def _insert(
+    session: Session, table: StatisticsTable, metadata_id: int, changes: Iterable[RowChange]
+) -> None:
+    now = dt_util.utcnow().timestamp()
+    session.execute(
+        insert(_table(table)),
+        [
+            {
+                "metadata_id": metadata_id,
+                "created_ts": now,
+                "start_ts": change.start,
+                **dict.fromkeys(_VALUES),
+                **change.new,
+            }
+            for change in changes
+        ],
+    )
+
+
+def _delete(
+    session: Session, table: StatisticsTable, metadata_id: int, starts: Iterable[float]
+) -> None:
+    session.execute(
+        delete(_table(table)).where(
+            table.metadata_id == metadata_id, table.start_ts == bindparam("the_start")
+        ),
+        [{"the_start": start} for start in starts],
+    )
 
 
 def _add(

@@ -83,6 +83,8 @@ class Plan:
     lift: Lift | None = None
     #: Hours, by their start, that are left as they are.
     left: tuple[tuple[datetime, Reason], ...] = ()
+    #: A row of five minutes, from which the recorder goes on: it has none of this total yet.
+    anchor: Row | None = None
 
     @property
     def is_empty(self) -> bool:

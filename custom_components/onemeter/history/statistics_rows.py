@@ -35,8 +35,13 @@ def compiled_until(session: Session) -> datetime:
     )
 
 
-def read_rows(session: Session, metadata_id: int, gap: Gap, since: datetime | None) -> Rows:
-    """Read the rows around a gap; before the first live value, from a time on."""
+def read_rows(session: Session, metadata_id: int | None, gap: Gap, since: datetime | None) -> Rows:
+    """Read the rows around a gap; before the first live value, from a time on.
+
+    None: a statistic without any row.
+    """
+    if metadata_id is None:
+        return Rows(None, {}, None, None)
     hours = hours_of(gap, since)
     first = gap.first.time.timestamp()
     return_hour = full_hour(gap.first.time).timestamp()

@@ -11,8 +11,8 @@ from homeassistant.util import dt as dt_util
 
 from ..billing.billing import BalanceValues, PeakValues
 from ..billing.peaks import MonthPeak
+from ..billing.sources import BALANCED_EXPORT, BALANCED_IMPORT
 from ..coordinator.meter_data import MeterData
-from ..energy_dashboard.sensors import BALANCED_EXPORT, BALANCED_IMPORT
 from ..meter import Key, Obis
 from ..meter.obis import CURRENT_VALUE, ELECTRICITY, PAST_PERIODS, POWER as SIGNED_POWER, C, D
 from ..registers.codes import measured_description
@@ -34,9 +34,7 @@ _DEMAND, _MAXIMUM_DEMAND = (
 )
 _PEAK_LAST_MONTH: Final = "peak_last_month"
 #: The maximum demand of the last billing period, from a list of those of past months.
-_PAST_MAXIMUM: Final = Obis(
-    ELECTRICITY, 0, C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0, PAST_PERIODS[0]
-)
+_PAST_MAXIMUM: Final = Obis(ELECTRICITY, 0, C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0, PAST_PERIODS[0])
 _POWER_IMPORT: Final = tuple(
     Obis(ELECTRICITY, channel, C.ACTIVE_IMPORT, D.INSTANTANEOUS, 0) for channel in (0, 1)
 )
