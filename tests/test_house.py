@@ -11,7 +11,7 @@ FLOORS = (
     {"const", "meter"},
     {"settings"},
     {"access", "registers"},
-    {"totals"},
+    {"totals", "events"},
     {"billing"},
     {"impulses"},
     {"coordinator"},
@@ -20,7 +20,7 @@ FLOORS = (
     {"states", "flow", "entity", "services"},
     {"status_sensors"},
     {"__init__", "config_flow", "repairs", "diagnostics", "system_health"}
-    | {"sensor", "binary_sensor", "button"},
+    | {"sensor", "binary_sensor", "button", "event"},
 )
 TOP_MODULES_MAX = 14
 

@@ -10,6 +10,7 @@ import pytest
 
 from custom_components.onemeter.access.issues import Issue
 from custom_components.onemeter.coordinator.status import REPAIRED, Status
+from custom_components.onemeter.events.sources import EventType
 from custom_components.onemeter.impulses.cross_check import Cause
 from custom_components.onemeter.meter import MeterError
 from custom_components.onemeter.registers.table import (
@@ -163,6 +164,17 @@ def test_every_sensor_has_a_name_and_every_name_a_sensor() -> None:
     assert set(names["sensor"]) == NAMES_OF_SENSORS
     assert set(names["binary_sensor"]) == {ERROR_REGISTER.key}
     assert set(names["button"]) == {"read_now"}
+    assert set(names["event"]) == {"meter_event"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_event_has_a_text_and_an_icon(language: str) -> None:
+    [event] = load(f"translations/{language}.json")["entity"]["event"].values()
+    texts_of = event["state_attributes"]["event_type"]["state"]
+    assert set(texts_of) == set(EventType)
+    assert len(set(texts_of.values())) == len(EventType)
+    icons = load("icons.json")["entity"]["event"]["meter_event"]["state_attributes"]
+    assert set(icons["event_type"]["state"]) == set(EventType)
 
 
 def test_every_action_has_texts_and_an_icon() -> None:

@@ -23,6 +23,7 @@ from .coordinator.pushed import PushedCoordinator
 from .coordinator.schedule import poll_interval
 from .devices.mbus import async_remove_device
 from .energy_dashboard import async_remove_from_energy, async_setup_energy_dashboard
+from .events.events import async_forget_events
 from .history.importer import async_setup_history
 from .history.memory import async_forget_history
 from .meter.errors import (
@@ -44,7 +45,7 @@ from .totals import async_forget
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
 
 #: Situations in which a battery meter was not even woken up.
 _UNDISTURBED = frozenset(
@@ -101,6 +102,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) ->
     await async_forget(hass, entry.entry_id)
     await async_forget_history(hass, entry.entry_id)
     await async_forget_findings(hass, entry.entry_id)
+    await async_forget_events(hass, entry.entry_id)
     await async_forget_authenticity(hass, entry.entry_id)
     counter = stored_counter(hass, from_entry(entry.data))
     if counter is not None:

@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.coordinator.meter_data import MeterData
 from custom_components.onemeter.coordinator.status import Status
+from custom_components.onemeter.events.events import MeterEvents
 from custom_components.onemeter.meter import Identity, Key, Obis, Protocol, Register, Value
 from custom_components.onemeter.totals import Moment
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
@@ -51,6 +52,7 @@ class _Coordinator(DataUpdateCoordinator[MeterData]):
     """A coordinator that reads nothing."""
 
     status = Status.OK
+    events: MeterEvents
 
 
 class PublishedMeter:
@@ -75,6 +77,7 @@ class PublishedMeter:
         self._coordinator = _Coordinator(
             hass, logging.getLogger(__name__), config_entry=self.entry, name="Meter"
         )
+        self._coordinator.events = MeterEvents(hass, self.entry)
 
     async def start(self, *registers: Register) -> None:
         """Set up the entry with these registers in its first telegram."""

@@ -23,6 +23,7 @@ from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..access.moved_port import async_moved_port
 from ..billing.billing import Billing, BillingOptions
 from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
+from ..events.events import MeterEvents
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..impulses.totals import ImpulseTotals
 from ..meter import Identity, Key, PolledClient, PushedClient, Reading
@@ -83,6 +84,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._codes = KnownCodes(hass, entry)
         #: Whether the meter authenticates its telegrams; None without an authentication key.
         self.authenticity = async_authenticity(hass, entry)
+        self.events = MeterEvents(hass, entry)
         #: The newest readings, for diagnostics, and when the last of them was received.
         self.readings: deque[Reading] = deque(maxlen=_READINGS_KEPT)
         self.reading_received: datetime | None = None
@@ -122,6 +124,7 @@ class OneMeterCoordinator(PublishingCoordinator):
     async def _async_setup(self) -> None:
         """Restore what was stored."""
         await self.totals.async_load()
+        await self.events.async_load()
         if self.authenticity is not None:
             await self.authenticity.async_load()
 
@@ -255,6 +258,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         registers = self._codes.async_select(reading.current())
         if not self.settings.writes_units:
             registers = {key: with_implied_unit(key, item) for key, item in registers.items()}
+        self.events.async_take(reading, registers)
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
         reviewed, withheld = self.totals.async_review(registers, proof)
         data = MeterData(reading.meter, reviewed, Moment.now(), reading.time, withheld)

@@ -140,6 +140,8 @@ class Reading:
     raw: bytes
     #: Whether a checksum protects the telegram.
     checked: bool = True
+    #: The meter's status word, if the telegram contains it apart from the registers.
+    status_word: int | None = None
 
     def get(self, obis: Obis) -> Register | None:
         """Return the first register with this code, or None."""

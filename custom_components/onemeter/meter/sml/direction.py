@@ -15,19 +15,16 @@ from ..obis import (
     POWER_ABSOLUTE,
     Obis,
 )
+from .status_word import EXPORT, LOAD, MARK, MARK_MASK
 
 #: The registers whose status word is that of the meter; the first one that is there counts.
 STATUS_CODES: Final = (ENERGY_IMPORT, ENERGY_EXPORT, ENERGY_IMPORT._replace(e=1))
 
-# FNN basic meter: the low byte is 4; bit 8 is set if there is load at all, bit 11 if the sum of the
-# phases exports, bits 12 to 14 if L1, L2, L3 do.
-_FNN_MASK: Final = 0xFF
-_FNN: Final = 0x04
-_FNN_LOAD: Final = 1 << 8
+# FNN basic meter.
 _FNN_EXPORT: Final[Mapping[Obis, int]] = {
-    POWER_ABSOLUTE: 1 << 11,
-    POWER: 1 << 11,
-    **{POWER._replace(c=POWER.c + phase * PHASE_STEP): 1 << 11 + phase for phase in (1, 2, 3)},
+    POWER_ABSOLUTE: EXPORT,
+    POWER: EXPORT,
+    **{POWER._replace(c=POWER.c + phase * PHASE_STEP): EXPORT << phase for phase in (1, 2, 3)},
 }
 # EDL: bit 7 is always set, bit 5 if the sum of the phases exports.
 _EDL: Final = 1 << 7
@@ -47,9 +44,9 @@ def true_number(code: Obis, number: int, bits: int, scaler: int, status: int) ->
     has another layout or nothing about this register, or if number and status contradict each
     other.
     """
-    if status & _FNN_MASK == _FNN:
+    if status & MARK_MASK == MARK:
         export = _FNN_EXPORT.get(code)
-        is_known = number == 0 or bool(status & _FNN_LOAD)
+        is_known = number == 0 or bool(status & LOAD)
     else:
         export = _EDL_EXPORT.get(code)
         is_known = bool(status & _EDL)

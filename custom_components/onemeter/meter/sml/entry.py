@@ -167,10 +167,14 @@ def read_entry(data: bytes, start: int) -> tuple[Entry, int]:
     return entry, end
 
 
-def registers_of(entries: Sequence[Entry]) -> tuple[Register, ...]:
-    """Return the registers of entries, power with the sign in the status word."""
+def status_of(entries: Sequence[Entry]) -> int | None:
+    """Return the status word of the meter; None if no entry has it."""
     ranked = [entry for entry in entries if entry.rank is not None]
-    status = int.from_bytes(min(ranked, key=attrgetter("rank")).status) if ranked else None
+    return int.from_bytes(min(ranked, key=attrgetter("rank")).status) if ranked else None
+
+
+def registers_of(entries: Sequence[Entry], status: int | None) -> tuple[Register, ...]:
+    """Return the registers of entries, power with the sign in the status word."""
     return tuple([entry.register or entry.power(status) for entry in entries])
 
 

@@ -20,7 +20,7 @@ from .elements import (
     read_nested,
     skip,
 )
-from .entry import Entry, read_entry, registers_of
+from .entry import Entry, read_entry, registers_of, status_of
 
 _GET_LIST_RESPONSE: Final = 0x0701
 _END_OF_MESSAGE: Final = 0
@@ -117,7 +117,13 @@ class ReadingDecoder:
         # Diagnostics can mask the id of one meter only.
         raw = telegram if len(meters) == 1 else b""
         return [
-            Reading(_identity(meter_id), meter.time, registers_of(meter.entries), raw)
+            Reading(
+                _identity(meter_id),
+                meter.time,
+                registers_of(meter.entries, status := status_of(meter.entries)),
+                raw,
+                status_word=status,
+            )
             for meter_id, meter in meters.items()
         ]
 

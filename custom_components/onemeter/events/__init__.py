@@ -1,0 +1,1 @@
+"""Events that a meter reports: a change of tariff, a power failure, a billing reset."""
