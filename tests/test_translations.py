@@ -119,8 +119,9 @@ def test_every_situation_and_every_issue_has_a_text() -> None:
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
     reasons = {f"{Issue.UNAVAILABLE}_{status}" for status in REPAIRED}
-    with_variants = {Issue.IMPULSE_DRIFT, Issue.UNAVAILABLE}
-    assert set(texts_of["issues"]) == {*Issue} - with_variants | drifts | reasons
+    clocks = {f"{Issue.CLOCK_OFF}_{off}" for off in ("ahead", "behind")}
+    with_variants = {Issue.IMPULSE_DRIFT, Issue.UNAVAILABLE, Issue.CLOCK_OFF}
+    assert set(texts_of["issues"]) == {*Issue} - with_variants | drifts | reasons | clocks
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -18,7 +18,14 @@ from homeassistant.helpers import (
 
 from .access.authentication import async_authenticity
 from .access.issues import Issue
-from .const import CONF_MAX_POWER, DOMAIN
+from .const import (
+    CONF_EDGES,
+    CONF_IMPULSES,
+    CONF_IMPULSES_PER_KWH,
+    CONF_MAX_POWER,
+    CONF_WH_PER_IMPULSE,
+    DOMAIN,
+)
 from .coordinator.base import OneMeterConfigEntry
 from .flow.confirmation import async_proposed_name
 from .meter import Identity
@@ -35,6 +42,8 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: Data) 
     issue = Issue(data["issue"])
     if issue is Issue.OTHER_METER:
         return OtherMeterFlow(data)
+    if issue is Issue.IMPULSE_DRIFT:
+        return ImpulseDriftFlow(data)
     return ConsentFlow(_REPAIRS[issue], data)
 
 
@@ -146,6 +155,39 @@ class OtherMeterFlow(RepairFlow):
         }
 
 
+class ImpulseDriftFlow(RepairFlow):
+    """Changes the setting because of which impulses and registers differ."""
+
+    async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask which setting is wrong, if it may be one of two."""
+        if not self._data["edges"]:
+            return await self.async_step_constant()
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["edges", "constant"],
+            description_placeholders=self._placeholders(),
+        )
+
+    async def async_step_edges(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Set the edges per impulse, after a confirmation."""
+        return await self._async_confirm("edges", _async_set_edges, user_input)
+
+    async def async_step_constant(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Set the impulse constant, after a confirmation."""
+        return await self._async_confirm("constant", _async_set_constant, user_input)
+
+    @override
+    def _placeholders(self) -> dict[str, str]:
+        return {
+            "title": self._entry.title,
+            "drift": self._data["drift"],
+            "constant": self._data["constant"],
+            "edges": self._data["edges"],
+        }
+
+
 async def _async_accept_totals(
     hass: HomeAssistant, entry: OneMeterConfigEntry, _: Data
 ) -> str | None:
@@ -211,6 +253,36 @@ async def _async_raise_max_power(
 ) -> str | None:
     """Set the maximum power to the proposed one."""
     options = {**entry.options, CONF_MAX_POWER: int(data["power"])}
+    hass.config_entries.async_update_entry(entry, options=options)
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    return None
+
+
+async def _async_set_constant(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
+) -> str | None:
+    """Set the impulse constant to the proposed one."""
+    return _set_of_impulses(
+        hass, entry, {CONF_IMPULSES_PER_KWH: data["constant"]}, without=CONF_WH_PER_IMPULSE
+    )
+
+
+async def _async_set_edges(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, data: Data
+) -> str | None:
+    """Set the edges per impulse to the proposed ones."""
+    return _set_of_impulses(hass, entry, {CONF_EDGES: int(data["edges"])})
+
+
+@callback
+def _set_of_impulses(
+    hass: HomeAssistant, entry: OneMeterConfigEntry, changes: Data, without: str = ""
+) -> str | None:
+    """Change the source of the impulses in the options."""
+    if (source := entry.options.get(CONF_IMPULSES)) is None:
+        return "no_impulse_source"
+    kept = {key: value for key, value in source.items() if key != without}
+    options = {**entry.options, CONF_IMPULSES: {**kept, **changes}}
     hass.config_entries.async_update_entry(entry, options=options)
     hass.config_entries.async_schedule_reload(entry.entry_id)
     return None

@@ -1,24 +1,16 @@
 """Sensors of how well a meter is received, which stay available while the meter is not."""
 
-from collections import deque
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Final, override
+from typing import override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
 from homeassistant.const import PERCENTAGE, EntityCategory
-from homeassistant.core import callback
-from homeassistant.helpers.event import async_track_time_interval
 
 from .coordinator.base import OneMeterCoordinator
 from .coordinator.blink import BlinkCoordinator
 from .coordinator.pushed import PushedCoordinator
 from .coordinator.status import Status
 from .entity import OneMeterEntity
-
-#: The time for which the signal quality is calculated, and between two calculations.
-_QUALITY_WINDOW: Final = timedelta(minutes=5)
-_QUALITY_INTERVAL: Final = timedelta(seconds=30)
 
 
 def status_sensors(coordinator: OneMeterCoordinator) -> Iterator[OneMeterEntity]:
@@ -72,12 +64,7 @@ class SignalQualitySensor(OneMeterEntity, SensorEntity):
     def __init__(self, coordinator: PushedCoordinator) -> None:
         """Take the coordinator whose client counts telegrams."""
         super().__init__(coordinator, "signal_quality")
-        self._counters = coordinator.client.counters
-        #: Numbers of good and damaged telegrams, the oldest first.
-        self._counts: deque[tuple[int, int]] = deque(
-            maxlen=_QUALITY_WINDOW // _QUALITY_INTERVAL + 1
-        )
-        self._count()
+        self._quality = coordinator.signal_quality
         self._written = self._snapshot()
 
     @property
@@ -94,24 +81,10 @@ class SignalQualitySensor(OneMeterEntity, SensorEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Start to count."""
+        """Follow the counts."""
         await super().async_added_to_hass()
-        self.async_on_remove(
-            async_track_time_interval(
-                self.hass, self._handle_time, _QUALITY_INTERVAL, cancel_on_shutdown=True
-            )
-        )
-
-    def _count(self) -> None:
-        self._counts.append((self._counters.good, self._counters.damaged))
-
-    @callback
-    def _handle_time(self, _: datetime) -> None:
-        self._count()
-        self._handle_coordinator_update()
+        self.async_on_remove(self._quality.async_listen(self._handle_coordinator_update))
 
     @override
     def _snapshot(self) -> int | None:
-        (good_before, damaged_before), (good, damaged) = self._counts[0], self._counts[-1]
-        good, damaged = good - good_before, damaged - damaged_before
-        return round(100 * good / (good + damaged)) if good or damaged else None
+        return self._quality.percent

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -23,6 +24,10 @@ class Issue(StrEnum):
     METER_LOCKED = "meter_locked"
     #: Totals rise faster than *Maximum power* allows. Ends with a higher one.
     OVERLOAD = "overload"
+    #: Many telegrams arrive damaged.
+    POOR_SIGNAL = "poor_signal"
+    #: The meter's clock is wrong.
+    CLOCK_OFF = "clock_off"
     #: The meter cannot be read for long, for a reason that no other issue is about.
     UNAVAILABLE = "unavailable"
     #: Totals cannot be stored.
@@ -44,12 +49,16 @@ class Issue(StrEnum):
 #: Issues about the impulses of a meter whose registers are read.
 SECOND_SOURCE_ISSUES = (Issue.IMPULSE_DRIFT, Issue.NO_IMPULSES, Issue.IMPULSES_LOST)
 
-_FIXABLE = {
+#: Translation keys of the issues with a fix flow.
+_FIXABLE: Final = {
     Issue.TOTALS_JUMPED,
     Issue.OTHER_METER,
     Issue.PORT_MOVED,
     Issue.OVERLOAD,
     Issue.COUNTER_FELL,
+    "impulse_drift_constant",
+    "impulse_drift_doubled",
+    "impulse_drift_halved",
 }
 
 
@@ -66,14 +75,15 @@ def async_raise_issue(
 
     Ids of meters may be in data, which never leaves Home Assistant.
     """
+    translation_key = str(issue) if text is None else f"{issue}_{text}"
     ir.async_create_issue(
         hass,
         DOMAIN,
         _issue_id(issue, entry.entry_id),
         data={"entry_id": entry.entry_id, "issue": issue.value, **data},
-        is_fixable=issue in _FIXABLE,
+        is_fixable=translation_key in _FIXABLE,
         severity=ir.IssueSeverity.WARNING,
-        translation_key=issue if text is None else f"{issue}_{text}",
+        translation_key=translation_key,
         translation_placeholders={"title": entry.title, **(placeholders or {})},
     )
 

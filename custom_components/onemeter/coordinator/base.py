@@ -34,10 +34,12 @@ from ..registers.lookup import is_measurement, with_implied_unit
 from ..settings import AnySettings, second_source
 from ..totals import Moment, Proof, Totals
 from ..totals.limits import fill_caches
+from .clock_watch import ClockWatch
 from .first_reading import FirstReading, async_take_first_reading
 from .meter_data import MeterData, powers_apart
 from .publication import PublishingCoordinator
 from .settlement import SettlementTimer
+from .signal_quality import SignalQuality
 from .status import Status, StatusWatch, status_of
 from .tasks import CHECK_INTERVAL, async_end, is_removal_pending
 
@@ -61,6 +63,8 @@ class OneMeterCoordinator(PublishingCoordinator):
     _proof_without_checksum = Proof.NOTHING
     #: Whether the time in a telegram is that of its totals, to the second.
     _has_time_of_totals = False
+    #: Whether the client counts good and damaged telegrams of the same kind.
+    _counts_telegrams = True
 
     def __init__(
         self,
@@ -94,6 +98,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         #: Why the meter is unavailable, if it is.
         self._reason = Status.OK
         self._status_watch = StatusWatch(hass, entry, redact(client.url))
+        self._clock_watch = ClockWatch(hass, entry)
+        self.signal_quality = SignalQuality(hass, entry, client.counters)
 
         self._expected = expected_meter(entry)
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
@@ -119,6 +125,11 @@ class OneMeterCoordinator(PublishingCoordinator):
         if self._failure is not None:
             return self._reason
         return Status.OK if self._is_stored else Status.NOT_SAVED
+
+    @property
+    def _duration(self) -> float:
+        """Seconds that a readout takes; 0 if unknown."""
+        return 0
 
     @override
     async def _async_setup(self) -> None:
@@ -176,6 +187,8 @@ class OneMeterCoordinator(PublishingCoordinator):
             raise
         finally:
             watching.cancel()
+        if self._counts_telegrams:
+            self.signal_quality.async_start()
         if self.cross_check is not None:
             self._async_begin(self.cross_check.async_follow(), "impulses")
 
@@ -262,6 +275,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
         reviewed, withheld = self.totals.async_review(registers, proof)
         data = MeterData(reading.meter, reviewed, Moment.now(), reading.time, withheld)
+        self._clock_watch.async_take(data, self._duration)
         if self.on_reading is not None:
             self.on_reading(data)
         clock = reading.time if self._has_time_of_totals else None

@@ -24,6 +24,7 @@ from .pushed import PushedCoordinator
 class BlinkCoordinator(PushedCoordinator):
     """Counts the impulses of a meter; the total is stored before it is published."""
 
+    _counts_telegrams = False
     settings: BlinkEntrySettings
     client: ImpulseClient
     totals: ImpulseTotals

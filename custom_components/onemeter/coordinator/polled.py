@@ -76,6 +76,8 @@ class PolledCoordinator(OneMeterCoordinator):
         """Make the client; nothing is opened yet."""
         client = make_polled_client(hass, settings, async_judge(hass, entry))
         super().__init__(hass, entry, settings, client, publish_interval=0)
+        # A client for DLMS counts readouts, and damaged frames of them.
+        self._counts_telegrams = isinstance(settings, Iec62056EntrySettings)
         #: Time between two readouts.
         self.interval = poll_interval(entry)
         self._pauses = _PAUSES_ON_BATTERY if settings.on_battery else _PAUSES
@@ -267,8 +269,8 @@ class PolledCoordinator(OneMeterCoordinator):
         return None if is_own else self._foreign_meter_error()
 
     @property
+    @override
     def _duration(self) -> float:
-        """Seconds that a readout takes; 0 if unknown."""
         return self.client.duration or 0
 
     def _next_due(self, after: datetime, expected: float = 0) -> datetime:

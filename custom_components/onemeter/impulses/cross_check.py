@@ -38,6 +38,8 @@ _TOLERANCE: Final = Fraction(1, 100)
 _FEW: Final = Fraction(15, 100)
 #: Usual impulse constants, in impulses per kWh.
 _USUAL: Final = (100, 250, 400, 500, 600, 640, 800, 1000, 1600, 2000, 3200, 5000, 6400, 8000, 10000)
+#: Edges that an impulse can have.
+_EDGES: Final = (1, 2)
 #: Value groups C, D and E of the impulse constant of active energy.
 _CONSTANTS: Final = ((0, 3, 0), (0, 3, 3))
 #: Seconds for which a source may be unavailable without a repair, such as after a start.
@@ -154,9 +156,16 @@ class ImpulseCrossCheck:
         if drift is None:
             async_clear_issue(self._hass, self._entry, Issue.IMPULSE_DRIFT)
             return
-        placeholders = {"drift": drift.percent, "constant": self._likely_constant(drift)}
+        constant = self._likely_constant(drift)
         async_raise_issue(
-            self._hass, self._entry, Issue.IMPULSE_DRIFT, placeholders, text=drift.cause
+            self._hass,
+            self._entry,
+            Issue.IMPULSE_DRIFT,
+            {"drift": drift.percent, "constant": constant},
+            text=drift.cause,
+            drift=drift.percent,
+            constant=constant,
+            edges=self._likely_edges(drift),
         )
 
     def _likely_constant(self, drift: Drift) -> str:
@@ -164,6 +173,12 @@ class ImpulseCrossCheck:
         exact = drift.ratio / self._counter.constant.energy
         near = (usual for usual in _USUAL if abs(exact / usual - 1) <= 2 * _TOLERANCE)
         return str(next(near, round(exact)))
+
+    def _likely_edges(self, drift: Drift) -> str:
+        """Return the edges per impulse with which both would be equal; empty if none do."""
+        exact = self._counter.edges * drift.ratio
+        near = (edges for edges in _EDGES if abs(exact / edges - 1) <= _TOLERANCE)
+        return str(next(near, ""))
 
     async def async_follow(self) -> None:
         """Count impulses until cancelled; reopen the source when it is lost."""

@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.util import dt as dt_util
 
+from ..coordinator.clock_watch import HOUR, MOST_HOURS, without_full_hours
 from ..coordinator.meter_data import MeterData, export_power, import_powers
 from ..meter import Key, Obis, Register, Value
 from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, D
@@ -36,11 +37,8 @@ _CONSUMED = tuple(
 )
 _IMPORT, _EXPORT = 1, 2
 
-_HOUR = timedelta(hours=1)
 #: A clock that is off by full hours, within this tolerance, runs in another time zone.
 _NEAR = timedelta(minutes=5)
-#: The largest difference between time zones, in hours.
-_MOST_HOURS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ def time_of_measurement(register: Register | None) -> str | None:
     if register is None or register.value is None or (time := register.time) is None:
         return None
     known = time if time.tzinfo else time.replace(tzinfo=dt_util.get_default_time_zone())
-    return time.isoformat() if known - dt_util.utcnow() <= _MOST_HOURS * _HOUR else None
+    return time.isoformat() if known - dt_util.utcnow() <= MOST_HOURS * HOUR else None
 
 
 def signed_power(data: MeterData, conversion: Conversion) -> Decimal | None:
@@ -162,9 +160,8 @@ def clock_difference(data: MeterData, _: Conversion | None = None) -> int | None
     difference = clock.replace(tzinfo=dt_util.get_default_time_zone()) - data.received
     # Many meters have no daylight saving time, and some use UTC. A difference of full hours is
     # therefore a time zone, and no error of the clock.
-    hours = round(difference / _HOUR)
-    if abs(hours) <= _MOST_HOURS and abs(difference - hours * _HOUR) <= _NEAR:
-        difference -= hours * _HOUR
+    if abs(rest := without_full_hours(difference)) <= _NEAR:
+        difference = rest
     return round(difference.total_seconds())
 
 
