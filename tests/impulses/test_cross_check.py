@@ -6,7 +6,9 @@ from fractions import Fraction
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
+from custom_components.onemeter.access.issues import Issue, async_raise_issue
 from custom_components.onemeter.const import (
+    CONF_EDGES,
     CONF_IMPULSES,
     CONF_IMPULSES_PER_KWH,
     CONF_SOURCE,
@@ -21,9 +23,13 @@ from custom_components.onemeter.impulses.cross_check import (
     reported_constant,
 )
 from custom_components.onemeter.meter import Obis, Reading, Register
+from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 
 from ..helpers.published import register
 from ..helpers.pushed import PushedMeter, energy, reading
@@ -251,3 +257,70 @@ def test_constant_that_the_meter_tells(
 def test_constant_that_is_no_number() -> None:
     code = Obis.parse("1-0:0.3.0")
     assert reported_constant({code: Register(code, "text")}) is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "factor", "issue", "changed"),
+    [
+        (["edges"], 2, "impulse_drift_doubled", {CONF_EDGES: 2}),
+        (["constant"], 2, "impulse_drift_doubled", {CONF_IMPULSES_PER_KWH: "2000"}),
+        ([], 1.6, "impulse_drift_constant", {CONF_IMPULSES_PER_KWH: "1600"}),
+    ],
+)
+async def test_repair_sets_what_is_wrong(
+    hass: HomeAssistant,
+    meter: Compared,
+    steps: list[str],
+    factor: float,
+    issue: str,
+    *,
+    changed: dict[str, object],
+) -> None:
+    assert await async_setup_component(hass, REPAIRS_DOMAIN, {})
+    await meter.flash(0, after=0)
+    await meter.start(energy("0"))
+    for hour in range(1, 7):
+        await meter.flash(hour * 1000 * factor, after=0)
+        await meter.wait(350, step=10)
+        await meter.say(energy(str(hour * 1000)), after=10)
+    raised = meter.drift()
+    assert raised is not None
+    assert (raised.translation_key, raised.is_fixable) == (issue, True)
+    manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
+    result = await manager.async_init(DOMAIN, context={"issue_id": raised.issue_id})
+    for step in steps:
+        assert result["menu_options"] == ["edges", "constant"]
+        assert result["description_placeholders"]["edges"] == "2"
+        result = await manager.async_configure(result["flow_id"], {"next_step_id": step})
+    assert result["type"] is FlowResultType.FORM
+    assert result["description_placeholders"]["title"] == "Meter"
+    before = meter.entry.options[CONF_IMPULSES]
+    with meter.patched():
+        result = await manager.async_configure(result["flow_id"], {})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        meter.client.said.put_nowait(energy("6000"))
+        await meter.wait(2)
+    assert meter.entry.options[CONF_IMPULSES] == {**before, **changed}
+    assert meter.entry.state is ConfigEntryState.LOADED
+    assert meter.drift() is None
+
+
+async def test_repair_of_a_source_that_is_gone(hass: HomeAssistant, meter: Compared) -> None:
+    assert await async_setup_component(hass, REPAIRS_DOMAIN, {})
+    await meter.flash(0, after=0)
+    await meter.start(energy("0"))
+    async_raise_issue(
+        hass,
+        meter.entry,
+        Issue.IMPULSE_DRIFT,
+        text="constant",
+        drift="+60.0",
+        constant="1600",
+        edges="",
+    )
+    hass.config_entries.async_update_entry(meter.entry, options={})
+    manager = hass.data[REPAIRS_DOMAIN]["flow_manager"]
+    issue_id = f"impulse_drift_{meter.entry.entry_id}"
+    result = await manager.async_init(DOMAIN, context={"issue_id": issue_id})
+    result = await manager.async_configure(result["flow_id"], {})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_impulse_source")
