@@ -16,22 +16,25 @@ from ..meter.client import Counters
 _WINDOW: Final = timedelta(minutes=5)
 _INTERVAL: Final = timedelta(seconds=30)
 _COUNTS: Final = _WINDOW // _INTERVAL
-#: The share of damaged telegrams (%) in each of the last two windows from which there is a repair,
-#: and the one in the last window with which it ends.
+#: A short disturbance is none that lasts: there is a repair if the share of damaged telegrams (%)
+#: is higher than this in each quarter of the last two windows; it ends with the lower one.
 _POOR: Final = 10
 _GOOD: Final = 5
-#: Fewer telegrams in a window are not judged.
+#: Counts of a quarter.
+_PART: Final = _COUNTS // 2
+#: Fewer telegrams in a window, or in a quarter, are not judged.
 _FEWEST: Final = 5
+_FEWEST_IN_PART: Final = 2
 
 
 class _Count(NamedTuple):
     good: int
     damaged: int
 
-    def share(self, since: _Count) -> float | None:
+    def share(self, since: _Count, fewest: int = _FEWEST) -> float | None:
         """Return the share of damaged telegrams since another count (%); None for too few."""
         good, damaged = self.good - since.good, self.damaged - since.damaged
-        return 100 * damaged / (good + damaged) if good + damaged >= _FEWEST else None
+        return 100 * damaged / (good + damaged) if good + damaged >= fewest else None
 
 
 class SignalQuality:
@@ -103,8 +106,11 @@ class SignalQuality:
             return
         if self._is_poor or len(counts) <= 2 * _COUNTS or last is None:
             return
-        before = counts[_COUNTS].share(counts[0])
-        if before is not None and min(before, last) > _POOR:
+        parts = (
+            counts[first + _PART].share(counts[first], fewest=_FEWEST_IN_PART) or 0
+            for first in range(0, 2 * _COUNTS, _PART)
+        )
+        if min(parts) > _POOR:
             self._is_poor = True
             share = counts[-1].share(counts[0])
             placeholders = {"share": f"{share:.0f}"}
