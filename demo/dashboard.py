@@ -13,7 +13,7 @@ DOMAIN: Final = "onemeter"
 #: from unsigned power and the status word.
 IMPORT: Final = "1-0:1.8.0*255"
 EXPORT: Final = "1-0:2.8.0*255"
-POWER: Final = ("1-0:16.7.0*255", "power", "1-0:1.7.0*255")
+POWER: Final = ("1-0:16.7.0*255", "power", "net_power", "1-0:1.7.0*255")
 
 #: Prefix of the generated unique ids of meters without an id.
 _GENERATED: Final = "generated-"

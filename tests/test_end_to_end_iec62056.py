@@ -74,7 +74,6 @@ from .helpers.lines import at_a_pty
 
 TOTAL = "sensor.dmo_energy_import"
 POWER = "sensor.dmo_power"
-MAXIMUM = "sensor.dmo_maximum_demand_import_t1"
 ERROR = "binary_sensor.dmo_error"
 BUTTON = "button.dmo_read_now"
 
@@ -305,9 +304,12 @@ async def test_from_the_port_to_long_term_statistics(
         entry = await add_meter(hass, line)
         assert entry.data[CONF_MODE] == "polled"
         assert meter.count("readout") == len(shown.of(TOTAL)) == 1
-        maximum = hass.states.get(MAXIMUM)
-        assert maximum is not None
-        assert maximum.attributes["measured_at"] == f"{datetime.now(ZONE):%Y-%m}-01T00:15:00"
+        (maximum,) = [
+            register
+            for register in entry.runtime_data.data.registers.values()
+            if register.address == "1.6.1"
+        ]
+        assert f"{maximum.time}" == f"{datetime.now(ZONE):%Y-%m}-01 00:15:00"
         assert state(hass, ERROR) == STATE_OFF
 
         meter.registers.error = "00000040"

@@ -30,7 +30,7 @@ def pushed(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PushedMeter:
 
 def tariffs(count: int, kilowatt_hours: str = "5.00") -> list[Register]:
     """Return registers that all become sensors that are enabled."""
-    codes = [Obis(1, 0, c, 8, tariff) for c in (1, 2, 15, 16) for tariff in range(64)]
+    codes = [Obis(1, 0, c, 8, tariff) for c in (1, 2, 15, 16) for tariff in range(1, 64)]
     return [Register(code, Decimal(kilowatt_hours), "kWh") for code in codes[:count]]
 
 

@@ -14,8 +14,11 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 
 from custom_components.onemeter.const import (
     CONF_DIRECTION,
+    CONF_ENERGY_ROLE,
+    CONF_GRID_QUALITY,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
+    CONF_PEAK_PERIOD,
     DIRECTION_OFF,
 )
 from custom_components.onemeter.coordinator.status import Status
@@ -86,6 +89,9 @@ EDL = (
 )
 
 
+#: The meter's own maximum is shown where peaks are wanted.
+PEAKS = {CONF_PEAK_PERIOD: "15"}
+QUALITY = {CONF_GRID_QUALITY: True}
 STATUS = "sensor.meter_status"
 
 
@@ -122,17 +128,12 @@ def enable(hass: HomeAssistant, *codes: str) -> None:
                 "energy_export": ("987.6543", "kWh", "energy", "total_increasing"),
                 "power": ("-356.24", "W", "power", "measurement"),
                 "power_l1": ("507.00", "W", "power", "measurement"),
-                "voltage_l1": ("230.7", "V", "voltage", "measurement"),
-                "current_l1": ("0.41", "A", "current", "measurement"),
-                "frequency": ("49.9", "Hz", "frequency", "measurement"),
             },
         ),
         (
             EDL,
             {
                 "energy_import": ("336.8622", "kWh", "energy", "total_increasing"),
-                "energy_import_t1": ("336.8622", "kWh", "energy", "total_increasing"),
-                "energy_import_t2": ("0", "kWh", "energy", "total_increasing"),
                 "power_without_direction": ("126.6", "W", "power", "measurement"),
                 "power": ("-126.6", "W", "power", "measurement"),
             },
@@ -142,8 +143,6 @@ def enable(hass: HomeAssistant, *codes: str) -> None:
             {
                 "heat_energy": ("29055", "kWh", "energy", "total_increasing"),
                 "heat_carrier_volume": ("1589.28", "m³", "volume", "total_increasing"),
-                "maximum_heat_output": ("17200", "W", "power", "measurement"),
-                "maximum_flow_rate": ("1.476", "m³/h", "volume_flow_rate", "measurement"),
             },
         ),
         (
@@ -184,7 +183,10 @@ async def test_sensors_of_meter(
             {
                 "1-0:96.50.1*1": "Manufacturer",
                 "1-0:96.1.0*255": "Identification (1-0:96.1.0)",
+                "1-0:32.7.0*255": "Voltage L1",
+                "1-0:31.7.0*255": "Current L1",
                 "1-0:81.7.4*255": "Phase angle I L1 – U L1",
+                "1-0:14.7.0*255": "Frequency",
                 "1-0:0.2.0*0": "Firmware version",
                 "1-0:96.5.0*255": "Status word",
                 "1-0:96.90.2*1": "Firmware checksum",
@@ -195,12 +197,16 @@ async def test_sensors_of_meter(
             {
                 "129-129:199.130.3*255": "Manufacturer",
                 "1-0:0.0.9*255": "Identification (1-0:0.0.9)",
+                "1-0:1.8.1*255": "Energy import T1",
+                "1-0:1.8.2*255": "Energy import T2",
                 "129-129:199.130.5*255": "Public key",
             },
         ),
         (
             HEAT,
             {
+                "6.6": "Maximum heat output",
+                "6.33": "Maximum flow rate",
                 "6.31": "Operating time",
                 "6.32": "Time without measurement",
                 "6.8*01": "Heat energy (6.8*01)",
@@ -235,6 +241,99 @@ async def test_sensors_for_the_curious_are_disabled(
         for entry in entries
         if entry.disabled_by is er.RegistryEntryDisabler.INTEGRATION
     } == disabled
+
+
+@pytest.mark.parametrize(
+    ("registers", "expected"),
+    [
+        (
+            MODERN,
+            {"voltage_l1": "230.7", "current_l1": "0.41", "frequency": "49.9"}
+            | {"phase_angle_i_l1_u_l1": "272"},
+        ),
+        (
+            (
+                register("1-0:1.8.0*255", "10", "kWh"),
+                register("1-0:3.8.0*255", "2", "kvarh"),
+                register("1-0:3.8.0*5", "1", "kvarh"),
+                register("1-0:13.7.0*255", Decimal("0.98")),
+                register("1-0:9.7.0*255", "3", "VA"),
+                register("1-0:131.7.0*255", "7", "var"),
+                register("1-0:9.8.0*255", "4", "kVAh"),
+                register("0-0:96.6.3*255", "3.2", "V"),
+            ),
+            {"reactive_energy_import": "2", "power_factor": "0.98", "tan_ph": "0.200"}
+            | {"apparent_power_import": "3", "reactive_power": "7", "apparent_energy_import": "4"},
+        ),
+    ],
+    ids=["modern", "reactive"],
+)
+async def test_grid_quality_is_an_option(
+    hass: HomeAssistant, registers: tuple[Register, ...], expected: dict[str, str]
+) -> None:
+    published = await publish(hass, *registers, options=QUALITY)
+    with_quality = states(hass)
+    assert expected.items() <= with_quality.items()
+    await hass.config_entries.async_remove(published.entry.entry_id)
+    er.async_get(hass).deleted_entities.clear()
+    await publish(hass, *registers)
+    assert states(hass) == {name: with_quality[name] for name in with_quality.keys() - expected}
+
+
+@pytest.mark.parametrize(
+    ("codes", "role", "enabled"),
+    [
+        ("1.7.0 2.7.0", None, {"power"}),
+        ("1.7.0 16.7.0", None, {"power"}),
+        ("1.7.0", None, {"power_import"}),
+        ("21.7.0 22.7.0 41.7.0", None, {"power_l1", "power_import_l2"}),
+        ("1.7.0 2.7.0", "solar", {"power", "power_import", "power_export"}),
+    ],
+)
+async def test_power_is_enabled_once(
+    hass: HomeAssistant, codes: str, role: str | None, enabled: set[str]
+) -> None:
+    registers = [register(f"1-0:{code}*255", "1", "W") for code in codes.split()]
+    await publish(hass, *registers, options={CONF_ENERGY_ROLE: role} if role else None)
+    assert states(hass).keys() == enabled
+
+
+TOTAL, T1, T2 = (f"1-0:1.8.{tariff}*255" for tariff in range(3))
+
+
+@pytest.mark.parametrize(
+    ("totals", "role", "enabled"),
+    [
+        ({TOTAL: "5", T1: "3", T2: "2"}, None, {"", "_t1", "_t2"}),
+        ({TOTAL: "5", T1: "5", T2: "0"}, None, {""}),
+        ({TOTAL: "5", T1: "5000", T2: "0"}, "grid_tariffs", {"", "_t1", "_t2"}),
+        ({TOTAL: "0", T1: "0"}, None, {""}),
+        ({T1: "5", T2: "0"}, None, {"_t1", "_t2"}),
+    ],
+)
+async def test_tariffs_in_use_are_enabled(
+    hass: HomeAssistant, totals: dict[str, str], role: str | None, enabled: set[str]
+) -> None:
+    registers = [register(code, total, "kWh") for code, total in totals.items()]
+    await publish(hass, *registers, options={CONF_ENERGY_ROLE: role} if role else None)
+    assert states(hass).keys() == {f"energy_import{scope}" for scope in enabled}
+
+
+async def test_tariff_is_enabled_once_it_is_in_use(
+    hass: HomeAssistant, entity_registry: er.EntityRegistry
+) -> None:
+    def telegram(*totals: str) -> list[Register]:
+        pairs = zip((TOTAL, T1, T2), totals, strict=True)
+        return [register(code, total, "kWh") for code, total in pairs]
+
+    published = await publish(hass, *telegram("5", "5", "0"))
+    entity_registry.async_update_entity(
+        "sensor.meter_energy_import_t1", disabled_by=er.RegistryEntryDisabler.USER
+    )
+    await published.reload(*telegram("5", "5", "0"))
+    assert states(hass) == {"energy_import": "5"}
+    await published.reload(*telegram("6", "5", "1"))
+    assert states(hass) == {"energy_import": "6", "energy_import_t2": "1"}
 
 
 async def test_unique_ids(hass: HomeAssistant, entity_registry: er.EntityRegistry) -> None:
@@ -290,7 +389,7 @@ async def test_multiplier_is_exact_and_for_energy_and_power_only(hass: HomeAssis
         register("1-0:32.7.0*255", "57.7", "V"),
         register("1-0:31.7.0*255", "4.5", "A"),
         register("1-0:13.7.0*255", Decimal("0.98")),
-        options={CONF_MULTIPLIER: "33.3"},
+        options={CONF_MULTIPLIER: "33.3", CONF_GRID_QUALITY: True, CONF_PEAK_PERIOD: "15"},
     )
     assert states(hass) == {
         "energy_import": "411111107411111.08443",
@@ -454,13 +553,15 @@ async def test_derived_power_is_unknown_without_direction(hass: HomeAssistant) -
 async def test_tan_phi(
     hass: HomeAssistant, registers: list[tuple[str, str, str]], tan_phi: str
 ) -> None:
-    await publish(hass, *(register(*line) for line in registers))
+    await publish(hass, *(register(*line) for line in registers), options=QUALITY)
     assert value(hass, "tan_ph") == tan_phi
 
 
 async def test_tan_phi_waits_for_energy(hass: HomeAssistant) -> None:
     reactive = register("1-0:3.8.0*255", "1", "kvarh")
-    published = await publish(hass, register("1-0:1.8.0*255", "0", "kWh"), reactive)
+    published = await publish(
+        hass, register("1-0:1.8.0*255", "0", "kWh"), reactive, options=QUALITY
+    )
     assert hass.states.get("sensor.meter_tan_ph") is None
     await published.publish(register("1-0:1.8.0*255", "4", "kWh"), reactive)
     assert value(hass, "tan_ph") == "0.250"
@@ -487,7 +588,7 @@ async def test_missing_register_is_unknown(hass: HomeAssistant) -> None:
 
 
 async def test_text_where_a_number_belongs_is_unknown(hass: HomeAssistant) -> None:
-    published = await publish(hass, register("1-0:32.7.0*255", "230.1", "V"))
+    published = await publish(hass, register("1-0:32.7.0*255", "230.1", "V"), options=QUALITY)
     await published.publish(Register(register("1-0:32.7.0*255", None).obis, "---.-", "V"))
     assert value(hass, "voltage_l1") == STATE_UNKNOWN
     await published.publish(register("1-0:32.7.0*255", value=True))
@@ -566,7 +667,7 @@ async def test_what_the_meter_tells_of_itself(
         register("1-0:96.8.0*255", "00104443"),
         register("1-0:0.2.2*255", ":::::G12"),
     )
-    assert states(hass) == {"battery_voltage": "3.20", "active_tariff": ":::::G12"}
+    assert states(hass) == {"active_tariff": ":::::G12"}
     found = {
         entry.original_name: (entry.unit_of_measurement, (entry.capabilities or {}).values())
         for entry in entity_registry.entities.values()
@@ -608,7 +709,9 @@ async def test_time_in_the_future_is_no_time_of_measurement(
 
 async def test_time_of_a_maximum(hass: HomeAssistant) -> None:
     first = datetime(2024, 1, 15, 18, 45)  # noqa: DTZ001 - meters' own time
-    published = await publish(hass, register("1-0:1.6.0*255", "12.3", "kW", time=first))
+    published = await publish(
+        hass, register("1-0:1.6.0*255", "12.3", "kW", time=first), options=PEAKS
+    )
 
     def shown() -> tuple[str, object]:
         state = hass.states.get("sensor.meter_maximum_demand_import")

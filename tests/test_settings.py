@@ -1,4 +1,4 @@
-"""Entry data as typed settings and back, and entries of version 1.1."""
+"""Entry data as typed settings and back, and entries of earlier versions."""
 
 from collections.abc import Generator
 from dataclasses import fields
@@ -145,7 +145,7 @@ def test_impulses_without_a_constant_mean_nothing() -> None:
         _ = BlinkEntrySettings(connection=CONNECTION, source=Source.RX).constant
 
 
-# --- entries of version 1.1 -----------------------------------------------------------------------
+# --- entries of earlier versions ------------------------------------------------------------------
 
 PORT = {"port": "/dev/ttyUSB0"}
 URL = {"port": "socket://192.168.1.5:3333"}
@@ -246,9 +246,12 @@ async def set_up(hass: HomeAssistant, **entry: Any) -> MockConfigEntry:
 async def test_entry_of_a_port_stays_as_it_is(hass: HomeAssistant, data: dict[str, Any]) -> None:
     options = {"max_power": 5000, "poll_interval": 900}
     entry = await set_up(hass, minor_version=1, data=data, options=options)
-    assert (entry.version, entry.minor_version) == (1, 2)
+    assert (entry.version, entry.minor_version) == (1, 3)
     assert entry.data == data
-    assert entry.options == options
+    # What was enabled from the start is now an option.
+    is_blink = data["protocol"] == "blink"
+    expected = options if is_blink else {**options, "grid_quality": True}
+    assert entry.options == expected
     assert from_entry(entry.data).source_id == data["port"]
     assert from_entry(entry.data).to_entry() == data
 
@@ -259,7 +262,7 @@ async def test_source_that_is_no_port_is_renamed(
     hass: HomeAssistant, data: dict[str, Any], source_id: str
 ) -> None:
     entry = await set_up(hass, minor_version=1, data={**data, "port": source_id})
-    assert (entry.version, entry.minor_version) == (1, 2)
+    assert (entry.version, entry.minor_version) == (1, 3)
     assert entry.data == {**data, "source_id": source_id}
     assert from_entry(entry.data).source_id == source_id
     assert from_entry(entry.data).to_entry() == entry.data
@@ -281,7 +284,7 @@ async def test_second_source_is_kept_like_the_data_of_an_entry(
     options = {"publish_interval": 5, "impulses": before}
     entry = await set_up(hass, minor_version=1, data=UNCHANGED["sml"], options=options)
     assert entry.data == UNCHANGED["sml"]
-    assert entry.options == {"publish_interval": 5, "impulses": after}
+    assert entry.options == {"publish_interval": 5, "impulses": after, "grid_quality": True}
     assert second_source(entry.options) == from_entry(after)
 
 
@@ -291,6 +294,19 @@ def test_migration_changes_nothing_in_place() -> None:
     options = {"impulses": dict(before)}
     migrate_from_1_1(before, options)
     assert before == options["impulses"] == {**data, "port": "esphome.flash"}
+
+
+@pytest.mark.usefixtures("setup_entry")
+@pytest.mark.parametrize(("options", "is_on"), [({}, True), ({"grid_quality": False}, False)])
+async def test_entry_of_version_1_2_keeps_what_it_has(
+    hass: HomeAssistant, options: dict[str, Any], *, is_on: bool
+) -> None:
+    data, source_id = RENAMED["mqtt"]
+    impulses = {**data, "source_id": source_id}
+    options = {**options, "impulses": impulses}
+    entry = await set_up(hass, minor_version=2, data=UNCHANGED["sml"], options=options)
+    assert entry.data == UNCHANGED["sml"]
+    assert entry.options == {"impulses": impulses, "grid_quality": is_on}
 
 
 @pytest.mark.usefixtures("setup_entry")
@@ -318,7 +334,7 @@ async def test_total_and_entities_of_impulses_go_on(
     )
     await meter.set_up()
     await meter.settle()
-    assert meter.entry.minor_version == 2
+    assert meter.entry.minor_version == 3
     assert meter.value() == "0.012"
     assert {entity.entity_id for entity in er.async_get(hass).entities.values()} == entities
     await hass.config_entries.async_unload(meter.entry.entry_id)

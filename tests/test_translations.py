@@ -14,6 +14,7 @@ from custom_components.onemeter.events.sources import EventType
 from custom_components.onemeter.impulses.cross_check import Cause
 from custom_components.onemeter.meter import MeterError
 from custom_components.onemeter.registers.table import (
+    CALCULATED,
     DEVICE_TYPE,
     ERROR_REGISTER,
     MBUS_TOTAL,
@@ -47,6 +48,7 @@ NAMES_OF_SENSORS = {
     *BILLING_SENSORS,
     *OF_STATUS,
     *(description.key for description in DESCRIPTIONS),
+    *(description.key for description in CALCULATED.values()),
     *(str(description.translation_key) for description in DERIVED),
 }
 

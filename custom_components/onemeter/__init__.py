@@ -39,6 +39,7 @@ from .settings import (
     SmlEntrySettings,
     from_entry,
     migrate_from_1_1,
+    migrate_from_1_2,
 )
 from .takeover import async_take_over
 from .totals import async_forget
@@ -63,7 +64,9 @@ async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
 async def async_migrate_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
     """Bring an entry that an earlier version has made into the form of today."""
     if entry.minor_version < MINOR_VERSION:
+        # The first one leaves an entry of version 1.2 as it is.
         data, options = migrate_from_1_1(entry.data, entry.options)
+        options = migrate_from_1_2(data, options)
         hass.config_entries.async_update_entry(
             entry, data=data, options=options, minor_version=MINOR_VERSION
         )

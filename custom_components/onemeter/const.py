@@ -64,6 +64,8 @@ CONF_FILL_GAPS: Final = "fill_gaps"
 
 #: dict, statistic ids by keys of registers: what sensors go on with, until that is done
 CONF_TAKE_OVER: Final = "take_over"
+#: bool; of all but BLINK
+CONF_GRID_QUALITY: Final = "grid_quality"
 
 #: str, a value of Role: what the meter is in the Energy dashboard
 CONF_ENERGY_ROLE: Final = "energy_role"

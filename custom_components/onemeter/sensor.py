@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple, override
+from typing import Any, NamedTuple, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
-    SensorStateClass,
 )
 from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
@@ -37,12 +36,14 @@ from .devices.mbus import async_follow_mbus, mbus_identifier
 from .entity import OneMeterEntity, async_add_as_they_appear
 from .impulses.meter_reading import exact_reading
 from .meter import Key
+from .registers.grid_quality import has_grid_quality
 from .registers.lookup import describe_register, is_unlinked
 from .registers.mbus import channel_of
-from .registers.quantities import LOCAL_TIME, POWER, TIME, TIME_DIFFERENCE, Quantity
-from .registers.table import STATES, RegisterDescription
+from .registers.quantities import LOCAL_TIME, POWER, TIME, Quantity
+from .registers.table import CALCULATED, STATES, RegisterDescription
 from .states.billing import billing_sensors
 from .states.derived_power import DerivedPower
+from .states.enabled import async_enable_needed, is_enabled
 from .states.values import (
     Conversion,
     PowerFromEnergy,
@@ -102,7 +103,7 @@ async def async_setup_entry(
         _async_remove_signed_power(hass, entry)
     max_power = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
     derived_power = PowerFromEnergy(DerivedPower(max_power, conversion.multiplier))
-    derived = (*DERIVED, _derived_power(derived_power))
+    derived = (*DERIVED, _derived_power(derived_power), _tan_phi(entry.options))
     derived_by_key: dict[Key, OneMeterSensorDescription] = {
         description.key: description for description in derived
     }
@@ -117,13 +118,18 @@ async def async_setup_entry(
         yield from (key for key in _billed(data, derived_power) if key not in known)
 
     def make(key: Key, data: MeterData) -> OneMeterSensor:
-        calculated = derived_by_key | _billed(data, derived_power)
-        description = _describe(key, data) if key in data.registers else calculated[key]
         channel = channel_of(key)
         device = channel if channel in data.mbus_meters else None
+        if key not in data.registers:
+            description = (derived_by_key | _billed(data, derived_power))[key]
+            return OneMeterSensor(coordinator, description, conversion, device)
+        register, scope = describe_register(key, data.registers)
+        enabled = is_enabled(key, register, data, conversion, entry.options)
+        description = _describe(key, register._replace(enabled=enabled), scope)
         return OneMeterSensor(coordinator, description, conversion, device)
 
     async_follow_mbus(coordinator)
+    async_enable_needed(hass, entry, coordinator.data.registers)
     async_add_entities(status_sensors(coordinator))
     await async_add_as_they_appear(entry, async_add_entities, new_keys, make)
 
@@ -237,9 +243,8 @@ class OneMeterSensor(OneMeterEntity, SensorEntity):
         )
 
 
-def _describe(key: Key, data: MeterData) -> OneMeterSensorDescription:
+def _describe(key: Key, register: RegisterDescription, scope: str) -> OneMeterSensorDescription:
     """Return the description of a register's sensor."""
-    register, scope = describe_register(key, data.registers)
     value_fn: ValueFn
     attributes_fn = _no_attributes
     if register.quantity is None and register.key in STATES:
@@ -312,6 +317,12 @@ def _billed(data: MeterData, power: PowerFromEnergy) -> dict[Key, OneMeterSensor
     return {sensor.key: _description(*sensor) for sensor in billing_sensors(data, power)}
 
 
+def _tan_phi(options: Mapping[str, Any]) -> OneMeterSensorDescription:
+    """Return the description of the sensor of reactive energy by active energy."""
+    register = CALCULATED["tan_phi"]._replace(enabled=has_grid_quality(options))
+    return _description("tan_phi", register, "", tan_phi)
+
+
 def _net_power(phase: int) -> OneMeterSensorDescription:
     """Return the description of the sensor of import minus export power."""
     scope = _PHASES[phase]
@@ -327,18 +338,5 @@ def _net_power(phase: int) -> OneMeterSensorDescription:
 DERIVED = (
     _description(_SIGNED_POWER, RegisterDescription("power", POWER), "", signed_power),
     *map(_net_power, range(len(_PHASES))),
-    _description(
-        "tan_phi",
-        RegisterDescription(
-            "tan_phi", Quantity(None, {}, state_class=SensorStateClass.MEASUREMENT, precision=3)
-        ),
-        "",
-        tan_phi,
-    ),
-    _description(
-        "clock_difference",
-        RegisterDescription("clock_difference", TIME_DIFFERENCE, enabled=False, diagnostic=True),
-        "",
-        clock_difference,
-    ),
+    _description("clock_difference", CALCULATED["clock_difference"], "", clock_difference),
 )

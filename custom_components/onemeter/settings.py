@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Self, override
 
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 
-from .const import CONF_IMPULSES, CONF_SOURCE, CONF_SOURCE_ID
+from .const import CONF_GRID_QUALITY, CONF_IMPULSES, CONF_SOURCE, CONF_SOURCE_ID
 from .meter import Framing, LineSettings, Protocol
 from .meter.blink.constant import ImpulseConstant
 from .meter.blink.settings import Source
@@ -28,7 +28,7 @@ NAMELESS: Final = {
 
 #: Of the entries that are written today.
 VERSION: Final = 1
-MINOR_VERSION: Final = 2
+MINOR_VERSION: Final = 3
 
 
 class Mode(StrEnum):
@@ -277,6 +277,16 @@ def migrate_from_1_1(
         impulses = _with_source_id(options[CONF_IMPULSES])
         options[CONF_IMPULSES] = {CONF_PROTOCOL: Protocol.BLINK.value, **impulses}
     return _with_source_id(data), options
+
+
+def migrate_from_1_2(data: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of an entry of version 1.2 as version 1.3 has them.
+
+    Before, sensors of grid quality were enabled from the start. They stay so, and those that such a
+    meter sends later, for instance of a phase, are like the ones it has.
+    """
+    is_blink = data[CONF_PROTOCOL] == Protocol.BLINK
+    return dict(options) if is_blink else {CONF_GRID_QUALITY: True, **options}
 
 
 def _with_source_id(data: Mapping[str, Any]) -> dict[str, Any]:

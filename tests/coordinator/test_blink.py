@@ -60,6 +60,7 @@ async def set_reading(hass: HomeAssistant, reading: str, entity_id: str = ENERGY
 
 async def test_number_of_impulses(meter: BlinkingMeter) -> None:
     meter.freezer.move_to("2026-11-28T10:00:00+00:00")
+    meter.enable("last_impulse", "last_impulse")
     await meter.show(100, after=0)
     await meter.set_up()
     assert Decimal(meter.value()) == 0

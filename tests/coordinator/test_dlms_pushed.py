@@ -110,6 +110,8 @@ async def test_totals_of_the_hourly_list_appear_and_stay(
 
 async def test_power_is_no_difference_between_two_telegrams(meter: PushedMeter) -> None:
     imported, exported = (register(f"1-0:{c}.7.0*255", "100", "W") for c in (1, 2))
+    for power_register, name in ((imported, "power_import"), (exported, "power_export")):
+        meter.enable(str(power_register.obis), name)
     await meter.start(reading(imported, exported))
     assert meter.value("power") == "0"
     await meter.say(power("300"), after=11)

@@ -11,6 +11,7 @@ from custom_components.onemeter.const import (
     CONF_DIRECTION,
     CONF_ENERGY_ROLE,
     CONF_FILL_GAPS,
+    CONF_GRID_QUALITY,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -85,6 +86,7 @@ async def test_options_are_kept_exactly_and_take_effect(
         CONF_MAX_POWER: 43470,
         CONF_DIRECTION: "auto",
         CONF_MULTIPLIER: "1",
+        CONF_GRID_QUALITY: False,
         CONF_ENERGY_ROLE: "none",
     }
     assert entry.options == usual | NOT_BILLED | kept
@@ -177,7 +179,7 @@ async def test_options_are_those_that_the_meter_has(
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert result["step_id"] == step
     names = [field["name"] for field in sent(result["data_schema"])]
-    assert names == [*expected, CONF_FLASHES, *NOT_BILLED, CONF_ENERGY_ROLE]
+    assert names == [*expected, CONF_FLASHES, *NOT_BILLED, CONF_GRID_QUALITY, CONF_ENERGY_ROLE]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,12 @@ async def test_options_of_a_meter_that_is_asked(
     result = await options.async_init(entry.entry_id)
     result = await options.async_configure(result["flow_id"], entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    usual = {CONF_MAX_POWER: 43470, CONF_MULTIPLIER: "1", CONF_ENERGY_ROLE: "none"}
+    usual = {
+        CONF_MAX_POWER: 43470,
+        CONF_MULTIPLIER: "1",
+        CONF_GRID_QUALITY: False,
+        CONF_ENERGY_ROLE: "none",
+    }
     # A load profile is not read from a battery.
     gaps = {} if battery else {CONF_FILL_GAPS: False}
     assert entry.options == usual | NOT_BILLED | gaps | kept

@@ -14,6 +14,7 @@ from custom_components.onemeter.coordinator.meter_data import MeterData
 from custom_components.onemeter.coordinator.status import Status
 from custom_components.onemeter.events.events import MeterEvents
 from custom_components.onemeter.meter import Identity, Key, Obis, Protocol, Register, Value
+from custom_components.onemeter.settings import MINOR_VERSION
 from custom_components.onemeter.totals import Moment
 from homeassistant.const import CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
@@ -69,6 +70,7 @@ class PublishedMeter:
         self._meter = meter
         self.entry = MockConfigEntry(
             domain=DOMAIN,
+            minor_version=MINOR_VERSION,
             title="Meter",
             unique_id=meter.unique_id,
             data={CONF_PORT: "socket://meter.local:3333", CONF_PROTOCOL: protocol.value},

@@ -28,8 +28,9 @@ from custom_components.onemeter.meter import (
 from custom_components.onemeter.meter.errors import MeterSilentError
 from custom_components.onemeter.settings import MINOR_VERSION
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_PORT, CONF_PROTOCOL
+from homeassistant.const import CONF_PORT, CONF_PROTOCOL, Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import RANDOM_MICROSECOND_MAX
 from homeassistant.util.async_ import get_scheduled_timer_handles
 
@@ -192,6 +193,13 @@ class PushedMeter:
                 await asyncio.wait(jobs)
             elif not self.hass.loop._ready:  # type: ignore[attr-defined]
                 return
+
+    def enable(self, key: str, name: str) -> None:
+        """Enable a sensor before it is created."""
+        unique_id = f"{self.entry.unique_id}-{key}"
+        er.async_get(self.hass).async_get_or_create(
+            Platform.SENSOR, DOMAIN, unique_id, suggested_object_id=f"meter_{name}"
+        )
 
     def state(self) -> ConfigEntryState:
         """Return the state of the entry."""

@@ -25,8 +25,8 @@ _LINES: Final = tuple(MEASURED[groups] for groups in ((1, 8), (2, 8), (16, 7), (
 IMPORT, EXPORT, POWER, POWER_IMPORT, POWER_EXPORT = (line.key for line in _LINES)
 DERIVED_POWER: Final = "derived_power"
 POWERS: Final = (POWER, POWER_IMPORT, POWER_EXPORT, DERIVED_POWER)
-#: The keys of sensors that are no registers.
-_DERIVED: Final = (POWER, DERIVED_POWER)
+#: What sensors that are no registers are used for, by their keys.
+_DERIVED: Final = {POWER: POWER, "net_power": POWER, DERIVED_POWER: DERIVED_POWER}
 _TARIFFS: Final = range(1, 64)
 #: The media of meters on the M-Bus that are a type of source in the Energy dashboard. Warm water is
 #: none: it may have been counted as cold water before.
@@ -79,9 +79,9 @@ def energy_sensors(hass: HomeAssistant, entry: OneMeterConfigEntry) -> EnergySen
     balanced = _balanced(entry)
     replacing: dict[str, Sensor] = {}
     for text, entity_id in _enabled(hass, entry):
-        if text in _DERIVED:
-            related[text].add(entity_id)
-            derived[text] = Sensor(entity_id)
+        if (name := _DERIVED.get(text)) is not None:
+            related[name].add(entity_id)
+            derived[name] = Sensor(entity_id)
             continue
         if text in balanced:
             line_key, scope, amount = balanced[text]

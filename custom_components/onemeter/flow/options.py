@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, override
 
 import probatio
 
 from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
 from homeassistant.const import Platform, UnitOfPower, UnitOfTime
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -24,6 +24,7 @@ from ..const import (
     CONF_DIRECTION,
     CONF_ENERGY_ROLE,
     CONF_FILL_GAPS,
+    CONF_GRID_QUALITY,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -49,6 +50,7 @@ from ..meter import Protocol
 from ..meter.dlms.settings import is_code
 from ..meter.iec62056.settings import is_register
 from ..meter.obis import CURRENT_VALUE
+from ..registers.grid_quality import async_switch_grid_quality
 from ..registers.lookup import is_number
 from ..registers.quantities import BY_UNIT
 from ..settings import EntrySettings, from_entry
@@ -180,6 +182,7 @@ class OneMeterOptionsFlow(ImpulseOptions):
             | MULTIPLIER_FIELD
             | self._flashes()
             | _billing()
+            | _grid_quality()
             | _energy_role()
             | await self._async_take_over_field()
         )
@@ -188,6 +191,13 @@ class OneMeterOptionsFlow(ImpulseOptions):
             data_schema=self.add_suggested_values_to_schema(schema, user_input or self._current()),
             errors=errors,
         )
+
+    @callback
+    @override
+    def async_create_entry(self, *, data: Mapping[str, Any], **kwargs: Any) -> ConfigFlowResult:
+        """Store the options; sensors of grid quality follow theirs."""
+        async_switch_grid_quality(self.hass, self.config_entry, data)
+        return super().async_create_entry(data=data, **kwargs)
 
     def _current(self) -> dict[str, Any]:
         """Return the options as the form shows them."""
@@ -262,6 +272,10 @@ def _max_power() -> Fields:
 
 def _reading() -> Fields:
     return {probatio.Optional(CONF_READING): TextSelector()}
+
+
+def _grid_quality() -> Fields:
+    return {probatio.Required(CONF_GRID_QUALITY, default=False): BooleanSelector()}
 
 
 def _energy_role() -> Fields:

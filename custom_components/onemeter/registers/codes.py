@@ -7,6 +7,7 @@ from ..meter import Key, Obis
 from ..meter.obis import ABSTRACT, CURRENT_VALUE, ELECTRICITY, PHASE_STEP, C, D
 from .quantities import COUNT
 from .table import (
+    CALCULATED,
     DESCRIPTIVE,
     GERMAN,
     HEAT_METER,
@@ -45,7 +46,8 @@ def description_of(key: Key, device_type: str) -> tuple[RegisterDescription, str
     device_type is that of the meter on the M-Bus from which the register comes.
     """
     if isinstance(key, str):
-        return IMPULSES.get(key) or HEAT_METER.get(key.partition("*")[0], UNKNOWN), ""
+        own = IMPULSES.get(key) or CALCULATED.get(key)
+        return own or HEAT_METER.get(key.partition("*")[0], UNKNOWN), ""
     a, b, c, d, e, _ = key
     if a == ELECTRICITY and (measured := measured_description(key)):
         return measured
@@ -90,6 +92,11 @@ def is_counter(key: Key) -> bool:
 def is_past(key: Key) -> bool:
     """Return whether a register is that of a past billing period."""
     return key.f != CURRENT_VALUE if isinstance(key, Obis) else "*" in key
+
+
+def is_grid_quality(key: Key) -> bool:
+    """Return whether a sensor belongs to the option *Grid quality sensors*."""
+    return description_of(key, "")[0].grid_quality and not is_past(key)
 
 
 def is_one_of_many(key: Key) -> bool:

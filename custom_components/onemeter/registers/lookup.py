@@ -103,7 +103,7 @@ def describe_register(
     is_past_value = known.quantity is not None and is_past(key)
     if is_past_value:
         past = description.quantity and replace(description.quantity, state_class=None)
-        description = description._replace(quantity=past, enabled=False)
+        description = description._replace(quantity=past, enabled=False, grid_quality=False)
     if is_past_value or is_one_of_many(key) or _has_twin(key, registers):
         return description, f"{scope} ({code})"
     return description, scope

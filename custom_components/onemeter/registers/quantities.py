@@ -143,6 +143,7 @@ POWER_FACTOR = Quantity(
     state_class=_MEASURED,
     precision=3,
 )
+TAN_PHI = Quantity(unit=None, exponents={}, state_class=_MEASURED, precision=3)
 ANGLE = Quantity(
     unit=DEGREE,
     exponents={"°": 0},

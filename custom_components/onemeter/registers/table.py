@@ -27,7 +27,9 @@ from .quantities import (
     POWER_FACTOR,
     REACTIVE_ENERGY,
     REACTIVE_POWER,
+    TAN_PHI,
     TIME,
+    TIME_DIFFERENCE,
     VOLTAGE,
     VOLUME,
     WATER,
@@ -42,9 +44,12 @@ class RegisterDescription(NamedTuple):
     key: str
     #: None if the value is shown as the meter sends it.
     quantity: Quantity | None = None
+    #: Whether a new sensor is enabled.
     enabled: bool = True
     #: It is no measurement, but describes the meter or its state.
     diagnostic: bool = False
+    #: It is enabled by the option *Grid quality sensors*.
+    grid_quality: bool = False
 
 
 def _diagnostic(
@@ -54,20 +59,25 @@ def _diagnostic(
     return RegisterDescription(key, quantity, enabled, diagnostic=True)
 
 
+def _grid_quality(key: str, quantity: Quantity) -> RegisterDescription:
+    """Return the description of a quantity that says how good the grid is, not what is used."""
+    return RegisterDescription(key, quantity, enabled=False, grid_quality=True)
+
+
 #: Measured quantities by value groups C and D; C is that of all phases.
 MEASURED: Mapping[tuple[int, int], RegisterDescription] = {
     (C.ACTIVE_IMPORT, D.ENERGY): RegisterDescription("energy_import", ENERGY),
     (C.ACTIVE_EXPORT, D.ENERGY): RegisterDescription("energy_export", ENERGY),
     (C.ACTIVE_ABSOLUTE, D.ENERGY): RegisterDescription("energy_absolute", ENERGY),
     (C.ACTIVE_NET, D.ENERGY): RegisterDescription("energy_net", NET_ENERGY),
-    (C.REACTIVE_IMPORT, D.ENERGY): RegisterDescription("reactive_energy_import", REACTIVE_ENERGY),
-    (C.REACTIVE_EXPORT, D.ENERGY): RegisterDescription("reactive_energy_export", REACTIVE_ENERGY),
-    (C.REACTIVE_Q1, D.ENERGY): RegisterDescription("reactive_energy_q1", REACTIVE_ENERGY),
-    (C.REACTIVE_Q2, D.ENERGY): RegisterDescription("reactive_energy_q2", REACTIVE_ENERGY),
-    (C.REACTIVE_Q3, D.ENERGY): RegisterDescription("reactive_energy_q3", REACTIVE_ENERGY),
-    (C.REACTIVE_Q4, D.ENERGY): RegisterDescription("reactive_energy_q4", REACTIVE_ENERGY),
-    (C.APPARENT_IMPORT, D.ENERGY): RegisterDescription("apparent_energy_import", APPARENT_ENERGY),
-    (C.APPARENT_EXPORT, D.ENERGY): RegisterDescription("apparent_energy_export", APPARENT_ENERGY),
+    (C.REACTIVE_IMPORT, D.ENERGY): _grid_quality("reactive_energy_import", REACTIVE_ENERGY),
+    (C.REACTIVE_EXPORT, D.ENERGY): _grid_quality("reactive_energy_export", REACTIVE_ENERGY),
+    (C.REACTIVE_Q1, D.ENERGY): _grid_quality("reactive_energy_q1", REACTIVE_ENERGY),
+    (C.REACTIVE_Q2, D.ENERGY): _grid_quality("reactive_energy_q2", REACTIVE_ENERGY),
+    (C.REACTIVE_Q3, D.ENERGY): _grid_quality("reactive_energy_q3", REACTIVE_ENERGY),
+    (C.REACTIVE_Q4, D.ENERGY): _grid_quality("reactive_energy_q4", REACTIVE_ENERGY),
+    (C.APPARENT_IMPORT, D.ENERGY): _grid_quality("apparent_energy_import", APPARENT_ENERGY),
+    (C.APPARENT_EXPORT, D.ENERGY): _grid_quality("apparent_energy_export", APPARENT_ENERGY),
     (C.ACTIVE_IMPORT, D.PERIOD_ENERGY): RegisterDescription(
         "period_energy_import", PERIOD_ENERGY, enabled=False
     ),
@@ -79,26 +89,18 @@ MEASURED: Mapping[tuple[int, int], RegisterDescription] = {
     (C.ACTIVE_IMPORT, D.INSTANTANEOUS): RegisterDescription("power_import", POWER),
     (C.ACTIVE_EXPORT, D.INSTANTANEOUS): RegisterDescription("power_export", POWER),
     (C.ACTIVE_ABSOLUTE, D.INSTANTANEOUS): RegisterDescription("power_absolute", POWER),
-    (C.REACTIVE_IMPORT, D.INSTANTANEOUS): RegisterDescription(
-        "reactive_power_import", REACTIVE_POWER
-    ),
-    (C.REACTIVE_EXPORT, D.INSTANTANEOUS): RegisterDescription(
-        "reactive_power_export", REACTIVE_POWER
-    ),
-    (C.REACTIVE_Q1, D.INSTANTANEOUS): RegisterDescription("reactive_power_q1", REACTIVE_POWER),
-    (C.REACTIVE_Q2, D.INSTANTANEOUS): RegisterDescription("reactive_power_q2", REACTIVE_POWER),
-    (C.REACTIVE_Q3, D.INSTANTANEOUS): RegisterDescription("reactive_power_q3", REACTIVE_POWER),
-    (C.REACTIVE_Q4, D.INSTANTANEOUS): RegisterDescription("reactive_power_q4", REACTIVE_POWER),
-    (C.APPARENT_IMPORT, D.INSTANTANEOUS): RegisterDescription(
-        "apparent_power_import", APPARENT_POWER
-    ),
-    (C.APPARENT_EXPORT, D.INSTANTANEOUS): RegisterDescription(
-        "apparent_power_export", APPARENT_POWER
-    ),
-    (C.CURRENT, D.INSTANTANEOUS): RegisterDescription("current", CURRENT),
-    (C.VOLTAGE, D.INSTANTANEOUS): RegisterDescription("voltage", VOLTAGE),
-    (C.POWER_FACTOR, D.INSTANTANEOUS): RegisterDescription("power_factor", POWER_FACTOR),
-    (C.FREQUENCY, D.INSTANTANEOUS): RegisterDescription("frequency", FREQUENCY),
+    (C.REACTIVE_IMPORT, D.INSTANTANEOUS): _grid_quality("reactive_power_import", REACTIVE_POWER),
+    (C.REACTIVE_EXPORT, D.INSTANTANEOUS): _grid_quality("reactive_power_export", REACTIVE_POWER),
+    (C.REACTIVE_Q1, D.INSTANTANEOUS): _grid_quality("reactive_power_q1", REACTIVE_POWER),
+    (C.REACTIVE_Q2, D.INSTANTANEOUS): _grid_quality("reactive_power_q2", REACTIVE_POWER),
+    (C.REACTIVE_Q3, D.INSTANTANEOUS): _grid_quality("reactive_power_q3", REACTIVE_POWER),
+    (C.REACTIVE_Q4, D.INSTANTANEOUS): _grid_quality("reactive_power_q4", REACTIVE_POWER),
+    (C.APPARENT_IMPORT, D.INSTANTANEOUS): _grid_quality("apparent_power_import", APPARENT_POWER),
+    (C.APPARENT_EXPORT, D.INSTANTANEOUS): _grid_quality("apparent_power_export", APPARENT_POWER),
+    (C.CURRENT, D.INSTANTANEOUS): _grid_quality("current", CURRENT),
+    (C.VOLTAGE, D.INSTANTANEOUS): _grid_quality("voltage", VOLTAGE),
+    (C.POWER_FACTOR, D.INSTANTANEOUS): _grid_quality("power_factor", POWER_FACTOR),
+    (C.FREQUENCY, D.INSTANTANEOUS): _grid_quality("frequency", FREQUENCY),
     (C.ACTIVE_IMPORT, D.DEMAND): RegisterDescription("demand_import", POWER, enabled=False),
     (C.ACTIVE_EXPORT, D.DEMAND): RegisterDescription("demand_export", POWER, enabled=False),
     (C.ACTIVE_IMPORT, D.LAST_DEMAND): RegisterDescription(
@@ -107,9 +109,15 @@ MEASURED: Mapping[tuple[int, int], RegisterDescription] = {
     (C.ACTIVE_EXPORT, D.LAST_DEMAND): RegisterDescription(
         "last_demand_export", POWER, enabled=False
     ),
-    (C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND): RegisterDescription("maximum_demand_import", POWER),
-    (C.ACTIVE_EXPORT, D.MAXIMUM_DEMAND): RegisterDescription("maximum_demand_export", POWER),
-    (C.ACTIVE_ABSOLUTE, D.MAXIMUM_DEMAND): RegisterDescription("maximum_demand_absolute", POWER),
+    (C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND): RegisterDescription(
+        "maximum_demand_import", POWER, enabled=False
+    ),
+    (C.ACTIVE_EXPORT, D.MAXIMUM_DEMAND): RegisterDescription(
+        "maximum_demand_export", POWER, enabled=False
+    ),
+    (C.ACTIVE_ABSOLUTE, D.MAXIMUM_DEMAND): RegisterDescription(
+        "maximum_demand_absolute", POWER, enabled=False
+    ),
     (C.ACTIVE_IMPORT, D.CUMULATED_DEMAND): RegisterDescription(
         "cumulated_demand_import", CUMULATED_POWER, enabled=False
     ),
@@ -124,8 +132,8 @@ MEASURED: Mapping[tuple[int, int], RegisterDescription] = {
 }
 
 #: Measurements by value groups C, D and E, with the scope of the name.
-_SIGNED_REACTIVE_POWER = RegisterDescription("reactive_power", REACTIVE_POWER)
-_PHASE_ANGLE = RegisterDescription("phase_angle", ANGLE, enabled=False)
+_SIGNED_REACTIVE_POWER = _grid_quality("reactive_power", REACTIVE_POWER)
+_PHASE_ANGLE = _grid_quality("phase_angle", ANGLE)
 SPECIAL: Mapping[tuple[int, int, int], tuple[RegisterDescription, str]] = {
     (131, 7, 0): (_SIGNED_REACTIVE_POWER, ""),
     (151, 7, 0): (_SIGNED_REACTIVE_POWER, " L1"),
@@ -157,7 +165,7 @@ DESCRIPTIVE: Mapping[tuple[int, int, int], tuple[RegisterDescription, str]] = {
     (0, 1, 2): (_diagnostic("billing_reset_time", TIME), ""),
     (96, 6, 0): (_diagnostic("battery_time_used", HOURS), ""),
     (96, 6, 1): (_diagnostic("battery_time_left", HOURS_LEFT), ""),
-    (96, 6, 3): (_diagnostic("battery_voltage", VOLTAGE, enabled=True), ""),
+    (96, 6, 3): (_diagnostic("battery_voltage", VOLTAGE), ""),
     (96, 7, 0): (_POWER_FAILURES, ""),
     (96, 7, 1): (_POWER_FAILURES, " L1"),
     (96, 7, 2): (_POWER_FAILURES, " L2"),
@@ -244,8 +252,8 @@ MBUS: Mapping[tuple[int, int, int], RegisterDescription | None] = {
 HEAT_METER: Mapping[str, RegisterDescription] = {
     "6.8": _HEAT_ENERGY,
     "6.26": _HEAT_VOLUME,
-    "6.6": RegisterDescription("maximum_heat_power", POWER),
-    "6.33": RegisterDescription("maximum_flow", FLOW),
+    "6.6": RegisterDescription("maximum_heat_power", POWER, enabled=False),
+    "6.33": RegisterDescription("maximum_flow", FLOW, enabled=False),
     "6.31": _diagnostic("operating_time", HOURS),
     "6.32": _diagnostic("missing_time", HOURS),
     "9.4": _diagnostic("maximum_temperatures"),
@@ -257,7 +265,13 @@ HEAT_METER: Mapping[str, RegisterDescription] = {
 IMPULSES: Mapping[str, RegisterDescription] = {
     "impulses_today": RegisterDescription("impulses_today", IMPULSE_COUNT, enabled=False),
     "impulse_rate": RegisterDescription("impulse_rate", IMPULSE_RATE, enabled=False),
-    "last_impulse": _diagnostic("last_impulse", TIME, enabled=True),
+    "last_impulse": _diagnostic("last_impulse", TIME),
+}
+
+#: What is calculated from several registers, other than power.
+CALCULATED: Mapping[str, RegisterDescription] = {
+    "tan_phi": _grid_quality("tan_phi", TAN_PHI),
+    "clock_difference": _diagnostic("clock_difference", TIME_DIFFERENCE),
 }
 
 #: Translation keys of the states of registers that are numbers, by the keys of the descriptions.
