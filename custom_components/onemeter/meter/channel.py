@@ -10,6 +10,8 @@ from .redaction import redact
 
 #: Bytes kept to find out what they look like: the larger part of most telegrams.
 RECENT_MAX = 512
+#: Seconds by which a timeout is late if the event loop was held up.
+_HELD_UP = 0.02
 
 
 class Channel:
@@ -77,6 +79,21 @@ class Channel:
 
         Raises PortLostError and PortBusyError as Port.write() does.
         """
+        await self.port.write(self._prepare(data))
+
+    async def send_and_switch(self, data: bytes, settling: float, baudrate: int) -> None:
+        """Send bytes, and change the port's speed ``settling`` seconds after their last bit.
+
+        On a bridge with a fixed speed nothing is changed. Raises PortLostError and PortBusyError as
+        Port.write() does.
+        """
+        if self.port.has_speed and baudrate != self.port.baudrate:
+            await self.port.write_and_switch(self._prepare(data), settling, baudrate)
+        else:
+            await self.send(data)
+
+    def _prepare(self, data: bytes) -> bytes:
+        """Return bytes as they are sent, which is now."""
         if self.first_sent is None:
             self.start_clock()
         self._sent_at = self._loop.time() + self.wire_time(len(data))
@@ -84,7 +101,7 @@ class Channel:
             self._echo, self._echoed = data, b""
             if self.port.line.framing is Framing.SEVEN_EVEN:
                 data = with_parity(data)
-        await self.port.write(data)
+        return data
 
     def silent_at(self, seconds: float) -> float:
         """Return when the line has been silent for a number of seconds, if nothing comes.
@@ -119,8 +136,15 @@ class Channel:
 
     async def _read_until(self, at: float) -> bytes:
         try:
-            async with asyncio.timeout_at(at):
-                data = await self.port.read()
+            try:
+                async with asyncio.timeout_at(at):
+                    data = await self.port.read()
+            except TimeoutError:
+                if self._loop.time() - at < _HELD_UP:
+                    raise
+                # What has come while the event loop was held up is handed over only now.
+                async with asyncio.timeout(_HELD_UP):
+                    data = await self.port.read()
         except TimeoutError:
             return b""
         self.last_received = self._loop.time()

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 import os
 import socket
+import time
 from types import TracebackType
 from typing import Any, Self, override
 
 from serialx import Parity, PinState, SerialException, async_serial_for_url
 from serialx.common import UnknownUriScheme
+from serialx.descriptor_transport import DescriptorTransport
 from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
 from serialx.platforms.serial_rfc2217.types import (
     Rfc2217Command,
@@ -276,6 +279,38 @@ class Port:
                 with self._logs.of_this_port():
                     transport.resume_reading()
 
+    async def write_and_switch(self, data: bytes, settling: float, baudrate: int) -> None:
+        """Send bytes as write() does, and change the speed ``settling`` seconds after the last bit.
+
+        On a port of this computer all of it happens in a thread, since what follows is lost if the
+        event loop is held up meanwhile. Raises PortLostError and PortBusyError as read() does.
+        """
+        transport = self._serial.transport
+        if not isinstance(transport, DescriptorTransport):
+            await self.write(data)
+            await asyncio.sleep(settling)
+            await self.set_speed(baudrate)
+            return
+        serial = transport.get_extra_info("serial")
+        wire_time = self.wire_time(len(data))
+
+        def send_and_switch() -> None:
+            sent = time.monotonic() + wire_time
+            serial.write(data, timeout=wire_time + _WRITE_SECONDS)
+            serial.flush()
+            time.sleep(max(sent - time.monotonic(), 0) + settling)
+            serial.reconfigure_port(baudrate=baudrate)
+
+        with self._logs.of_this_port():
+            # If serialx read meanwhile, it could take the missing bytes for a lost port.
+            transport.pause_reading()
+            try:
+                await self._in_thread(send_and_switch)
+            finally:
+                if not transport.is_closing():
+                    transport.resume_reading()
+        self.baudrate = baudrate
+
     async def examine[T](self, look: Callable[[int], T]) -> T:
         """Return the result of a function of the port's file descriptor, run in a thread.
 
@@ -289,14 +324,18 @@ class Port:
             # This raises the reason.
             await self.read()
         descriptor = transport.get_extra_info("serial").fileno()
-        looking = asyncio.get_running_loop().run_in_executor(None, look, descriptor)
+        return await self._in_thread(partial(look, descriptor))
+
+    async def _in_thread[T](self, job: Callable[[], T]) -> T:
+        """Return the result of a function that uses the port and ends soon."""
+        working = asyncio.get_running_loop().run_in_executor(None, job)
         try:
-            return await asyncio.shield(looking)
+            return await asyncio.shield(working)
         except asyncio.CancelledError:
             # Once the port is closed, its descriptor may be reused for another file.
-            await asyncio.wait({looking})
+            await asyncio.wait({working})
             raise
-        except OSError as err:
+        except _FAILURES as err:
             raise await self._errors.lost(err) from None
 
     async def _close(self) -> None:

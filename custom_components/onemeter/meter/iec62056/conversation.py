@@ -30,7 +30,6 @@ from .sign_on import (
     is_acknowledged,
     request_identification,
     send_acknowledgement,
-    wait_before_speed_change,
 )
 from .speed_detection import (
     SAMPLE_SECONDS,
@@ -42,9 +41,9 @@ from .speed_detection import (
     is_text,
 )
 
-#: Seconds after the acknowledgement within which the answer begins (tr, 6.3.14 item 12): another
+#: Seconds after the change of speed within which the answer begins (tr, 6.3.14 item 12): another
 #: acknowledgement would disturb it. Most meters that have not received it fall back just after.
-_ANSWER_SECONDS: Final = 1.55
+_ANSWER_SECONDS: Final = 1.51
 #: Seconds after the acknowledgement before which a meter that has not received it does not begin
 #: its readout at the old speed (tt, likewise).
 _FALL_BACK_SECONDS: Final = 1.0
@@ -159,12 +158,9 @@ class Conversation:
 
     async def _acknowledge(self, identification: Identification, option: Option) -> bytes:
         """Acknowledge and change the speed; return how the answer begins, nothing without one."""
-        channel, settings = self.channel, self._settings
-        await send_acknowledgement(channel, identification, settings, option, self._agreed)
+        channel = self.channel
+        await self._send_acknowledgement(identification, option)
         end = channel.now() + _ANSWER_SECONDS
-        if self._data_speed != self._old_speed:
-            await wait_before_speed_change(identification, settings)
-            await channel.set_speed(self._data_speed)
         if option is Option.HDLC:
             return b""
         is_readout = option is Option.READOUT
@@ -174,6 +170,16 @@ class Conversation:
             if err.goes_on or self._data_speed != self._agreed or not is_readout:
                 raise
         return b""
+
+    async def _send_acknowledgement(self, identification: Identification, option: Option) -> None:
+        await send_acknowledgement(
+            self.channel,
+            identification,
+            self._settings,
+            option,
+            agreed=self._agreed,
+            data_speed=self._data_speed,
+        )
 
     async def _receive_early(self, end: float) -> bytes:
         """Return what comes before an acknowledgement may be sent, if data begin with it."""
@@ -194,8 +200,7 @@ class Conversation:
         left = identified + _READOUT_SECONDS - channel.now()
         if left > 0 and (data := await self._receive_sample(left)):
             return data
-        await send_acknowledgement(channel, identification, self._settings, option, self._agreed)
-        await channel.set_speed(self._data_speed)
+        await self._send_acknowledgement(identification, option)
         if data := await self._receive_sample(_ANSWER_SECONDS):
             return data
         await channel.set_speed(self._old_speed)

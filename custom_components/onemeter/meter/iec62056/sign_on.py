@@ -142,22 +142,26 @@ def agreed_speed(
 
 
 async def send_acknowledgement(
-    channel: Channel, identification: Identification, settings: SignOn, option: Option, speed: int
+    channel: Channel,
+    identification: Identification,
+    settings: SignOn,
+    option: Option,
+    *,
+    agreed: int,
+    data_speed: int,
 ) -> None:
-    """Send the acknowledgement/option select message (6.3.3) for a speed.
+    """Send the acknowledgement/option select message (6.3.3), and go on at the speed of the data.
 
-    The user's settings may fix its characters.
+    The user's settings may fix its characters. ``agreed`` is the speed that it names.
     """
     protocol, baud, mode = _characters(settings, option)
     if baud == settings.METERS_OWN_SPEED:
-        baud = baud_character(speed) or identification.baud
-    await channel.send(f"\x06{protocol}{baud}{mode}\r\n".encode("ascii"))
-
-
-async def wait_before_speed_change(identification: Identification, settings: SignOn) -> None:
-    """Wait until the acknowledgement has left the optical head."""
+        baud = baud_character(agreed) or identification.baud
+    message = f"\x06{protocol}{baud}{mode}\r\n".encode("ascii")
+    # The acknowledgement must have left the optical head.
     is_quick = identification.reaction_time < _SWITCH
-    await asyncio.sleep(settings.switch_delay or (_SWITCH_QUICKLY if is_quick else _SWITCH))
+    settling = settings.switch_delay or (_SWITCH_QUICKLY if is_quick else _SWITCH)
+    await channel.send_and_switch(message, settling, data_speed)
 
 
 def is_acknowledged(identification: Identification, settings: SignOn, option: Option) -> bool:
