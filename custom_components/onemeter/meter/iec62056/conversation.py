@@ -32,6 +32,7 @@ from .sign_on import (
     send_acknowledgement,
 )
 from .speed_detection import (
+    DAMAGED_SHARE,
     SAMPLE_SECONDS,
     SAMPLE_SHARE,
     WrongSpeedError,
@@ -98,7 +99,7 @@ class Conversation:
                 )
             if answer.is_readout:
                 await self._discard_readout(answer.raw)
-            if answer.raw and is_text(answer.raw, SAMPLE_SHARE):
+            if answer.raw and is_text(answer.raw, DAMAGED_SHARE):
                 # Only damaged: the meter is at this speed, and waits for another request.
                 speeds[number + 1 :] = [speed] * len(speeds[number + 1 :])
             elif not self._settings.wake_up:

@@ -13,6 +13,9 @@ _SAMPLE_WRONG: Final = 16
 SAMPLE_SECONDS: Final = 1.5
 #: Share of the first characters that is text at least.
 SAMPLE_SHARE: Final = 0.5
+#: Share of an answer that is text at least if it is only damaged: garbage of another speed may be
+#: text by more than a half.
+DAMAGED_SHARE: Final = 0.75
 #: Characters by which a speed is recognized in a search, the share of them that is text at least,
 #: and the seconds in which each of them has come.
 _SEARCHED: Final = 16
