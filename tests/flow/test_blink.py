@@ -66,11 +66,13 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant, State
 from homeassistant.data_entry_flow import FlowResultType
+from simulator.blink import Light, steady
 from simulator.household import Household
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
 
 from ..helpers.config_flow import PORT, PORTS, PROGRESS, assert_said, sent, start
+from ..helpers.waiting import running
 
 pytestmark = pytest.mark.usefixtures("setup_entry")
 
@@ -79,6 +81,7 @@ EVENT = "esphome.flash"
 ENTITY = "sensor.flashes"
 MAC = "E50102030405"
 CONSTANT: dict[str, Any] = {CONF_CONSTANT: "1000", SECTION_EXPERT: {}}
+SHORT = {**CONSTANT, CONF_LINE: "rx"}
 AT_PORT = {CONF_PROTOCOL: "blink", CONF_SOURCE: "rx", CONF_IMPULSES_PER_KWH: "1000"}
 BY_EVENT = {
     CONF_SOURCE_ID: EVENT,
@@ -216,7 +219,7 @@ async def sending(line: PtyLine, data: bytes) -> AsyncGenerator[None]:
 @pytest.mark.usefixtures("patience")
 async def test_flashes_at_a_port_are_counted_and_shown(hass: HomeAssistant, tmp_path: Path) -> None:
     first = form(str(tmp_path / "head"), baudrate="19200", dtr="high")
-    constant = {**CONSTANT, CONF_CONSTANT: "1 000 000"}
+    constant = {**SHORT, CONF_CONSTANT: "1 000 000"}
     async with PtyLine(tmp_path / "head", 19200) as line, sending(line, bytes(10)):
         result = await choose(hass, await start(hass), "blink_port", constant, first=first)
         result = await counted(hass, result)
@@ -242,8 +245,21 @@ async def test_flashes_at_a_port_are_counted_and_shown(hass: HomeAssistant, tmp_
     assert expected_meter(result["result"]) is None
 
 
+@pytest.mark.usefixtures("patience")
+async def test_signal_of_the_port_is_found_out(hass: HomeAssistant, tmp_path: Path) -> None:
+    async with PtyLine(tmp_path / "head", 9600) as line:
+        now = time.time()
+        # Each flash is 19 zeros.
+        async with running(Light(line, length=0.02).blink(steady(5, now), now)):
+            first = form(line.url)
+            result = await choose(hass, await start(hass), "blink_port", CONSTANT, first=first)
+            result = await counted(hass, result)
+    result = await confirm(hass, result, "confirm_blink")
+    assert result["data"][CONF_SOURCE] == "long"
+
+
 async def test_what_comes_too_fast_is_told_apart(hass: HomeAssistant, tmp_path: Path) -> None:
-    constant = {**CONSTANT, CONF_CONSTANT: "0.01"}
+    constant = {**SHORT, CONF_CONSTANT: "0.01"}
     async with PtyLine(tmp_path / "head") as line, sending(line, bytes(10)):
         first = form(line.url)
         result = await choose(hass, await start(hass), "blink_port", constant, first=first)
@@ -294,7 +310,7 @@ async def test_telegrams_in_place_of_flashes_are_named(hass: HomeAssistant, tmp_
     async with PtyLine(tmp_path / "head") as line, sending(line, telegram[:40]):
         first = form(line.url)
         with patch(f"{PROBING}.COUNT_SECONDS", 2):
-            result = await choose(hass, await start(hass), "blink_port", CONSTANT, first=first)
+            result = await choose(hass, await start(hass), "blink_port", SHORT, first=first)
             result = await counted(hass, result)
         assert result["step_id"] == "user"
         assert result["errors"] == {"base": "unknown_data_like"}

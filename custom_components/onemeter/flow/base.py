@@ -31,8 +31,13 @@ class Steps(ConfigFlow):
 
     @abstractmethod
     @callback
-    def _async_begin(self, settings: AnySettings) -> ConfigFlowResult:
-        """Begin to look for the meter with these settings."""
+    def _async_begin(
+        self, settings: AnySettings, *, finds_source: bool = False
+    ) -> ConfigFlowResult:
+        """Begin to look for the meter with these settings.
+
+        With ``finds_source``, the signal by which a port reports impulses is found out first.
+        """
 
     @abstractmethod
     def _step_for_error(self, error: MeterError, settings: AnySettings) -> str | None:

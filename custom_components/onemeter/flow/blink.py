@@ -9,10 +9,10 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
 from ..access.clients import is_counted, others_at
 from ..settings import BlinkEntrySettings
 from .base import Steps
-from .blink_schemas import blink_schema, to_blink_form, to_blink_settings
+from .blink_schemas import CONF_LINE, blink_schema, to_blink_form, to_blink_settings
 from .impulse_source import SourceSteps, source_steps
 from .picture import async_serve_picture
-from .schemas import FormError
+from .schemas import DETECT, FormError
 
 
 class BlinkSteps(SourceSteps, Steps):
@@ -40,14 +40,17 @@ class BlinkSteps(SourceSteps, Steps):
             except FormError as error:
                 self._set_errors(error.errors)
             else:
-                return self._async_count(entered)
+                finds_source = user_input.get(CONF_LINE) == DETECT
+                return self._async_count(entered, finds_source=finds_source)
         self._placeholders["picture"] = await async_serve_picture(self.hass)
         # Later on, the options are where to enter what the display shows.
-        schema = blink_schema(step_id, with_reading=self.source != SOURCE_RECONFIGURE)
+        schema = blink_schema(
+            step_id, with_reading=self.source != SOURCE_RECONFIGURE, can_find_source=True
+        )
         form = self._blink_form or to_blink_form(self._blink_before())
         return self._async_ask(step_id, schema, form)
 
-    def _async_count(self, settings: BlinkEntrySettings) -> ConfigFlowResult:
+    def _async_count(self, settings: BlinkEntrySettings, *, finds_source: bool) -> ConfigFlowResult:
         """Begin to count the flashes of a source that no other entry has."""
         source_id = settings.source_id
         others = others_at(self.hass, source_id, besides=self.context.get("entry_id"))
@@ -55,7 +58,7 @@ class BlinkSteps(SourceSteps, Steps):
             return self.async_abort(reason="already_configured")
         if (before := self._blink_before()) is not None:
             settings = replace(settings, reading=before.reading)
-        return self._async_begin(settings)
+        return self._async_begin(settings, finds_source=finds_source)
 
     def _blink_before(self) -> BlinkEntrySettings | None:
         """Return the settings of the entry that the flow changes, if its meter is a BLINK meter."""

@@ -40,7 +40,7 @@ from ..impulses.sources import impulses_shown
 from ..meter.blink.s10 import TOPIC, normal_mac
 from ..meter.blink.settings import Source
 from ..settings import BlinkEntrySettings, Connection, HassSource
-from .schemas import DEFAULT, SECTION_EXPERT, FormError, name_of, select
+from .schemas import DEFAULT, DETECT, SECTION_EXPERT, FormError, name_of, select
 
 #: The form's fields for the impulse constant.
 CONF_CONSTANT: Final = "constant"
@@ -62,11 +62,6 @@ _NO_FLASHES: Final = frozenset({EVENT_STATE_CHANGED, EVENT_STATE_REPORTED, MATCH
 type _Fields = dict[probatio.Marker, Any]
 
 _SOURCES: Final[Mapping[str, _Fields]] = {
-    "blink_port": {
-        probatio.Required(CONF_LINE, default=Source.RX.value): select(
-            CONF_LINE, [source.value for source in Source]
-        )
-    },
     "blink_entity": {
         probatio.Required(CONF_ENTITY_ID): EntitySelector(
             EntitySelectorConfig(domain=[*_LIGHTS, *_NUMBERS])
@@ -95,14 +90,26 @@ _REST: Final[_Fields] = {
 }
 
 
-def blink_schema(step_id: str, *, with_reading: bool) -> probatio.Schema:
-    """Return the form of a step, which asks for one kind of source."""
+def blink_schema(
+    step_id: str, *, with_reading: bool, can_find_source: bool = False
+) -> probatio.Schema:
+    """Return the form of a step, which asks for one kind of source.
+
+    ``can_find_source`` offers to find out by which signal a port reports impulses.
+    """
     reading = _READING if with_reading else {}
-    source = _SOURCES[step_id]
     if step_id == "blink_port":
-        # What has to be entered comes first; how the port shows impulses is usually right.
-        return probatio.Schema({**_CONSTANT, **reading, **source, **_REST})
-    return probatio.Schema({**source, **_CONSTANT, **reading, **_REST})
+        # What has to be entered comes first; how the port shows impulses can be found out.
+        line = _line(can_find_source=can_find_source)
+        return probatio.Schema({**_CONSTANT, **reading, **line, **_REST})
+    return probatio.Schema({**_SOURCES[step_id], **_CONSTANT, **reading, **_REST})
+
+
+def _line(*, can_find_source: bool) -> _Fields:
+    """Return the field for the signal of a port."""
+    options = [DETECT] if can_find_source else []
+    options += [source.value for source in Source]
+    return {probatio.Required(CONF_LINE, default=options[0]): select(CONF_LINE, options)}
 
 
 def to_blink_form(settings: BlinkEntrySettings | None) -> dict[str, Any]:
@@ -146,7 +153,9 @@ def to_blink_settings(
         case "blink_mqtt":
             source, connection = HassSource.MQTT, Connection(_topic(form))
         case _:
-            source = Source(form[CONF_LINE])
+            # What is found out later is the default until then.
+            chosen = form[CONF_LINE]
+            source = Source.RX if chosen == DETECT else Source(chosen)
     constant = {_UNITS[form[CONF_UNIT]]: _entered_constant(form)}
     settings = BlinkEntrySettings(
         connection=connection,

@@ -56,10 +56,12 @@ class SearchSteps(ProgressSteps):
 
     @callback
     @override
-    def _async_begin(self, settings: AnySettings) -> ConfigFlowResult:
+    def _async_begin(
+        self, settings: AnySettings, *, finds_source: bool = False
+    ) -> ConfigFlowResult:
         self._settings = settings
         self._probe = (
-            ImpulseProbe(self.hass, settings)
+            ImpulseProbe(self.hass, settings, finds_source=finds_source)
             if isinstance(settings, BlinkEntrySettings)
             else Probe(self.hass, settings, is_shared=bool(self._others))
         )
@@ -129,6 +131,8 @@ class SearchSteps(ProgressSteps):
         """
         reading = await self._probe.async_read()
         self._taken = dt_util.utcnow()
+        if isinstance(self._probe, ImpulseProbe):
+            self._settings = self._probe.settings
         self._settings = self._settings.with_mode(self._probe.mode)
         if self.source == SOURCE_RECONFIGURE:
             entry = self._get_reconfigure_entry()

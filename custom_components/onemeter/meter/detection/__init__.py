@@ -4,6 +4,7 @@ The scoring is sans-IO: ``lines`` guesses the settings of the line, ``telegrams`
 """
 
 from .client import Progress, detect
+from .impulses import find_source
 from .result import (
     Candidate,
     Checksum,
@@ -30,4 +31,5 @@ __all__ = [
     "Situation",
     "Step",
     "detect",
+    "find_source",
 ]

@@ -116,14 +116,18 @@ class Flashes:
         """Whether they are those of a meter's light."""
         return self.count >= _FLASHES and self._others * _OTHERS <= self.count
 
+    @property
+    def source(self) -> Source:
+        """How the port reports them."""
+        return Source.LONG if self.are_long else Source.RX
+
 
 def flash_candidate(flashes: Flashes) -> Candidate:
     """Return a BLINK meter, with the kind of impulses that were seen."""
-    source = Source.LONG if flashes.are_long else Source.RX
     return Candidate(
         protocol=Protocol.BLINK,
         is_polled=False,
         line=PUSHED_LINE[Protocol.BLINK],
-        settings=BlinkSettings(source),
+        settings=BlinkSettings(flashes.source),
         evidence=(Evidence(EvidenceKind.FLASHES, flashes.count),),
     )
