@@ -201,7 +201,14 @@ async def test_one_page_and_one_confirmation(
     hass.config.country = "DE"
     result = await submit(hass, await start(hass), FORM)
     assert detector.calls == [
-        {"url": PORT, "country": "DE", "last_wake_up": None, "known": None, "usb_id": None}
+        {
+            "url": PORT,
+            "country": "DE",
+            "last_wake_up": None,
+            "known": None,
+            "asked": None,
+            "usb_id": None,
+        }
     ]
     schema = result["data_schema"]
     assert schema is not None
@@ -315,15 +322,20 @@ def test_each_step_has_a_text(step: Step) -> None:
             "not_understood",
             "detect",
         ),
-        (Detection(situation=Situation.NOT_UNDERSTOOD), "not_understood", "detect"),
         (
-            Detection(situation=Situation.NOT_UNDERSTOOD, looks_like=Look.INVERTED),
-            "unknown_data_inverted",
+            Detection(situation=Situation.NOT_UNDERSTOOD, looks_like=Look.NOISE),
+            "not_understood",
             "detect",
         ),
         (
-            Detection(situation=Situation.NOT_UNDERSTOOD, looks_like=Look.NOISE),
-            "unknown_data_noise",
+            Detection(situation=Situation.NOT_UNDERSTOOD, has_fixed_speed=True),
+            "not_understood_fixed",
+            "detect",
+        ),
+        (Detection(situation=Situation.SILENT, has_fixed_speed=True), "fixed_speed", "detect"),
+        (
+            Detection(situation=Situation.NOT_UNDERSTOOD, looks_like=Look.INVERTED),
+            "unknown_data_inverted",
             "detect",
         ),
         (
@@ -349,7 +361,7 @@ def test_each_step_has_a_text(step: Step) -> None:
                 ),
             ),
             "needs_dlms",
-            "iec62056",
+            "dlms",
         ),
         (ConfigEntryNotReady("the device is offline"), "cannot_connect", "detect"),
     ],
@@ -494,6 +506,13 @@ async def test_what_is_known_of_a_port_is_used_again(
     assert detector.calls[-1]["known"] is None
     await submit(hass, await start(hass), {**FORM, CONF_PROTOCOL: "detect"})
     assert detector.calls[-1]["known"] == FAST
+    assert detector.calls[-1]["asked"] is None
+
+    detector.result = POLLED_DLMS
+    await submit(hass, await start(hass), {**FORM, CONF_PROTOCOL: "detect"})
+    await submit(hass, await start(hass), {**FORM, CONF_PROTOCOL: "detect"})
+    assert detector.calls[-1]["known"] is None
+    assert detector.calls[-1]["asked"] == POLLED_LINE[Protocol.DLMS]
 
 
 async def test_speed_that_was_entered_is_tried_first(
@@ -589,6 +608,8 @@ async def test_reconfigured_meter_is_found_at_another_port(
     assert result["reason"] == "reconfigure_successful"
     assert entry.data[CONF_PORT] == "/dev/ttyUSB3"
     assert entry.data[CONF_BAUDRATE] == FAST.baudrate
+    # The same meter probably speaks as before.
+    assert detector.calls[-1]["known"] == PUSHED_LINE[Protocol.SML]
 
 
 async def test_reconfigured_meter_may_have_another_protocol_and_keeps_its_keys(
@@ -612,6 +633,22 @@ async def test_reconfigured_meter_may_have_another_protocol_and_keeps_its_keys(
     result = await submit(hass, result, {**FORM, CONF_PROTOCOL: "detect"})
     assert result["reason"] == "reconfigure_successful"
     assert entry.data == {CONF_PORT: PORT, CONF_PROTOCOL: "iec62056", "mode": "pushed"}
+
+
+async def test_meter_is_the_same_under_each_of_its_ids(
+    hass: HomeAssistant, detector: Detector, line: DlmsLine
+) -> None:
+    """In IEC 62056-21 it sends its number, in DLMS besides its name."""
+    entry = await add_entry(
+        hass, Identity("12345678", "KFM"), **{CONF_PROTOCOL: "iec62056", "mode": "polled"}
+    )
+    detector.result = POLLED_DLMS
+    by_name = Identity("KFM1200123456789", "KFM", aliases=("12345678", "KFM12345678"))
+    line.answers = replace(dlms_reading(), meter=by_name)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await submit(hass, result, {**FORM, CONF_PROTOCOL: "detect"})
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.unique_id == "KFM12345678"
 
 
 BLINKING = {CONF_PROTOCOL: "blink", "source": "rx", "impulses_per_kwh": "1000"}

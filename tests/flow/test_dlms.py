@@ -622,6 +622,21 @@ async def test_sign_on_address_may_be_corrected(hass: HomeAssistant) -> None:
     assert result["data"] == POLLED
 
 
+async def test_other_key_is_asked_for_where_one_is_not_enough(
+    hass: HomeAssistant, line: DlmsLine
+) -> None:
+    line.answers = AssociationError("", reason="rejected")
+    one_key = {CONF_ENCRYPTION_KEY: EK}
+    result = await choose(hass, await start(hass), "dlms_polled", ADDRESS, one_key)
+    assert result["step_id"] == "dlms_keys"
+    assert result["errors"] == {CONF_AUTHENTICATION_KEY: "other_key_needed"}
+    assert_said(result, "error", "other_key_needed")
+    line.answers = reading()
+    both = {**filled(result), CONF_AUTHENTICATION_KEY: AK}
+    result = await confirm(hass, await fill_in(hass, result, both))
+    assert result["data"][CONF_AUTHENTICATION_KEY] == AK
+
+
 #: The fields that are empty after an error, since the meter rejects what was entered.
 EMPTIED = {
     "password_rejected": (CONF_PASSWORD,),

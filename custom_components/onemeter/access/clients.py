@@ -40,7 +40,7 @@ def expected_meter(entry: ConfigEntry) -> str | None:
 def is_meter_of(entry: ConfigEntry, meter: Identity) -> bool:
     """Return whether this is the meter that the entry was set up with."""
     expected = expected_meter(entry)
-    if from_entry(entry.data).protocol is not Protocol.DLMS:
+    if from_entry(entry.data).protocol is not Protocol.DLMS and not meter.aliases:
         return meter.unique_id == expected
     # A meter may report different ids in pushed telegrams and when it is polled.
     return meter.is_known_as(expected)

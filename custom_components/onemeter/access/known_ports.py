@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
@@ -19,6 +19,19 @@ _MOST: Final = 64
 _LINE_KEPT: Final = timedelta(days=366)
 
 
+class FoundLine(NamedTuple):
+    """How a meter was found."""
+
+    line: LineSettings
+    #: Whether it has answered a question with these settings, rather than pushed.
+    is_polled: bool
+
+    @property
+    def by_mode(self) -> tuple[LineSettings | None, LineSettings | None]:
+        """The settings at which to listen, and those of the question to begin with."""
+        return (None, self.line) if self.is_polled else (self.line, None)
+
+
 class KnownPorts:
     """The line settings that were right at a port last, and when a battery was last woken there."""
 
@@ -33,29 +46,34 @@ class KnownPorts:
         store = Store[dict[str, dict[str, Any]]](hass, _VERSION, _KEY, private=True)
         return cls(store, await store.async_load() or {})
 
-    def line(self, port: str) -> LineSettings | None:
-        """Return the line settings with which a meter was found at a port."""
+    def found(self, port: str) -> FoundLine | None:
+        """Return how a meter was found at a port last."""
         kept = self._ports.get(port, {})
         found = _time(kept, "found")
         if found is None or dt_util.utcnow() - found > _LINE_KEPT:
             return None
         try:
-            return LineSettings(int(kept["baudrate"]), Framing(kept["framing"]))
+            line = LineSettings(int(kept["baudrate"]), Framing(kept["framing"]))
         except KeyError, TypeError, ValueError:
             return None
+        return FoundLine(line, bool(kept.get("polled")))
 
     def last_wake_up(self, port: str) -> datetime | None:
         """Return when a battery meter was last woken at a port."""
         return _time(self._ports.get(port, {}), "last_wake_up")
 
     async def async_note(
-        self, port: str, line: LineSettings | None, last_wake_up: datetime | None
+        self, port: str, meter: FoundLine | None, last_wake_up: datetime | None
     ) -> None:
-        """Store the line settings of the meter that was found, if any, and the last wake-up."""
+        """Store how the meter was found, if any was, and the last wake-up."""
         kept = self._ports.pop(port, {})
-        if line is not None:
-            found = dt_util.utcnow().isoformat()
-            kept |= {"baudrate": line.baudrate, "framing": line.framing.value, "found": found}
+        if meter is not None:
+            kept |= {
+                "baudrate": meter.line.baudrate,
+                "framing": meter.line.framing.value,
+                "polled": meter.is_polled,
+                "found": dt_util.utcnow().isoformat(),
+            }
         if last_wake_up is not None:
             kept["last_wake_up"] = last_wake_up.isoformat()
         if not kept:

@@ -9,14 +9,14 @@ from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_PROTOCOL
 from homeassistant.core import callback
 
-from ..access.known_ports import KnownPorts
+from ..access.known_ports import FoundLine, KnownPorts
 from ..meter import MeterError, Protocol, Reading
 from ..meter.detection import Candidate, Detection, Refusal, Situation, Step, detect
 from ..meter.errors import UnknownDataError
 from ..meter.looks import Look
 from ..meter.redaction import redact
 from ..settings import AnySettings, BlinkEntrySettings, DlmsEntrySettings
-from .detected import entered_line, settings_of
+from .detected import entered_line, found_before, settings_of
 from .ports import async_usb_id
 from .probe import Probe
 from .progress import State
@@ -81,17 +81,20 @@ class DetectSteps(SearchSteps):
     async def _async_find(self) -> Detection:
         port = self._connection.source_id
         known = await KnownPorts.async_load(self.hass)
+        last = known.found(port) or found_before(self._before)
+        pushed, polled = (None, None) if last is None else last.by_mode
         detection = await detect(
             port,
             country=self.hass.config.country,
             progress=self._async_show_step,
             last_wake_up=known.last_wake_up(port),
-            known=entered_line(self._connection) or known.line(port),
+            known=entered_line(self._connection) or pushed,
+            asked=polled,
             usb_id=await async_usb_id(self.hass, port),
         )
         winner = detection.winner
-        line = None if winner is None else winner.line
-        await known.async_note(port, line, detection.last_wake_up)
+        meter = None if winner is None else FoundLine(winner.line, winner.is_polled)
+        await known.async_note(port, meter, detection.last_wake_up)
         return detection
 
     @callback
@@ -128,6 +131,8 @@ class DetectSteps(SearchSteps):
                 return self._step_for_found(candidate)
             case Detection(error=MeterError() as error):
                 await self._async_explain(error)
+            case Detection(situation=Situation.SILENT, has_fixed_speed=True):
+                self._set_detection_error("fixed_speed")
             case Detection(situation=Situation.SILENT):
                 is_lit = detection.light_seconds > 0
                 self._set_detection_error("nothing_heard_lit" if is_lit else "nothing_heard")
@@ -147,19 +152,23 @@ class DetectSteps(SearchSteps):
         is_dlms = candidate.protocol is Protocol.DLMS
         if is_dlms and candidate.refusal is not Refusal.NEEDS_ADDRESS:
             return "dlms_locked"
+        if candidate.refusal is Refusal.NEEDS_DLMS:
+            self._preselect(Protocol.DLMS)
         self._set_detection_error(_REFUSALS.get(candidate.refusal, "refused"))
         return "dlms_address" if is_dlms else self._form_step
 
     async def _async_explain_bytes(self, detection: Detection) -> None:
         """Show what bytes look like that are no telegrams; preselect the protocol, if any."""
         looks_like = detection.looks_like
-        if looks_like is not None and looks_like in {Look.INVERTED, Look.NOISE, *LOOKS}:
+        if looks_like is not None and looks_like in {Look.INVERTED, *LOOKS}:
             port = redact(self._connection.source_id)
             error = UnknownDataError("not understood", port=port, looks_like=looks_like)
             await self._async_explain(error)
+        elif detection.has_fixed_speed:
+            self._set_detection_error("not_understood_fixed")
         else:
             speeds = ", ".join(str(line) for line in detection.tried)
-            self._set_detection_error("not_understood", speeds=speeds or "–")
+            self._set_detection_error("not_understood", speeds=speeds)
 
     def _set_detection_error(self, key: str, **details: str) -> None:
         self._set_errors({"base": key}, {"port": redact(self._connection.source_id), **details})

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ..access.known_ports import FoundLine
 from ..meter import POLLED_LINE, PUSHED_LINE, LineSettings, Protocol
 from ..meter.blink.settings import BlinkSettings
 from ..meter.detection import Candidate
@@ -109,6 +110,18 @@ def settings_of(
                 address=settings.address,
             )
     return settings
+
+
+def found_before(settings: AnySettings | None) -> FoundLine | None:
+    """Return how the meter of an entry is read so far; None for BLINK.
+
+    It is the best guess at another port, too.
+    """
+    if settings is None or isinstance(settings, BlinkEntrySettings):
+        return None
+    usual = POLLED_LINE if settings.is_polled else PUSHED_LINE
+    line = settings.connection.line(usual[settings.protocol])
+    return FoundLine(replace(line, dtr=None, rts=None), settings.is_polled)
 
 
 def entered_line(connection: Connection) -> LineSettings | None:

@@ -195,6 +195,9 @@ class DlmsSteps(Steps):
         if not isinstance(settings, DlmsEntrySettings):
             return None
         is_pushed = settings.mode is Mode.PUSHED
+        if isinstance(error, AssociationError) and _has_one_key_only(settings):
+            self._set_errors({CONF_AUTHENTICATION_KEY: "other_key_needed"})
+            return "dlms_keys"
         if isinstance(error, CounterNeededError):
             return "dlms_counter"
         if is_about_credentials(error):
@@ -235,3 +238,9 @@ class DlmsSteps(Steps):
         self._keys_form = {**(self._keys_form or {}), **dict.fromkeys(rejected, "")}
         form = mask_secrets(self._keys_form, invalid=self._errors.keys() & self._typed)
         return self._async_ask(step_id, schema, form)
+
+
+def _has_one_key_only(settings: DlmsEntrySettings) -> bool:
+    """Return whether an encryption key was entered alone, and no authentication chosen."""
+    has_one_key = settings.encryption_key is not None and settings.authentication_key is None
+    return has_one_key and settings.authentication is None

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from custom_components.onemeter.meter import Protocol, Reading
+from custom_components.onemeter.meter import POLLED_LINE, Protocol, Reading
 from custom_components.onemeter.meter.clients import create_polled_client, create_pushed_client
 from custom_components.onemeter.meter.detection import (
     Candidate,
@@ -138,6 +138,17 @@ async def test_what_was_right_before_is_tried_first() -> None:
         found_here = await found(line, "DE", known=LineSettings(115_200))
     assert found_here.winner is not None
     assert found_here.tried == (LineSettings(115_200),)
+
+
+async def test_question_that_was_answered_before_is_asked_first() -> None:
+    async with at_a_line(KINDS["HDLC, polled"]) as line:
+        found_here = await found(line, "DE", asked=POLLED_LINE[Protocol.DLMS])
+        later = await found(line, "DE")
+    assert found_here.winner is not None
+    assert str(POLLED_LINE[Protocol.IEC62056]) not in map(str, found_here.tried)
+    # Without the time of a sign-on; an SML meter is waited for all the same.
+    assert later.seconds - found_here.seconds > 1.5
+    assert found_here.dark_seconds >= 5.2
 
 
 async def test_head_of_polled_meters() -> None:

@@ -44,7 +44,7 @@ _RECONNECT_TRIES: Final = 5
 _HASTY_SECONDS: Final = 0.3
 
 type Progress = Callable[[Step, float], None]
-type _Question = tuple[Step, Callable[[Session], Awaitable[Answer]]]
+type _Question = tuple[LineSettings, Step, Callable[[Session], Awaitable[Answer]]]
 
 
 def _now() -> datetime:
@@ -58,6 +58,7 @@ async def detect(
     progress: Progress | None = None,
     last_wake_up: datetime | None = None,
     known: LineSettings | None = None,
+    asked: LineSettings | None = None,
     usb_id: str | None = None,
     now: Callable[[], datetime] = _now,
 ) -> Detection:
@@ -71,7 +72,8 @@ async def detect(
     nothing is sent. ``progress`` is called with what is done and which share of the time has passed
     at most, from 0 to 1, about twice a second. ``last_wake_up`` is that of the last detection at
     this port: a battery meter is woken once in 15 minutes. ``known`` are line settings that have
-    been right at this port before, ``usb_id`` is ``VID:PID`` of the adapter.
+    been right at this port before, ``asked`` those of the question that was answered there last:
+    both are tried first. ``usb_id`` is ``VID:PID`` of the adapter.
 
     Never raises MeterError: what is wrong with the port is in the result.
     """
@@ -81,7 +83,7 @@ async def detect(
     search = _Search(url, habits, progress, last_wake_up, now)
     try:
         async with port_lock(url):
-            await search.run()
+            await search.run(asked)
     except MeterConnectionError as err:
         return search.failed(err)
     return search.result()
@@ -124,23 +126,23 @@ class _Search:
 
     # --- the whole
 
-    async def run(self) -> None:
-        """Look for a meter.
+    async def run(self, asked: LineSettings | None) -> None:
+        """Look for a meter; begin with the question of these line settings.
 
         Raises MeterConnectionError.
         """
         self._report()
         self._has_speed = Port(self._url, self._first).has_speed
         if self._has_speed:
-            await self._run_at_serial_port()
+            await self._run_at_serial_port(asked)
         else:
             await self._run_at_bridge()
 
-    async def _run_at_serial_port(self) -> None:
+    async def _run_at_serial_port(self, asked: LineSettings | None) -> None:
         async with self._open(self._first) as session:
             self._begin()
             await self._listen(session, self._dark)
-            for step, ask in self._serial_questions():
+            for _, step, ask in self._serial_questions(asked):
                 if self._is_done:
                     return
                 await self._ask(session, step, ask)
@@ -275,17 +277,19 @@ class _Search:
 
     # --- asking
 
-    def _serial_questions(self) -> Sequence[_Question]:
+    def _serial_questions(self, asked: LineSettings | None) -> Sequence[_Question]:
         """Return the questions at a port that has a speed, in this order."""
-        slow = POLLED_LINE[Protocol.IEC62056].baudrate
+        slow = POLLED_LINE[Protocol.IEC62056]
+        fast = replace(slow, baudrate=REFERENCE.baudrate)
         questions: list[_Question] = [
-            (Step.SIGN_ON, self._sign_on(SignOn(), slow)),
-            (Step.HDLC, self._ask_hdlc),
-            (Step.SIGN_ON, self._sign_on(SignOn(), REFERENCE.baudrate)),
-            (Step.WAKE_UP, self._wake_up),
-            (Step.SIGN_ON, self._sign_on(SignOn(table="#"), slow)),
+            (slow, Step.SIGN_ON, self._sign_on(SignOn(), slow.baudrate)),
+            (POLLED_LINE[Protocol.DLMS], Step.HDLC, self._ask_hdlc),
+            (fast, Step.SIGN_ON, self._sign_on(SignOn(), fast.baudrate)),
+            (slow, Step.WAKE_UP, self._wake_up),
+            (slow, Step.SIGN_ON, self._sign_on(SignOn(table="#"), slow.baudrate)),
         ]
-        return questions
+        first = next((n for n, (line, *_) in enumerate(questions) if line == asked), 0)
+        return [questions.pop(first), *questions]
 
     async def _ask(
         self, session: Session, step: Step, ask: Callable[[Session], Awaitable[Answer]]
@@ -388,6 +392,7 @@ class _Search:
             looks_like=guess,
             received=traffic.received,
             tried=tuple(traffic.tried) if self._has_speed else (),
+            has_fixed_speed=not self._has_speed,
             seconds=round(seconds, 3),
             light_seconds=round(traffic.light_seconds, 4),
             dark_seconds=round(dark, 3),

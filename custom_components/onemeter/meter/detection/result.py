@@ -205,6 +205,8 @@ class Detection:
     #: With which line settings bytes came or questions were asked, in this order; empty where the
     #: port has no speed.
     tried: tuple[LineSettings, ...] = ()
+    #: Whether the port has no speed of its own, so that only one could be tried.
+    has_fixed_speed: bool = False
     #: Seconds since the port was open.
     seconds: float = 0.0
     #: Seconds of light that was sent, and those that passed before it.
