@@ -408,6 +408,7 @@ async def test_encrypted_meter_leads_to_its_keys(
     with patch("custom_components.onemeter.flow.probe._LOOK_SECONDS", 0.01):
         result = await submit(hass, result, keys)
     assert result["errors"] == {"base": "wrong_encryption_key"}
+    assert result["step_id"] == "dlms_encrypted"
     assert filled(result)[CONF_ENCRYPTION_KEY] == ""
 
     line.says, line.lacks = dlms_reading(), None

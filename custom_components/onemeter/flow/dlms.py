@@ -71,6 +71,8 @@ class DlmsSteps(Steps):
         self._mode: Mode | None = None
         self._address_form: Mapping[str, Any] | None = None
         self._keys_form: Mapping[str, Any] | None = None
+        #: The step in which keys were entered last.
+        self._keys_step: str | None = None
         #: The secrets that were typed in this form, not taken over from an entry.
         self._typed: frozenset[str] = frozenset()
 
@@ -139,7 +141,7 @@ class DlmsSteps(Steps):
         settings = self._entered_keys(user_input, self._dlms)
         if settings is None:
             return self._async_ask_keys(step_id, self._dlms)
-        self._dlms = settings
+        self._dlms, self._keys_step = settings, step_id
         return self._async_begin(settings)
 
     async def async_step_dlms_counter(
@@ -197,11 +199,11 @@ class DlmsSteps(Steps):
         is_pushed = settings.mode is Mode.PUSHED
         if isinstance(error, AssociationError) and _has_one_key_only(settings):
             self._set_errors({CONF_AUTHENTICATION_KEY: "other_key_needed"})
-            return "dlms_keys"
+            return self._keys_step
         if isinstance(error, CounterNeededError):
             return "dlms_counter"
         if is_about_credentials(error):
-            return "dlms_pushed" if is_pushed else "dlms_keys"
+            return self._keys_step or ("dlms_pushed" if is_pushed else "dlms_keys")
         if isinstance(error, _ABOUT_ADDRESS):
             return "dlms_pushed" if is_pushed else "dlms_address"
         return None
