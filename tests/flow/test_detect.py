@@ -340,7 +340,7 @@ def test_each_step_has_a_text(step: Step) -> None:
         ),
         (
             Detection(situation=Situation.NOT_UNDERSTOOD, looks_like=Look.SML),
-            "unknown_data_like",
+            "not_understood_like",
             "sml",
         ),
         (

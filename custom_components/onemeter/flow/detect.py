@@ -12,7 +12,6 @@ from homeassistant.core import callback
 from ..access.known_ports import FoundLine, KnownPorts
 from ..meter import MeterError, Protocol, Reading
 from ..meter.detection import Candidate, Detection, Refusal, Situation, Step, detect
-from ..meter.errors import UnknownDataError
 from ..meter.looks import Look
 from ..meter.redaction import redact
 from ..settings import AnySettings, BlinkEntrySettings, DlmsEntrySettings
@@ -137,7 +136,7 @@ class DetectSteps(SearchSteps):
                 is_lit = detection.light_seconds > 0
                 self._set_detection_error("nothing_heard_lit" if is_lit else "nothing_heard")
             case _:
-                await self._async_explain_bytes(detection)
+                self._explain_bytes(detection)
         return self._form_step
 
     def _step_for_found(self, candidate: Candidate) -> str:
@@ -157,13 +156,14 @@ class DetectSteps(SearchSteps):
         self._set_detection_error(_REFUSALS.get(candidate.refusal, "refused"))
         return "dlms_address" if is_dlms else self._form_step
 
-    async def _async_explain_bytes(self, detection: Detection) -> None:
+    def _explain_bytes(self, detection: Detection) -> None:
         """Show what bytes look like that are no telegrams; preselect the protocol, if any."""
         looks_like = detection.looks_like
-        if looks_like is not None and looks_like in {Look.INVERTED, *LOOKS}:
-            port = redact(self._connection.source_id)
-            error = UnknownDataError("not understood", port=port, looks_like=looks_like)
-            await self._async_explain(error)
+        if looks_like is Look.INVERTED:
+            self._set_detection_error("unknown_data_inverted")
+        elif looks_like is not None and looks_like in LOOKS:
+            self._preselect(LOOKS[looks_like])
+            self._set_detection_error("not_understood_like", looks_like=looks_like)
         elif detection.has_fixed_speed:
             self._set_detection_error("not_understood_fixed")
         else:
