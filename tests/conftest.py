@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
+import logging
 import math
 import os
 from pathlib import Path
@@ -23,6 +24,10 @@ from simulator.clock import SimulatedClockLoop
 settings.register_profile("tests", deadline=None, derandomize=True)
 settings.register_profile("soak", deadline=None, max_examples=10_000)
 settings.load_profile("tests")
+
+# Home Assistant's test package logs each statement of the recorder. Its thread also writes while
+# pytest shows results, and the formatting costs as much as the statements.
+logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 # Markers whose tests must not be skipped: .ci/run sets them, since it installs what they need.
 REQUIRED = frozenset(os.environ.get("ONEMETER_REQUIRE", "").split())

@@ -8,7 +8,7 @@ from .conversation import serve
 from .encoder import Checksum
 from .faults import Faults
 from .habits import HABITS
-from .meter import Iec62056Meter, LowerSpeed, Mode, Programming, Rejection
+from .meter import Iec62056Meter, LowerSpeed, Mode, ProfileRequest, Programming, Rejection
 from .profile import Memory
 from .registers import Registers
 
@@ -23,6 +23,7 @@ __all__ = [
     "LowerSpeed",
     "Memory",
     "Mode",
+    "ProfileRequest",
     "Programming",
     "Registers",
     "Rejection",

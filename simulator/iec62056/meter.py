@@ -1,6 +1,6 @@
 """An IEC 62056-21 meter: its identity, its readouts, its settings."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 import time
@@ -59,6 +59,18 @@ class Programming(StrEnum):
     REFUSED = "refused"
     #: It does not answer.
     IGNORED = "ignored"
+
+
+class ProfileRequest(StrEnum):
+    """A request for a profile."""
+
+    R5 = "R5"
+    R6 = "R6"
+    #: R6 with the number of lines per block.
+    R6_LINES = "R6 with lines"
+    R2 = "R2"
+    #: R2 with separators in the times: yy-mm-dd,hh:mm.
+    R2_DATES = "R2 with dates"
 
 
 class Rejection(StrEnum):
@@ -144,6 +156,12 @@ class Iec62056Meter(Logged):
     session_timeout: float = 60.0
     #: Lines in each partial block that answers R6.
     lines_per_block: int = 16
+    #: The requests for profiles that it understands.
+    profile_requests: Container[ProfileRequest] = frozenset(
+        {ProfileRequest.R5, ProfileRequest.R6, ProfileRequest.R2}
+    )
+    #: What it sends in place of rows where it has none of that time.
+    no_entries: str = "P.01()"
     memory: Memory = field(default_factory=Memory)
 
     faults: Faults = field(default_factory=Faults)
@@ -243,7 +261,7 @@ class Iec62056Meter(Logged):
                 found = self.memory.event_log(now, times)
             case _:
                 return None
-        return found or [f"{name}()"]
+        return found or [self.no_entries]
 
     def check_password(self, password: str) -> bool:
         """Whether a password is accepted; wrong ones are counted."""

@@ -56,6 +56,8 @@ class Memory:
     partial_rows: bool = False
     #: Rows of these ends are lost.
     lost: Container[int] = ()
+    #: Whether each row begins with its time, and there are no headers, codes or units.
+    dated_rows: bool = False
 
     def load_profile(self, household: Household, now: int, span: tuple[int, int]) -> list[str]:
         """Return the lines of P.01: headers, and rows whose quarter of an hour ends in the span.
@@ -63,6 +65,12 @@ class Memory:
         A header has the end of the first row below it. There is a new header after missing rows
         and at each change of the status or of summer time.
         """
+        if self.dated_rows:
+            return [
+                f"({_local(row.end):%y-%m-%d,%H:%M})"
+                + "".join(f"({_value(household, code, row)})" for code in self.channels)
+                for row in self._rows(now, span)
+            ]
         lines = []
         before: Row | None = None
         for row in self._rows(now, span):
@@ -91,10 +99,11 @@ class Memory:
         ]
 
     def stamp(self, time: int) -> str:
-        """Format a time; at a change of summer time, as before the change."""
-        before = datetime.fromtimestamp(time - 1, ZONE)
-        season = ("1" if before.dst() else "0") if self.seasons else ""
-        return f"{season}{before + timedelta(seconds=1):%y%m%d%H%M%S}"
+        """Format a time for headers and events."""
+        season = (
+            ("1" if datetime.fromtimestamp(time - 1, ZONE).dst() else "0") if self.seasons else ""
+        )
+        return f"{season}{_local(time):%y%m%d%H%M%S}"
 
     def _header(self, end: int, status: int) -> str:
         channels = [part for code in self.channels for part in (code, _unit(code))]
@@ -153,6 +162,11 @@ def _parse_stamp(text: str, *, fold: int) -> int:
     if found["season"] is not None:
         time = time.replace(tzinfo=_SEASONS[found["season"]])
     return int(time.timestamp())
+
+
+def _local(time: int) -> datetime:
+    """Return a time of the clock; at a change of summer time, as before the change."""
+    return datetime.fromtimestamp(time - 1, ZONE) + timedelta(seconds=1)
 
 
 def _value(household: Household, code: str, row: Row) -> str:

@@ -8,11 +8,12 @@ from typing import Final
 
 from . import encoder
 from .link import CHARACTER_TIMEOUT, Link
-from .meter import Iec62056Meter, Rejection
+from .meter import Iec62056Meter, ProfileRequest, Rejection
 
 _DATA: Final = re.compile(r"([^()]*)\(([^()]*)\)")
 _ERROR: Final = "(ERROR)"
 _NAME_SIZE: Final = 2
+_SEPARATORS: Final = re.compile(r"[-,:]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +72,18 @@ class Session:
         match command.name:
             case "P1":
                 return await self._log_in(argument)
+            case "R2" if self._open and found is not None and name.startswith("P."):
+                await self._send_profile(command.name, name, argument)
             case "R1" | "R2" if self._open and found is not None:
                 if name in meter.own_answers:
                     await self._answer_in_blocks(meter.own_answers[name])
-                elif name.startswith("P."):
-                    await self._send_profile(name, argument, partial=False)
                 elif (values := meter.register(name)) is None:
                     await self._answer(encoder.answer(meter.unknown_register, meter.checksum))
                 else:
                     last = not meter.partial_answers
                     await self._answer(encoder.answer(name + values, meter.checksum, last=last))
             case "R5" | "R6" if self._open and found is not None:
-                await self._send_profile(name, argument, partial=command.name == "R6")
+                await self._send_profile(command.name, name, argument)
             case _:
                 await self._answer(encoder.answer(_ERROR, meter.checksum))
         return True
@@ -104,13 +105,20 @@ class Session:
                 await self._answer(encoder.command("B0", None, meter.checksum))
         return meter.rejection is not Rejection.BREAK
 
-    async def _send_profile(self, name: str, span: str, *, partial: bool) -> None:
+    async def _send_profile(self, command: str, name: str, span: str) -> None:
         meter = self.meter
-        lines = meter.profile_lines(name, span)
+        lines = None
+        size = meter.lines_per_block
+        if (request := _request(command, span)) in meter.profile_requests:
+            if request is ProfileRequest.R6_LINES:
+                span, _, number = span.rpartition(";")
+                size = int(number)
+            lines = meter.profile_lines(name, _SEPARATORS.sub("", span))
         if lines is None:
             await self._answer(encoder.answer(meter.unknown_register, meter.checksum))
             return
-        size = meter.lines_per_block if partial else len(lines)
+        if command != "R6":
+            size = len(lines)
         await self._answer_in_blocks(
             ["\r\n".join(lines[at : at + size]) + "\r\n" for at in range(0, len(lines), size)]
         )
@@ -162,3 +170,11 @@ class Session:
         name, data = body[:_NAME_SIZE], body[_NAME_SIZE:-1].removeprefix(encoder.STX)
         check = encoder.block_check(body, self.meter.checksum)
         return Command(name.decode(), data.decode(), intact=heard[-1:] == check)
+
+
+def _request(command: str, span: str) -> ProfileRequest:
+    if command == "R6" and span.count(";") > 1:
+        return ProfileRequest.R6_LINES
+    if command == "R2" and "-" in span:
+        return ProfileRequest.R2_DATES
+    return ProfileRequest(command)

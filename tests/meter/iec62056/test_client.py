@@ -306,7 +306,7 @@ async def test_load_profile() -> None:
 
 
 async def test_load_profile_that_is_not_there() -> None:
-    async with plugged_in(meter(start_baudrate=9600)) as line:
+    async with plugged_in(meter(start_baudrate=9600, profile_requests=())) as line:
         client = client_at(line, 9600)
         with pytest.raises(RefusedError):
             await client.read_profile(datetime(1999, 1, 1), datetime(1999, 1, 2))  # noqa: DTZ001

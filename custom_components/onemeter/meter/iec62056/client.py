@@ -35,6 +35,7 @@ from .settings import SignOn
 from .sign_on import Option
 from .speed_detection import WrongSpeedError, is_text
 
+_LOAD_PROFILE: Final = "P.01"
 #: Sign-ons before a readout is given up; each wakes a battery meter.
 _ATTEMPTS: Final = 3
 _ATTEMPTS_ON_BATTERY: Final = 2
@@ -110,7 +111,9 @@ class Iec62056Client(PolledClient):
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> Sequence[Interval]:
         async with port_lock(self.url), self._session() as session:
-            text = await session.read_profile("P.01", start, end, zone)
+            text = await session.read_profile(_LOAD_PROFILE, start, end, zone)
+        if not text:
+            return ()
         # Two months of it take longer than the event loop may be blocked.
         profile = await asyncio.to_thread(decode_profile, text, zone)
         return [row for row in profile.intervals if start < row.end <= end]

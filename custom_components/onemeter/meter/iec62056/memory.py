@@ -10,6 +10,7 @@ from ..reading import Identity
 from .block import BlockCheck, CheckKind
 from .framing import LIMIT
 from .identification import Identification
+from .profile_request import FORMS
 
 #: Speed at which a meter most likely is that does not answer at the usual one.
 OTHER_SPEED: Final = 9600
@@ -18,7 +19,7 @@ _FINDINGS: Final = {
     "sign_on_speed": range(300, 115_201),
     "data_speed": range(115_201),
     "readout_size": range(LIMIT + 1),
-    "time_stamp": range(14),
+    "profile_form": range(len(FORMS) + 1),
 }
 _CHECK: Final = "check"
 #: A readout takes at most this many times as long as the longest one before, plus these seconds.
@@ -49,8 +50,8 @@ class Memory:
     password_interrupted: bool = False
     #: It has accepted the password, so that a lost answer does not mean that it is wrong.
     password_accepted: bool = False
-    #: Characters of a time stamp in requests for its profiles; 0 before the first one.
-    time_stamp: int = 0
+    #: Which of the forms it understands in requests for its profiles, from 1 on; 0 if unknown.
+    profile_form: int = 0
 
     def findings(self) -> Mapping[str, int | str]:
         """Return what spares a later client the search, as values that JSON has."""

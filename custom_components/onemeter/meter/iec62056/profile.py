@@ -4,12 +4,16 @@ A header contains a time stamp, a status, the capture period and the channels; t
 have one value per channel. The time stamp is the end of the first row's interval; each further row
 ends one period later. Another header follows where the series is interrupted, the status changes
 or the clock is set.
+
+Turkish meters send a time stamp in each row, and no header: their channels have neither codes nor
+units.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from itertools import pairwise
 import re
 from typing import Final
 
@@ -20,11 +24,13 @@ from .block import BlockCheck
 from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
 from .data_sets import parse_data_sets
 from .programming import FrameKind, FrameReader
-from .times import SEASONS, parse_digits, standard_offset
+from .times import SEASONS, parse_digits, parse_time, standard_offset
 from .values import split_value, unit_of
 
 _OBJECT: Final = re.compile(r"(?:\d-\d:)?(P\.\d{2})(?:\*\d+)?", re.ASCII)
 _TIME_STAMP: Final = re.compile(r"([012]?)(\d{10}|\d{12})", re.ASCII)
+#: The time stamp of a row without header.
+_DATED: Final = re.compile(r"\d\d-\d\d-\d\d,\d\d:\d\d", re.ASCII)
 _COUNT: Final = re.compile(r"\d{1,3}", re.ASCII)
 #: The capture period in minutes; empty or 0 in event logs.
 _PERIOD: Final = re.compile(r"\d{0,4}", re.ASCII)
@@ -65,6 +71,8 @@ def decode_profile(text: str, zone: tzinfo | None = None) -> Profile:
     ``zone`` is that of the meter's clock; without it, end_utc of the intervals is None. Raises
     TelegramError without a header, and for an impossible time stamp or number in one.
     """
+    if (dated := _dated_rows(text, zone)) is not None:
+        return dated
     sections = list(_sections(text))
     if not sections:
         raise TelegramError("no load profile in the answer")
@@ -92,6 +100,45 @@ def decode_profile(text: str, zone: tzinfo | None = None) -> Profile:
                 end_utc = _end_utc(header, last_end, zone, before, after)
             intervals += _intervals(header, header.capture_period, rows, end_utc)
     return Profile(first, tuple(intervals), tuple(events))
+
+
+def _dated_rows(text: str, zone: tzinfo | None) -> Profile | None:
+    """Return a profile whose rows begin with their time stamps; None if this is none.
+
+    The capture period is the shortest time between two rows, so that it takes two of them.
+    """
+    rows: list[tuple[datetime, list[Register]]] = []
+    for _, _, text_of_value in parse_data_sets(text):
+        value = text_of_value.strip()
+        if _DATED.fullmatch(value):
+            if (time := parse_time(value)) is None:
+                raise TelegramError("impossible time stamp in a row of a profile")
+            rows.append((time, []))
+        elif not rows:
+            return None
+        else:
+            number, unit = split_value(value)
+            sent = Decimal(number) if number else value or None
+            rows[-1][1].append(Register(None, sent, unit))
+    steps = [later - earlier for (earlier, _), (later, _) in pairwise(rows) if later > earlier]
+    if not steps:
+        return None
+    period = min(steps)
+    if period > timedelta(minutes=_PERIOD_MAX):
+        raise TelegramError("a capture period of more than a day")
+    intervals: list[Interval] = []
+    for time, values in rows:
+        before = intervals[-1].end_utc if intervals else None
+        end_utc = None if zone is None else _next_in_utc(time, zone, before)
+        intervals.append(Interval(time - period, time, None, end_utc, "", tuple(values)))
+    channels = tuple(replace(register, value=None) for register in rows[0][1])
+    return Profile(Header("P.01", rows[0][0], None, "", period, channels), tuple(intervals))
+
+
+def _next_in_utc(time: datetime, zone: tzinfo, before: datetime | None) -> datetime:
+    """Return a local time in UTC; in the hour that comes twice, the one after ``before``."""
+    first, second = (time.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return second if before is not None and first <= before else first
 
 
 def _sections(text: str) -> Iterator[tuple[Header, Sequence[str]]]:

@@ -210,3 +210,12 @@ def error_in(data: str) -> str | None:
         if _ERROR.fullmatch(value):
             return value
     return None if any(values) else ""
+
+
+def has_no_entries(data: str, name: str) -> bool:
+    """Return whether an answer says that a profile has no entries: ``P.01(ERROR)`` or ``P.01()``.
+
+    An error without the profile's name, or with a number, is about the request.
+    """
+    found = next(parse_data_sets(data), None)
+    return found is not None and found[0].endswith(name) and found[2].strip() in {"", "ERROR"}

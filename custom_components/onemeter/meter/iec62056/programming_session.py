@@ -14,10 +14,10 @@ from ..reading import Register
 from .codes import parse_address
 from .frame_exchange import ANSWER_SECONDS, REPEATS, FrameExchange
 from .memory import Memory
-from .programming import ACK, LIMIT, NAK, Command, FrameKind, error_in
+from .profile_request import FORMS
+from .programming import ACK, LIMIT, NAK, Command, FrameKind, error_in, has_no_entries
 from .readout import parse_in_slices
 from .settings import is_register
-from .times import format_digits
 
 #: Times in a row that a register may remain unanswered: then the meter is gone, or it does not
 #: have this register.
@@ -28,8 +28,6 @@ _PROFILE_SECONDS: Final = 5.0
 _ERROR_WITHIN: Final = 256
 #: Seconds in which a meter still answers whether the password is right after a cancellation.
 _VERDICT_SECONDS: Final = 0.6
-#: Lengths of the time stamps in requests; the odd ones have a season before the digits.
-_TIME_STAMPS: Final = (13, 12, 11, 10)
 
 
 class ProgrammingSession:
@@ -162,17 +160,24 @@ class ProgrammingSession:
     ) -> str:
         """Read a load profile or event log such as ``P.01``; return its data sets as text.
 
-        Naive times are as the meter's clock counts, which is set to ``zone`` if that is known.
-        Raises RefusedError where the meter has no such profile, or refuses it.
+        The text is empty where the meter has no entries of that time. Naive times are as the
+        meter's clock counts, which is set to ``zone`` if that is known. Raises RefusedError where
+        the meter has no such profile, or refuses it.
         """
-        lengths = (self._memory.time_stamp,) if self._memory.time_stamp else _TIME_STAMPS
-        for length in lengths:
-            span = ";".join(format_digits(time, length, zone) for time in (start, end))
-            for command in (Command.READ_PROFILE, Command.READ_PROFILE_PARTIALLY):
-                text = await self._read_blocks(self._frames.encode(command, f"{name}({span})"))
-                if error_in(text[:_ERROR_WITHIN]) is None:
-                    self._memory.time_stamp = length
-                    return text
+        memory = self._memory
+        known = memory.profile_form
+        forms = {known: FORMS[known - 1]} if known else dict(enumerate(FORMS, 1))
+        is_empty = False
+        for number, form in forms.items():
+            command = self._frames.encode(form.command, form.data(name, start, end, zone))
+            text = await self._read_blocks(command)
+            beginning = text[:_ERROR_WITHIN]
+            if error_in(beginning) is None:
+                memory.profile_form = number
+                return text
+            is_empty |= has_no_entries(beginning, name)
+        if is_empty:
+            return ""
         raise self.refusal()
 
     async def _read_blocks(self, command: bytes) -> str:
