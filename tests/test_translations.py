@@ -40,7 +40,7 @@ BILLING_SENSORS = (
 )
 
 #: Sensors of how the meter is received.
-OF_STATUS = ("status", "signal_quality")
+OF_STATUS = ("import_progress", "status", "signal_quality")
 NAMES_OF_SENSORS = {
     UNKNOWN.key,
     MBUS_TOTAL,

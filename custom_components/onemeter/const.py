@@ -61,6 +61,8 @@ CONF_DIRECTION: Final = "direction"
 CONF_MULTIPLIER: Final = "multiplier"
 #: bool; of polled meters only
 CONF_FILL_GAPS: Final = "fill_gaps"
+#: int, days; what a new entry imports of its meter's load profile once
+CONF_IMPORT_DAYS: Final = "import_days"
 
 #: dict, statistic ids by keys of registers: what sensors go on with, until that is done
 CONF_TAKE_OVER: Final = "take_over"

@@ -20,6 +20,7 @@ from .access.authentication import async_authenticity
 from .access.issues import Issue
 from .const import (
     CONF_EDGES,
+    CONF_FILL_GAPS,
     CONF_IMPULSES,
     CONF_IMPULSES_PER_KWH,
     CONF_MAX_POWER,
@@ -44,6 +45,8 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: Data) 
         return OtherMeterFlow(data)
     if issue is Issue.IMPULSE_DRIFT:
         return ImpulseDriftFlow(data)
+    if issue is Issue.FILL_GAPS:
+        return FillGapsFlow(data)
     return ConsentFlow(_REPAIRS[issue], data)
 
 
@@ -186,6 +189,36 @@ class ImpulseDriftFlow(RepairFlow):
             "constant": self._data["constant"],
             "edges": self._data["edges"],
         }
+
+
+class FillGapsFlow(RepairFlow):
+    """Asks whether gaps are filled from the load profile."""
+
+    async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask."""
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["fill", "leave"],
+            description_placeholders=self._placeholders(),
+        )
+
+    async def async_step_fill(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Fill the gaps from now on, those that are there too."""
+        return self._async_answer(fill=True)
+
+    async def async_step_leave(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Leave the gaps as they are."""
+        return self._async_answer(fill=False)
+
+    def _async_answer(self, *, fill: bool) -> RepairsFlowResult:
+        entry = self._entry
+        options = {**entry.options, CONF_FILL_GAPS: fill}
+        self.hass.config_entries.async_update_entry(entry, options=options)
+        return self.async_create_entry(data={})
+
+    @override
+    def _placeholders(self) -> dict[str, str]:
+        return {"title": self._entry.title}
 
 
 async def _async_accept_totals(

@@ -34,6 +34,7 @@ from .coordinator.blink import BlinkCoordinator
 from .coordinator.meter_data import MeterData
 from .devices.mbus import async_follow_mbus, mbus_identifier
 from .entity import OneMeterEntity, async_add_as_they_appear
+from .history.importer import HistoryImporter, async_importer
 from .impulses.meter_reading import exact_reading
 from .meter import Key
 from .registers.grid_quality import has_grid_quality
@@ -59,7 +60,7 @@ from .states.values import (
     time_of_measurement,
     translated_state,
 )
-from .status_sensors import status_sensors
+from .status_sensors import IMPORT_PROGRESS, ImportProgressSensor, status_sensors
 
 #: The coordinator reads the meter; entities do not poll.
 PARALLEL_UPDATES = 0
@@ -131,6 +132,8 @@ async def async_setup_entry(
     async_follow_mbus(coordinator)
     async_enable_needed(hass, entry, coordinator.data.registers)
     async_add_entities(status_sensors(coordinator))
+    if (importer := async_importer(hass, entry.entry_id)) is not None:
+        _async_add_progress(hass, entry, importer, async_add_entities)
     await async_add_as_they_appear(entry, async_add_entities, new_keys, make)
 
 
@@ -141,6 +144,27 @@ def _is_left_out(key: Key, data: MeterData) -> bool:
     """
     is_unconnected = (channel_of(key), None) in data.mbus_meters.items()
     return is_unconnected or is_unlinked(key, data.registers)
+
+
+@callback
+def _async_add_progress(
+    hass: HomeAssistant,
+    entry: OneMeterConfigEntry,
+    importer: HistoryImporter,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the progress of imports with the first one: most meters have none."""
+
+    @callback
+    def add() -> None:
+        importer.on_progress = lambda: None
+        async_add_entities([ImportProgressSensor(entry.runtime_data, importer)])
+
+    unique_id = f"{entry.unique_id}-{IMPORT_PROGRESS}"
+    if er.async_get(hass).async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
+        add()
+    else:
+        importer.on_progress = add
 
 
 @callback

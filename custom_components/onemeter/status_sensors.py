@@ -1,7 +1,7 @@
 """Sensors of how well a meter is received, which stay available while the meter is not."""
 
 from collections.abc import Iterator
-from typing import override
+from typing import Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
 from homeassistant.const import PERCENTAGE, EntityCategory
@@ -11,6 +11,10 @@ from .coordinator.blink import BlinkCoordinator
 from .coordinator.pushed import PushedCoordinator
 from .coordinator.status import Status
 from .entity import OneMeterEntity
+from .history.importer import HistoryImporter
+
+#: The key of the sensor that is there once something was imported.
+IMPORT_PROGRESS: Final = "import_progress"
 
 
 def status_sensors(coordinator: OneMeterCoordinator) -> Iterator[OneMeterEntity]:
@@ -49,6 +53,43 @@ class StatusSensor(OneMeterEntity, SensorEntity):
     @override
     def _snapshot(self) -> Status:
         return self.coordinator.status
+
+
+class ImportProgressSensor(OneMeterEntity, SensorEntity):
+    """Shows how much of the load profile was read for an import."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_native_unit_of_measurement = PERCENTAGE
+    _attr_translation_key = "import_progress"
+    _written: int | None
+
+    def __init__(self, coordinator: OneMeterCoordinator, importer: HistoryImporter) -> None:
+        """Take what fills the gaps."""
+        super().__init__(coordinator, IMPORT_PROGRESS)
+        self._importer = importer
+        self._written = self._snapshot()
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: between two slices the meter may be unavailable."""
+        return True
+
+    @property
+    @override
+    def native_value(self) -> int | None:
+        """The progress in percent; None while nothing is imported."""
+        return self._written
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the progress."""
+        await super().async_added_to_hass()
+        self._importer.on_progress = self._handle_coordinator_update
+
+    @override
+    def _snapshot(self) -> int | None:
+        return self._importer.progress
 
 
 class SignalQualitySensor(OneMeterEntity, SensorEntity):

@@ -9,7 +9,7 @@ from .framings import Framing
 from .habits import HABITS, set_habit
 from .layouts import Layout
 from .meter import DlmsMeter, ReceivedCounter
-from .profile import Profile
+from .profile import Columns, Profile
 from .push import Envelope, PushMeter, TimeForm
 from .pushed_values import Expected
 from .registers import Registers
@@ -30,6 +30,7 @@ __all__ = [
     "HABITS",
     "PUBLIC_CLIENT",
     "ClockStyle",
+    "Columns",
     "Confirmation",
     "DlmsMeter",
     "Envelope",

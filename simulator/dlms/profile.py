@@ -42,6 +42,14 @@ class Empty(StrEnum):
     REFUSED = "refused"
 
 
+class Columns(StrEnum):
+    """What a meter does with a selection of columns."""
+
+    SELECTED = "selected"
+    ALL = "all"
+    REFUSED = "refused"
+
+
 @dataclass(kw_only=True)
 class Profile:
     """A load profile: columns, days, habits.
@@ -68,6 +76,8 @@ class Profile:
     #: Whether it refuses a range of times without deviation.
     wants_deviation: bool = False
     by_entry: bool = True
+    #: What it does with a selection of columns.
+    by_column: Columns = Columns.SELECTED
     #: The answer to a selection without rows.
     empty: Empty = Empty.ARRAY
 
@@ -143,7 +153,9 @@ class Profile:
                 raise NoAccessError("range")
         names = [logical_name(code) for _, code in self.columns]
         columns = list(range(len(names)))
-        if wanted:
+        if wanted and self.by_column is Columns.REFUSED:
+            raise NoAccessError("columns")
+        if wanted and self.by_column is Columns.SELECTED:
             try:
                 columns = [names.index(column[1]) for column in wanted]  # type: ignore[index, arg-type]
             except (ValueError, TypeError) as error:
@@ -178,7 +190,7 @@ class Profile:
                     case _ if code == STATUS:
                         cell = axdr.u8(self._status(end))
                     case _:
-                        cell = axdr.u32(registers.energy(code, end))
+                        cell = axdr.u32(registers.captured(code, end))
                 cells.append(cell)
             before = end
             yield axdr.structure(*cells)

@@ -136,6 +136,13 @@ class Registers:
         )
         return self.counted(dict(zip(_ACTIVE + _REACTIVE, totals, strict=True))[code])
 
+    def captured(self, code: str, time: int) -> int:
+        """Return the number of a total, or of another register; KeyError for an unknown code."""
+        try:
+            return self.energy(code, time)
+        except KeyError:
+            return abs(self.numbers(time)[code])
+
     def counted(self, energy: int) -> int:
         """Return the number of a register for an energy in tenths of a watt times seconds."""
         step = Decimal(_WATT_HOUR).scaleb(self.energy_scaler)

@@ -13,6 +13,8 @@ from custom_components.onemeter.const import (
     CONF_ACKNOWLEDGEMENT,
     CONF_BATTERY,
     CONF_BAUDRATE,
+    CONF_FILL_GAPS,
+    CONF_IMPORT_DAYS,
     CONF_MULTIPLIER,
     CONF_SWITCH_DELAY,
     CONF_SWITCH_SPEED,
@@ -95,11 +97,13 @@ async def test_meter_that_answers_is_shown_and_added(
         "energy_import": "1234.567 kWh",
         "energy_export": "–",
         "power": "–",
+        # At 300 baud, at which the line was opened.
+        "import_seconds": "96",
     }
     result = await confirm(hass, result)
     assert result["title"] == "Iskraemeco"
     assert result["data"] == IEC_DATA
-    assert result["options"] == {}
+    assert result["options"] == {CONF_FILL_GAPS: True}
     assert result["result"].unique_id == "ISK12345678"
     assert iec_line.asked == [(Protocol.IEC62056, PORT, PUSHED_LINE)]
     assert iec_line.sign_ons == [(PORT, POLLED_LINE, SignOn())]
@@ -406,7 +410,7 @@ async def test_transformer_ratio_is_proposed_as_multiplier(
     assert_said(result, "error", "too_many_decimals")
     result = await flow.async_configure(result["flow_id"], {CONF_MULTIPLIER: float(ratio)})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["options"] == {CONF_MULTIPLIER: ratio}
+    assert result["options"] == {CONF_FILL_GAPS: True, CONF_MULTIPLIER: ratio}
 
 
 async def test_transformer_ratio_is_not_applied_without_consent(
@@ -416,7 +420,22 @@ async def test_transformer_ratio_is_not_applied_without_consent(
     result = await submit_iec(hass, await start(hass))
     result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["options"] == {}
+    assert result["options"] == {CONF_FILL_GAPS: True}
+
+
+@pytest.mark.usefixtures("iec_line")
+async def test_first_import_is_offered(hass: HomeAssistant) -> None:
+    result = await submit_iec(hass, await start(hass))
+    form = {CONF_FILL_GAPS: False, CONF_IMPORT_DAYS: 60}
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], form)
+    assert result["options"] == form
+
+
+@pytest.mark.usefixtures("iec_line")
+async def test_meter_on_a_battery_is_not_read_for_its_profile(hass: HomeAssistant) -> None:
+    result = await submit_iec(hass, await start(hass), {**DETAILS, CONF_BATTERY: True})
+    assert result["data_schema"] is not None
+    assert not {CONF_FILL_GAPS, CONF_IMPORT_DAYS} & result["data_schema"]({}).keys()
 
 
 @pytest.mark.parametrize("value", [Decimal(1), Decimal(0), "n/a", None, Decimal(-40), 10**9])

@@ -4,7 +4,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
@@ -40,26 +39,34 @@ def record() -> Record:
 
 
 @contextmanager
-def opened(path: Path) -> Generator[Engine]:
+def opened(url: str) -> Generator[Engine]:
     """Open a database as the recorder does."""
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        connection.execute(text("PRAGMA journal_mode=WAL"))
-        connection.execute(text("PRAGMA synchronous=NORMAL"))
+    engine = create_engine(url)
+    if is_sqlite(url):
+        with engine.connect() as connection:
+            connection.execute(text("PRAGMA journal_mode=WAL"))
+            connection.execute(text("PRAGMA synchronous=NORMAL"))
     try:
         yield engine
     finally:
         engine.dispose()
 
 
-def make(path: Path) -> None:
+def is_sqlite(url: str) -> bool:
+    """Return whether a database is a file."""
+    return url.startswith("sqlite")
+
+
+def make(url: str) -> None:
     """Make a database with flat rows and missing ones, and later rows of an own sum."""
-    with opened(path) as engine:
+    with opened(url) as engine:
+        Base.metadata.drop_all(engine)
         Base.metadata.create_all(engine)
         with Session(engine) as session:
             session.add(StatisticsRuns(start=datetime(2026, 12, 1, tzinfo=UTC)))
             for metadata in (OWN, OTHER):
                 session.add(StatisticsMeta(id=metadata, statistic_id=f"sensor.{metadata}"))
+                session.flush()
                 for number in range(HOURS):
                     if number < 300 and number % 2:
                         continue
@@ -70,10 +77,11 @@ def make(path: Path) -> None:
             session.commit()
 
 
-def contents(path: Path) -> tuple[list[Any], list[Any]]:
+def contents(url: str) -> tuple[list[Any], list[Any]]:
     """Return the rows of the own and of the other statistic, without the ids of inserted ones."""
-    with opened(path) as engine, Session(engine) as session:
-        assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    with opened(url) as engine, Session(engine) as session:
+        if is_sqlite(url):
+            assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
         found = [
             [
                 tuple(row)
@@ -89,9 +97,9 @@ def contents(path: Path) -> tuple[list[Any], list[Any]]:
     return found[0], found[1]
 
 
-def import_and_undo(pipe: Connection[Any, Any], path: Path) -> None:
+def import_and_undo(pipe: Connection[Any, Any], url: str) -> None:
     """Import and undo for ever; send a sign of life before each."""
-    with opened(path) as engine:
+    with opened(url) as engine:
         while True:
             for step in (write, undo):
                 pipe.send(None)

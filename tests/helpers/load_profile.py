@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 
 from custom_components.onemeter.const import CONF_FILL_GAPS, CONF_POLL_INTERVAL
 from custom_components.onemeter.history.importer import HistoryImporter, async_importer
+from custom_components.onemeter.history.statistics_rows import compiled_until
 from custom_components.onemeter.meter import Interval, LineSettings, PolledClient, Reading
 from custom_components.onemeter.meter.errors import MeterSilentError
 from custom_components.onemeter.meter.iec62056.client import Iec62056Client
@@ -26,7 +27,7 @@ from homeassistant.components.recorder.db_schema import (
     StatisticsRuns,
     StatisticsShortTerm,
 )
-from homeassistant.components.recorder.tasks import CompileMissingStatisticsTask
+from homeassistant.components.recorder.tasks import CompileMissingStatisticsTask, StatisticsTask
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import HomeAssistant
@@ -48,6 +49,7 @@ TOTAL = Decimal(1000)
 PER_HOUR = Decimal("1.2")
 ENTITY = "sensor.meter_energy_import"
 _STEPS_PER_KWH = 36_000_000
+_FIVE_MINUTES = timedelta(minutes=5)
 
 #: Minutes of an hour: those that rows and the boundaries of capture periods depend on.
 _READ_AT = (0, 15, 30, 55)
@@ -94,6 +96,10 @@ def kwh(household: Household, time: datetime) -> Decimal:
 def in_kwh(energy: int) -> Decimal:
     """Return tenths of a watt times seconds in kWh, as a register shows them."""
     return Decimal(energy // 36_000).scaleb(-3)
+
+
+def _five_minutes(time: datetime) -> datetime:
+    return time.replace(minute=time.minute // 5 * 5, second=0, microsecond=0)
 
 
 @dataclass
@@ -169,12 +175,15 @@ class ProfiledClient(ScriptedPolledClient):
         self.asked: list[tuple[datetime, datetime]] = []
         self.is_there = True
         self.has_export = False
+        #: The five minutes in which it was read.
+        self.was_read: set[datetime] = set()
 
     @override
     async def read(self) -> Reading:
         if not self.is_there:
             raise MeterSilentError("silent", port="port")
         now = dt_util.utcnow()
+        self.was_read.add(_five_minutes(now))
         totals = [register("1-0:1.8.0*255", str(kwh(self.meter.household, now)), "kWh")]
         if self.has_export:
             energy = self.meter.household.energy(int(now.timestamp())).exported
@@ -184,10 +193,17 @@ class ProfiledClient(ScriptedPolledClient):
 
     @override
     async def read_profile(
-        self, start: datetime, end: datetime, zone: tzinfo | None = None
+        self,
+        start: datetime,
+        end: datetime,
+        zone: tzinfo | None = None,
+        *,
+        energy_only: bool = False,
     ) -> Sequence[Interval]:
         self.asked.append((start, end))
-        return await self._in_simulated_time(lambda client: client.read_profile(start, end, zone))
+        return await self._in_simulated_time(
+            lambda client: client.read_profile(start, end, zone, energy_only=energy_only)
+        )
 
     @override
     async def read_registers(self, addresses: Sequence[str]) -> Reading:
@@ -211,6 +227,8 @@ class ProfiledMeter(PolledMeter):
     """An entry of a meter with a load profile, with the recorder's rows of its total."""
 
     client: ProfiledClient
+    #: Whether the recorder makes all rows of five minutes, which takes long.
+    compiles_all = False
 
     def __init__(
         self,
@@ -267,10 +285,28 @@ class ProfiledMeter(PolledMeter):
             hour += timedelta(hours=1)
 
     async def compile(self) -> None:
-        """Let the recorder make all rows that are missing."""
+        """Let the recorder make the hour rows that are missing.
+
+        Of the rows of five minutes, only those are made that hour rows or sums depend on: in which
+        the meter was read, which end an hour, and the newest. All others would be the same as the
+        row before, or follow from it.
+        """
         await async_wait_recording_done(self.hass)
-        self.recorder.queue_task(CompileMissingStatisticsTask())
+        if self.compiles_all:
+            self.recorder.queue_task(CompileMissingStatisticsTask())
+            await async_wait_recording_done(self.hass)
+            return
+        start = await self.recorder.async_add_executor_job(self._compiled_until)
+        newest = _five_minutes(dt_util.utcnow()) - _FIVE_MINUTES
+        while start <= newest:
+            if start == newest or start.minute == 55 or start in self.client.was_read:
+                self.recorder.queue_task(StatisticsTask(start, fire_events=False))
+            start += _FIVE_MINUTES
         await async_wait_recording_done(self.hass)
+
+    def _compiled_until(self) -> datetime:
+        with session_scope(hass=self.hass, read_only=True) as session:
+            return compiled_until(session)
 
     async def live(self, start: datetime, end: datetime) -> None:
         """Read the meter at some of the times at which it is read every five minutes."""
@@ -339,6 +375,18 @@ class ProfiledMeter(PolledMeter):
                 session.add(StatisticsShortTerm(start_ts=start, **values))
 
         await self.recorder.async_add_executor_job(skip)
+
+    async def add_row(self, start: datetime, *, state: float, total: float) -> None:
+        """Add an hour row of the total."""
+
+        def add() -> None:
+            with session_scope(hass=self.hass) as session:
+                metadata = session.query(StatisticsMeta).filter_by(statistic_id=ENTITY).one()
+                row = Statistics(start_ts=start.timestamp(), state=state, sum=total)
+                row.metadata_id = metadata.id
+                session.add(row)
+
+        await self.recorder.async_add_executor_job(add)
 
     async def purge_five_minutes(self) -> None:
         """Remove the rows that are kept for days only, as each night."""

@@ -96,7 +96,12 @@ class ScriptedPolledClient(PolledClient):
 
     @override
     async def read_profile(
-        self, start: datetime, end: datetime, zone: tzinfo | None = None
+        self,
+        start: datetime,
+        end: datetime,
+        zone: tzinfo | None = None,
+        *,
+        energy_only: bool = False,
     ) -> Sequence[Interval]:
         raise NotImplementedError
 

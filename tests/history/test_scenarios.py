@@ -111,6 +111,7 @@ async def test_s2_s3_off_over_the_end_of_an_hour(meter: ProfiledMeter, on: str) 
 
 
 async def test_s4_s9_off_for_hours(meter: ProfiledMeter) -> None:
+    meter.compiles_all = True
     await go_off(meter, "12:17", "17:17")
     await meter.compile_until(at("18:01"))
     before = await meter.all_rows()
@@ -342,6 +343,8 @@ class ReplacedMeter(Household):
 
 
 async def test_s14_new_meter(hass: HomeAssistant, meter: ProfiledMeter) -> None:
+    # Its step is removed from the rows of five minutes.
+    meter.compiles_all = True
     replaced = seconds("15:00")
     meter.client.meter.household = ReplacedMeter(SteadyHousehold(), replaced)
     meter.client.meter.remembered.lost = range(replaced + 1)

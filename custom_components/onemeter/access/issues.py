@@ -40,6 +40,8 @@ class Issue(StrEnum):
     NO_IMPULSES = "no_impulses"
     #: The source of the impulses of a meter whose registers are read is unavailable.
     IMPULSES_LOST = "impulses_lost"
+    #: There is a gap, and nobody has said whether gaps are filled. Ends with an answer.
+    FILL_GAPS = "fill_gaps"
     #: Filling gaps was not tested with the schema of the recorder's tables.
     HISTORY_UNSUPPORTED = "history_unsupported"
     #: The load profile rises by another amount than the register, so that a gap stays.
@@ -59,6 +61,7 @@ _FIXABLE: Final = {
     "impulse_drift_constant",
     "impulse_drift_doubled",
     "impulse_drift_halved",
+    Issue.FILL_GAPS,
 }
 
 

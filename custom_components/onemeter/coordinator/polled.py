@@ -107,7 +107,8 @@ class PolledCoordinator(OneMeterCoordinator):
 
         Readouts and live values have their turns before and after it. Raises MeterError.
         """
-        return await self._async_reached(self.client.read_profile(start, end, zone))
+        read = self.client.read_profile(start, end, zone, energy_only=True)
+        return await self._async_reached(read)
 
     async def async_read_registers(self, addresses: Sequence[str]) -> Reading:
         """Read these registers once, without publishing them. Raises MeterError.

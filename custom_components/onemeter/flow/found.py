@@ -12,7 +12,14 @@ from homeassistant.core import callback
 from homeassistant.helpers.selector import TextSelector
 
 from ..access.clients import expected_meter, is_meter_of
-from ..const import CONF_ENERGY_ROLE, CONF_MULTIPLIER, DEFAULT_MULTIPLIER, GENERATED
+from ..const import (
+    CONF_ENERGY_ROLE,
+    CONF_FILL_GAPS,
+    CONF_IMPORT_DAYS,
+    CONF_MULTIPLIER,
+    DEFAULT_MULTIPLIER,
+    GENERATED,
+)
 from ..energy_dashboard import Role, async_default_role, offered_roles
 from ..meter import Key, Protocol, Register
 from ..meter.pin_lock import is_reduced
@@ -29,6 +36,7 @@ from .confirmation import (
 )
 from .detect import DetectSteps
 from .impulse_probe import ImpulseProbe
+from .load_profile import at_set_up, import_time, may_have_profile
 from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select
 from .take_over import take_over_field, taken_over
 
@@ -168,6 +176,7 @@ class FoundSteps(DetectSteps):
                     CONF_ENERGY_ROLE, [role.value for role in roles]
                 ),
                 **(MULTIPLIER_FIELD if step_id == "confirm_ratio" else {}),
+                **(at_set_up() if may_have_profile(self._settings) else {}),
             }
         )
 
@@ -179,7 +188,9 @@ class FoundSteps(DetectSteps):
         if isinstance(self._probe, ImpulseProbe):
             return found_impulses(self._reading, self._probe)
         nameless = await async_nameless(self.hass, self._settings.protocol)
-        return found(self._reading, self._settings, nameless)
+        speed = self._probe.speed
+        described = found(self._reading, self._settings, nameless)
+        return described | (import_time(speed) if speed else {})
 
     async def _async_name(self) -> str:
         protocol = self._settings.protocol
@@ -195,6 +206,10 @@ class FoundSteps(DetectSteps):
 def _options(form: dict[str, Any]) -> dict[str, Any] | None:
     """Return the options of the entry; None for a multiplier with too many decimals."""
     options: dict[str, Any] = {}
+    if CONF_FILL_GAPS in form:
+        options[CONF_FILL_GAPS] = form[CONF_FILL_GAPS]
+    if days := form.get(CONF_IMPORT_DAYS):
+        options[CONF_IMPORT_DAYS] = days
     if (role := form[CONF_ENERGY_ROLE]) != Role.NONE:
         options[CONF_ENERGY_ROLE] = role
     if CONF_MULTIPLIER in form:

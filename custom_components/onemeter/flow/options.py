@@ -1,6 +1,8 @@
 """Options flow: what may be changed at any time, without listening to the meter again."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, override
 
@@ -23,7 +25,6 @@ from ..const import (
     CONF_BALANCING_PERIOD,
     CONF_DIRECTION,
     CONF_ENERGY_ROLE,
-    CONF_FILL_GAPS,
     CONF_GRID_QUALITY,
     CONF_LIVE_REGISTERS,
     CONF_MAX_POWER,
@@ -46,6 +47,8 @@ from ..const import (
 from ..coordinator.blink import BlinkCoordinator
 from ..coordinator.schedule import shortest_poll_interval, usual_poll_interval
 from ..energy_dashboard import Role
+from ..history.importer import async_importer
+from ..history.recorder_task import UnsupportedSchemaError
 from ..meter import Protocol
 from ..meter.dlms.settings import is_code
 from ..meter.iec62056.settings import is_register
@@ -56,6 +59,7 @@ from ..registers.quantities import BY_UNIT
 from ..settings import EntrySettings, from_entry
 from ..takeover import async_entry_offers
 from .blink_schemas import entered_reading
+from .load_profile import CONF_UNDO_IMPORT, Fields, fill_gaps, undo_import
 from .options_impulses import ImpulseOptions
 from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select, whole_number
 from .take_over import take_over_field, taken_over
@@ -76,14 +80,14 @@ _LIVELY: Final = frozenset(
     }
 )
 
-type Fields = dict[probatio.Marker, Any]
-
 
 class OneMeterOptionsFlow(ImpulseOptions):
     """Asks for the options that the entry's meter has."""
 
     _options: dict[str, Any]
     _off: Decimal
+    #: How many rows were brought back, and how many had changed.
+    _undone: tuple[int, int]
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a meter that pushes, or go on to those of another."""
@@ -104,8 +108,35 @@ class OneMeterOptionsFlow(ImpulseOptions):
         if not settings.on_battery:
             fields |= _live_registers(self._lively_registers())
             fields |= _publish_interval(DEFAULT_LIVE_INTERVAL)
-            fields |= _fill_gaps()
+            fields |= fill_gaps(default=False)
+            fields |= undo_import(async_importer(self.hass, self.config_entry.entry_id))
         return await self._async_ask("polled", fields | _max_power(), user_input)
+
+    @override
+    async def _async_go_on(self, entered: Mapping[str, Any]) -> ConfigFlowResult:
+        """Undo an import first, if one was selected."""
+        self._options = {key: value for key, value in entered.items() if key != CONF_UNDO_IMPORT}
+        if CONF_UNDO_IMPORT not in entered:
+            return await super()._async_go_on(self._options)
+        importer = async_importer(self.hass, self.config_entry.entry_id)
+        until = datetime.fromisoformat(entered[CONF_UNDO_IMPORT])
+        undone: tuple[int, int] | None = None
+        with suppress(LookupError, UnsupportedSchemaError):
+            undone = None if importer is None else await importer.async_undo(until)
+        if undone is None:
+            return self.async_abort(reason="not_undone")
+        self._undone = undone
+        return await self.async_step_undone()
+
+    async def async_step_undone(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show how many rows are as they were before the import."""
+        if user_input is not None:
+            return await super()._async_go_on(self._options)
+        restored, changed = self._undone
+        return self.async_show_form(
+            step_id="undone",
+            description_placeholders={"restored": str(restored), "changed": str(changed)},
+        )
 
     async def async_step_blink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options of a BLINK meter, and for the reading on its display."""
@@ -259,10 +290,6 @@ def _live_registers(offered: Mapping[str, str]) -> Fields:
             SelectSelectorConfig(options=options, multiple=True, custom_value=True)
         )
     }
-
-
-def _fill_gaps() -> Fields:
-    return {probatio.Required(CONF_FILL_GAPS, default=False): BooleanSelector()}
 
 
 def _max_power() -> Fields:

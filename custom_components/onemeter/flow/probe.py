@@ -88,6 +88,12 @@ class Probe:
         return client.duration if isinstance(client, PolledClient) else None
 
     @property
+    def speed(self) -> int | None:
+        """The baud rate of the meter's data, if the meter was polled."""
+        client = self._clients[-1]
+        return client.speed if isinstance(client, PolledClient) else None
+
+    @property
     def received(self) -> int:
         """How many bytes have come so far."""
         return sum(client.counters.received for client in self._clients)

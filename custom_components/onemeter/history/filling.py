@@ -48,6 +48,7 @@ from .records import Record, prepare, read_power, undo, write
 from .rows import Plan, Reason
 from .samples import HOUR, Gap
 from .series import ZERO, Disagreement, Kind, Series
+from .span_memory import SpanMemory
 from .spans import Work, in_spans, is_same_time
 from .statistics_rows import compiled_until, read_rows
 from .targets import best_series
@@ -56,6 +57,8 @@ _LOGGER = logging.getLogger(__name__)
 
 #: How often a profile is looked for that does not reach to the end of a gap.
 _ATTEMPTS: Final = 4
+#: Time of a profile that is read within seconds, so that no progress is shown.
+_SOON_READ: Final = timedelta(days=1)
 #: How often rows are planned again that have changed meanwhile.
 _PLANS: Final = 3
 
@@ -96,8 +99,21 @@ class GapFiller:
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
         #: The capture period, as soon as it is known.
         self.period = timedelta(minutes=15)
-        #: What was read for gaps that are still open.
+        #: The part of the profile that gaps are filled from at present.
         self._span: ProfileSpan | None = None
+        #: What was read for gaps that are still open.
+        self._spans = SpanMemory(hass, entry.entry_id)
+        #: Called with the share of the profile that was read; None when reading has ended.
+        self.on_progress: Callable[[float | None], object] = lambda _: None
+
+    async def async_load(self) -> None:
+        """Go on with what was read before a restart."""
+        await self._spans.async_load()
+        self._entry.async_on_unload(self._spans.async_close)
+
+    async def async_forget_profile(self) -> None:
+        """Take that nothing more is to be read."""
+        await self._spans.async_forget_all()
 
     async def async_fill(
         self, gaps: Sequence[tuple[KnownGap, Gap]], keys: Sequence[Key], *, dry_run: bool = False
@@ -109,7 +125,8 @@ class GapFiller:
         outcomes: list[Outcome] = []
         record = ImportRecord(dt_util.utcnow())
         for work in in_spans(gaps):
-            found = await self._async_read(work)
+            span = self._span = self._spans.span(work.start, work.end)
+            found = await self._async_read(work, span)
             for known, gap in work.gaps:
                 outcome = await self._async_fill_one(
                     known, gap, found, keys, None if dry_run else record
@@ -123,16 +140,25 @@ class GapFiller:
                 work, found, keys, None if dry_run else record
             )
             if not any(known.is_open for known, _ in work.gaps):
-                self._span = None
+                await self._spans.async_forget(span)
         return outcomes
 
-    async def _async_read(self, work: Work) -> Channels:
+    async def _async_read(self, work: Work, span: ProfileSpan) -> Channels:
         """Read the part of the profile for some gaps, or what is missing of it."""
         clock = ClockOffset.of(self._coordinator.newest, self._coordinator.client.duration)
-        if self._span is None or self._span.start != work.start:
-            self._span = ProfileSpan(work.start, work.end)
-        span = self._span
-        await span.async_read(partial(async_read_slice, self._coordinator, clock))
+        read = partial(async_read_slice, self._coordinator, clock)
+
+        def on_progress() -> None:
+            if span.end - span.start > _SOON_READ:
+                self.on_progress(span.share)
+            self._spans.async_save_soon()
+
+        try:
+            if span.end < work.end:
+                await span.async_extend(work.end, read, on_progress)
+            await span.async_read(read, on_progress)
+        finally:
+            self.on_progress(None)
         found = await asyncio.to_thread(channels, span.intervals, clock.of_rows(span.intervals))
         if found:
             self.period = min(max(channel.length for channel in found.values()), HOUR)
@@ -262,7 +288,9 @@ class GapFiller:
         if newest is None or newest >= end or known.attempts >= _ATTEMPTS:
             return False
         known.attempts += 1
-        self._span = None
+        # What is newer than that is read the next time.
+        if (span := self._span) is not None:
+            span.end = max(newest, span.start)
         return True
 
     async def _async_plan_and_write(
@@ -299,8 +327,7 @@ class GapFiller:
         """Write what is planned, once what undoes it is on the disk; return whether it was."""
         prepared = await async_in_recorder(self._hass, partial(prepare, record=planned))
         record.records.append(prepared)
-        if record not in self._imports.imports:
-            self._imports.imports.append(record)
+        self._imports.add(record)
         await self._imports.async_save()
         if await async_in_recorder(self._hass, partial(write, record=prepared)):
             return True
@@ -310,13 +337,21 @@ class GapFiller:
         await self._imports.async_save()
         return False
 
-    async def async_undo(self) -> tuple[int, int]:
+    async def async_undo(self, until: datetime | None = None) -> tuple[int, int]:
         """Undo the newest import; return how many rows were brought back, and how many not.
 
-        Rows that have changed since are left as they are. Raises LookupError without an import.
+        With the time of an import, that one is undone after all newer ones: their sums may follow
+        from its. Rows that have changed since are left as they are. Raises LookupError without an
+        import.
         """
-        if not self._imports.imports:
+        times = [record.time for record in self._imports.imports]
+        if not times:
             raise LookupError
+        first = len(times) - 1 if until is None else _index(times, until)
+        counts = [await self._async_undo_newest() for _ in times[first:]]
+        return sum(restored for restored, _ in counts), sum(changed for _, changed in counts)
+
+    async def _async_undo_newest(self) -> tuple[int, int]:
         record = self._imports.imports[-1]
         counts = [
             await async_in_recorder(self._hass, partial(undo, record=item))
@@ -358,3 +393,11 @@ class GapFiller:
             return None
         exact = Decimal(repr(factor))
         return Statistic(entity_id, metadata_id, exact, has_sum=about["has_sum"], metadata=metadata)
+
+
+def _index(times: Sequence[datetime], time: datetime) -> int:
+    """Return where a time is; LookupError where it is not."""
+    try:
+        return times.index(time)
+    except ValueError:
+        raise LookupError from None

@@ -1,7 +1,7 @@
 """Follows an entry's live values, and has the gaps between them filled: by itself and on demand."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -20,6 +20,7 @@ from homeassistant.util.hass_dict import HassKey
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..const import (
     CONF_FILL_GAPS,
+    CONF_IMPORT_DAYS,
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
     DEFAULT_MAX_POWER,
@@ -54,6 +55,8 @@ _SETTLED: Final = timedelta(minutes=1)
 #: How long a meter that does not give its profile is left alone, at first and at last.
 _SHORTEST_REST: Final = timedelta(minutes=5)
 _LONGEST_REST: Final = timedelta(hours=6)
+#: Percent from one progress that is shown to the next.
+_STEP: Final = 10
 
 
 class HistoryImporter:
@@ -73,13 +76,21 @@ class HistoryImporter:
         self.imports = ImportMemory(hass, entry.entry_id)
         self._filler = GapFiller(hass, entry, coordinator, self.imports)
         self._busy = asyncio.Lock()
+        #: Percent of the profile that was read for an import; None while nothing is read.
+        self.progress: int | None = None
+        #: Called when the progress has changed.
+        self.on_progress: Callable[[], object] = lambda: None
+        self._filler.on_progress = self._async_on_progress
         self._not_before = dt_util.utc_from_timestamp(0)
         self._rest = _SHORTEST_REST
 
     async def async_load(self) -> None:
         """Go on from what was remembered, and follow the meter."""
-        await self.memory.async_load()
+        await self.memory.async_load(self._entry.options.get(CONF_IMPORT_DAYS, 0))
         await self.imports.async_load()
+        await self._filler.async_load()
+        if CONF_FILL_GAPS in self._entry.options:
+            async_clear_issue(self._hass, self._entry, Issue.FILL_GAPS)
         self._coordinator.on_reading = self._async_take
         self._entry.async_on_unload(
             self._hass.bus.async_listen(
@@ -101,8 +112,20 @@ class HistoryImporter:
     @property
     def is_automatic(self) -> bool:
         """Whether gaps are filled automatically."""
-        on_battery = from_entry(self._entry.data).on_battery
-        return self._entry.options.get(CONF_FILL_GAPS, False) and not on_battery
+        return self._entry.options.get(CONF_FILL_GAPS, False) and self.may_be_automatic
+
+    @property
+    def may_be_automatic(self) -> bool:
+        """Whether the meter is read without being asked: no battery drains."""
+        return not from_entry(self._entry.data).on_battery
+
+    @callback
+    def _async_on_progress(self, share: float | None) -> None:
+        """Take how much was read, in large steps: each one is a row of the database."""
+        progress = None if share is None else int(share * 100) // _STEP * _STEP
+        if progress != self.progress:
+            self.progress = progress
+            self.on_progress()
 
     @callback
     def _async_take(self, data: MeterData) -> None:
@@ -128,8 +151,11 @@ class HistoryImporter:
 
     @callback
     def _async_on_rows(self, _: Event) -> None:
-        """Fill the gaps that have ended, in the background."""
-        if self.is_automatic and not self.is_busy and self._due(dt_util.utcnow()):
+        """Fill the gaps that have ended, in the background, or offer it."""
+        was_asked = CONF_FILL_GAPS in self._entry.options or not self.may_be_automatic
+        if not was_asked and any(known.since is None for known in self.memory.open()):
+            async_raise_issue(self._hass, self._entry, Issue.FILL_GAPS)
+        if not self.is_busy and self._due(dt_util.utcnow()):
             self._entry.async_create_background_task(
                 self._hass, self._async_fill_due(), f"{DOMAIN} history"
             )
@@ -146,7 +172,9 @@ class HistoryImporter:
         return [
             known
             for known in self.memory.open()
-            if _next_boundary(known.gap.first.time, period) + _ROW_IS_THERE <= now
+            # The time before the first value is only there if the user wants it.
+            if (self.is_automatic or known.since is not None)
+            and _next_boundary(known.gap.first.time, period) + _ROW_IS_THERE <= now
             and known.gap.first.time + wait <= now
         ]
 
@@ -164,6 +192,8 @@ class HistoryImporter:
                 self._not_before = dt_util.utcnow() + _LONGEST_REST
             else:
                 self._rest = _SHORTEST_REST
+            if not any(self.memory.open()):
+                await self._filler.async_forget_profile()
 
     async def _async_fill(
         self, gaps: Iterable[KnownGap], *, dry_run: bool = False
@@ -262,14 +292,15 @@ class HistoryImporter:
             if _is_within(gap, start, end)
         ]
 
-    async def async_undo(self) -> tuple[int, int]:
+    async def async_undo(self, until: datetime | None = None) -> tuple[int, int]:
         """Undo the newest import; return how many rows were brought back, and how many not.
 
-        Raises LookupError without an import, UnsupportedSchemaError.
+        With the time of an import, all that are newer are undone first. Raises LookupError without
+        an import, UnsupportedSchemaError.
         """
         async with self._busy:
             self._require()
-            return await self._filler.async_undo()
+            return await self._filler.async_undo(until)
 
 
 async def async_setup_history(

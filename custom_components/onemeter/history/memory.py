@@ -1,7 +1,7 @@
 """What is remembered of an entry's gaps over restarts, crashes included, and of its imports."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
 
 from ..billing.periods import Periods
 from ..const import DOMAIN
@@ -17,7 +18,8 @@ from ..meter import Key
 from ..registers.known_codes import parse_key
 from .planning import full_hour
 from .records import Record
-from .samples import Gap, Sample, Trail
+from .samples import HOUR, Gap, Sample, Trail
+from .span_memory import async_forget_span
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,6 +29,9 @@ _VERSION: Final = 1
 _SAVE_DELAY: Final = 300
 #: Gaps that are remembered once they are filled: the action may look at them again.
 _GAPS_KEPT: Final = 1000
+#: Imports that can be undone: the newest of this number, and of this time.
+_IMPORTS_KEPT: Final = 50
+_IMPORTS_KEPT_FOR: Final = timedelta(days=90)
 #: Times without live values that are no gap: up to this, ...
 _SHORTEST_GAP: Final = timedelta(minutes=5)
 #: ... and up to this number of intervals.
@@ -53,7 +58,8 @@ class KnownGap:
         first, second = map(Decimal, data["multipliers"])
         interval = timedelta(seconds=data["interval"])
         gap = Gap(parse_key(data["key"]), data["unit"], before, after, interval, (first, second))
-        return cls(gap, data["is_open"])
+        since = data.get("since")
+        return cls(gap, data["is_open"], since=since and datetime.fromisoformat(since))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the gap ready for JSON."""
@@ -66,6 +72,7 @@ class KnownGap:
             "interval": gap.interval.total_seconds(),
             "multipliers": [str(multiplier) for multiplier in gap.multipliers],
             "is_open": self.is_open,
+            "since": self.since and self.since.isoformat(),
         }
 
 
@@ -81,6 +88,23 @@ class ImportRecord:
         """Undo as_dict."""
         records = [Record.from_dict(record) for record in data["records"]]
         return cls(datetime.fromisoformat(data["time"]), records)
+
+    @property
+    def period(self) -> tuple[datetime, datetime]:
+        """The time of its rows, from the start of the first hour to the end of the last one."""
+        starts = self._starts
+        return dt_util.utc_from_timestamp(min(starts)), dt_util.utc_from_timestamp(
+            max(starts)
+        ) + HOUR
+
+    @property
+    def hours(self) -> int:
+        """How many hours have rows of it."""
+        return len(self._starts)
+
+    @property
+    def _starts(self) -> set[float]:
+        return {change.start for record in self.records for change in record.changes}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record ready for JSON."""
@@ -105,10 +129,14 @@ class GapMemory:
         self._trails: dict[Key, Trail] = {}
         self._store = _gap_store(hass, entry_id)
         self._is_save_due = False
+        #: How far back the profile is wanted before the first values of all.
+        self._since: datetime | None = None
 
-    async def async_load(self) -> None:
-        """Restore what was stored."""
+    async def async_load(self, import_days: int = 0) -> None:
+        """Restore what was stored; a new entry wants so many days before its first values."""
         if (data := await self._store.async_load()) is None:
+            if import_days:
+                self._since = dt_util.utcnow() - timedelta(days=import_days)
             return
         try:
             self._trails = {
@@ -129,6 +157,9 @@ class GapMemory:
             # The clock was set back, or the register is another one by now.
             trail = self._trails[key] = Trail(unit)
             last = None
+        if self._since is not None:
+            beginning = Gap(key, unit, (), (sample,), interval, 2 * (self._multiplier,))
+            self.gaps.append(KnownGap(beginning, since=self._since))
         is_gap = self._is_gap(last, sample, interval)
         if is_gap:
             multipliers = self._multiplier_before, self._multiplier
@@ -158,6 +189,7 @@ class GapMemory:
     def async_next_reading(self) -> None:
         """Take that the multiplier of all later values is the present one."""
         self._multiplier_before = self._multiplier
+        self._since = None
 
     def _is_gap(self, last: Sample | None, sample: Sample, interval: timedelta) -> bool:
         if last is None:
@@ -217,6 +249,13 @@ class GapMemory:
         }
 
 
+def with_import(imports: Iterable[ImportRecord], record: ImportRecord) -> list[ImportRecord]:
+    """Return imports with another one, without those that are too old to be undone."""
+    oldest = record.time - _IMPORTS_KEPT_FOR
+    kept = [item for item in imports if item.time >= oldest]
+    return [*kept[1 - _IMPORTS_KEPT :], record]
+
+
 class ImportMemory:
     """The imports of an entry that can be undone."""
 
@@ -230,6 +269,11 @@ class ImportMemory:
         if (data := await self._store.async_load()) is not None:
             self.imports = [ImportRecord.from_dict(item) for item in data["imports"]]
 
+    def add(self, record: ImportRecord) -> None:
+        """Add an import, if it is none of these yet, and drop those that are too old."""
+        if record not in self.imports:
+            self.imports = with_import(self.imports, record)
+
     async def async_save(self) -> None:
         """Write it; it is on the disk then."""
         imports = list(self.imports)
@@ -242,6 +286,7 @@ async def async_forget_history(hass: HomeAssistant, entry_id: str) -> None:
     """Remove what was remembered of an entry that is gone."""
     await _gap_store(hass, entry_id).async_remove()
     await _import_store(hass, entry_id).async_remove()
+    await async_forget_span(hass, entry_id)
 
 
 def _gap_store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:

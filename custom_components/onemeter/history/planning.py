@@ -166,6 +166,9 @@ def _plan_beginning(
     """Plan the hours before the first row of all: the first has the sum zero."""
     if not series.runs:
         return Plan()
+    if rows.before is not None:
+        # The statistics are older than this entry. Their gaps are found by their rows.
+        return Plan(left=((full_hour(gap.first.time), Reason.NO_ANCHOR),))
     # Only what leads to the first value without a hole.
     run = series.runs[-1]
     old = rows.next_hour or rows.after

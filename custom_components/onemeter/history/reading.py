@@ -44,8 +44,23 @@ class ProfileSpan:
         """Whether all of it was read."""
         return self.read_from is not None and self.read_from <= self.start
 
+    @property
+    def share(self) -> float:
+        """How much of it was read, from 0 to 1."""
+        return (self.end - (self.read_from or self.end)) / max(self.end - self.start, HOUR)
+
+    async def async_extend(
+        self, end: datetime, read: ReadSlice, on_progress: Callable[[], object]
+    ) -> None:
+        """Read what is newer than its end, up to a later one."""
+        newer = ProfileSpan(self.end, end)
+        await newer.async_read(read, on_progress)
+        self.intervals += newer.intervals
+        self.read_from = self.read_from or self.end
+        self.end = end
+
     async def async_read(
-        self, read: ReadSlice, on_progress: Callable[[float], object] = lambda _: None
+        self, read: ReadSlice, on_progress: Callable[[], object] = lambda: None
     ) -> None:
         """Read what is missing, a slice at a time. What was read stays when reading raises."""
         length = _FIRST
@@ -69,7 +84,7 @@ class ProfileSpan:
             if not found and self.intervals and length == _LONGEST:
                 # It does not go back any further.
                 self.read_from = self.start
-            on_progress((self.end - start) / max(self.end - self.start, HOUR))
+            on_progress()
             length = min(max(length * min(_GROWTH, _TARGET / max(took, 0.1)), HOUR), _LONGEST)
             if not self.is_complete:
                 await asyncio.sleep(_PAUSE)

@@ -45,10 +45,8 @@ def read_rows(session: Session, metadata_id: int | None, gap: Gap, since: dateti
     hours = hours_of(gap, since)
     first = gap.first.time.timestamp()
     return_hour = full_hour(gap.first.time).timestamp()
-    before = None
-    if gap.last is not None:
-        ends_until = gap.last.time.timestamp() - HOUR.total_seconds()
-        before = _one(session, Statistics, metadata_id, last_until=ends_until)
+    ends_until = gap.last.time.timestamp() if gap.last else return_hour
+    before = _one(session, Statistics, metadata_id, last_until=ends_until - HOUR.total_seconds())
     after = _one(session, StatisticsShortTerm, metadata_id, first_from=first - _FIVE_MINUTES)
     next_hour = _one(session, Statistics, metadata_id, first_from=return_hour)
     if after is None or (next_hour is not None and after.start >= next_hour.start + HOUR):

@@ -82,6 +82,11 @@ class PolledClient(ABC):
         #: before the first readout, in the registers read.
         self.duration: float | None = None
 
+    @property
+    def speed(self) -> int:
+        """The baud rate at which the meter sends its data, as far as it is known."""
+        return self.line.baudrate
+
     @abstractmethod
     async def read(self) -> Reading:
         """Open the port, read all current values of the meter, and close the port.
@@ -123,11 +128,17 @@ class PolledClient(ABC):
 
     @abstractmethod
     async def read_profile(
-        self, start: datetime, end: datetime, zone: tzinfo | None = None
+        self,
+        start: datetime,
+        end: datetime,
+        zone: tzinfo | None = None,
+        *,
+        energy_only: bool = False,
     ) -> Sequence[Interval]:
         """Return the intervals of the load profile that end after ``start``, up to ``end``.
 
         Both are naive times of the meter's clock, whose time zone is ``zone`` if that is known.
+        With ``energy_only``, channels without energy or mean power may be left out.
 
         Raises RefusedError where the meter has no load profile, MeterAuthenticationError, and what
         read() raises.

@@ -36,7 +36,8 @@ from custom_components.onemeter.meter.errors import MeterSilentError, PortLostEr
 from simulator import dlms
 from simulator.blink import Light, steady
 from simulator.clock import SimulatedClockLoop
-from simulator.iec62056 import serve
+from simulator.household import Household
+from simulator.iec62056 import Memory, Registers, serve
 from simulator.iec62056.encoder import Checksum, answer, data_block
 from simulator.iec62056.meter import Mode
 from simulator.line import Line
@@ -812,6 +813,61 @@ def test_profile(at_a_line: AtALine) -> None:
         assert {channel["unit"] for channel in row["channels"]} == {"kW"}
         assert len(row["values"]) == 2
     assert last_line(errors) == "good=1 damaged=0 other=0"
+
+
+def test_profiles_of_both_protocols_are_the_same(at_a_line: AtALine) -> None:
+    """Two meters of one house, over the end of summer time, with a power cut."""
+    now = datetime(2026, 10, 26, tzinfo=UTC).timestamp()
+    household = Household(utc_offset=3600)
+    cut = int(datetime(2026, 10, 24, 23, tzinfo=UTC).timestamp())
+    outages = [(cut, cut + 3600)]
+    iec62056 = meter(
+        start_baudrate=9600,
+        clock=lambda: now,
+        registers=Registers(household=household),
+        memory=Memory(channels=("1.8.0", "2.8.0"), outages=outages),
+    )
+    other = dlms.DlmsMeter(
+        clock=lambda: now,
+        registers=dlms.Registers(household=household),
+        profile=dlms.Profile(outages=outages, days=3),
+    )
+    span = ["--from", "2026-10-25T00:00", "--to", "2026-10-25T06:00"]
+    zone = ["--time-zone", "Europe/Berlin"]
+    baud = ("--baud", str(dlms_meters.SPEED), "--server", "1", "--client", "1")
+    found = {}
+    for protocol, serving, options in (
+        ("iec62056", lambda line: serve(line, iec62056), ("--baud", "9600")),
+        ("dlms", lambda line: dlms.serve(line, other), baud),
+    ):
+        rows, errors, status = at_a_line(
+            serving, "profile", "--protocol", protocol, *options, *span, *zone
+        )
+        assert status == 0, errors
+        assert last_line(errors).startswith("good=1 damaged=0 other=0")
+        found[protocol] = [
+            (
+                row["start"],
+                row["end"],
+                row["end_utc"],
+                row["status"],
+                [
+                    # Each meter sends its own unit and digits.
+                    (channel["obis"], Decimal(value) // _IN_WH[channel["unit"]])
+                    for channel, value in zip(row["channels"], row["values"], strict=True)
+                ],
+            )
+            for row in rows
+        ]
+    assert len(found["dlms"]) == 24
+    for row, other_row in zip(found["dlms"], found["iec62056"], strict=True):
+        # At the change itself, one shows the time before it, with a status, and one that after it.
+        place = 2 if row[2] == "2026-10-25T01:00:00+00:00" else 0
+        assert (*row[place:3], row[4]) == (*other_row[place:3], other_row[4])
+        assert place or row[3] == other_row[3]
+
+
+_IN_WH = {"Wh": Decimal(1), "kWh": Decimal("0.001")}
 
 
 @pytest.mark.parametrize("client", [(), ("--client", "1")], ids=["public", "other"])

@@ -20,7 +20,15 @@ from custom_components.onemeter.meter.dlms.settings import (
 )
 from custom_components.onemeter.meter.errors import MeterSilentError, RefusedError
 from simulator import dlms
-from simulator.dlms import ClockStyle, Confirmation, DlmsMeter, ListTrouble, Parameters, Profile
+from simulator.dlms import (
+    ClockStyle,
+    Columns,
+    Confirmation,
+    DlmsMeter,
+    ListTrouble,
+    Parameters,
+    Profile,
+)
 from simulator.dlms.ciphering import AUTHENTICATED, ENCRYPTED
 from simulator.memory import MemoryBridge
 
@@ -369,6 +377,43 @@ async def test_load_profile(
     assert rows[-1].status == "00"
     assert {register.unit for row in rows for register in row.values} == {"Wh"}
     assert [str(register.obis) for register in rows[0].values] == list(profile.registers)
+
+
+_TOTALS = {"1.8", "2.8"}
+
+
+@pytest.mark.parametrize("by_column", Columns)
+@pytest.mark.parametrize("null_clock", [False, True])
+async def test_only_the_energies_of_a_load_profile(by_column: Columns, null_clock: bool) -> None:
+    """Fewer columns take less time; meters that do not select any are read as a whole."""
+    registers = ("1-0:32.7.0*255", "1-0:1.8.0*255", "1-0:16.7.0*255", "1-0:2.8.0*255")
+    profile = Profile(registers=registers, by_column=by_column, null_clock=null_clock, days=2)
+    meter = DlmsMeter(clock=lambda: TIME, profile=profile, max_information=1024)
+    start = HOUR - timedelta(hours=6)
+    sizes = []
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        for _ in range(2):
+            received = client.counters.received
+            whole = await client.read_profile(start, HOUR, BERLIN)
+            size = client.counters.received - received
+        for _ in range(3):
+            received = client.counters.received
+            rows = await client.read_profile(start, HOUR, BERLIN, energy_only=True)
+            sizes.append(client.counters.received - received)
+            assert [replace(row, values=()) for row in rows] == [
+                replace(row, values=()) for row in whole
+            ]
+            for row, other in zip(rows, whole, strict=True):
+                energies = [value for value in other.values if str(value.obis)[4:7] in _TOTALS]
+                assert [value for value in row.values if value in energies] == energies
+                assert len(row.values) == (2 if by_column is Columns.SELECTED else 4)
+    if by_column is Columns.SELECTED:
+        # 24 rows and the margins at both ends, with at least two columns of two bytes less.
+        assert sizes[-1] <= size - 24 * 4
+    else:
+        # The second time, columns are not selected any more.
+        assert sizes[-1] == sizes[-2] <= sizes[0]
 
 
 @pytest.mark.parametrize(("by_range", "by_entry"), [(True, True), (False, True), (False, False)])

@@ -160,7 +160,12 @@ class DlmsClient(PolledClient):
 
     @override
     async def read_profile(
-        self, start: datetime, end: datetime, zone: tzinfo | None = None
+        self,
+        start: datetime,
+        end: datetime,
+        zone: tzinfo | None = None,
+        *,
+        energy_only: bool = False,
     ) -> Sequence[Interval]:
         async def read(session: Session) -> Sequence[Interval]:
             session.link.channel.renew(_PROFILE_SECONDS)
@@ -170,6 +175,7 @@ class DlmsClient(PolledClient):
                 self._memory,
                 zone,
                 invert_deviation=self.settings.invert_deviation,
+                energy_only=energy_only,
             )
             return await reader.read(start, end)
 

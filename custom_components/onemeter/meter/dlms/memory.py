@@ -43,6 +43,8 @@ class Memory:
     #: Whether the meter answers SNRM with parameters, and release requests.
     accepts_parameters: bool = True
     answers_release: bool = True
+    #: Whether the meter takes a selection of columns of its load profile.
+    selects_columns: bool = True
     #: Whether the meter has rejected the password, which is then never tried again.
     password_rejected: bool = False
 
@@ -55,6 +57,7 @@ class Memory:
         for attributes in (self.refused, self.refused_alone, self.exceptions):
             attributes.clear()
         self.list_size, self.longest_list, self.list_failed = LIST_SIZE, 0, False
+        self.selects_columns = True
 
     def as_json(self) -> dict[str, Any]:
         """Return the discoveries that are stored over restarts, as JSON types.

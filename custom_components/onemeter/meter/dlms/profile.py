@@ -1,6 +1,7 @@
 """Reading the load profile of a meter (IEC 62056-6-2, class 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -67,6 +68,7 @@ class ProfileReader:
         zone: tzinfo | None,
         *,
         invert_deviation: bool,
+        energy_only: bool = False,
     ) -> None:
         """Take the session, its reader of registers, the memory, and the meter's time zone."""
         self._session = session
@@ -74,6 +76,7 @@ class ProfileReader:
         self._memory = memory
         self._zone = zone
         self._invert = invert_deviation
+        self._energy_only = energy_only
 
     async def read(self, start: datetime, end: datetime) -> Sequence[Interval]:
         """Return the intervals that end after ``start``, up to ``end``.
@@ -84,13 +87,16 @@ class ProfileReader:
         order = _attribute(obis, _SORT_METHOD)
         sort_method = (await self._session.get_all([order])).get(order, _DENIED)
         newest_first = sort_method == _LAST_IN_FIRST_OUT
-        scaled = [column for column in columns if column.is_scaled]
+        wanted = tuple(filter(_is_needed, columns)) if self._energy_only else columns
+        scaled = [column for column in wanted if column.is_scaled]
         entries = [CosemObject(column.class_id, 0, column.obis) for column in scaled]
         await self._reader.learn_scalers(dict.fromkeys(entries), None)
         layout = ProfileLayout(
             columns, period, self._memory.scalers, newest_first, self._zone, self._invert
         )
-        content = await self._read_rows(obis, layout, start, end)
+        content = await self._read_rows(obis, layout, wanted, start, end)
+        if wanted != columns and _width(content) == len(wanted):
+            layout = replace(layout, columns=wanted)
         rows = await find_in_turns(step for row in rows_in(content, layout) for step in (row, None))
         backwards = is_newest_first(rows, layout)
         found_intervals = intervals_of(rows, layout, backwards=backwards)
@@ -137,15 +143,24 @@ class ProfileReader:
         return (await self._session.get_all([captured])).get(captured, _DENIED)
 
     async def _read_rows(
-        self, obis: Obis, layout: ProfileLayout, start: datetime, end: datetime
+        self,
+        obis: Obis,
+        layout: ProfileLayout,
+        wanted: Sequence[Column],
+        start: datetime,
+        end: datetime,
     ) -> bytes:
-        """Read the encoded rows: by range, else by entry, else the whole buffer."""
-        selections = [
+        """Read the encoded rows: by range, else by entry, else the whole buffer.
+
+        They have all columns, or those that are wanted where the meter takes a selection of them.
+        """
+        ranges = [
             _select_range(layout.columns, start - _MARGIN, end + _MARGIN),
             self._select_range_in_zone(layout.columns, start - _MARGIN, end + _MARGIN),
-            await self._by_entry(obis, layout, start),
-            NO_SELECTION,
         ]
+        selections = [*ranges, await self._by_entry(obis, layout, start), NO_SELECTION]
+        if len(wanted) < len(layout.columns) and self._memory.selects_columns:
+            selections = [_with_columns(found, wanted) for found in ranges] + selections
         buffer = _attribute(obis, VALUE)
         refusal: MeterError | None = None
         for selection in filter(None, selections):
@@ -160,6 +175,8 @@ class ProfileReader:
             if content[:2] == _NULL:
                 return _NO_ROWS
             if content[:1] == b"\0":
+                if selection in ranges:
+                    self._memory.selects_columns = len(wanted) == len(layout.columns)
                 return content
             result = parse_result(content)
             refusal = access_error(result) if isinstance(result, AccessResult) else None
@@ -222,6 +239,16 @@ def _is_energy(column: Column) -> bool:
     return (obis.c, obis.d) == _MBUS_TOTAL
 
 
+def _is_needed(column: Column) -> bool:
+    return column.is_clock or column.is_status or _is_energy(column)
+
+
+def _width(content: bytes) -> int:
+    """Return how many columns the first of some encoded rows has; 0 without rows."""
+    first = next(axdr.decode_elements(content, 1), None)
+    return len(first) if isinstance(first, tuple) else 0
+
+
 def _attribute(obis: Obis, number: int) -> bytes:
     return descriptor(ObjectClass.PROFILE_GENERIC, obis, number)
 
@@ -235,6 +262,14 @@ def _select_range(
         return None
     times = [axdr.octet_string(encode_date_time(time, invert=invert)) for time in (start, end)]
     return _BY_RANGE + axdr.structure(clock.encoded(), *times, axdr.array())
+
+
+def _with_columns(selection: bytes | None, wanted: Iterable[Column]) -> bytes | None:
+    """Replace the empty list of columns, which stands for all, in the selection of a range."""
+    if selection is None:
+        return None
+    columns = axdr.array(*(column.encoded() for column in wanted))
+    return selection.removesuffix(axdr.array()) + columns
 
 
 def _select_entries(first: int, last: int) -> bytes:

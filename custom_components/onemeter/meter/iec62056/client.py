@@ -68,6 +68,11 @@ class Iec62056Client(PolledClient):
         async with port_lock(self.url), self._open() as conversation:
             return await self._read(conversation)
 
+    @property
+    @override
+    def speed(self) -> int:
+        return self._memory.data_speed or self._memory.speed
+
     @override
     def findings(self) -> Mapping[str, Any]:
         return self._memory.findings()
@@ -108,7 +113,12 @@ class Iec62056Client(PolledClient):
 
     @override
     async def read_profile(
-        self, start: datetime, end: datetime, zone: tzinfo | None = None
+        self,
+        start: datetime,
+        end: datetime,
+        zone: tzinfo | None = None,
+        *,
+        energy_only: bool = False,
     ) -> Sequence[Interval]:
         async with port_lock(self.url), self._session() as session:
             text = await session.read_profile(_LOAD_PROFILE, start, end, zone)
