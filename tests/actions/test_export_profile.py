@@ -106,7 +106,7 @@ async def test_profile_that_the_meter_does_not_give(
 ) -> None:
     meter = await profiled(hass, freezer, IecMeter())
 
-    async def refuse(*_: object) -> None:
+    async def refuse(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(meter.client, "read_profile", refuse)

@@ -7,7 +7,12 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.onemeter.const import CONF_MAX_POWER, CONF_MULTIPLIER, DOMAIN
+from custom_components.onemeter.const import (
+    CONF_GRID_QUALITY,
+    CONF_MAX_POWER,
+    CONF_MULTIPLIER,
+    DOMAIN,
+)
 from custom_components.onemeter.meter import Obis, Reading
 from custom_components.onemeter.totals import Step
 from custom_components.onemeter.totals.statistics_correction import (
@@ -301,6 +306,7 @@ async def test_apparent_energy_has_a_unit_of_its_own(meter: Recorded) -> None:
     def telegram(volt_ampere_hours: str) -> Reading:
         return reading(register(code, volt_ampere_hours, "VAh"), register("1-0:16.7.0*255", 1, "W"))
 
+    meter.make_entry(options={CONF_GRID_QUALITY: True})
     await meter.start(telegram("5000000"))
     for second in range(10, 400, 10):
         meter.freezer.tick(timedelta(seconds=10))

@@ -340,12 +340,14 @@ class Port:
 
     async def _close(self) -> None:
         # serialx goes on releasing the port in the background after the timeout.
-        if self._serial.is_open:
-            self._serial.abort()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._serial.wait_closed()
-        self._logs.end()
+        try:
+            if self._serial.is_open:
+                self._serial.abort()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._serial.wait_closed()
+        finally:
+            self._logs.end()
 
 
 def _character(url: str, line: LineSettings) -> dict[str, Any]:

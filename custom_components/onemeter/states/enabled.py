@@ -15,6 +15,7 @@ from ..meter import Key, Obis, Register
 from ..meter.obis import CURRENT_VALUE, ELECTRICITY, C, D
 from ..registers.grid_quality import has_grid_quality
 from ..registers.table import RegisterDescription
+from ..settings import second_source
 from ..totals import Total
 from .values import Conversion, net_power
 
@@ -67,6 +68,11 @@ def _is_needed(
     """Return whether the use of a meter decides that a sensor is enabled, or that it is not."""
     if not isinstance(key, Obis) or (key.a, key.f) != (ELECTRICITY, CURRENT_VALUE):
         return None
+    if (source := second_source(options)) is not None:
+        counted = C.ACTIVE_EXPORT if source.export else C.ACTIVE_IMPORT
+        if (key.c, key.d, key.e) == (counted, D.INSTANTANEOUS, 0):
+            # The impulses give this power more exactly than the meter does.
+            return True
     role = options.get(CONF_ENERGY_ROLE)
     if key.d == D.ENERGY and key.e:
         return role == Role.GRID_TARIFFS or _is_in_use(key, registers)
