@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, override
 
 from homeassistant.config_entries import (
-    SOURCE_INTEGRATION_DISCOVERY,
     ConfigEntry,
     ConfigFlowResult,
 )
@@ -113,8 +112,6 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
     @property
     @override
     def _form_step(self) -> str:
-        if self.source == SOURCE_INTEGRATION_DISCOVERY:
-            return "blink_mqtt"
         # The source of a flow is the name of its first step.
         return self.context["source"]
 

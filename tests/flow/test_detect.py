@@ -636,6 +636,22 @@ async def test_reconfigured_meter_may_have_another_protocol_and_keeps_its_keys(
     assert entry.data == {CONF_PORT: PORT, CONF_PROTOCOL: "iec62056", "mode": "pushed"}
 
 
+async def test_reconfigured_meter_keeps_its_password(
+    hass: HomeAssistant, detector: Detector
+) -> None:
+    entry = await add_entry(
+        hass,
+        reading().meter,
+        **{CONF_PROTOCOL: "iec62056", "mode": "pushed", CONF_PASSWORD: "12345678"},
+    )
+    detector.result = found(candidate(Protocol.IEC62056, line=FAST))
+    result = await entry.start_reconfigure_flow(hass)
+    result = await submit(hass, result, {**FORM, CONF_PROTOCOL: "detect"})
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data[CONF_PASSWORD] == "12345678"
+    assert entry.data[CONF_BAUDRATE] == FAST.baudrate
+
+
 async def test_meter_is_the_same_under_each_of_its_ids(
     hass: HomeAssistant, detector: Detector, line: DlmsLine
 ) -> None:

@@ -194,3 +194,9 @@ async def test_port_is_kept_by_a_name_that_outlives_replugging(meter: PushedMete
 async def test_meter_that_is_not_read_has_no_constant_to_begin_with(meter: PushedMeter) -> None:
     await meter.hass.config_entries.async_unload(meter.entry.entry_id)
     assert suggested(await begin(meter, "blink_entity")) == {}
+
+
+async def test_meter_that_sends_no_constant(meter: PushedMeter) -> None:
+    await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    await meter.start(reading(register("1-0:1.8.0*255", "5000", "Wh")))
+    assert suggested(await begin(meter, "blink_entity")) == {}
