@@ -133,6 +133,15 @@ def test_other_period_begins_anew_and_does_not_fall() -> None:
     assert amounts(other) == (505, 0, 0)
 
 
+def test_unused_tariff_is_stored() -> None:
+    machine = fed((0, 0), (HOUR - 1, 0))
+    again = restarted(machine, stored(machine))
+    for seconds in (HOUR + 60, 2 * HOUR + 60, 3 * HOUR - 1):
+        again.accept(sample(seconds, 0))
+    # The amount at the newest settlement is known, so that the profile can settle each period.
+    assert [it.amount for it in again.missed] == [0]
+
+
 #: Seconds until the next telegram: of pushed and polled meters, and after outages.
 GAPS = st.sampled_from((1, 2, 7, 10, 60, 290, 900, 1795, HOUR, HOUR + 5, 5 * HOUR, 40 * HOUR))
 #: What happens before a telegram: nothing, the file is written, or a crash.

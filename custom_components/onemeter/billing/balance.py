@@ -187,7 +187,7 @@ class Balance:
             "settlement": self.settlement and self.settlement.as_dict(),
             "missed_in_all": self.missed_in_all,
             "missed_periods": [it.as_list() for it in self.missed],
-            "settled_amount": self._settled_amount and str(self._settled_amount),
+            "settled_amount": None if self._settled_amount is None else str(self._settled_amount),
             "last": self._last and self._last.as_dict(),
             "due": self._due and self._due.isoformat(),
             "missed": self._missed,
