@@ -22,16 +22,14 @@ from homeassistant.helpers.service import (
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
-from .access.error_texts import as_meter_error, update_failed
 from .actions import export_profile, read_registers
 from .actions.export_profile import ATTR_END, ATTR_START
 from .actions.get_telegram import async_get_telegram
-from .actions.meter import entry_of, refusal
+from .actions.meter import async_poll, entry_of, polled_coordinator, refusal
 from .const import CONF_READING, DOMAIN
 from .energy_dashboard import Role, async_add_to_energy
 from .history.importer import HistoryImporter, async_importer
 from .history.recorder_task import UnsupportedSchemaError
-from .meter import MeterError
 
 SERVICE_SET_METER_READING: Final = "set_meter_reading"
 ATTR_ROLE: Final = "role"
@@ -74,15 +72,16 @@ async def _async_add_to_energy(call: ServiceCall) -> ServiceResponse:
 
 async def _async_import_history(call: ServiceCall) -> ServiceResponse:
     """Fill the gaps in a period from the load profile, or only show what would be written."""
+    coordinator = polled_coordinator(entry_of(call), "no_load_profile")
     importer = _importer(call)
     dry_run: bool = call.data[ATTR_DRY_RUN]
     # A time without zone is in that of Home Assistant.
     start = dt_util.as_utc(call.data[ATTR_START])
     end = dt_util.as_utc(call.data[ATTR_END]) if ATTR_END in call.data else dt_util.utcnow()
     try:
-        outcomes = await importer.async_import(start, end, dry_run=dry_run)
-    except MeterError as err:
-        raise update_failed(as_meter_error(err, importer.url)) from err
+        outcomes = await async_poll(
+            call, coordinator, importer.async_import(start, end, dry_run=dry_run)
+        )
     except UnsupportedSchemaError as err:
         raise refusal("history_unsupported") from err
     statistics: list[Any] = [outcome.as_dict() for outcome in outcomes]

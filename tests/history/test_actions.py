@@ -1,5 +1,8 @@
 """The actions that fill gaps and undo it, and the option that lets it happen by itself."""
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +12,12 @@ from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.onemeter.const import CONF_BATTERY, CONF_FILL_GAPS, DOMAIN
 from custom_components.onemeter.history import reading, recorder_task
+from custom_components.onemeter.meter import Interval
+from custom_components.onemeter.meter.errors import MeterAuthenticationError
 from homeassistant.components.recorder import Recorder
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import ServiceValidationError, Unauthorized
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from tests.helpers.load_profile import ENTITY, START, IecMeter, ProfiledMeter
 from tests.helpers.pushed import PushedMeter
@@ -130,6 +135,42 @@ async def test_profile_of_another_meter(meter: ProfiledMeter) -> None:
     assert await meter.all_rows() == before
     issue = f"history_disagrees_{meter.entry.entry_id}"
     assert ir.async_get(meter.hass).async_get_issue(DOMAIN, issue) is not None
+
+
+async def test_rejected_password_is_not_sent_again(meter: ProfiledMeter) -> None:
+    meter.client.answers.append(MeterAuthenticationError("no"))
+    with suppress(Exception):
+        await meter.coordinator.async_read_now()
+    await meter.settle()
+    assert meter.coordinator.is_rejected
+    with pytest.raises(ServiceValidationError) as error:
+        await call(meter, "import_history", start=START.isoformat(), dry_run=False)
+    assert error.value.translation_key == "was_rejected"
+    await meter.import_at(ON + timedelta(minutes=48))
+    assert meter.client.asked == []
+    # The gap is filled as soon as there is another password.
+    assert list(meter.importer.memory.open())
+
+
+async def test_import_ends_with_its_entry(
+    meter: ProfiledMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = asyncio.Event()
+
+    async def never(*_: Any, **__: Any) -> Sequence[Interval]:
+        began.set()
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    monkeypatch.setattr(meter.client, "read_profile", never)
+    importing = meter.hass.async_create_task(
+        call(meter, "import_history", start=START.isoformat(), dry_run=False)
+    )
+    async with asyncio.timeout(5):
+        await began.wait()
+        await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+        with pytest.raises(HomeAssistantError) as error:
+            await importing
+    assert error.value.translation_key == "service_config_entry_not_loaded"
 
 
 @pytest.mark.parametrize(("option", "on_battery"), [(False, False), (True, True)])

@@ -100,11 +100,6 @@ class HistoryImporter:
         self._entry.async_on_unload(self.memory.async_save)
 
     @property
-    def url(self) -> str:
-        """The port of the meter."""
-        return self._coordinator.client.url
-
-    @property
     def is_busy(self) -> bool:
         """Whether gaps are being filled, or an import undone."""
         return self._busy.locked()
@@ -161,7 +156,7 @@ class HistoryImporter:
             )
 
     def _due(self, now: datetime) -> list[KnownGap]:
-        if now < self._not_before:
+        if now < self._not_before or self._coordinator.is_rejected:
             return []
         period = self._filler.period
         wait = timedelta()
