@@ -110,6 +110,36 @@ def test_remembered_layouts_give_the_same(make: object, has_date: bool) -> None:
     assert quick == 300
 
 
+def e450(numbers: list[int], time: bytes) -> bytes:
+    pairs = (
+        (code(name), axdr.double_long_unsigned(number))
+        for name, number in zip(CODES, numbers, strict=True)
+    )
+    return axdr.structure(axdr.octet_string(time), *(element for pair in pairs for element in pair))
+
+
+@pytest.mark.parametrize("make", [entries, kamstrup, push_list, kaifa, e450])
+@pytest.mark.parametrize("has_date", [True, False])
+def test_clock_without_seconds_is_no_time(make: object, has_date: bool) -> None:
+    assert callable(make)
+    reader = NotificationReader()
+    exact = encode_date_time(TIME.replace(second=0))
+    coarse = exact[:7] + b"\xff\xff" + exact[9:]
+    numbers = [1, 2, 3, 4, 5]
+    wanted = decode_notification(
+        notification(make(numbers, exact), exact if has_date else b"", 1), TITLE
+    )
+    assert wanted is not None
+    assert wanted.time == TIME.replace(second=0)
+    for turn in (1, 2, 3):
+        apdu = notification(make(numbers, coarse), coarse if has_date else b"", turn)
+        reading = read(reader, apdu)
+        assert reading is not None
+        assert reading.time is None
+        assert reading.registers == wanted.registers
+    assert reader._layouts
+
+
 def volts(*numbers: int) -> bytes:
     pairs = (
         (code(name), axdr.long_unsigned(number))

@@ -8,6 +8,8 @@ from typing import Final
 #: deviation (2), status.
 LENGTH: Final = 12
 _UNSPECIFIED: Final = 0xFF
+#: Index of the second.
+_SECOND: Final = 7
 #: Clock status, the last byte of a date-time: bits for an invalid value and daylight saving, and
 #: the value of a clock that does not specify it.
 STATUS_INVALID: Final = 0x01
@@ -41,6 +43,16 @@ def decode_date_time(octets: bytes, *, invert: bool = False) -> datetime | None:
         return datetime(year, month, day, hour, minute, second, hundredths * 10_000, zone)
     except ValueError:
         return None
+
+
+def decode_clock(octets: bytes) -> datetime | None:
+    """Decode a date-time that is the present time of a clock; None if it does not specify seconds.
+
+    Nothing shows how far it is off then.
+    """
+    return (
+        None if octets[_SECOND : _SECOND + 1] == bytes([_UNSPECIFIED]) else decode_date_time(octets)
+    )
 
 
 @cache

@@ -12,7 +12,7 @@ from ...units import scaled
 from ..apdu import axdr, data_types
 from ..apdu.data_types import ARRAY, OCTET_STRING, STRUCTURE
 from ..apdu.lengths import decode_length
-from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
+from ..apdu.times import LENGTH as TIME_LENGTH, decode_clock, decode_date_time
 from .lists import VOLTAGE_MAX
 from .notification import decode_notification
 
@@ -79,9 +79,10 @@ class _Layout:
         time = None
         start = self.date if self.date is not None else self.clock
         if start is not None:
-            time = decode_date_time(apdu[start : start + TIME_LENGTH])
-            if time is None:
+            octets = apdu[start : start + TIME_LENGTH]
+            if decode_date_time(octets) is None:
                 return None
+            time = decode_clock(octets)
         for start in self.times:
             if decode_date_time(apdu[start : start + TIME_LENGTH]) is None:
                 return None
@@ -160,7 +161,7 @@ def _learn(apdu: bytes, reading: Reading, title: bytes) -> Generator[None, None,
     ]
     clock = None
     if body == date and reading.time is not None:
-        valid = (start for start, _ in times if decode_date_time(apdu[start:][:TIME_LENGTH]))
+        valid = (start for start, _ in times if decode_clock(apdu[start:][:TIME_LENGTH]))
         clock = next(valid, None)
     variables: list[tuple[int, str, tuple[int, int] | None]] = [(_INVOKE_ID, "4s", None)]
     if body > date:

@@ -8,7 +8,7 @@ from ...reading import Identity, Reading
 from ..apdu import tags
 from ..apdu.axdr import decode
 from ..apdu.data_types import OCTET_STRING, Data
-from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
+from ..apdu.times import LENGTH as TIME_LENGTH, decode_clock, decode_date_time
 from .description import ListDescription, describe
 from .identity import identity_of
 from .pairs import is_entry, read_pairs
@@ -35,7 +35,7 @@ def decode_notification(apdu: bytes, title: bytes = b"") -> Reading | None:
         raise TelegramError("a notification ends too early") from None
     if found is None or not found.registers:
         return None
-    time = body.time or found.clock
+    time = found.clock if body.time is None else decode_clock(apdu[: body.start][-TIME_LENGTH:])
     return Reading(_identity(found, title), time, tuple(found.registers), apdu)
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from ...reading import Register
 from ...units import scaled
 from ..apdu.data_types import Data
-from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
+from ..apdu.times import LENGTH as TIME_LENGTH, decode_clock, decode_date_time
 from ..cosem import OBIS_LENGTH
 from .lists import (
     CLOCK_LIST,
@@ -47,7 +47,7 @@ def read_pairs(values: Sequence[Data]) -> DecodedList | None:
     The list may begin with the clock or its name, and end with the number of the meter.
     """
     clock, name, scaling = _head(values[0])
-    has_head = clock is not None or bool(name)
+    has_head = scaling is CLOCK_LIST or bool(name)
     is_flat = not any(map(is_entry, values))
     pairs, rest = _pairs(values, int(has_head))
     meter_id = text(rest[0]) if len(rest) == 1 and pairs else None
@@ -107,8 +107,8 @@ def _pairs(values: Sequence[Data], position: int) -> tuple[list[_Pair], Sequence
 def _head(first: Data) -> tuple[datetime | None, str, Scaling | None]:
     """Return clock or name at the beginning of a list, and the scaling of such lists."""
     if isinstance(first, bytes) and len(first) == TIME_LENGTH:
-        if (clock := decode_date_time(first)) is not None:
-            return clock, "", CLOCK_LIST
+        if decode_date_time(first) is not None:
+            return decode_clock(first), "", CLOCK_LIST
     elif isinstance(first, bytes | str) and not is_code(first):
         name = str(plain(first) or "")
         return None, name, _scaling_of(name)

@@ -11,7 +11,7 @@ from ...obis import Obis
 from ...reading import Register, Value
 from ...units import UNITS, scaled
 from ..apdu.data_types import Data, Enumerated
-from ..apdu.times import LENGTH as TIME_LENGTH, decode_date_time
+from ..apdu.times import LENGTH as TIME_LENGTH, decode_clock
 from .obis_units import Quantity, Scaling, quantity_of
 from .shapes import text_of
 
@@ -75,10 +75,10 @@ def scaler_unit_of(data: Data) -> tuple[int, str | None] | None:
 
 
 def time_of(obis: Obis, value: Data) -> datetime | None:
-    """Return the date-time of a clock; None for other objects."""
+    """Return the date-time of a clock; None without seconds, and for other objects."""
     if not isinstance(value, bytes) or obis[2:4] != _CLOCK or obis.a not in {0, 1}:
         return None
-    return decode_date_time(value)
+    return decode_clock(value)
 
 
 def registers_of(
