@@ -7,6 +7,7 @@ hour has ended, or exactly then where it comes from the profile.
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import override
 
@@ -14,6 +15,8 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.const import CONF_BALANCING_PERIOD
+from custom_components.onemeter.history.recorder_task import async_in_recorder
+from custom_components.onemeter.history.records import undo
 from custom_components.onemeter.totals import async_start_over
 from homeassistant.components.recorder import Recorder
 from homeassistant.components.recorder.db_schema import StatisticsShortTerm
@@ -468,7 +471,15 @@ async def test_balanced_energy_of_a_gap(meter: ProfiledMeter, minutes: str, on: 
     again = await meter.importer.async_import(at("10:00"), at("18:15"), dry_run=True)
     assert all(outcome.plan.is_empty for outcome in again)
     assert await meter.all_rows() == written
-    await meter.importer.async_undo()
+    record = meter.importer.imports.imports[-1]
+    assert record.period == (at("11:00"), at("17:00") if on == "17:17" else at("12:00"))
+    restored, changed = await meter.importer.async_undo()
+    assert (restored >= record.hours, changed) == (True, 0)
+    assert (await meter.all_rows(), await meter.all_rows(StatisticsShortTerm)) == before
+    # After a crash it is unknown whether that was done, or whether anything was written.
+    for item in record.records:
+        done = await async_in_recorder(meter.hass, partial(undo, record=item))
+        assert done[0] == 0
     assert (await meter.all_rows(), await meter.all_rows(StatisticsShortTerm)) == before
 
 

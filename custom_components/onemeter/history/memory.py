@@ -104,7 +104,7 @@ class ImportRecord:
 
     @property
     def _starts(self) -> set[float]:
-        return {change.start for record in self.records for change in record.changes}
+        return {start for record in self.records for start in record.hours}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record ready for JSON."""

@@ -54,6 +54,16 @@ class Record:
     inexact: tuple[tuple[str, int, float], ...] = ()
     #: A row of five minutes that is inserted as the first row of all.
     anchor: RowChange | None = None
+    #: Where sums are only lifted, a row that shows whether they are: by table, its id, and its sum
+    #: before.
+    witness: tuple[str, int, float] | None = None
+
+    @property
+    def hours(self) -> set[float]:
+        """When the hours start whose rows are written; the first one whose sum is only lifted."""
+        if self.lift is not None and not self.changes:
+            return {self.lift.hour}
+        return {change.start for change in self.changes}
 
     @classmethod
     def of(cls, metadata_id: int, plan: Plan) -> Self:
@@ -84,6 +94,7 @@ class Record:
             lift and SumLift(*lift),
             tuple((table, row, total) for table, row, total in data["inexact"]),
             anchor=RowChange(*data["anchor"]) if data.get("anchor") else None,
+            witness=tuple(data["witness"]) if data.get("witness") else None,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,6 +106,7 @@ class Record:
             "lift": lift and [lift.amount, lift.five_minutes, lift.hour],
             "inexact": [list(item) for item in self.inexact],
             "anchor": self.anchor and [self.anchor.start, None, self.anchor.new],
+            "witness": self.witness and list(self.witness),
         }
 
 
@@ -132,7 +144,28 @@ def read_power(
 
 def prepare(session: Session, record: Record) -> Record:
     """Return a record with what its undoing needs beyond the plan."""
-    return replace(record, inexact=_inexact(session, record))
+    return replace(record, inexact=_inexact(session, record), witness=_witness(session, record))
+
+
+def _witness(session: Session, record: Record) -> tuple[str, int, float] | None:
+    """Return the first row whose sum is lifted; None where other rows show it."""
+    if record.lift is None or record.changes:
+        return None
+    # Those of five minutes are kept for days only.
+    for table, start in reversed(_lifted(record.lift)):
+        found = session.execute(
+            select(table.id, table.sum)
+            .where(
+                table.metadata_id == record.metadata_id,
+                table.start_ts >= start,
+                table.sum.is_not(None),
+            )
+            .order_by(table.start_ts)
+            .limit(1)
+        ).first()
+        if found is not None:
+            return table.__tablename__, *found
+    return None
 
 
 def _inexact(session: Session, record: Record) -> tuple[tuple[str, int, float], ...]:
@@ -154,7 +187,7 @@ def write(session: Session, record: Record) -> bool:
             return False
         if change.start + HOUR.total_seconds() > until:
             return False
-    if _inexact(session, record) != record.inexact:
+    if (_inexact(session, record), _witness(session, record)) != (record.inexact, record.witness):
         return False
     if record.anchor is not None:
         if _has_rows(session, record.metadata_id):
@@ -173,13 +206,14 @@ def undo(session: Session, record: Record) -> tuple[int, int]:
     """Bring back the rows before a record; return how many were, and how many had changed since.
 
     Sums that were lifted get the amount back, also those of rows that are newer. Nothing is undone
-    where not all rows stand of an import that has lifted sums: one of them would fall.
+    where not all rows stand of an import that has lifted sums: one of them would fall. A crash may
+    have left an import that was not written, or that was undone already.
     """
     found = _values(session, record)
     standing = [change for change in record.changes if found.get(change.start) == change.new]
     if (lift := record.lift) is not None:
-        if len(standing) < len(record.changes):
-            return 0, len(record.changes)
+        if len(standing) < len(record.changes) or not _is_lifted(session, record, lift.amount):
+            return 0, len(record.hours)
         for table, start in _lifted(lift):
             _add(session, table, record.metadata_id, start, -lift.amount)
         _restore_inexact(session, record, lift.amount)
@@ -193,7 +227,20 @@ def undo(session: Session, record: Record) -> tuple[int, int]:
         _delete(session, Statistics, record.metadata_id, starts)
     if record.anchor is not None:
         _delete(session, StatisticsShortTerm, record.metadata_id, [record.anchor.start])
-    return len(standing), len(record.changes) - len(standing)
+    changed = len(record.changes) - len(standing)
+    return len(record.hours) - changed, changed
+
+
+def _is_lifted(session: Session, record: Record, amount: float) -> bool:
+    """Return whether the sums of a record are lifted, of which all rows stand."""
+    if record.changes:
+        return True
+    if record.witness is None:
+        return False
+    name, row, total = record.witness
+    tables = {table.__tablename__: table for table in (StatisticsShortTerm, Statistics)}
+    now = session.scalar(select(tables[name].sum).where(tables[name].id == row))
+    return now is not None and now == total + amount
 
 
 def _lifted(lift: SumLift) -> tuple[tuple[StatisticsTable, float], ...]:
