@@ -133,6 +133,16 @@ def test_other_period_begins_anew_and_does_not_fall() -> None:
     assert amounts(other) == (505, 0, 0)
 
 
+def test_other_totals_at_the_end_of_a_period() -> None:
+    machine = fed((0, 1000), (HOUR - 5, 1003))
+    for seconds, amount in ((HOUR + 60, 70_000), (2 * HOUR + 60, 70_500), (3 * HOUR - 1, 70_700)):
+        other = sample(seconds, amount)
+        machine.accept(type(other)(other.time, other.amount, ("1.8.1", "1.8.2"), ("2.8.0",)))
+    [missed] = machine.missed
+    # What the profile says of these totals follows from an amount of these totals.
+    assert (watt_hours(missed.amount), watt_hours(missed.net)) == (70_000, 700)
+
+
 def test_unused_tariff_is_stored() -> None:
     machine = fed((0, 0), (HOUR - 1, 0))
     again = restarted(machine, stored(machine))

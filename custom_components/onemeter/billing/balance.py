@@ -144,7 +144,7 @@ class Balance:
         if not last.has_same_totals(sample):
             # The difference is no energy.
             self._is_whole, self._settled_amount = False, None
-            last = replace(sample, time=last.time)
+            last = self._last = replace(sample, time=last.time)
         if now < last.time:
             self._is_whole = False
         if self._due - now > 2 * self.periods.length:
