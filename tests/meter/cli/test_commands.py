@@ -161,10 +161,11 @@ def test_decode_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("protocol", "data", "hint"),
     [
-        ("sml", READOUT, "looks like IEC 62056-21: try --protocol iec62056"),
-        ("dlms", READOUT, "looks like IEC 62056-21: try --protocol iec62056"),
-        ("iec62056", telegram(), "looks like SML: try --protocol sml"),
-        ("sml", bytes([0x00, 0xF8, 0x80]) * 30, "looks like line noise or wrong speed"),
+        ("sml", READOUT, "it looks like IEC 62056-21: try --protocol iec62056"),
+        ("dlms", READOUT, "it looks like IEC 62056-21: try --protocol iec62056"),
+        ("iec62056", telegram(), "it looks like SML: try --protocol sml"),
+        ("sml", bytes([0x00, 0xF8, 0x80]) * 30, "it looks like line noise or wrong speed"),
+        ("dlms", bytes([0x00, 0xF8, 0x80]) * 30, "it looks like line noise or wrong speed"),
     ],
 )
 def test_decode_something_else(
@@ -892,6 +893,18 @@ def test_decode_encrypted_telegrams_without_keys(
     message, counts = capsys.readouterr().err.splitlines()
     assert message == "onemeter: telegrams are encrypted: give --encryption-key"
     assert "needs_key=1" in counts
+
+
+def test_listen_to_an_encrypted_meter_without_keys(at_a_line: AtALine) -> None:
+    pushing = dlms.PushMeter(encryption_key=dlms_meters.ENCRYPTION_KEY)
+    telegram_and_pause = pushing.telegram(1_790_000_000)
+    options = ["listen", "--protocol", "dlms", "--seconds", "9"]
+    _, errors, status = at_a_line(lambda line: speak(line, telegram_and_pause), *options)
+    *_, trouble, advice, counts = errors.splitlines()
+    assert trouble.endswith("are encrypted")
+    assert advice.startswith("onemeter: give --encryption-key")
+    assert "needs_key=0" not in counts
+    assert status == 1
 
 
 def test_listen_to_an_iec62056_meter(at_a_line: AtALine) -> None:

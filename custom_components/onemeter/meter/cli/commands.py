@@ -15,6 +15,7 @@ from ..client import Counters, PolledClient
 from ..errors import (
     AccessError,
     AssociationError,
+    KeyNeededError,
     MeterAuthenticationError,
     MeterError,
     MeterSilentError,
@@ -32,7 +33,8 @@ from .polled_arguments import dlms_of, sign_on_of
 from .shared_arguments import keys_of, line_of, refuse
 
 _NO_KEYS: Final = (
-    "no keys were given: a meter that encrypts needs --encryption-key and --authentication-key"
+    "no keys were given: a meter that encrypts needs --encryption-key and --authentication-key,"
+    " others may need --password"
 )
 
 
@@ -118,6 +120,8 @@ def _complain_of(err: MeterError, options: argparse.Namespace) -> None:
         complain(
             f"to find out how it is read: scripts/onemeter detect --port {redact(options.port)}"
         )
+    if isinstance(err, KeyNeededError):
+        complain("give --encryption-key, and --authentication-key if there is one")
     is_refusal = isinstance(err, AccessError | AssociationError | MeterAuthenticationError)
     if is_refusal and _is_keyless(options):
         complain(_NO_KEYS)

@@ -74,11 +74,11 @@ def _explain(counters: Counters, protocol: Protocol, sample: bytes) -> None:
     other = next((key for key, name in _NAMES.items() if name == guess and key != protocol), None)
     message = f"no {_NAMES[protocol]} telegram in it"
     if other is not None:
-        complain(f"{message}, which looks like {guess}: try --protocol {other}")
-    elif not counters.damaged and guess in {None, _NAMES[protocol]}:
-        complain(message)
+        complain(f"{message}; it looks like {guess}: try --protocol {other}")
+    elif guess not in {None, _NAMES[protocol]}:
+        complain(f"{message}; it looks like {guess}")
     elif not counters.damaged:
-        complain(f"{message}, which looks like {guess}")
+        complain(message)
 
 
 def _report_unknown_lists(decoder: Decoder) -> None:
