@@ -89,6 +89,17 @@ async def test_meter_is_heard_shown_and_added(
     setup_entry.assert_called_once()
 
 
+async def test_meter_is_added_although_a_reloaded_page_has_left_its_dialog(
+    hass: HomeAssistant, line: Line
+) -> None:
+    await submit(hass, await start(hass), FORM)
+
+    result = await confirm(hass, await submit(hass, await start(hass), FORM))
+
+    assert result["data"] == DATA
+    assert hass.config_entries.flow.async_progress() == []
+
+
 @pytest.mark.parametrize(
     ("chosen", "kept", "settings"),
     [

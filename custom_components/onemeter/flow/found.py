@@ -159,7 +159,10 @@ class FoundSteps(DetectSteps):
         """Reserve the id of the meter; abort if another entry has it."""
         self._has_meter_id = True
         meter = self._reading.meter
-        await self.async_set_unique_id(meter.unique_id or f"{GENERATED}{uuid4().hex}")
+        # A dialog whose browser was closed or reloaded is still in progress, for ever.
+        await self.async_set_unique_id(
+            meter.unique_id or f"{GENERATED}{uuid4().hex}", raise_on_progress=False
+        )
         self._abort_if_unique_id_configured()
         for entry in self._async_current_entries(include_ignore=False):
             if expected_meter(entry) is not None and is_meter_of(entry, meter):
