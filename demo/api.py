@@ -47,6 +47,7 @@ class Api:
         """Log out."""
         # If Home Assistant has already stopped, the token is invalid.
         with suppress(aiohttp.ClientError, TimeoutError):
+            await self._socket.close()
             async with self._session.post(
                 "/auth/revoke", data={"token": self._refresh_token}, timeout=_brief()
             ):

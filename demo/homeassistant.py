@@ -53,6 +53,8 @@ class HomeAssistant:
         self.folder = folder
         self.port = port
         self.log = folder / "home-assistant.out"
+        #: The id of the process, once it was started.
+        self.pid = 0
 
     @property
     def url(self) -> str:
@@ -91,11 +93,15 @@ class HomeAssistant:
                 headline = f"Home Assistant has ended (status {status}). The end of its log:"
                 raise StartError("\n".join([headline, *lines]))
 
+    def command(self) -> list[str | Path]:
+        """Return the command of the process."""
+        options = ("--config", self.folder / "config", "--skip-pip")
+        return [sys.executable, "-m", "homeassistant", *options]
+
     async def _start(self) -> asyncio.subprocess.Process:
         with self.log.open("wb") as log:
-            return await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "homeassistant", "--config", self.folder / "config", "--skip-pip"),
+            process = await asyncio.create_subprocess_exec(
+                *self.command(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
@@ -103,6 +109,8 @@ class HomeAssistant:
                 # second signal would kill it while it stops.
                 start_new_session=True,
             )
+        self.pid = process.pid
+        return process
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
