@@ -9,6 +9,7 @@ from statistics import median
 import time
 from typing import Any, Final
 
+from dlms_cosem.cosem import CosemAttributeWithSelection
 from dlms_cosem.utils import parse_as_dlms_data
 from gurux_dlms.objects import GXDLMSRegister
 from meter import PolledClient, Protocol
@@ -37,6 +38,7 @@ from simulator.dlms.obis import logical_name
 _HOST: Final = "127.0.0.1"
 _ROUNDS: Final = amount(7, quick=1)
 _GETS: Final = amount(300, quick=3)
+_LISTS: Final = amount(60, quick=3)
 _POLLS: Final = amount(60, quick=10)
 #: Over TCP, no client waits for the speed of a line.
 _SPEED: Final = 1_000_000_000
@@ -54,7 +56,9 @@ _CONNECTIONS: Final = amount(
 #: Invocation counters; each client of this process gets its own range.
 _counters = count(10_000, 10_000)
 
-#: Targets: CPU time of a peer's GET divided by ours, plain and with GMAC.
+type Connections = Mapping[tuple[Transport, Mechanism], Mapping[str, float]]
+
+#: Targets: CPU time of a peer's GET of one value divided by ours, plain and with GMAC.
 TARGETS: Final = {
     (Mechanism.LLS, "gurux"): 1.5,
     (Mechanism.LLS, "dlms-cosem"): 1.5,
@@ -68,28 +72,33 @@ _AUTHENTICATIONS: Final = {
 _TRANSPORTS: Final = {Transport.WRAPPER: OurTransport.WRAPPER, Transport.HDLC: OurTransport.HDLC}
 
 
-def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
-    """Return the CPU time of one register value in µs by transport and mechanism.
+def measure_gets() -> tuple[Connections, Connections]:
+    """Return the CPU time in µs of a GET of one value, and of a value in a GET of ten.
 
-    Ours is a tenth of a reading of ten registers, since our client reads them together. The peers
-    read them one by one, so theirs is a GET. Also printed: a single GET of ours, and the time for
-    exchanging the same bytes without a client, over a port of an event loop as in our client and
-    over a socket as in the peers.
+    The peers use what they document for each: gurux-dlms ``read`` and ``readList``, dlms-cosem
+    ``get`` and ``get_many``; they return values. Ours of ten is a reading with units, exact numbers
+    and checked types. Also printed is the time for exchanging the same bytes of one value without
+    a client, over a port of an event loop as in our client and over a socket as in the peers.
     """
-    print(f"\nA register’s value, in a reading of {len(_CODES)} by our client: CPU time, median")
-    print(f"of {_ROUNDS} interleaved rounds; beside a GET of ours and of the peers")
-    found = {}
+    print(
+        f"\nA register's value, alone and in a GET of {len(_CODES)}: CPU time, median of {_ROUNDS}"
+    )
+    print("interleaved rounds")
+    single: dict[tuple[Transport, Mechanism], Mapping[str, float]] = {}
+    listed: dict[tuple[Transport, Mechanism], Mapping[str, float]] = {}
     for transport, mechanism in _CONNECTIONS:
         clients = {
-            "ours": _our_reading,
-            "a GET": _ours,
-            "gurux": _gurux,
-            "a port": _bare_port,
-            "a socket": _bare_socket,
+            ("GET", "ours"): _ours,
+            ("GET", "gurux"): _gurux,
+            ("list", "ours"): _our_reading,
+            ("list", "gurux"): _gurux_list,
+            ("", "a port"): _bare_port,
+            ("", "a socket"): _bare_socket,
         }
         # It splits HDLC at flags, and fails at a checksum that contains one.
         if transport is Transport.WRAPPER:
-            clients["dlms-cosem"] = _dlms_cosem
+            clients["GET", "dlms-cosem"] = _dlms_cosem
+            clients["list", "dlms-cosem"] = _dlms_cosem_list
         meter = simulated_meter(transport, mechanism)
         with running(transport, mechanism) as port:
             rounds = [
@@ -97,11 +106,13 @@ def measure_gets() -> Mapping[tuple[Transport, Mechanism], Mapping[str, float]]:
                 for _ in range(_ROUNDS)
             ]
         whole = {name: median(each[name] for each in rounds) * 1e6 for name in clients}
-        bare = f"a port alone {whole.pop('a port'):.0f}, a socket {whole.pop('a socket'):.0f}"
-        print(row(f"{transport}, {mechanism.name}", whole, "µs"), f"  {bare}")
-        del whole["a GET"]
-        found[transport, mechanism] = whole
-    return found
+        bare = f"a port alone {whole['', 'a port']:.0f}, a socket {whole['', 'a socket']:.0f}"
+        for kind, found in (("GET", single), ("list", listed)):
+            figures = {name: us for (wanted, name), us in whole.items() if wanted == kind}
+            title = f"{transport}, {mechanism.name}, {kind}"
+            print(row(title, figures, "µs") + (f"  {bare}" if kind == "GET" else ""))
+            found[transport, mechanism] = figures
+    return single, listed
 
 
 def _our_reading(meter: DlmsMeter, port: int) -> float:
@@ -178,6 +189,22 @@ def _gurux(meter: DlmsMeter, port: int) -> float:
     return seconds / _GETS
 
 
+def _gurux_list(meter: DlmsMeter, port: int) -> float:
+    client = _opened_gurux(meter, port)
+    registers = [_gurux_register(code) for code in _CODES]
+    for register in registers:
+        client.attribute(register, 3)
+    wanted = [(register, 2) for register in registers]
+    begin = time.process_time()
+    for _ in range(_LISTS):
+        client.attributes(wanted)
+    seconds = time.process_time() - begin
+    client.close()
+    if any(register.value is None for register in registers):
+        raise RuntimeError("gurux-dlms has not read all registers")
+    return seconds / _LISTS / len(_CODES)
+
+
 def _opened_gurux(meter: DlmsMeter, port: int) -> GuruxClient:
     client = GuruxClient(meter)
     client.client.ciphering.invocationCounter = next(_counters)
@@ -239,6 +266,23 @@ def _dlms_cosem(meter: DlmsMeter, port: int) -> float:
     client.release_association()
     client.disconnect()
     return seconds / _GETS
+
+
+def _dlms_cosem_list(meter: DlmsMeter, port: int) -> float:
+    client = dlms_cosem_client(meter, _HOST, port)
+    client.client_invocation_counter = next(_counters)
+    client.connect()
+    client.associate()
+    wanted = [CosemAttributeWithSelection(attribute(_REGISTER, code, 2), None) for code in _CODES]
+    begin = time.process_time()
+    for _ in range(_LISTS):
+        found = client.get_many(wanted).result
+    seconds = time.process_time() - begin
+    client.release_association()
+    client.disconnect()
+    if not all(isinstance(value, int) for value in found):
+        raise RuntimeError(f"dlms-cosem has not read all registers: {found}")
+    return seconds / _LISTS / len(_CODES)
 
 
 def measure_polls() -> tuple[float, Mapping[str, float]]:

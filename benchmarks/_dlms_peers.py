@@ -171,6 +171,13 @@ class GuruxClient:
         reply = self.request(self.client.read(target, attribute))
         return self.client.updateValue(target, attribute, reply.value)
 
+    def attributes(self, targets: Sequence[tuple[Any, int]]) -> None:
+        """Read attributes into gurux' objects, with as few requests as possible."""
+        values = []
+        for frames in self.client.readList(targets):
+            values += self.request(frames).value
+        self.client.updateValues(targets, values)
+
     def register(self, code: str) -> float:
         """Read a register with its scaler."""
         found = GXDLMSRegister(_dotted(code))

@@ -1,6 +1,6 @@
 """Measurement of CPU time, and of the callbacks of an event loop."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
@@ -36,16 +36,26 @@ _TELEGRAMS = amount(3000, quick=30)
 _CALLBACK_TARGET_MS = 2
 
 
-def run(measurements: Iterable[Part], checks: Iterable[Part] = ()) -> int:
-    """Run the parts of a benchmark; return the exit status of its process.
-
-    Measurements return missed targets, which do not count in a quick run; checks return failures.
-    """
+def make_parser() -> ArgumentParser:
+    """Return the parser of a benchmark's arguments."""
     parser = ArgumentParser(prog="scripts/benchmark NAME", allow_abbrev=False)
     parser.add_argument(
         _QUICK, action="store_true", help="run every part once, to check that it works"
     )
-    is_quick = parser.parse_args().quick
+    return parser
+
+
+def run(
+    measurements: Iterable[Part],
+    checks: Iterable[Part] = (),
+    options: Namespace | None = None,
+) -> int:
+    """Run the parts of a benchmark; return the exit status of its process.
+
+    Measurements return missed targets, which do not count in a quick run; checks return failures.
+    Arguments are parsed here unless the options are given.
+    """
+    is_quick = (options or make_parser().parse_args()).quick
     logging.disable()
     print(
         f"Python {platform.python_version()}, {platform.machine()}; "
@@ -91,6 +101,20 @@ def row(title: str, figures: Mapping[str, float], unit: str) -> str:
         ratio = "" if name == "ours" else f" ({figure / figures['ours']:5.1f} ×)"
         texts.append(f"{name} {figure:7.1f} {unit}{ratio}")
     return f"  {title:28} " + "   ".join(texts)
+
+
+def judged(title: str, figures: Mapping[str, float], targets: Mapping[str, float]) -> list[str]:
+    """Print each ratio of a peer to ours beside its target; return those that were missed."""
+    missed = []
+    for name, target in targets.items():
+        if name not in figures:
+            continue
+        ratio = figures[name] / figures["ours"]
+        print(f"    {ratio:6.2f} × {name}, target {target:.3g} ×: ", end="")
+        print("met" if ratio >= target else "missed")
+        if ratio < target:
+            missed.append(f"{title}: {ratio:.2f} × {name}, not {target:.3g}")
+    return missed
 
 
 def measure_callbacks(protocol: Protocol, data: bytes) -> list[str]:
