@@ -377,15 +377,24 @@ async def test_setup_asks_once_where_the_port_has_never_carried_an_answer(
 
 
 @pytest.mark.parametrize(
-    ("received", "waits", "translation_key"), [(0, 20, "meter_silent"), (7, 60, "slow_readout")]
+    ("battery", "received", "waits", "translation_key"),
+    [
+        (False, 0, 20, "meter_silent"),
+        (False, 7, 20, "slow_readout"),
+        (True, 0, 20, "meter_silent"),
+        (True, 7, 60, "slow_readout"),
+    ],
 )
 async def test_start_of_home_assistant_does_not_wait_for_a_slow_readout(
     hass: HomeAssistant,
     meter: PolledMeter,
+    *,
+    battery: bool,
     received: int,
     waits: int,
     translation_key: str,
 ) -> None:
+    meter.make_entry(battery=battery)
     hass.set_state(CoreState.starting)
     meter.client.takes = 300
     setting_up = asyncio.create_task(meter.start())
@@ -400,18 +409,22 @@ async def test_start_of_home_assistant_does_not_wait_for_a_slow_readout(
     assert not meter.client.is_open
     hass.set_state(CoreState.running)
     with meter.patched():
-        await meter.wait(320, step=10)
+        # A battery-powered meter is woken up again only when it is due.
+        await meter.wait(900 + 320, step=10)
     assert meter.value() == "5.000"
 
 
+@pytest.mark.parametrize(("battery", "takes"), [(False, 15), (True, 45)])
 async def test_start_of_home_assistant_waits_for_a_readout_that_is_quick_enough(
-    hass: HomeAssistant, meter: PolledMeter
+    hass: HomeAssistant, meter: PolledMeter, *, battery: bool, takes: int
 ) -> None:
+    meter.make_entry(battery=battery)
     hass.set_state(CoreState.starting)
-    meter.client.takes = 45
+    meter.client.takes = takes
     setting_up = asyncio.create_task(meter.start())
     await meter.client.reading.wait()
-    await meter.wait(46)
+    meter.client.counters.received = 7
+    await meter.wait(takes + 1)
     assert await setting_up
     assert meter.value() == "5.000"
 
@@ -421,10 +434,10 @@ async def test_start_of_home_assistant_learns_why_attempts_have_failed(
 ) -> None:
     hass.set_state(CoreState.starting)
     meter.client.usual = DAMAGED
-    meter.client.takes = 50
+    meter.client.takes = 15
     setting_up = asyncio.create_task(meter.start())
     await meter.client.reading.wait()
-    await meter.wait(61)
+    await meter.wait(21)
     await setting_up
     assert meter.entry.error_reason_translation_key == "checksum_failed"
 

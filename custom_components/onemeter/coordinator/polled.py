@@ -54,7 +54,7 @@ _SHORTEST_RETRY: Final = 10
 
 #: Seconds for which the start of Home Assistant waits for the first readout, ...
 FIRST_READOUT: Final = 20
-#: ... and in total if bytes have arrived by then.
+#: ... and in total for a battery-powered meter that has answered: it would be woken up again.
 LONGEST_FIRST_READOUT: Final = 60
 
 
@@ -172,7 +172,7 @@ class PolledCoordinator(OneMeterCoordinator):
         """
         if self.hass.state is not CoreState.running:
             await asyncio.wait([self._first], timeout=FIRST_READOUT)
-            if self.client.counters.received:
+            if self.settings.on_battery and self.client.counters.received:
                 left = LONGEST_FIRST_READOUT - FIRST_READOUT
                 await asyncio.wait([self._first], timeout=left)
             if not self._first.done():
