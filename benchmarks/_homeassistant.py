@@ -19,6 +19,7 @@ _METERS: Final = (1,) if IS_QUICK else (1, 10, 25)
 #: The number of meters that targets are for.
 _JUDGED: Final = 10
 _IDLE: Final = Case("onemeter", 0, 10)
+_NOT_MEASURED: Final = Result(0, None, Cost(0, 0, 0, [], 0, 0))
 
 #: Targets: CPU time in ms per meter and second, lateness in ms, share of the CPU time of edl21.
 _STILL_TARGET: Final = 0.9
@@ -52,23 +53,21 @@ class Figures(NamedTuple):
 
 async def _measure_all() -> Mapping[Case, Figures]:
     """Measure one case after the other; in a quick run all together."""
-    cases = _cases()
-    turns = asyncio.Semaphore(1 + len(cases) if IS_QUICK else 1)
-
-    async def measure(case: Case) -> Result:
-        async with turns:
-            return await run(case)
-
-    without, *running = [asyncio.create_task(measure(case)) for case in (_IDLE, *cases)]
-    idle = await without
+    idle = _NOT_MEASURED if IS_QUICK else await run(_IDLE)
     print(
         f"Home Assistant without meters: {idle.changing.cpu:.2f} ms CPU per second and "
         f"{idle.changing.memory:.0f} MB, subtracted below",
         flush=True,
     )
-    return {
-        case: _print(case, await result, idle) for case, result in zip(cases, running, strict=True)
-    }
+    cases = _cases()
+    turns = asyncio.Semaphore(len(cases) if IS_QUICK else 1)
+
+    async def measure(case: Case) -> Figures:
+        async with turns:
+            return _print(case, await run(case), idle)
+
+    figures = await asyncio.gather(*(measure(case) for case in cases))
+    return dict(zip(cases, figures, strict=True))
 
 
 def _print(case: Case, result: Result, idle: Result) -> Figures:

@@ -101,7 +101,9 @@ _WITH_PEERS: Final = (
 
 
 class _Measured(HomeAssistant):
-    """Home Assistant with entries for meters."""
+    """Home Assistant with entries for meters; nothing of it is kept."""
+
+    stop_seconds = 1
 
     @override
     def command(self) -> list[str | Path]:

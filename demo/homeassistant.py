@@ -14,7 +14,6 @@ from zoneinfo import available_timezones
 HOST: Final = "127.0.0.1"
 
 _ROOT: Final = Path(__file__).parents[1]
-_STOP_SECONDS: Final = 20
 _LOG_TAIL: Final = 15
 #: Exit status with which Home Assistant requests a restart.
 _RESTART: Final = 100
@@ -47,6 +46,9 @@ class StartError(Exception):
 
 class HomeAssistant:
     """The process and its folder."""
+
+    #: Seconds after which a process that does not stop is killed.
+    stop_seconds: float = 20
 
     def __init__(self, folder: Path, port: int) -> None:
         """Create it for a folder and the port of the web pages; nothing is written yet."""
@@ -86,7 +88,7 @@ class HomeAssistant:
             try:
                 status = await process.wait()
             except asyncio.CancelledError:
-                await _stop(process)
+                await self._stop(process)
                 raise
             if status != _RESTART:
                 lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:]
@@ -112,18 +114,17 @@ class HomeAssistant:
         self.pid = process.pid
         return process
 
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Stop a process and its children."""
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
+    async def _stop(self, process: asyncio.subprocess.Process) -> None:
+        """Stop a process and its children."""
+        if process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(self.stop_seconds):
+                await process.wait()
+        except TimeoutError:
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    except TimeoutError:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
 
 
 def _store(storage: Path, key: str, version: int, minor_version: int, data: Any) -> None:
