@@ -2,20 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 import logging
 from typing import Final
 
-from homeassistant.components.recorder import get_instance
-from homeassistant.components.recorder.models import StatisticMetaData
-from homeassistant.components.recorder.statistics import get_metadata
-from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.const import UnitOfEnergy, UnitOfPower
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from ..billing.balance import Missed
@@ -25,20 +20,18 @@ from ..const import (
     CONF_MULTIPLIER,
     DEFAULT_MAX_POWER,
     DEFAULT_MULTIPLIER,
-    DOMAIN,
 )
 from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.polled import PolledCoordinator
 from ..meter import Key
 from ..totals import Totals
-from ..totals.last_rows import convert
 from ..totals.limits import rule_of
 from ..totals.total import Total, is_transformed
 from .balances import as_gap, plan_balance, settle_each
 from .clock import ClockOffset
 from .intervals import Channel, ChannelName, channels
 from .memory import ImportMemory, ImportRecord, KnownGap
-from .new_statistic import async_add_statistic, async_metadata_of
+from .new_statistic import async_add_statistic
 from .outcome import Outcome
 from .planning import full_hour, plan_gap
 from .power import IMPORTED, power_in
@@ -50,6 +43,7 @@ from .samples import HOUR, Gap
 from .series import ZERO, Disagreement, Kind, Series
 from .span_memory import SpanMemory
 from .spans import Work, in_spans, is_same_time
+from .statistic_of import Statistic, async_statistic_of
 from .statistics_rows import compiled_until, read_rows
 from .targets import best_series
 
@@ -64,20 +58,6 @@ _PLANS: Final = 3
 
 type PlanRows = Callable[..., Plan]
 type Channels = Mapping[ChannelName, Channel]
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """The statistic of a sensor."""
-
-    statistic_id: str
-    #: None where the recorder has no row yet, but will have.
-    metadata_id: int | None
-    #: What leads from the meter's amounts to those of the rows.
-    factor: Decimal
-    has_sum: bool
-    #: What the recorder will have of it where it has no row yet.
-    metadata: StatisticMetaData | None = None
 
 
 class GapFiller:
@@ -227,7 +207,9 @@ class GapFiller:
                 (BALANCED_EXPORT, missed.exported, -missed.net, [it.exported for it in settled]),
             ):
                 name = f"{side}{scope}"
-                statistic = await self._async_statistic_of(name, UnitOfEnergy.KILO_WATT_HOUR)
+                statistic = await async_statistic_of(
+                    self._hass, self._entry, name, UnitOfEnergy.KILO_WATT_HOUR
+                )
                 if statistic is None or statistic.metadata_id is None:
                     continue
                 gap = as_gap(name, missed)
@@ -271,7 +253,7 @@ class GapFiller:
                 series[gap.key] = known
         powers = await asyncio.to_thread(power_in, gaps[0], series, keys, self.period)
         for name, hours in powers.items():
-            statistic = await self._async_statistic_of(name, UnitOfPower.WATT)
+            statistic = await async_statistic_of(self._hass, self._entry, name, UnitOfPower.WATT)
             if statistic is None or statistic.has_sum or not hours:
                 continue
             if (metadata_id := statistic.metadata_id) is None:
@@ -363,36 +345,12 @@ class GapFiller:
 
     async def async_statistic(self, gap: Gap) -> Statistic | None:
         """Return the statistic of a gap's total; None where it has none."""
-        statistic = await self._async_statistic_of(str(gap.key), gap.unit)
+        statistic = await async_statistic_of(self._hass, self._entry, str(gap.key), gap.unit)
         if statistic is None or not statistic.has_sum:
             return None
         if not is_transformed(gap.key, Total(Decimal(1), gap.unit)):
             return statistic
         return replace(statistic, factor=statistic.factor * self._multiplier)
-
-    async def _async_statistic_of(self, name: str, unit: str | None) -> Statistic | None:
-        """Return the statistic of the sensor with a name, for amounts in a unit."""
-        entity_id = er.async_get(self._hass).async_get_entity_id(
-            SENSOR_DOMAIN, DOMAIN, f"{self._entry.unique_id}-{name}"
-        )
-        if entity_id is None:
-            return None
-        found = await get_instance(self._hass).async_add_executor_job(
-            partial(get_metadata, self._hass, statistic_ids={entity_id})
-        )
-        metadata_id: int | None = None
-        metadata: StatisticMetaData | None = None
-        if entity_id in found:
-            metadata_id, about = found[entity_id]
-        elif (metadata := async_metadata_of(self._hass, entity_id)) is not None:
-            about = metadata
-        else:
-            return None
-        factor = convert(1.0, unit, about["unit_of_measurement"], about["unit_class"])
-        if factor is None:
-            return None
-        exact = Decimal(repr(factor))
-        return Statistic(entity_id, metadata_id, exact, has_sum=about["has_sum"], metadata=metadata)
 
 
 def _index(times: Sequence[datetime], time: datetime) -> int:
