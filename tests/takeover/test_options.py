@@ -4,14 +4,17 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from custom_components.onemeter.const import CONF_TAKE_OVER
+from custom_components.onemeter.takeover import old_statistics
 from homeassistant.components.recorder import Recorder
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 
-from ..helpers.taken_over import IMPORT, NOON, OLD, OWN, Successor, at, telegram
+from ..helpers.taken_over import CONSENT, IMPORT, NOON, OLD, OWN, Successor, at, telegram
 
 OTHER = "sensor.tasmota_total"
 
@@ -53,6 +56,29 @@ async def test_chosen_in_the_options(meter: Successor) -> None:
     assert CONF_TAKE_OVER not in meter.entry.options
     # The other one began later than the statistic that the sensor has now.
     assert CONF_TAKE_OVER not in fields(await options.async_init(meter.entry.entry_id))
+
+
+async def test_database_does_not_answer(meter: Successor, monkeypatch: pytest.MonkeyPatch) -> None:
+    await meter.old_sensor({"12:01": "100", "12:16": "101.5"})
+    await meter.begin(at("15:02"), "130")
+    hass = meter.hass
+    read = old_statistics._read_begins
+
+    def fail(hass: HomeAssistant, statistic_ids: Any) -> Any:
+        if OWN in statistic_ids:
+            raise OperationalError("", None, Exception())
+        return read(hass, statistic_ids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(old_statistics, "_read_begins", fail)
+        options = hass.config_entries.options
+        assert CONF_TAKE_OVER not in fields(await options.async_init(meter.entry.entry_id))
+        await meter.reload("130.5", **CONSENT)
+    assert meter.state() is ConfigEntryState.LOADED
+    assert hass.states.get(OWN).state == "130.5"  # type: ignore[union-attr]
+    # It is done as soon as the database works again.
+    await meter.reload("131", **CONSENT)
+    assert hass.states.get(OLD).state == "131"  # type: ignore[union-attr]
 
 
 async def test_nothing_fits(meter: Successor) -> None:

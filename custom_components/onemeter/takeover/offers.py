@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+import logging
 from typing import Any, Final, NamedTuple
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.core import HomeAssistant, callback
@@ -25,7 +28,9 @@ from ..registers.lookup import describe_register
 from ..totals.last_rows import convert
 from ..totals.limits import Rule, fits, rule_of
 from ..totals.total import EXACT, Total, is_transformed
-from .old_statistics import OldStatistic, async_begin, async_old_statistics, can_continue
+from .old_statistics import OldStatistic, async_begins, async_old_statistics, can_continue
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Old statistics that are offered for one total: those that ended nearest to it.
 _OFFERED: Final = 5
@@ -96,7 +101,16 @@ async def async_offers(
         and not rule.may_fall
         and _is_enabled(hass, unique_id, key, registers)
     ]
-    if not (counted and can_continue(hass) and (old := await async_old_statistics(hass))):
+    if not (counted and can_continue(hass)):
+        return []
+    own = {key: entity_id for key, _, _ in counted if (entity_id := _own(hass, unique_id, key))}
+    try:
+        old = await async_old_statistics(hass)
+        begins = await async_begins(hass, set(own.values()))
+    except SQLAlchemyError as err:
+        _LOGGER.warning("Statistics of earlier sensors cannot be read: %s", type(err).__name__)
+        return []
+    if not old:
         return []
     texts = await async_get_translations(hass, hass.config.language, "entity", {DOMAIN})
     multiplier = Decimal(options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER))
@@ -111,7 +125,7 @@ async def async_offers(
                 rule,
                 multiplier if is_transformed(key, total) else Decimal(1),
                 _name(texts, key, registers),
-                await _async_begin(hass, unique_id, key),
+                begins.get(own.get(key, "")),
             ),
             old,
             now,
@@ -159,18 +173,17 @@ def exact_exponent(unit: str | None, other: str | None, unit_class: str | None) 
     return int(exponent) if (sign, digits) == (0, (1,)) else None
 
 
-async def _async_begin(hass: HomeAssistant, unique_id: str, key: Key) -> datetime | None:
-    entity_id = er.async_get(hass).async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{unique_id}-{key}")
-    return None if entity_id is None else await async_begin(hass, entity_id)
+@callback
+def _own(hass: HomeAssistant, unique_id: str, key: Key) -> str | None:
+    return er.async_get(hass).async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{unique_id}-{key}")
 
 
 @callback
 def _is_enabled(
     hass: HomeAssistant, unique_id: str, key: Key, registers: Mapping[Key, Register]
 ) -> bool:
-    entities = er.async_get(hass)
-    entity_id = entities.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{unique_id}-{key}")
-    if entity_id is None or (entity := entities.async_get(entity_id)) is None:
+    entity_id = _own(hass, unique_id, key)
+    if entity_id is None or (entity := er.async_get(hass).async_get(entity_id)) is None:
         return describe_register(key, registers)[0].enabled
     return not entity.disabled
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-import logging
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance, history
 from homeassistant.components.recorder.db_schema import Statistics, StatisticsMeta
@@ -30,8 +28,6 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN
 from ..history.recorder_task import is_supported
 from ..totals.last_rows import convert
-
-_LOGGER = logging.getLogger(__name__)
 
 #: The last decimal place for which floats are trusted.
 _DIGIT: Final = Decimal("1e-9")
@@ -82,22 +78,18 @@ def can_continue(hass: HomeAssistant) -> bool:
 
 
 async def async_old_statistics(hass: HomeAssistant) -> list[OldStatistic]:
-    """Return the statistics of totals that no sensor continues."""
+    """Return the statistics of totals that no sensor continues. Raises SQLAlchemyError."""
     recorder = get_instance(hass)
     list_sums = partial(get_metadata, hass, statistic_type="sum", statistic_source=RECORDER_DOMAIN)
-    try:
-        known = await recorder.async_add_executor_job(list_sums)
-        gone = [
-            about
-            for statistic_id, (_, about) in known.items()
-            if split_entity_id(statistic_id)[0] == SENSOR_DOMAIN
-            and about["mean_type"] is StatisticMeanType.NONE
-            and is_gone(hass, statistic_id)
-        ]
-        return await recorder.async_add_executor_job(_read_all, hass, gone)
-    except SQLAlchemyError as err:
-        _LOGGER.warning("Statistics of earlier sensors cannot be read: %s", type(err).__name__)
-        return []
+    known = await recorder.async_add_executor_job(list_sums)
+    gone = [
+        about
+        for statistic_id, (_, about) in known.items()
+        if split_entity_id(statistic_id)[0] == SENSOR_DOMAIN
+        and about["mean_type"] is StatisticMeanType.NONE
+        and is_gone(hass, statistic_id)
+    ]
+    return await recorder.async_add_executor_job(_read_all, hass, gone)
 
 
 def _read_all(hass: HomeAssistant, gone: Sequence[StatisticMetaData]) -> list[OldStatistic]:
@@ -110,10 +102,12 @@ def _read_all(hass: HomeAssistant, gone: Sequence[StatisticMetaData]) -> list[Ol
     ]
 
 
-async def async_begin(hass: HomeAssistant, statistic_id: str) -> datetime | None:
-    """Return when the first hour row of a statistic starts (UTC); None if there is none."""
-    read = partial(_read_begins, hass, {statistic_id})
-    return (await get_instance(hass).async_add_executor_job(read)).get(statistic_id)
+async def async_begins(hass: HomeAssistant, statistic_ids: AbstractSet[str]) -> dict[str, datetime]:
+    """Return when the first hour rows of statistics start (UTC), as far as there are any.
+
+    Raises SQLAlchemyError.
+    """
+    return await get_instance(hass).async_add_executor_job(_read_begins, hass, statistic_ids)
 
 
 def _read_begins(hass: HomeAssistant, statistic_ids: AbstractSet[str]) -> dict[str, datetime]:
