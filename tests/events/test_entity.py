@@ -137,7 +137,9 @@ async def test_replaced_meter_begins_anew(hass: HomeAssistant, meter: EventMeter
     assert meter.reported == []
 
 
-@pytest.mark.parametrize("memory", [None, 7])
+@pytest.mark.parametrize(
+    "memory", [None, 7, {"tariff": 4}, {"0-0:96.7.21*255": "four"}, {"failure_log": None}]
+)
 async def test_damaged_memory(
     meter: EventMeter, hass_storage: dict[str, Any], memory: object
 ) -> None:

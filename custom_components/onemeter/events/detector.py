@@ -63,7 +63,10 @@ class EventDetector:
         return [event for event in EventType if event in found]
 
     def restore(self, memory: Memory) -> None:
-        """Continue with a memory that was stored."""
+        """Continue with a memory that was stored; raise TypeError, ValueError if it is damaged."""
+        for name, value in memory.items():
+            if not isinstance(value, _type_of(name)):
+                raise TypeError(name)
         self.memory = memory
 
     def take(self, reading: Reading, registers: Mapping[Key, Register]) -> list[MeterEvent]:
@@ -148,6 +151,14 @@ def _types(name: str) -> frozenset[EventType]:
     """Return the events that are reported under a name in the memory."""
     source = _source(name)
     return _REPORTED_BY.get(name, frozenset()) if source is None else frozenset({source.event})
+
+
+def _type_of(name: str) -> type:
+    """Return of which type the value of a name in the memory is."""
+    if name in _REPORTED_BY:
+        return int if name == _STATUS else list
+    source = _source(name)
+    return object if source is None else int if source.kind is Kind.COUNT else str
 
 
 def _has_fallen(kind: Kind, before: Any, now: Any) -> bool:
