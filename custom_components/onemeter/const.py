@@ -64,7 +64,7 @@ CONF_FILL_GAPS: Final = "fill_gaps"
 #: int, days; what a new entry imports of its meter's load profile once
 CONF_IMPORT_DAYS: Final = "import_days"
 
-#: dict, statistic ids by keys of registers: what sensors go on with, until that is done
+#: dict, statistic ids by keys of registers: what sensors are to continue, until that is done
 CONF_TAKE_OVER: Final = "take_over"
 #: bool; of all but BLINK
 CONF_GRID_QUALITY: Final = "grid_quality"

@@ -120,7 +120,7 @@ def _async_register(coordinator: OneMeterCoordinator, channel: int, meter: MbusM
 
 
 def _number(coordinator: OneMeterCoordinator, channel: int, meter: MbusMeter) -> str:
-    """Return the channel as a part of the name, if the medium does not tell the meters apart."""
+    """Return the channel as a part of the name, if another meter has the same medium."""
     others = coordinator.data.mbus_meters
     is_needed = meter.medium is None or any(
         other is not None and other.medium == meter.medium

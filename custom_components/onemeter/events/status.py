@@ -22,7 +22,7 @@ _HEAD: Final = 2
 class Failure(NamedTuple):
     """An entry of the log of long power failures."""
 
-    #: The time as the meter sends it, which tells entries apart.
+    #: The time as the meter sends it, which distinguishes entries.
     sent: str
     #: When the power was restored.
     end: datetime | None

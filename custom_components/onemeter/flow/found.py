@@ -127,7 +127,7 @@ class FoundSteps(DetectSteps):
         )
 
     async def _async_offer_statistics(self) -> ConfigFlowResult:
-        """Create the entry, or ask first which old statistics its sensors go on with."""
+        """Create the entry, or ask first which old statistics its sensors continue."""
         name, options = self._to_create
         registers: dict[Key, Register] = dict(self._reading.current())
         if not self._settings.writes_units:
@@ -140,7 +140,7 @@ class FoundSteps(DetectSteps):
     async def async_step_take_over(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask which old statistics the sensors go on with, and create the entry."""
+        """Ask which old statistics the sensors continue, and create the entry."""
         errors: dict[str, str] = {}
         if user_input is not None:
             name, options = self._to_create
@@ -159,7 +159,7 @@ class FoundSteps(DetectSteps):
         """Reserve the id of the meter; abort if another entry has it."""
         self._has_meter_id = True
         meter = self._reading.meter
-        # A dialog whose browser was closed or reloaded is still in progress, for ever.
+        # A dialog whose page was closed or reloaded stays in progress until a restart.
         await self.async_set_unique_id(
             meter.unique_id or f"{GENERATED}{uuid4().hex}", raise_on_progress=False
         )

@@ -1,4 +1,4 @@
-"""The field in which the user chooses old statistics that sensors go on with."""
+"""The field in which the user chooses old statistics that sensors continue."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -85,7 +85,7 @@ async def _async_take_over_one(
     if own_id != old_id:
         entities.async_update_entity(own_id, new_entity_id=old_id)
     _LOGGER.info(
-        "%s, %s, goes on with the statistics of %s, %s", offer.key, offer.amount, old_id, offer.last
+        "%s, %s, continues the statistics of %s, %s", offer.key, offer.amount, old_id, offer.last
     )
     _async_remember_gap(hass, entry, offer, first)
 

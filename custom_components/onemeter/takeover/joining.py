@@ -140,7 +140,7 @@ def _join_states(session: Session, recorder: Recorder, old_id: str, own_id: str)
 
 
 def _anchor(session: Session, recorder: Recorder, metadata_id: int, last: Row) -> None:
-    """Make sure that the recorder goes on with the last sum.
+    """Make sure that the recorder continues the last sum.
 
     It takes the newest row of five minutes; these are kept for days only, and without one the sum
     would begin anew.

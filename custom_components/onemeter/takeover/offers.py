@@ -1,4 +1,4 @@
-"""Which old statistics the totals of a meter can go on with."""
+"""Which old statistics the totals of a meter can continue."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _OFFERED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An old statistic that a total can go on with, amounts in the unit of the sensor."""
+    """An old statistic that a total can continue, amounts in the unit of the sensor."""
 
     key: Key
     old: OldStatistic
@@ -55,12 +55,12 @@ class Offer:
 
     @property
     def choice(self) -> str:
-        """What stands for the offer in a form."""
+        """The value of the offer in a form."""
         return f"{self.key} {self.old.statistic_id}"
 
     @property
     def label(self) -> str:
-        """What the user chooses: the total, and the old sensor with its end."""
+        """The text of the offer in a form: the total, and the old sensor with its end."""
         until = dt_util.as_local(self.old.seen).strftime("%Y-%m-%d %H:%M")
         unit = "" if self.unit is None else f" {self.unit}"
         # Decimals of a float that mean nothing are not shown.
@@ -71,7 +71,7 @@ class Offer:
 
 
 class _Counted(NamedTuple):
-    """A total, and what it is to Home Assistant."""
+    """A total, with what describes it in Home Assistant."""
 
     key: Key
     total: Total
