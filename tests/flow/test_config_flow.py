@@ -97,6 +97,7 @@ async def test_meter_is_added_although_a_reloaded_page_has_left_its_dialog(
     result = await confirm(hass, await submit(hass, await start(hass), FORM))
 
     assert result["data"] == DATA
+    assert not line.open
     assert hass.config_entries.flow.async_progress() == []
 
 
