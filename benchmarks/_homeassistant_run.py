@@ -34,6 +34,8 @@ WINDOW: Final = 2 if IS_QUICK else 30
 _SETTLING: Final = 1 if IS_QUICK else 7
 #: Seconds in which all meters must be set up.
 START: Final = 25 if IS_QUICK else 120
+#: Seconds until all of a window is recorded: the publish interval, and some for the recorder.
+_RECORDING: Final = 1 if IS_QUICK else 25
 #: Every so many seconds Home Assistant compiles statistics, from here to there.
 _STATISTICS: Final = 300
 _STATISTICS_FROM, _STATISTICS_TO = 8, 28
@@ -236,6 +238,16 @@ def _states(database: Path, entity_id: str) -> list[float]:
     return [at for (at,) in rows]
 
 
+async def _recorded_after(end: float, database: Path) -> tuple[int, float]:
+    """Wait until a state from after a window is recorded, if one comes in time."""
+    for _ in range(_RECORDING):
+        size, newest = await asyncio.to_thread(_recorded, database)
+        if newest > end:
+            break
+        await asyncio.sleep(1)
+    return size, newest
+
+
 async def _wait_for_window() -> None:
     """Wait until no statistics will be compiled during a window."""
     if IS_QUICK:
@@ -249,7 +261,7 @@ async def _wait_for_window() -> None:
 
 
 async def _measure(home: _Measured, meters: Sequence[_Meter], powers: Mapping[str, str]) -> Cost:
-    """Measure a window."""
+    """Measure a window; the lateness only of meters whose sensors of power are given."""
     await asyncio.sleep(_SETTLING)
     await _wait_for_window()
     pid = home.pid
@@ -258,13 +270,13 @@ async def _measure(home: _Measured, meters: Sequence[_Meter], powers: Mapping[st
     await asyncio.sleep(WINDOW)
     end, used = time.time(), _cpu_seconds(pid) - cpu
     memory = _memory(pid)
-    # The recorder writes every five seconds.
-    await asyncio.sleep(1 if IS_QUICK else 6)
-    grown, newer = await asyncio.to_thread(_recorded, home.database)
+    grown, newer = await _recorded_after(end if powers else 0, home.database)
     lateness: list[float] = []
     unseen = telegrams = 0
     for meter in meters:
-        shown = await asyncio.to_thread(_states, home.database, powers.get(_entry_id(meter), ""))
+        if (power := powers.get(_entry_id(meter))) is None:
+            continue
+        shown = await asyncio.to_thread(_states, home.database, power)
         ends = [at for at in meter.line.ends if begin <= at <= end]
         telegrams += len(ends[:-1])
         for at, following in pairwise(ends):
@@ -340,7 +352,7 @@ async def _windows(
     async with asyncio.timeout(START):
         powers = await _wait_until_set_up(home, len(meters))
     started = time.monotonic()
-    still = await _measure(home, meters, powers) if interval == 1 else None
+    still = await _measure(home, meters, {}) if interval == 1 else None
     for meter in meters:
         meter.house.stopped = None
     return started, still, await _measure(home, meters, powers)
