@@ -110,6 +110,21 @@ def test_sml_bodies(path: Path) -> None:
     check(decode_body(data), wanted, signed=True)
 
 
+@pytest.mark.parametrize("is_shuffled", [False, True])
+def test_sml_with_layouts_remembered(is_shuffled: bool) -> None:
+    """A decoder that has read other telegrams gives the readings of a new one."""
+    telegrams = []
+    for parameter in expected_in("sml", "sml/synthetic", "reports/sml"):
+        data, _ = load(parameter.values[0])
+        telegrams += [reading.raw for reading in SmlDecoder().feed(data)]
+    if is_shuffled:
+        random.Random(1).shuffle(telegrams)
+    decoder = SmlDecoder()
+    assert len(telegrams) > 500
+    for telegram in telegrams:
+        assert decoder.feed(telegram) == SmlDecoder().feed(telegram)
+
+
 # --- IEC 62056-21 ---------------------------------------------------------------------------------
 
 

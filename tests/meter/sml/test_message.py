@@ -589,15 +589,18 @@ def test_an_id_that_is_none() -> None:
 
 
 def test_long_lists_are_decoded_in_slices() -> None:
-    """A slice has at most 64 entries, also if all of them are new."""
-    entries = [
-        sml.entry(bytes([1, 0, number // 256, 8, number % 256, 255]), sml.unsigned(number, 2))
-        for number in range(380)
-    ]
+    """A slice has at most 64 registers, whether they are new or have changed."""
     decoder = SmlDecoder()
-    telegram = sml.transport(messages(get_list(entries)))
-    for _ in range(2):
-        found = list(decoder.feed_in_slices(telegram))
-        assert found.count(None) == 380 // 64
+    for first, slices in ((0, 2 * (380 // 64)), (1, 380 // 64), (1, 0)):
+        entries = [
+            sml.entry(
+                bytes([1, 0, number // 256, 8, number % 256, 255]), sml.unsigned(first + number, 2)
+            )
+            for number in range(380)
+        ]
+        found = list(decoder.feed_in_slices(sml.transport(messages(get_list(entries)))))
+        assert found.count(None) >= slices
         assert found[-1] is not None
-        assert len(found[-1].registers) == 380
+        assert [register.value for register in found[-1].registers] == list(
+            range(first, first + 380)
+        )

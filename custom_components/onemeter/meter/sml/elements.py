@@ -5,6 +5,7 @@ Beyond the end of the data they raise IndexError, or read less than the length f
 caller has to check that a message ends where it should.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from ..errors import TelegramError
@@ -98,6 +99,21 @@ def skip(data: bytes, position: int, count: int = 1) -> int:
                 position += length
                 count -= 1
     return position
+
+
+def contents(data: bytes, position: int, end: int) -> Iterator[slice]:
+    """Yield where the contents of all single values are in the elements up to a position."""
+    sizes = _SIZES
+    while position < end:
+        size = sizes[data[position]]
+        if size:
+            yield slice(position + 1, position + size)
+            position += size
+        else:
+            kind, length, position = field_at(data, position)
+            if kind != LIST:
+                yield slice(position, position + length)
+                position += length
 
 
 def enter_list(data: bytes, position: int, length: int) -> int:

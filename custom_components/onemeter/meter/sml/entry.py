@@ -1,9 +1,8 @@
 """An entry of an SML register list, and the register in it (SML 1.04, 5.1.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
 from typing import Final
 
 from ..errors import TelegramError
@@ -12,9 +11,7 @@ from ..reading import Register, Value
 from ..units import UNITS, scaled
 from .direction import POWER_CODES, STATUS_CODES, true_number
 from .elements import (
-    BOOLEAN,
     LIST,
-    OCTETS,
     SIGNED,
     UNSIGNED,
     Element,
@@ -27,7 +24,12 @@ from .elements import (
 
 _OBIS_LENGTH: Final = 6
 _SCALERS: Final = range(-128, 128)
-
+_INTEGERS: Final = frozenset({SIGNED, UNSIGNED})
+#: By type and length, the integers that the struct module can read.
+_NUMBERS: Final[Mapping[tuple[int, int], str]] = {
+    **{(UNSIGNED, size): form for size, form in ((1, "B"), (2, "H"), (4, "I"), (8, "Q"))},
+    **{(SIGNED, size): form for size, form in ((1, "b"), (2, "h"), (4, "i"), (8, "q"))},
+}
 
 #: Octet strings that are text: manufacturer, firmware, ownership numbers.
 _TEXT_CODES: Final = frozenset(
@@ -53,129 +55,97 @@ _obis = lru_cache(maxsize=1024)(Obis.from_bytes)
 
 @dataclass(slots=True)
 class Entry:
-    """An entry of a register list: its layout, and its last contents.
+    """An entry of a register list, except for the contents of status word and value."""
 
-    The same bytes at the begin of an element are always the same fields. So if the bytes around
-    the contents of status and value are repeated, only these contents have to be decoded again.
-    """
-
-    #: The bytes up to the content of the status word, or of the value if there is no status word.
-    head: bytes
-    status: bytes
-    #: The bytes between status word and value.
-    middle: bytes
-    content: bytes
-    #: The bytes after the content of the value.
-    tail: bytes
     code: Obis | None
-    #: The type of the value.
-    kind: int
     unit: str | None
     scaler: int
-    #: Index in STATUS_CODES, if the entry has the status word of the meter: the lowest one counts.
+    #: The type of the value; None where it is left out.
+    kind: int | None
+    #: Where the content of the value is, or all of the value if that is a list.
+    content_at: slice
+    #: How the struct module reads it: as a number where it can, otherwise as bytes.
+    form: str
+    #: Where the content of the status word is, if the entry has one.
+    status_at: slice | None
+    #: Index in STATUS_CODES, if the status word is the meter's: the lowest one counts.
     rank: int | None
-    #: None for power, whose sign may depend on the status word of the telegram.
-    register: Register | None
+    #: The status word of the meter, if the sign of the value may depend on it.
+    status: int | None = None
 
-    def read_again(self, data: bytes, position: int) -> int:
-        """Update the contents from an entry; return its end, or 0 if it has another layout."""
-        head, tail, content = self.head, self.tail, self.content
-        if not data.startswith(head, position):
-            return 0
-        position += len(head)
-        if status := self.status:
-            end = position + len(status)
-            if not data.startswith(self.middle, end):
-                return 0
-            status = data[position:end]
-            position = end + len(self.middle)
-        end = position + len(content)
-        if not data.startswith(tail, end):
-            return 0
-        self.status = status
-        if not data.startswith(content, position):
-            self.content = data[position:end]
-            if self.register is not None:
-                self.register = Register(self.code, self.value(), self.unit)
-        return end + len(tail)
+    @property
+    def is_power(self) -> bool:
+        """Whether the sign of the value may depend on the status word of the meter."""
+        return self.code in POWER_CODES and self.kind in _INTEGERS
 
-    def value(self) -> Value:
-        """Return the value of the content."""
-        kind, content = self.kind, self.content
-        if kind == OCTETS:
-            return _text(content) if self.code in _TEXT_CODES else content
-        if kind == BOOLEAN:
-            return any(content)
-        return scaled(int.from_bytes(content, signed=kind == SIGNED), self.scaler)
-
-    def power(self, status: int | None) -> Register:
-        """Return the register of power, with the sign in the status word if that is known."""
-        number = int.from_bytes(self.content, signed=self.kind == SIGNED)
-        value = scaled(number, self.scaler)
-        true = None
-        if status is not None and self.code is not None:
-            bits = 8 * len(self.content)
-            true = true_number(self.code, number, bits, self.scaler, status)
+    def register(self, content: bytes | int) -> Register:
+        """Return the register with this content, and for power with the sign in the status word."""
+        if isinstance(content, bytes):
+            if self.kind not in _INTEGERS:
+                return Register(self.code, self._value(content), self.unit)
+            content = int.from_bytes(content, signed=self.kind == SIGNED)
+        value = scaled(content, self.scaler) if self.scaler else content
+        if self.status is None or self.code is None:
+            return Register(self.code, value, self.unit)
+        bits = 8 * (self.content_at.stop - self.content_at.start)
+        true = true_number(self.code, content, bits, self.scaler, self.status)
         if true is None:
             return Register(self.code, value, self.unit)
-        signed = value if true == number else scaled(true, self.scaler)
+        signed = value if true == content else scaled(true, self.scaler)
         return Register(self.code, value, self.unit, signed)
 
+    def _value(self, content: bytes) -> Value:
+        """Return the value of a content that is no number."""
+        match self.kind:
+            case None:
+                return None
+            case 0:  # OCTETS
+                return _text(content) if self.code in _TEXT_CODES else content
+            case 4:  # BOOLEAN
+                return any(content)
+            case _:  # LIST
+                return _seconds(read_nested(content, 0)[0])
 
-def read_entry(data: bytes, start: int) -> tuple[Entry, int]:
-    """Return the entry at a position, and the position after it. Raises TelegramError."""
+
+def read_entry(data: bytes, start: int, release: Callable[[int, int], None]) -> tuple[Entry, int]:
+    """Return the entry at a position, and the position after it.
+
+    Calls ``release`` with begin and end of elements whose contents are no part of the entry. Raises
+    TelegramError.
+    """
     name, status_start = read(data, enter_list(data, start, 7))
     status, status_end = read(data, status_start)
-    position = skip(data, status_end)  # time of the value
-    unit, position = read(data, position)
+    unit_start = skip(data, status_end)  # time of the value
+    unit, position = read(data, unit_start)
     scaler, value_start = read(data, position)
     scaler = scaler or 0
     if not isinstance(name, bytes) or isinstance(unit, bytes) or isinstance(scaler, bytes):
         raise TelegramError(f"Invalid register at byte {start}")
     if scaler not in _SCALERS:
         raise TelegramError(f"Scaler out of range at byte {start}")
-    kind, _, content_start = field_at(data, value_start)
+    kind, size, content_start = field_at(data, value_start)
     value, value_end = read_nested(data, value_start)
-    if value is None or kind == LIST:
-        content_start = value_end  # its content is part of the layout
     end = skip(data, value_end)  # signature
-    if isinstance(status, int):
-        _, status_length, _ = field_at(data, status_start)
-        status_start = status_end - status_length
-    else:
-        status_start = status_end = content_start
+    if kind == LIST:
+        size, content_start = value_end - value_start, value_start
     code = _obis(name) if len(name) == _OBIS_LENGTH else None
+    status_at = rank = None
+    if isinstance(status, int):
+        _, _, status_content = field_at(data, status_start)
+        status_at, rank = slice(status_content, status_end), _STATUS_RANKS.get(code)
     entry = Entry(
-        data[start:status_start],
-        data[status_start:status_end],
-        data[status_end:content_start],
-        data[content_start:value_end],
-        data[value_end:end],
         code,
-        kind,
         None if unit is None else UNITS.get(unit),
         scaler,
-        _STATUS_RANKS.get(code) if isinstance(status, int) else None,
-        None,
+        None if value is None else kind,
+        slice(content_start, value_end),
+        _NUMBERS.get((kind, size), f"{size}s"),
+        status_at,
+        rank,
     )
-    if value is None:
-        entry.register = Register(code, None, entry.unit)
-    elif isinstance(value, tuple):
-        entry.register = Register(code, _seconds(value), entry.unit)
-    elif code not in POWER_CODES or kind not in {SIGNED, UNSIGNED}:
-        entry.register = Register(code, entry.value(), entry.unit)
+    release(status_start, unit_start)
+    release(value_start, end)
     return entry, end
-
-
-def status_of(entries: Sequence[Entry]) -> int | None:
-    """Return the status word of the meter; None if no entry has it."""
-    ranked = [entry for entry in entries if entry.rank is not None]
-    return int.from_bytes(min(ranked, key=attrgetter("rank")).status) if ranked else None
-
-
-def registers_of(entries: Sequence[Entry], status: int | None) -> tuple[Register, ...]:
-    """Return the registers of entries, power with the sign in the status word."""
-    return tuple([entry.register or entry.power(status) for entry in entries])
 
 
 def _text(octets: bytes) -> str | bytes:

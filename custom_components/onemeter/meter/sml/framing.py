@@ -25,6 +25,9 @@ _FILL_MAX: Final = 4
 #: bytes could keep the decoder busy.
 _INNER_STARTS: Final = 8
 
+#: CRC-16/X-25 of any bytes that end with their own CRC-16/X-25, low byte first.
+_RESIDUE: Final = 0x0F47
+
 
 class SmlFramer[T]:
     """Finds the telegrams in a stream and decodes each one; never raises.
@@ -71,6 +74,8 @@ class SmlFramer[T]:
             return ()
         position = LIMIT - len(buffer) + len(data)
         rest = data[position:]
+        if not rest:
+            return self._advance()
         del buffer[LIMIT:]
         return self._advance_through(rest)
 
@@ -203,10 +208,9 @@ def _messages(telegram: bytes) -> bytes | None:
     fill = telegram[-3]
     if fill > _FILL_MAX:
         return None
-    checked = telegram[:-2]
-    if crc16_x25(checked) != int.from_bytes(telegram[-2:], "little") and crc16_kermit(
-        checked
-    ) != int.from_bytes(telegram[-2:]):
+    if crc16_x25(telegram) != _RESIDUE and crc16_kermit(telegram[:-2]) != int.from_bytes(
+        telegram[-2:]
+    ):
         return None
     messages = telegram[_MARK : len(telegram) - _MARK - fill]
     if _ESCAPE in messages:
