@@ -158,9 +158,9 @@ def test_any_byte_changes_in_place(body: bytes) -> None:
         assert memory.decode(body, b"telegram") == before
 
 
-LISTS = [
-    body for meter in list(METERS.values())[:6] for body in bodies_of(meter, (0, 1, 2, 43_200))
-] + [of_all_kinds()]
+LISTS = [of_all_kinds()]
+for simulated in list(METERS.values())[:6]:
+    LISTS += bodies_of(simulated, (0, 1, 2, 43_200))
 
 
 @st.composite
