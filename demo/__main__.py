@@ -27,8 +27,9 @@ _DESCRIPTION = """\
 Shows OneMeter in its own Home Assistant: a house with solar panels, a flat and a heat pump,
 measured by four simulated meters. The grid meter pushes SML. The meter of the panels is polled
 with IEC 62056-21, that of the flat with encrypted DLMS, each at a serial port and at the speed of
-a real meter. The LED of the heat pump's meter flashes. The demo changes nothing outside its
-folder, and only this machine can connect to it."""
+a real meter; the history of both is imported from their load profiles. The LED of the heat pump's
+meter flashes. The demo changes nothing outside its folder, and only this machine can connect to it.
+"""
 
 _EPILOG = "The history is kept and continues at the next start. Ctrl-C ends the demo."
 
@@ -171,35 +172,40 @@ async def _while_it_runs(show: Coroutine[None, None, None]) -> None:
 
 
 async def _show_simulated(home: HomeAssistant, meters: Sequence[Simulated]) -> None:
-    sensors = []
-    added = set()
     async with Api(home.url) as api:
-        for meter in meters:
-            entry = await dashboard.find_entry(api, meter.unique_id)
-            if entry is None:
-                _say(f"Adding the meter {meter.name} at {meter.port} ...")
-                added.add(meter.port)
-                entry = await dashboard.add_meter(api, str(meter.port), meter.protocol, meter.forms)
-                await dashboard.rename(api, entry, meter.name)
-                await dashboard.set_options(api, entry, meter.options)
-            sensors.append(await dashboard.sensors(api, entry))
-        _say(f"Importing the last {history.DAYS} days of each meter, which takes a few seconds ...")
-        for meter, found in zip(meters, sensors, strict=True):
-            # The total of flashes does not include those of the time between two runs.
-            if meter.has_register or meter.port in added:
-                await _fill_history(api, meter, found)
+        _say(f"Importing the last {history.DAYS} days of each meter, which takes half a minute ...")
+        # Each of them has its own line.
+        sensors = await asyncio.gather(*(_show_meter(api, meter) for meter in meters))
         await dashboard.show_energy(api, *sensors)
     _say_ready(home, "four simulated meters: grid, solar panels, flat and heat pump")
 
 
-async def _fill_history(api: Api, meter: Simulated, sensors: dict[str, str]) -> None:
-    """Import the statistics of the time before the meter was added."""
+async def _show_meter(api: Api, meter: Simulated) -> dict[str, str]:
+    """Add a meter and its history, unless it is there; return its sensors by their keys."""
+    entry_id = await dashboard.find_entry(api, meter.unique_id)
+    if is_new := entry_id is None:
+        _say(f"Adding the meter {meter.name} at {meter.port} ...")
+        entry_id = await dashboard.add_meter(api, str(meter.port), meter.protocol, meter.forms)
+        await dashboard.rename(api, entry_id, meter.name)
+    sensors = await dashboard.sensors(api, entry_id)
+    if is_new and meter.has_profile:
+        await dashboard.import_history(api, entry_id, history.start())
+    # The total of flashes does not include those of the time between two runs.
+    if is_new or meter.has_register:
+        await _write_history(api, meter, sensors)
+    if is_new:
+        await dashboard.set_options(api, entry_id, meter.options)
+    return sensors
+
+
+async def _write_history(api: Api, meter: Simulated, sensors: dict[str, str]) -> None:
+    """Import the statistics that OneMeter does not import from a load profile."""
     registers = {
         dashboard.IMPORT: lambda time: meter.totals(time).imported,
         dashboard.EXPORT: lambda time: meter.totals(time).exported,
     }
     for code, register in registers.items():
-        if code in sensors:
+        if code in sensors and not meter.has_profile:
             await history.fill(api, sensors[code], register)
     if (power := dashboard.power_of(sensors)) is not None:
         await history.fill_power(api, power, meter.household)

@@ -8,6 +8,10 @@ from typing import Any, Final, Self
 import aiohttp
 
 _RETRY_SECONDS: Final = 0.5
+#: Home Assistant loads what a request needs, which takes long on slow machines.
+_SECONDS: Final = 120
+#: A load profile is read at the speed of the line.
+_ACTION_SECONDS: Final = 600
 
 
 class ApiError(Exception):
@@ -24,6 +28,8 @@ class Api:
         self._socket: aiohttp.ClientWebSocketResponse
         self._refresh_token = ""
         self._ids = 0
+        #: Only one command waits for its result.
+        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Log in through the trusted network of this machine, and wait for the end of the start."""
@@ -91,10 +97,11 @@ class Api:
 
     async def call(self, command: str, **fields: Any) -> Any:
         """Send a websocket command and return its result; ApiError if it is refused."""
-        self._ids += 1
-        await self._socket.send_json({"id": self._ids, "type": command, **fields})
-        while (answer := await self._receive()).get("id") != self._ids:
-            pass
+        async with self._turn:
+            self._ids += 1
+            await self._socket.send_json({"id": self._ids, "type": command, **fields})
+            while (answer := await self._receive()).get("id") != self._ids:
+                pass
         if not answer["success"]:
             raise ApiError(f"{command}: {answer['error']['message']}")
         return answer["result"]
@@ -105,6 +112,13 @@ class Api:
             raise aiohttp.ClientConnectionError("Home Assistant has closed the connection")
         content: dict[str, Any] = message.json()
         return content
+
+    async def act(self, action: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Run an action of OneMeter, and return its response."""
+        path = f"/api/services/onemeter/{action}?return_response"
+        answer = await self._json("POST", path, _ACTION_SECONDS, json=data)
+        response: dict[str, Any] = answer["service_response"]
+        return response
 
     async def begin_flow(self, domain: str) -> dict[str, Any]:
         """Start the config flow of an integration; return the first step."""
@@ -129,8 +143,15 @@ class Api:
         path = f"/api/config/config_entries/options/flow/{flow_id}"
         return await self._json("POST", path, json=form)
 
-    async def _json(self, method: str, path: str, **content: Any) -> dict[str, Any]:
-        async with self._session.request(method, path, timeout=_brief(), **content) as response:
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        seconds: float = _SECONDS,
+        **content: Any,
+    ) -> dict[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        async with self._session.request(method, path, timeout=timeout, **content) as response:
             if not response.ok:
                 raise ApiError(f"{path}: {response.status} {await response.text()}")
             result: dict[str, Any] = await response.json()
@@ -138,4 +159,4 @@ class Api:
 
 
 def _brief() -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=30)
+    return aiohttp.ClientTimeout(total=_SECONDS)

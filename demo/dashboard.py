@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from .api import Api, ApiError
@@ -23,8 +24,13 @@ _GENERATED: Final = "generated-"
 DETECT: Final = "detect"
 PROTOCOLS: Final = (DETECT, "sml", "iec62056", "dlms")
 
+#: The demo fills the Energy dashboard itself, with several meters and their names.
+NO_ROLE: Final = {"energy_role": "none"}
+
 _POLL_SECONDS: Final = 0.5
 _POLLS: Final = 120
+#: How often a load profile that cannot be read is requested.
+_ATTEMPTS: Final = 3
 
 
 class MeterError(Exception):
@@ -48,20 +54,20 @@ async def add_meter(
 ) -> str:
     """Add the meter at a port through the config flow; return its entry.
 
-    ``entered`` has the input of further forms and menus by step. Raises MeterError with the text
-    that the config flow shows.
+    ``entered`` has the input of further forms and menus by step, and what is added to that of the
+    first one. Raises MeterError with the text that the config flow shows.
     """
     step = await api.begin_flow(DOMAIN)
+    entered = entered or {}
     forms: dict[str, Mapping[str, Any]] = {
-        "user": {"port": port, "protocol": protocol, "line": {}},
         "iec62056": {"expert": {}},
         "dlms": {"next_step_id": "dlms_find_out"},
         "dlms_address": {"expert": {}},
-        **(entered or {}),
+        **entered,
+        "user": {"port": port, "protocol": protocol, "line": {}, **entered.get("user", {})},
     }
     while step["type"] in {"form", "menu"} and not step.get("errors"):
-        # The demo fills the Energy dashboard itself, with several meters and their names.
-        default = {"energy_role": "none"} if step["step_id"].startswith("confirm") else {}
+        default = NO_ROLE if step["step_id"].startswith("confirm") else {}
         step = await api.continue_flow(step["flow_id"], dict(forms.get(step["step_id"], default)))
     if step["type"] == "create_entry":
         entry_id: str = step["result"]["entry_id"]
@@ -81,6 +87,24 @@ async def rename(api: Api, entry_id: str, name: str) -> None:
             await api.call(
                 "config/device_registry/update", device_id=device["id"], name_by_user=name
             )
+
+
+async def import_history(api: Api, entry_id: str, start: datetime) -> None:
+    """Import the energy from a time on from the load profile of a meter.
+
+    Where that fails, OneMeter tries it again later.
+    """
+    [device_id] = [
+        device["id"]
+        for device in await api.call("config/device_registry/list")
+        if entry_id in device["config_entries"]
+    ]
+    data = {"device_id": device_id, "start": start.isoformat(), "dry_run": False}
+    for _ in range(_ATTEMPTS):
+        # What was read stays read.
+        with suppress(ApiError):
+            if (await api.act("import_history", data))["statistics"]:
+                return
 
 
 async def set_options(api: Api, entry_id: str, options: Mapping[str, Any]) -> None:

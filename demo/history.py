@@ -1,4 +1,8 @@
-"""Long-term statistics of simulated meters for the time before they were added."""
+"""Long-term statistics of simulated meters for the time before they were added.
+
+OneMeter imports the energy of meters with a load profile itself. The demo writes that of the other
+meters, and the power of all: OneMeter does not import power before its first row.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -57,6 +61,11 @@ async def fill_power(api: Api, entity_id: str, household: Household) -> None:
         mean = sum(powers) / len(powers)
         rows.append({"start": _text(hour), "mean": mean, "min": min(powers), "max": max(powers)})
     await _import(api, entity_id, rows, unit_class="power", unit="W", has_sum=False)
+
+
+def start() -> datetime:
+    """Return when the history begins."""
+    return datetime.fromtimestamp(_past_hours()[0], UTC)
 
 
 def _past_hours() -> range:

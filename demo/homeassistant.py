@@ -8,10 +8,12 @@ from pathlib import Path
 import signal
 import sys
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 #: Only this machine can connect, since there is no login.
 HOST: Final = "127.0.0.1"
+
+#: That of the simulated meters.
+TIME_ZONE: Final = "Europe/Berlin"
 
 _ROOT: Final = Path(__file__).parents[1]
 _LOG_TAIL: Final = 15
@@ -172,7 +174,7 @@ def _first_start() -> list[tuple[str, int, int, Any]]:
         "radius": 100,
         "unit_system_v2": "metric",
         "location_name": "Home",
-        "time_zone": _time_zone(),
+        "time_zone": TIME_ZONE,
         "external_url": None,
         "internal_url": None,
         "currency": "EUR",
@@ -184,13 +186,7 @@ def _first_start() -> list[tuple[str, int, int, Any]]:
         ("core.config", 1, 4, home),
         ("onboarding", 4, 1, {"done": steps}),
         ("frontend.system_data", 1, 1, {"core": {"default_panel": "energy"}}),
+        # Days are those of the house, wherever the browser is.
+        (f"frontend.user_data_{_USER}", 1, 1, {"language": {"time_zone": "server"}}),
         ("auth", 1, 1, auth),
     ]
-
-
-def _time_zone() -> str:
-    """Return the name of this machine's time zone; UTC if it is unknown."""
-    candidates = [os.environ.get("TZ", "").lstrip(":")]
-    candidates.append(str(Path("/etc/localtime").resolve()).rpartition("zoneinfo/")[2])
-    zones = available_timezones()
-    return next((name for name in candidates if name in zones), "UTC")

@@ -16,19 +16,30 @@ from simulator.dlms import (
     Registers as DlmsRegisters,
     serve as serve_dlms,
 )
-from simulator.household import Energy, Household
-from simulator.iec62056 import Iec62056Meter, Registers, serve
+from simulator.household import INSTALLED_DAY, SECONDS_PER_DAY, Energy, Household
+from simulator.iec62056 import Iec62056Meter, Memory, Registers, serve
 from simulator.line import Line
 from simulator.pty import PtyLine
 from simulator.push import push
 from simulator.sml.meter import SmlMeter
 
+from .dashboard import NO_ROLE
+from .history import DAYS
+
+#: All year, so that the change to summer time does not change the totals.
+_STANDARD_TIME: Final = 3600
 _SML_BAUDRATE: Final = 9600
-_DLMS_BAUDRATE: Final = 9600
+#: Those of electrical interfaces, at which load profiles are read within seconds.
+_IEC62056_BAUDRATE: Final = 19_200
+_DLMS_BAUDRATE: Final = 115_200
 _BLINK_BAUDRATE: Final = 9600
 #: Example keys, which are no secret.
 _ENCRYPTION_KEY: Final = bytes.fromhex("000102030405060708090A0B0C0D0E0F")
 _AUTHENTICATION_KEY: Final = bytes.fromhex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
+#: Where the demo is stopped while it imports, OneMeter does it later.
+_WITH_HISTORY: Final = {**NO_ROLE, "import_days": DAYS}
+#: More than a DLMS meter sends.
+_MESSAGES_PER_SECOND: Final = 10
 _FLAT_SEED: Final = 4
 _PUMP_SEED: Final = 7
 #: Tenths of a watt times seconds in a watt hour, the resolution of the meter of the panels, and
@@ -58,6 +69,8 @@ class Simulated(NamedTuple):
     forms: Mapping[str, Mapping[str, Any]] = {}
     #: Whether it has a total that can be read, so that nothing is missed between two runs.
     has_register: bool = True
+    #: Whether it has a load profile, from which OneMeter fills the statistics of its energy.
+    has_profile: bool = False
 
     def line(self) -> Line:
         """Create the line of the meter."""
@@ -66,16 +79,25 @@ class Simulated(NamedTuple):
 
 def simulated_meters(folder: Path) -> Sequence[Simulated]:
     """Return the meters of the house, the solar panels, the flat and the heat pump."""
-    # Standard time all year, so that the change to summer time does not change the totals.
-    offset = -time.timezone
-    house = Household(utc_offset=offset)
-    roof = Household(utc_offset=offset, appliances=False)
-    flat = Household(utc_offset=offset, seed=_FLAT_SEED, solar=False)
+    house = Household(utc_offset=_STANDARD_TIME)
+    roof = Household(utc_offset=_STANDARD_TIME, appliances=False)
+    flat = Household(utc_offset=_STANDARD_TIME, seed=_FLAT_SEED, solar=False)
     pump = Household(
-        utc_offset=offset, seed=_PUMP_SEED, appliances=False, solar=False, heat_pump=True
+        utc_offset=_STANDARD_TIME,
+        seed=_PUMP_SEED,
+        appliances=False,
+        solar=False,
+        heat_pump=True,
     )
     grid = SmlMeter(household=house)
-    panels = Iec62056Meter(registers=Registers(household=roof), serial="87654321")
+    panels = Iec62056Meter(
+        registers=Registers(household=roof),
+        # It has no export.
+        memory=Memory(channels=("1.8.0",)),
+        serial="87654321",
+        baudrate=_IEC62056_BAUDRATE,
+        start_baudrate=_IEC62056_BAUDRATE,
+    )
     encrypted = DlmsMeter(
         registers=DlmsRegisters(household=flat),
         serial="11223344",
@@ -83,6 +105,8 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
         encryption_key=_ENCRYPTION_KEY,
         authentication_key=_AUTHENTICATION_KEY,
         policy=AUTHENTICATED | ENCRYPTED,
+        # It never falls, although nothing is stored between two runs of the demo.
+        server_counter=(int(time.time()) - INSTALLED_DAY * SECONDS_PER_DAY) * _MESSAGES_PER_SECOND,
     )
     blinking = BlinkingMeter(household=pump)
     return [
@@ -108,6 +132,11 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
             serve=lambda line: serve(line, panels),
             # Power every two seconds, more often than a readout is possible.
             options={"live_registers": ["16.7.0"]},
+            forms={
+                "user": {"line": {"baudrate": str(_IEC62056_BAUDRATE)}},
+                "confirm": _WITH_HISTORY,
+            },
+            has_profile=True,
         ),
         Simulated(
             name="Flat meter",
@@ -119,7 +148,9 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
             totals=partial(_watt_hours, flat),
             serve=lambda line: serve_dlms(line, encrypted),
             options={"live_registers": ["1-0:16.7.0*255"]},
+            has_profile=True,
             forms={
+                "user": {"line": {"baudrate": str(_DLMS_BAUDRATE)}},
                 "dlms": {"next_step_id": "dlms_polled"},
                 "dlms_address": {"transport": "hdlc", "expert": {}},
                 "dlms_keys": {
@@ -127,6 +158,7 @@ def simulated_meters(folder: Path) -> Sequence[Simulated]:
                     "encryption_key": _ENCRYPTION_KEY.hex(),
                     "authentication_key": _AUTHENTICATION_KEY.hex(),
                 },
+                "confirm": _WITH_HISTORY,
             },
         ),
         Simulated(

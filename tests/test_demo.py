@@ -18,7 +18,7 @@ import pytest
 
 from demo.__main__ import main
 from demo.api import Api
-from demo.dashboard import find_entry, sensors as dashboard_sensors
+from demo.dashboard import DOMAIN, find_entry, sensors as dashboard_sensors
 from demo.history import DAYS
 from demo.meters import simulated_meters
 from simulator.iec62056 import Iec62056Meter, serve
@@ -131,6 +131,22 @@ async def total(api: Api, meter: Sensors) -> Decimal:
     return Decimal((await states(api))[meter.energy_import])
 
 
+async def imported_hours(
+    api: Api, folder: Path, meter_id: str, meter: Sensors
+) -> list[dict[str, float]]:
+    """Return the energy that OneMeter has imported from a load profile; check each hour."""
+    [totals] = [it.totals for it in simulated_meters(folder) if it.unique_id == meter_id]
+    rows = await hours(api, meter.energy_import)
+    assert len(rows) >= DAYS * 24
+    zero = rows[0]["state"]
+    for row in rows[: DAYS * 24]:
+        state = totals(int(row["end"]) // 1000).imported / 10_000
+        expected = pytest.approx((state, state - zero), rel=0, abs=1e-6)
+        assert (row["state"], row["sum"]) == expected
+    assert 50 < rows[-1]["sum"] <= float(await total(api, meter)) - zero + 1e-6
+    return rows
+
+
 def shown(preferences: dict[str, Any]) -> list[tuple[str | None, ...]]:
     """Return kind, import, export and power of each source in the Energy dashboard."""
     keys = ("type", "stat_energy_from", "stat_energy_to", "stat_rate")
@@ -167,16 +183,14 @@ async def test_demo(tmp_path: Path, port: int) -> None:
                 pump.power,
             )
 
-            rows = await hours(api, roof.energy_import)
-            assert len(rows) == DAYS * 24
-            assert rows[-1]["state"] - rows[0]["state"] > 50
-            # All sums have the same zero, which lies between the last hour and now.
-            zero = rows[-1]["state"] - rows[-1]["sum"]
-            assert [row["state"] - row["sum"] for row in rows] == pytest.approx([zero] * len(rows))
             first = await states(api)
-            now = float(first[roof.energy_import])
-            assert rows[-1]["state"] <= zero + 1e-6
-            assert zero <= now + 1e-6
+            rows = await imported_hours(api, folder, ROOF, roof)
+            await imported_hours(api, folder, FLAT, flat)
+            # The demo writes that of the others: its zero lies between the last hour and now.
+            written = await hours(api, grid.energy_import)
+            zero = written[-1]["state"] - written[-1]["sum"]
+            assert written[-1]["state"] <= zero + 1e-6
+            assert zero <= float(first[grid.energy_import]) + 1e-6
             assert len(await hours(api, grid.power)) == DAYS * 24
 
             # The blinking meter counts from the entered reading on, one flash per Wh.
@@ -210,6 +224,9 @@ async def test_demo(tmp_path: Path, port: int) -> None:
     async with demo(*arguments, stop=signal.SIGTERM) as printed:
         assert "Adding" not in printed
         async with Api(f"http://127.0.0.1:{port}") as api:
+            # All are read again, also the encrypted one, whose counter must not have fallen.
+            entries = await api.call("config_entries/get", domain=DOMAIN)
+            assert {entry["state"] for entry in entries} == {"loaded"}
             again = await hours(api, roof.energy_import)
             assert again[: len(rows)] == rows
             assert counted <= await total(api, pump) <= displayed(folder)
