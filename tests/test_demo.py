@@ -143,7 +143,7 @@ async def imported_hours(
         state = totals(int(row["end"]) // 1000).imported / 10_000
         expected = pytest.approx((state, state - zero), rel=0, abs=1e-6)
         assert (row["state"], row["sum"]) == expected
-    assert 50 < rows[-1]["sum"] <= float(await total(api, meter)) - zero + 1e-6
+    assert rows[-1]["sum"] > 50
     return rows
 
 
