@@ -2,20 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from custom_components.onemeter.coordinator.meter_data import MeterData
-from custom_components.onemeter.history.clock import ClockOffset
 from custom_components.onemeter.history.reading import ProfileSpan, asked_for
-from custom_components.onemeter.history.samples import HOUR
-from custom_components.onemeter.meter import Identity, Interval
+from custom_components.onemeter.meter import Interval
 from custom_components.onemeter.meter.errors import MeterSilentError, RefusedError
-from custom_components.onemeter.totals.moment import Moment
-from homeassistant.util import dt as dt_util
 from simulator.clock import SimulatedClockLoop
 
 END = datetime(2026, 11, 30, tzinfo=UTC)
@@ -99,18 +93,3 @@ def test_hour_that_comes_twice_is_asked_for_as_a_whole() -> None:
     )
     assert start <= datetime(2026, 10, 25, 2)  # noqa: DTZ001
     assert end >= datetime(2026, 10, 25, 3)  # noqa: DTZ001
-
-
-@pytest.mark.parametrize("season", ["winter", None])
-def test_meter_that_names_another_zone(season: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets requests by its own clock, and the times of its rows are right."""
-    berlin = ZoneInfo("Europe/Berlin")
-    received = datetime(2026, 7, 1, 12, tzinfo=UTC)
-    winter_time = received.astimezone(timezone(timedelta(hours=1)))
-    data = MeterData(Identity(), {}, Moment(received), winter_time)
-    with monkeypatch.context() as zone:
-        zone.setattr(dt_util, "DEFAULT_TIME_ZONE", berlin)
-        clock = ClockOffset.of(data, None)
-    requested = asked_for(received - HOUR, received, clock.shown, berlin)
-    assert requested == (datetime(2026, 7, 1, 12), datetime(2026, 7, 1, 13))  # noqa: DTZ001
-    assert not clock.of_rows([replace(ROW, season=season)])

@@ -22,9 +22,6 @@ class ClockOffset(NamedTuple):
     #: Full hours: it counts in another time than the one of Home Assistant's zone.
     hours: timedelta = timedelta()
     rest: timedelta = timedelta()
-    #: By how much its time zone is ahead of Home Assistant's, where the clock has one: its rows
-    #: then have it, too, but they are requested by what the clock shows.
-    zone: timedelta = timedelta()
 
     @classmethod
     def of(cls, data: MeterData, duration: float | None) -> Self:
@@ -39,14 +36,12 @@ class ClockOffset(NamedTuple):
         rest = ahead - hours
         if abs(rest) <= max(_SAME, timedelta(seconds=duration or 0)):
             rest = timedelta()
-        own = clock.utcoffset()
-        there = data.received.astimezone(zone).utcoffset()
-        return cls(hours, rest, timedelta() if own is None or there is None else own - there)
+        return cls(hours, rest)
 
     @property
     def shown(self) -> timedelta:
         """What is added to the local time to get what the clock shows."""
-        return self.hours + self.rest + self.zone
+        return self.hours + self.rest
 
     def of_rows(self, intervals: Iterable[Interval]) -> timedelta:
         """Return by how much the times of a profile's rows are ahead.
@@ -54,4 +49,4 @@ class ClockOffset(NamedTuple):
         If they contain the season, their full hours are right.
         """
         has_season = any(interval.season is not None for interval in intervals)
-        return self.rest if has_season else self.hours + self.rest
+        return self.rest if has_season else self.shown
