@@ -1,6 +1,7 @@
 """Options flow: what may be changed at any time, without listening to the meter again."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -58,9 +59,11 @@ from ..registers.lookup import is_number
 from ..registers.quantities import BY_UNIT
 from ..settings import EntrySettings, from_entry
 from ..takeover import async_entry_offers
+from .alignment import CONF_ALIGN, Alignment, align_field
 from .blink_schemas import entered_reading
 from .load_profile import CONF_UNDO_IMPORT, Fields, fill_gaps, undo_import
 from .options_impulses import ImpulseOptions
+from .progress import ProgressSteps, State
 from .schemas import MULTIPLIER_FIELD, FormError, exact_multiplier, select, whole_number
 from .take_over import take_over_field, taken_over
 
@@ -81,11 +84,13 @@ _LIVELY: Final = frozenset(
 )
 
 
-class OneMeterOptionsFlow(ImpulseOptions):
+class OneMeterOptionsFlow(ProgressSteps, ImpulseOptions):
     """Asks for the options that the entry's meter has."""
 
     _options: dict[str, Any]
     _off: Decimal
+    #: What aligning the head has come to.
+    _aligned: Callable[[], State]
     #: How many rows were brought back, and how many had changed.
     _undone: tuple[int, int]
 
@@ -99,6 +104,8 @@ class OneMeterOptionsFlow(ImpulseOptions):
         fields = _publish_interval(DEFAULT_PUBLISH_INTERVAL) | _max_power()
         if settings.protocol is Protocol.SML:
             fields |= _direction()
+        if self.config_entry.state is ConfigEntryState.LOADED:
+            fields |= align_field()
         return await self._async_ask("init", fields, user_input)
 
     async def async_step_polled(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -114,8 +121,12 @@ class OneMeterOptionsFlow(ImpulseOptions):
 
     @override
     async def _async_go_on(self, entered: Mapping[str, Any]) -> ConfigFlowResult:
-        """Undo an import first, if one was selected."""
-        self._options = {key: value for key, value in entered.items() if key != CONF_UNDO_IMPORT}
+        """Undo an import or align the head first, if that was selected."""
+        self._options = {
+            k: v for k, v in entered.items() if k not in {CONF_UNDO_IMPORT, CONF_ALIGN}
+        }
+        if entered.get(CONF_ALIGN):
+            return self._async_align()
         if CONF_UNDO_IMPORT not in entered:
             return await super()._async_go_on(self._options)
         importer = async_importer(self.hass, self.config_entry.entry_id)
@@ -127,6 +138,30 @@ class OneMeterOptionsFlow(ImpulseOptions):
             return self.async_abort(reason="not_undone")
         self._undone = undone
         return await self.async_step_undone()
+
+    @callback
+    def _async_align(self) -> ConfigFlowResult:
+        alignment = Alignment(self.config_entry.runtime_data.client.counters)
+        self._aligned = alignment.state
+
+        async def aligned(_: asyncio.Future[None]) -> str:
+            return "aligned"
+
+        return self._async_run(alignment.async_count(), alignment.state, aligned)
+
+    async def async_step_aligned(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show how many telegrams were good in the end; go on aligning, or store the options."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="aligned",
+                data_schema=probatio.Schema(align_field()),
+                description_placeholders=self._aligned().placeholders,
+            )
+        if user_input[CONF_ALIGN]:
+            return self._async_align()
+        return await super()._async_go_on(self._options)
 
     async def async_step_undone(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show how many rows are as they were before the import."""

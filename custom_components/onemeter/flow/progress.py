@@ -5,10 +5,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, NamedTuple, override
 
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import ConfigEntryBaseFlow, ConfigFlowResult
 from homeassistant.core import callback
-
-from .base import Steps
 
 #: Seconds for which the dialog shows the same at least. The frontend begins to look for changes
 #: when it has drawn the dialog; a change before that goes unnoticed.
@@ -26,7 +24,7 @@ class State(NamedTuple):
     placeholders: dict[str, str]
 
 
-class ProgressSteps(Steps):
+class ProgressSteps(ConfigEntryBaseFlow):
     """Shows the state of a task, and goes on to another step when the task has ended."""
 
     #: Its result is the step that follows.

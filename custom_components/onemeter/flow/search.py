@@ -20,6 +20,7 @@ from ..meter.errors import PortBusyError, UnknownDataError
 from ..meter.looks import Look
 from ..meter.redaction import redact
 from ..settings import AnySettings, BlinkEntrySettings, Mode
+from .base import Steps
 from .impulse_probe import ImpulseProbe
 from .ports import async_users
 from .probe import Probe
@@ -33,7 +34,7 @@ LOOKS: Final[Mapping[str, Protocol]] = {
 }
 
 
-class SearchSteps(ProgressSteps):
+class SearchSteps(ProgressSteps, Steps):
     """Reads the meter with settings that are known, and goes on to the page that shows it."""
 
     _settings: AnySettings
