@@ -153,6 +153,16 @@ def shown(preferences: dict[str, Any]) -> list[tuple[str | None, ...]]:
     return [tuple(map(source.get, keys)) for source in preferences["energy_sources"]]
 
 
+async def wait_until_loaded(api: Api) -> None:
+    """Wait for entries that are set up once more, as after a change of their options."""
+    async with asyncio.timeout(120):
+        while any(  # noqa: ASYNC110
+            entry["state"] != "loaded"
+            for entry in await api.call("config_entries/get", domain=DOMAIN)
+        ):
+            await asyncio.sleep(0.5)
+
+
 async def test_demo(tmp_path: Path, port: int) -> None:
     folder = tmp_path / "state"
     arguments = ("--port", port, "--folder", folder)
@@ -202,9 +212,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
             assert len(await hours(api, pump.energy_import)) == DAYS * 24
 
             # Power is live: that of the grid is pushed, that of the panels is polled.
-            entry_id = await find_entry(api, ROOF)
-            [entry] = [e for e in await api.call("config_entries/get") if e["entry_id"] == entry_id]
-            assert entry["state"] == "loaded"
+            await wait_until_loaded(api)
             while (await states(api))[grid.power] == first[grid.power]:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 
@@ -225,8 +233,7 @@ async def test_demo(tmp_path: Path, port: int) -> None:
         assert "Adding" not in printed
         async with Api(f"http://127.0.0.1:{port}") as api:
             # All are read again, also the encrypted one, whose counter must not have fallen.
-            entries = await api.call("config_entries/get", domain=DOMAIN)
-            assert {entry["state"] for entry in entries} == {"loaded"}
+            await wait_until_loaded(api)
             again = await hours(api, roof.energy_import)
             assert again[: len(rows)] == rows
             assert counted <= await total(api, pump) <= displayed(folder)
