@@ -25,6 +25,7 @@ from simulator.sml.meter import SmlMeter
 
 from .helpers import at_the_port
 from .helpers.at_the_port import rows_of_this_hour, state, until
+from .helpers.usb import stub_usb
 
 METER = SmlMeter(household=Household())
 TOTAL = "sensor.dmo_energy_import"
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.real_time("a port of the kernel")
 @pytest.fixture(autouse=True)
 def usb(hass: HomeAssistant) -> None:
     """Let the integration's dependency seem set up; it would look for the machine's devices."""
-    hass.config.components.add("usb")
+    stub_usb(hass)
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ from simulator.tcp import TcpLine
 
 from .helpers import at_the_port
 from .helpers.at_the_port import state
+from .helpers.usb import stub_usb
 from .helpers.waiting import until
 
 EK = bytes(range(16))
@@ -47,7 +48,7 @@ pytestmark = pytest.mark.real_time("a port of the kernel, or of the network")
 @pytest.fixture(autouse=True)
 def dialog(hass: HomeAssistant) -> Generator[None]:
     """Do not wait for a dialog that nobody opens, nor look for the machine's devices."""
-    hass.config.components.add("usb")
+    stub_usb(hass)
     with patch("custom_components.onemeter.flow.progress.SHORTEST_PROGRESS", 0):
         yield
 

@@ -71,6 +71,7 @@ from simulator.pty import PtyLine
 from .helpers import at_the_port
 from .helpers.at_the_port import rows_of_this_hour, state, until
 from .helpers.lines import at_a_pty
+from .helpers.usb import stub_usb
 
 TOTAL = "sensor.dmo_energy_import"
 POWER = "sensor.dmo_power"
@@ -204,7 +205,7 @@ async def home_assistant(hass: HomeAssistant) -> None:
 
     It would look for the machine's devices.
     """
-    hass.config.components.add("usb")
+    stub_usb(hass)
     assert await async_setup_component(hass, HOMEASSISTANT_DOMAIN, {})
 
 

@@ -27,6 +27,7 @@ from .helpers.at_the_port import state
 from .helpers.polled import PolledMeter, ScriptedPolledClient
 from .helpers.pushed import PushedMeter, ScriptedClient
 from .helpers.rfc2217 import tcp_port
+from .helpers.usb import stub_usb
 from .helpers.waiting import until
 
 TOTAL = "sensor.meter_energy_import"
@@ -173,7 +174,7 @@ def resources() -> tuple[int, int, int]:
 @asynccontextmanager
 async def followed(hass: HomeAssistant, line: PtyLine) -> AsyncGenerator[ConfigEntry]:
     """Set up an entry whose meter speaks all the time at a line that is plugged in."""
-    hass.config.components.add("usb")
+    stub_usb(hass)
     meter = SmlMeter(household=Household())
     entry = MockConfigEntry(
         domain=DOMAIN,
@@ -242,7 +243,7 @@ async def test_entry_that_is_removed_while_it_connects(
     hass: HomeAssistant, scheme: str, times: int
 ) -> None:
     """The one server says nothing once it is connected, the other one does not even connect."""
-    hass.config.components.add("usb")
+    stub_usb(hass)
 
     async def remove_connecting(address: str) -> float:
         entry = MockConfigEntry(
