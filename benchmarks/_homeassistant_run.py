@@ -36,7 +36,7 @@ _SETTLING: Final = 1 if IS_QUICK else 7
 START: Final = 25 if IS_QUICK else 120
 #: Seconds until all of a window is recorded: the publish interval, and some for the recorder.
 _RECORDING: Final = 1 if IS_QUICK else 25
-#: Every so many seconds Home Assistant compiles statistics, from here to there.
+#: Period of the statistics that Home Assistant compiles, and the part of it that this takes (s).
 _STATISTICS: Final = 300
 _STATISTICS_FROM, _STATISTICS_TO = 8, 28
 _POWER: Final = "1-0:16.7.0*255"

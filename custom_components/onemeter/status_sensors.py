@@ -24,13 +24,30 @@ def status_sensors(coordinator: OneMeterCoordinator) -> Iterator[OneMeterEntity]
         yield SignalQualitySensor(coordinator)
 
 
-class StatusSensor(OneMeterEntity, SensorEntity):
+class _ReceptionSensor(OneMeterEntity, SensorEntity):
+    """Shows the value of _snapshot(), also while the meter is unavailable."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _written: Status | int | None
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: the value may be why the other sensors are unavailable."""
+        return True
+
+    @property
+    @override
+    def native_value(self) -> Status | int | None:
+        """The value when the state was last written."""
+        return self._written
+
+
+class StatusSensor(_ReceptionSensor):
     """Shows whether the meter is read, and otherwise why not."""
 
     _attr_device_class = SensorDeviceClass.ENUM
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_translation_key = "status"
-    _written: Status
 
     def __init__(self, coordinator: OneMeterCoordinator) -> None:
         """Take the coordinator that reads the meter."""
@@ -38,48 +55,22 @@ class StatusSensor(OneMeterEntity, SensorEntity):
         self._attr_options = list(Status)
         self._written = self._snapshot()
 
-    @property
-    @override
-    def available(self) -> bool:
-        """Always: it shows why the other sensors are unavailable."""
-        return True
-
-    @property
-    @override
-    def native_value(self) -> Status:
-        """The status when the state was last written."""
-        return self._written
-
     @override
     def _snapshot(self) -> Status:
         return self.coordinator.status
 
 
-class ImportProgressSensor(OneMeterEntity, SensorEntity):
-    """Shows how much of the load profile was read for an import."""
+class ImportProgressSensor(_ReceptionSensor):
+    """Shows how much of the load profile was read for an import (%); None while there is none."""
 
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_native_unit_of_measurement = PERCENTAGE
     _attr_translation_key = "import_progress"
-    _written: int | None
 
     def __init__(self, coordinator: OneMeterCoordinator, importer: HistoryImporter) -> None:
         """Take what fills the gaps."""
         super().__init__(coordinator, IMPORT_PROGRESS)
         self._importer = importer
         self._written = self._snapshot()
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Always: between two slices the meter may be unavailable."""
-        return True
-
-    @property
-    @override
-    def native_value(self) -> int | None:
-        """The progress in percent; None while nothing is imported."""
-        return self._written
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -92,33 +83,19 @@ class ImportProgressSensor(OneMeterEntity, SensorEntity):
         return self._importer.progress
 
 
-class SignalQualitySensor(OneMeterEntity, SensorEntity):
-    """Shows the share of undamaged telegrams in the last minutes."""
+class SignalQualitySensor(_ReceptionSensor):
+    """Shows the share of undamaged telegrams in the last minutes (%); None without a telegram."""
 
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_entity_registry_enabled_default = False
     _attr_native_unit_of_measurement = PERCENTAGE
     _attr_state_class = SensorStateClass.MEASUREMENT
     _attr_translation_key = "signal_quality"
-    _written: int | None
 
     def __init__(self, coordinator: PushedCoordinator) -> None:
         """Take the coordinator whose client counts telegrams."""
         super().__init__(coordinator, "signal_quality")
         self._quality = coordinator.signal_quality
         self._written = self._snapshot()
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Always: damaged telegrams may be why the other sensors are unavailable."""
-        return True
-
-    @property
-    @override
-    def native_value(self) -> int | None:
-        """The share in percent; None without a telegram."""
-        return self._written
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -160,7 +160,7 @@ async def assert_energy_dashboard_is_filled(api: Api, entities: dict[str, str]) 
     assert (grid["type"], grid["stat_energy_from"]) == ("grid", entities[IMPORT])
     await compile_statistics(api)
     async with asyncio.timeout(60):
-        while await _energy_issues(api):  # noqa: ASYNC110 - nobody tells when the row is written
+        while await _energy_issues(api):  # noqa: ASYNC110 - there is no event for a written row
             await asyncio.sleep(1)
 
 

@@ -20,7 +20,7 @@ def repairs(hass: HomeAssistant) -> list[str]:
 
 
 async def receive(meter: PushedMeter, minutes: float, good: int, damaged: int) -> None:
-    """Receive so many telegrams every 20 seconds."""
+    """Receive this number of telegrams every 20 seconds."""
     for _ in range(round(minutes * 3)):
         meter.client.counters.damaged += damaged
         await meter.say(*[reading()] * good, after=20)

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from custom_components.onemeter.meter.gathering import Gathering
 
-#: The driver of a port hands over so many bytes at once.
+#: Number of bytes that the driver of a port hands over at once.
 CHUNK = 9
 
 

@@ -40,7 +40,7 @@ class Issue(StrEnum):
     NO_IMPULSES = "no_impulses"
     #: The source of the impulses of a meter whose registers are read is unavailable.
     IMPULSES_LOST = "impulses_lost"
-    #: There is a gap, and nobody has said whether gaps are filled. Ends with an answer.
+    #: There is a gap, and the user has not decided yet whether gaps are filled.
     FILL_GAPS = "fill_gaps"
     #: Filling gaps was not tested with the schema of the recorder's tables.
     HISTORY_UNSUPPORTED = "history_unsupported"

@@ -133,7 +133,7 @@ class GapMemory:
         self._since: datetime | None = None
 
     async def async_load(self, import_days: int = 0) -> None:
-        """Restore what was stored; a new entry wants so many days before its first values."""
+        """Restore what was stored; take the days to be imported for a new entry."""
         if (data := await self._store.async_load()) is None:
             if import_days:
                 self._since = dt_util.utcnow() - timedelta(days=import_days)

@@ -8,15 +8,15 @@ from typing import Final
 
 #: The longest pause (s): a port that is lost meanwhile is noticed that much later.
 _LONGEST: Final = 0.1
-#: Reading goes on so long (s) before a telegram may end, since no two take the same time.
+#: The pause ends this long (s) before a telegram may end, since no two take the same time.
 _MARGIN: Final = 0.02
 #: A shorter pause (s) is not worth its own cost.
 _SHORTEST: Final = 0.02
-#: The lengths of so many telegrams are known: some meters send several lists in turn.
+#: Number of telegrams whose lengths are kept: some meters send several lists in turn.
 _TELEGRAMS: Final = 8
-#: So many telegrams must have come before.
+#: Number of telegrams after which pauses begin.
 _LEAST: Final = 2
-#: What comes after so long a silence (s) belongs to another telegram.
+#: After a silence of this length (s), another telegram begins.
 _SILENCE: Final = 0.2
 
 

@@ -9,8 +9,8 @@ from .reading import Register
 
 #: Units of energy, and a kilowatt-hour in each.
 _KILOWATT_HOUR: Final = {"Wh": Decimal(1000), "kWh": Decimal(1), "MWh": Decimal("0.001")}
-#: No meter counts further than a number of so many digits.
-_DIGITS: Final = 20
+#: The largest exponent of ten of a total that a meter can have.
+_EXPONENT_MAX: Final = 20
 
 
 def is_reduced(registers: Iterable[Register]) -> bool:
@@ -31,7 +31,7 @@ def is_reduced(registers: Iterable[Register]) -> bool:
         if not isinstance(value, Decimal | int) or step is None:
             continue
         value = Decimal(value)
-        if not value.is_finite() or value.adjusted() > _DIGITS:
+        if not value.is_finite() or value.adjusted() > _EXPONENT_MAX:
             continue
         if value % step:
             return False
