@@ -1,8 +1,8 @@
 """The port: the only module that opens, reads and closes serial lines (with serialx)."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 import os
@@ -209,12 +209,17 @@ class Port:
 
     async def pause(self, seconds: float) -> None:
         """Let bytes gather for this time, on ports where the operating system keeps them."""
+        if self._keeps_bytes and not self._serial.transport.is_closing():
+            with self._paused():
+                await asyncio.sleep(seconds)
+
+    @contextmanager
+    def _paused(self) -> Generator[None]:
+        """Leave what comes meanwhile in the operating system."""
         transport = self._serial.transport
-        if not self._keeps_bytes or transport.is_closing():
-            return
         transport.pause_reading()
         try:
-            await asyncio.sleep(seconds)
+            yield
         finally:
             if not transport.is_closing():
                 transport.resume_reading()
@@ -301,14 +306,9 @@ class Port:
             time.sleep(max(sent - time.monotonic(), 0) + settling)
             serial.reconfigure_port(baudrate=baudrate)
 
-        with self._logs.of_this_port():
-            # If serialx read meanwhile, it could take the missing bytes for a lost port.
-            transport.pause_reading()
-            try:
-                await self._in_thread(send_and_switch)
-            finally:
-                if not transport.is_closing():
-                    transport.resume_reading()
+        # If serialx read meanwhile, it could take the missing bytes for a lost port.
+        with self._logs.of_this_port(), self._paused():
+            await self._in_thread(send_and_switch)
         self.baudrate = baudrate
 
     async def examine[T](self, look: Callable[[int], T]) -> T:
