@@ -18,9 +18,14 @@ from .waiting import running
 LINE = POLLED_LINE[Protocol.IEC62056]
 
 
+#: Seconds since 1970 at which such a meter is read: how damaged text looks depends on its digits.
+_NOW = 1_796_000_000
+
+
 def meter(**options: Any) -> Iec62056Meter:
-    """Return a meter with a readout of about 250 characters."""
-    return Iec62056Meter(**{"registers": Registers(history=0, with_grid=False)} | options)
+    """Return a meter with a readout of about 250 characters, the same at each run."""
+    registers = Registers(history=0, with_grid=False)
+    return Iec62056Meter(**{"registers": registers, "clock": lambda: _NOW} | options)
 
 
 def serving(line: Line, *meters: Iec62056Meter) -> AbstractAsyncContextManager[object]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+import time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -292,7 +293,7 @@ async def test_watching_meters_on_one_line() -> None:
 
 
 async def test_load_profile() -> None:
-    simulated = meter(start_baudrate=9600)
+    simulated = meter(start_baudrate=9600, clock=time.time)
     async with plugged_in(simulated) as line:
         client = client_at(line, 9600)
         now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)

@@ -87,8 +87,14 @@ async def test_answer_at_the_old_speed() -> None:
         assert simulated.count("sign-on") == signed_on + 1
 
 
-async def test_answer_at_the_old_speed_once() -> None:
-    simulated = meter(faults=Faults(keep_old_speed=1), start_baudrate=2400)
+@pytest.mark.parametrize("day", range(4))
+async def test_answer_at_the_old_speed_once(day: int) -> None:
+    """How much of it looks like text depends on the digits of the day."""
+    simulated = meter(
+        faults=Faults(keep_old_speed=1),
+        start_baudrate=2400,
+        clock=lambda: 1_796_000_000 + day * 86_413,
+    )
     async with plugged_in(simulated) as line:
         client = client_at(line, 2400)
         assert is_good(await read_within(client, CYCLE), simulated)
