@@ -11,38 +11,24 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.onemeter.const import CONF_BATTERY, CONF_FILL_GAPS, DOMAIN
-from custom_components.onemeter.history import reading, recorder_task
+from custom_components.onemeter.history import recorder_task
 from custom_components.onemeter.meter import Interval
 from custom_components.onemeter.meter.errors import MeterAuthenticationError
-from homeassistant.components.recorder import Recorder
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
-from tests.helpers.load_profile import ENTITY, START, IecMeter, ProfiledMeter
+from tests.helpers.load_profile import ENTITY, START, ProfiledMeter
 from tests.helpers.pushed import PushedMeter
 
-OFF = START + timedelta(minutes=17)
-ON = OFF + timedelta(hours=2, seconds=21)
+from .conftest import ON
 
 
 @pytest.fixture
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> ProfiledMeter:
-    """Return a meter behind a gap of two hours."""
-    monkeypatch.setattr(reading, "_PAUSE", 0)
-    meter = ProfiledMeter(hass, freezer, IecMeter())
-    await meter.begin()
-    await meter.live(START, OFF)
-    await meter.switch_off(OFF)
-    await meter.switch_on(ON)
-    await meter.live(ON, ON + timedelta(minutes=45))
-    await meter.compile_until(ON + timedelta(minutes=45))
-    return meter
+async def meter(meter_behind_gap: ProfiledMeter) -> ProfiledMeter:
+    """Return a meter whose hours until now are compiled."""
+    await meter_behind_gap.compile_until(ON + timedelta(minutes=45))
+    return meter_behind_gap
 
 
 def device_id(meter: PushedMeter) -> str:

@@ -26,19 +26,6 @@ QUARTER = timedelta(minutes=15)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-@pytest.fixture
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> ProfiledMeter:
-    monkeypatch.setattr(reading, "_PAUSE", 0)
-    meter = ProfiledMeter(hass, freezer, IecMeter())
-    await meter.begin()
-    return meter
-
-
 @pytest.mark.parametrize("code", ["1.5.0", "1.29.0"])
 async def test_energies_are_added_up(meter: ProfiledMeter, code: str) -> None:
     meter.client.meter.memory = Memory(channels=(code, "2.5.0"))  # type: ignore[union-attr]

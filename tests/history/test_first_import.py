@@ -5,21 +5,19 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import override
 
-from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.onemeter.const import CONF_IMPORT_DAYS
-from custom_components.onemeter.history import reading, span_memory
+from custom_components.onemeter.history import span_memory
 from custom_components.onemeter.history.intervals import channels
 from custom_components.onemeter.history.reading import ProfileSpan
 from custom_components.onemeter.meter import Interval, Obis, Register
 from custom_components.onemeter.meter.errors import MeterSilentError
-from homeassistant.components.recorder import Recorder
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED, EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
-from tests.helpers.load_profile import START, IecMeter, ProfiledClient, ProfiledMeter
+from tests.helpers.load_profile import START, ProfiledClient, ProfiledMeter
 
 from .test_scenarios import at, changes
 
@@ -48,15 +46,9 @@ class ClientThatFails(ProfiledClient):
 
 
 @pytest.fixture
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> ProfiledMeter:
+async def meter(hass: HomeAssistant, new_meter: ProfiledMeter) -> ProfiledMeter:
     """Return a new entry, which wants three days of its meter's profile."""
-    monkeypatch.setattr(reading, "_PAUSE", 0)
-    meter = ProfiledMeter(hass, freezer, IecMeter())
+    meter = new_meter
     meter.client = ClientThatFails(hass, meter.client.meter)
     meter.make_entry(options={**meter.entry.options, CONF_IMPORT_DAYS: DAYS})
     await meter.begin()

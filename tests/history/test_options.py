@@ -4,45 +4,28 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.const import CONF_FILL_GAPS, DOMAIN
 from custom_components.onemeter.flow.load_profile import CONF_UNDO_IMPORT
-from custom_components.onemeter.history import reading
 from custom_components.onemeter.history.memory import ImportRecord, with_import
 from custom_components.onemeter.history.records import Record, RowChange
-from homeassistant.components.recorder import Recorder
 from homeassistant.components.repairs import DOMAIN as REPAIRS_DOMAIN
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
-from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
-from tests.helpers.load_profile import START, IecMeter, ProfiledMeter
+from tests.helpers.load_profile import START, ProfiledMeter
 
-OFF = START + timedelta(minutes=17)
-ON = OFF + timedelta(hours=2, seconds=21)
+from .conftest import ON
+
 LATER = ON + timedelta(hours=2)
 
 
 @pytest.fixture
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> ProfiledMeter:
-    """Return a meter behind a gap of two hours."""
-    monkeypatch.setattr(reading, "_PAUSE", 0)
-    meter = ProfiledMeter(hass, freezer, IecMeter())
-    await meter.begin()
-    await meter.live(START, OFF)
-    await meter.switch_off(OFF)
-    await meter.switch_on(ON)
-    await meter.live(ON, ON + timedelta(minutes=45))
-    return meter
+def meter(meter_behind_gap: ProfiledMeter) -> ProfiledMeter:
+    return meter_behind_gap
 
 
 async def open_options(meter: ProfiledMeter) -> tuple[str, dict[str, Any]]:

@@ -11,14 +11,12 @@ from functools import partial
 from itertools import pairwise
 from typing import override
 
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.const import CONF_BALANCING_PERIOD
 from custom_components.onemeter.history.recorder_task import async_in_recorder
 from custom_components.onemeter.history.records import undo
 from custom_components.onemeter.totals import async_start_over
-from homeassistant.components.recorder import Recorder
 from homeassistant.components.recorder.db_schema import StatisticsShortTerm
 from homeassistant.core import HomeAssistant
 from simulator.household import Energy, Household
@@ -44,16 +42,8 @@ def seconds(text: str, day: int = 2) -> int:
 
 
 @pytest.fixture(params=[IecMeter, DlmsMeter], ids=["iec62056", "dlms"])
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> ProfiledMeter:
-    monkeypatch.setattr("custom_components.onemeter.history.reading._PAUSE", 0)
-    meter = ProfiledMeter(hass, freezer, request.param())
-    await meter.begin()
+def simulated(request: pytest.FixtureRequest) -> IecMeter | DlmsMeter:
+    meter: IecMeter | DlmsMeter = request.param()
     return meter
 
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from sqlalchemy.exc import OperationalError
@@ -14,18 +13,15 @@ from custom_components.onemeter.history import recorder_task
 from custom_components.onemeter.meter import Key, Register
 from custom_components.onemeter.takeover import Offer, async_entry_offers, async_offers
 from custom_components.onemeter.takeover.offers import exact_exponent
-from homeassistant.components.recorder import Recorder
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
-from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.core import CoreState
 from homeassistant.helpers import entity_registry as er
-from homeassistant.setup import async_setup_component
 
 from ..helpers.published import register
 from ..helpers.taken_over import (
     CONSENT,
     IMPORT,
-    NOON,
     OLD,
     OWN,
     Successor,
@@ -38,17 +34,6 @@ from ..helpers.taken_over import (
 
 STATES = {"12:01": "100", "12:16": "101.5"}
 NOW = "15:02"
-
-
-@pytest.fixture
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-) -> Successor:
-    freezer.move_to(NOON)
-    assert await async_setup_component(hass, "sensor", {})
-    return Successor(hass, freezer)
 
 
 async def offered(meter: Successor, *registers: Register, **options: Any) -> list[tuple[str, str]]:

@@ -2,32 +2,18 @@
 
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from custom_components.onemeter.const import CONF_TAKE_OVER
 from custom_components.onemeter.takeover import old_statistics
-from homeassistant.components.recorder import Recorder
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.setup import async_setup_component
 
-from ..helpers.taken_over import CONSENT, IMPORT, NOON, OLD, OWN, Successor, at, telegram
+from ..helpers.taken_over import CONSENT, IMPORT, OLD, OWN, Successor, at, telegram
 
 OTHER = "sensor.tasmota_total"
-
-
-@pytest.fixture
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-) -> Successor:
-    freezer.move_to(NOON)
-    assert await async_setup_component(hass, "sensor", {})
-    return Successor(hass, freezer)
 
 
 def fields(result: Any) -> set[str]:

@@ -3,22 +3,18 @@
 from datetime import timedelta
 from functools import partial
 
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.history.recorder_task import async_in_recorder
 from custom_components.onemeter.takeover import async_entry_offers
 from custom_components.onemeter.takeover.joining import NotJoinedError, join
-from homeassistant.components.recorder import Recorder, get_instance
+from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.db_schema import StatisticsShortTerm
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
-from homeassistant.setup import async_setup_component
 
 from ..helpers.taken_over import (
     CONSENT,
     IMPORT,
-    NOON,
     OLD,
     OWN,
     Successor,
@@ -27,17 +23,6 @@ from ..helpers.taken_over import (
     purge_five_minutes,
     rows,
 )
-
-
-@pytest.fixture
-async def meter(
-    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-) -> Successor:
-    freezer.move_to(NOON)
-    assert await async_setup_component(hass, "sensor", {})
-    return Successor(hass, freezer)
 
 
 def assert_log_is_clean(caplog: pytest.LogCaptureFixture) -> None:
