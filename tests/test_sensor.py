@@ -127,14 +127,12 @@ def enable(hass: HomeAssistant, *codes: str) -> None:
                 "energy_import": ("12345.6789", "kWh", "energy", "total_increasing"),
                 "energy_export": ("987.6543", "kWh", "energy", "total_increasing"),
                 "power": ("-356.24", "W", "power", "measurement"),
-                "power_l1": ("507.00", "W", "power", "measurement"),
             },
         ),
         (
             EDL,
             {
                 "energy_import": ("336.8622", "kWh", "energy", "total_increasing"),
-                "power_without_direction": ("126.6", "W", "power", "measurement"),
                 "power": ("-126.6", "W", "power", "measurement"),
             },
         ),
@@ -183,6 +181,7 @@ async def test_sensors_of_meter(
             {
                 "1-0:96.50.1*1": "Manufacturer",
                 "1-0:96.1.0*255": "Identification (1-0:96.1.0)",
+                "1-0:36.7.0*255": "Power L1",
                 "1-0:32.7.0*255": "Voltage L1",
                 "1-0:31.7.0*255": "Current L1",
                 "1-0:81.7.4*255": "Phase angle I L1 – U L1",
@@ -199,6 +198,7 @@ async def test_sensors_of_meter(
                 "1-0:0.0.9*255": "Identification (1-0:0.0.9)",
                 "1-0:1.8.1*255": "Energy import T1",
                 "1-0:1.8.2*255": "Energy import T2",
+                "1-0:15.7.0*255": "Power without direction",
                 "129-129:199.130.5*255": "Public key",
             },
         ),
@@ -248,7 +248,7 @@ async def test_sensors_for_the_curious_are_disabled(
     [
         (
             MODERN,
-            {"voltage_l1": "230.7", "current_l1": "0.41", "frequency": "49.9"}
+            {"voltage_l1": "230.7", "current_l1": "0.41", "frequency": "49.9", "power_l1": "507.00"}
             | {"phase_angle_i_l1_u_l1": "272"},
         ),
         (
@@ -265,8 +265,21 @@ async def test_sensors_for_the_curious_are_disabled(
             {"reactive_energy_import": "2", "power_factor": "0.98", "tan_ph": "0.200"}
             | {"apparent_power_import": "3", "reactive_power": "7", "apparent_energy_import": "4"},
         ),
+        (
+            (
+                register("1-0:1.8.0*255", "10", "kWh"),
+                register("1-0:21.8.0*255", "4", "kWh"),
+                register("1-0:1.7.0*255", "300", "W"),
+                register("1-0:2.7.0*255", "0", "W"),
+                register("1-0:21.7.0*255", "200", "W"),
+                register("1-0:22.7.0*255", "0", "W"),
+                register("1-0:41.7.0*255", "100", "W"),
+                register("1-0:75.7.0*255", "5", "W"),
+            ),
+            {"power_l1": "200", "power_import_l2": "100", "power_without_direction_l3": "5"},
+        ),
     ],
-    ids=["modern", "reactive"],
+    ids=["modern", "reactive", "phases"],
 )
 async def test_grid_quality_is_an_option(
     hass: HomeAssistant, registers: tuple[Register, ...], expected: dict[str, str]
@@ -286,8 +299,9 @@ async def test_grid_quality_is_an_option(
         ("1.7.0 2.7.0", None, {"power"}),
         ("1.7.0 16.7.0", None, {"power"}),
         ("1.7.0", None, {"power_import"}),
-        ("21.7.0 22.7.0 41.7.0", None, {"power_l1", "power_import_l2"}),
-        ("1.7.0 2.7.0", "solar", {"power", "power_import", "power_export"}),
+        ("21.7.0 22.7.0 41.7.0", None, set()),
+        ("15.7.0 16.7.0", None, {"power"}),
+        ("1.7.0 2.7.0 21.7.0 22.7.0", "solar", {"power", "power_import", "power_export"}),
     ],
 )
 async def test_power_is_enabled_once(
@@ -416,7 +430,7 @@ async def test_change_of_unit_between_telegrams(hass: HomeAssistant) -> None:
 
 @pytest.mark.parametrize(
     ("option", "power", "l1"),
-    [({}, "425", "-7"), ({CONF_DIRECTION: DIRECTION_OFF}, "-425", "-7")],
+    [(QUALITY, "425", "-7"), (QUALITY | {CONF_DIRECTION: DIRECTION_OFF}, "-425", "-7")],
 )
 async def test_direction(hass: HomeAssistant, option: dict[str, Any], power: str, l1: str) -> None:
     await publish(
@@ -431,13 +445,9 @@ async def test_direction(hass: HomeAssistant, option: dict[str, Any], power: str
 @pytest.mark.parametrize(
     ("option", "others", "expected"),
     [
-        ({}, (), {"power_without_direction": "9", "power": "-9"}),
+        ({}, (), {"power": "-9"}),
         ({CONF_DIRECTION: DIRECTION_OFF}, (), {"power_without_direction": "9"}),
-        (
-            {},
-            (register("1-0:16.7.0*255", "3", "W"),),
-            {"power_without_direction": "9", "power": "3"},
-        ),
+        ({}, (register("1-0:16.7.0*255", "3", "W"),), {"power": "3"}),
     ],
 )
 async def test_power_is_derived_where_the_meter_sends_none(
@@ -454,6 +464,7 @@ async def test_derived_power_goes_with_the_option(hass: HomeAssistant) -> None:
     entities = er.async_get(hass)
     absolute = register("1-0:15.7.0*255", "9", "W", signed=-9)
     published = await publish(hass, absolute)
+    assert states(hass) == {"power": "-9"}
     entities.async_update_entity("sensor.meter_power", name="Power of the house")
 
     async def switch(**options: str) -> None:
@@ -478,7 +489,7 @@ async def test_derived_power_goes_with_the_option(hass: HomeAssistant) -> None:
         (("1-1:1.7.0*255 0", "1-1:2.7.0*255 1"), {}, {"power": "-1000"}),
         (
             ("1-0:21.7.0*255 0.1", "1-0:22.7.0*255 0", "1-0:61.7.0*255 0", "1-0:62.7.0*255 0.2"),
-            {},
+            QUALITY,
             {"power_l1": "100", "power_l3": "-200"},
         ),
         # The meter sends it, or sends what has no such difference.
@@ -490,7 +501,7 @@ async def test_derived_power_goes_with_the_option(hass: HomeAssistant) -> None:
     ],
 )
 async def test_power_is_import_minus_export(
-    hass: HomeAssistant, sent: tuple[str, ...], option: dict[str, str], expected: dict[str, str]
+    hass: HomeAssistant, sent: tuple[str, ...], option: dict[str, Any], expected: dict[str, str]
 ) -> None:
     pairs = [text.split() for text in sent]
     registers = [register(code, kilowatts, "kW") for code, kilowatts in pairs]

@@ -21,7 +21,6 @@ from custom_components.onemeter.registers.table import (
     STATES,
     UNKNOWN,
 )
-from custom_components.onemeter.sensor import DERIVED
 from homeassistant.util.yaml import parse_yaml
 
 from .registers.test_table import DESCRIPTIONS
@@ -44,12 +43,10 @@ OF_STATUS = ("import_progress", "status", "signal_quality")
 NAMES_OF_SENSORS = {
     UNKNOWN.key,
     MBUS_TOTAL,
-    "derived_power",
     *BILLING_SENSORS,
     *OF_STATUS,
     *(description.key for description in DESCRIPTIONS),
     *(description.key for description in CALCULATED.values()),
-    *(str(description.translation_key) for description in DERIVED),
 }
 
 #: Why a device cannot be removed.

@@ -1,4 +1,4 @@
-"""An entry of version 1.2, whose sensors of grid quality were enabled from the start."""
+"""Entries of earlier versions, whose sensors were enabled from the start."""
 
 import json
 from pathlib import Path
@@ -28,13 +28,35 @@ from .helpers.published import register
 from .helpers.pushed import METER, PORT, reading
 from .helpers.recorded import ENTITY, NOON, RecordedMeter
 
-STORED: dict[str, Any] = json.loads(Path(__file__).with_name("stored_registries.json").read_text())
-#: Its entities as they were stored; the user has renamed one, disabled one, and enabled one.
-BEFORE = {
-    entity["unique_id"]: (entity["entity_id"], entity["disabled_by"])
-    for entity in STORED["core.entity_registry"]["data"]["entities"]
-}
-ENTRY_ID = STORED["core.device_registry"]["data"]["devices"][0]["config_entry_id"]
+type Registries = dict[str, Any]
+
+
+def stored(file: str) -> Registries:
+    """Return the registries that were stored."""
+    registries: Registries = json.loads(Path(__file__).with_name(file).read_text())
+    return registries
+
+
+def stored_entities(registries: Registries) -> dict[str, tuple[str, str | None]]:
+    """Return entity ids, and who has disabled them, by unique id."""
+    return {
+        entity["unique_id"]: (entity["entity_id"], entity["disabled_by"])
+        for entity in registries["core.entity_registry"]["data"]["entities"]
+    }
+
+
+def entry_id(registries: Registries) -> str:
+    """Return the id of the entry to which what was stored belongs."""
+    text: str = registries["core.device_registry"]["data"]["devices"][0]["config_entry_id"]
+    return text
+
+
+#: Of an entry of version 1.2; the user has renamed one, disabled one, and enabled one.
+STORED = stored("stored_registries.json")
+BEFORE = stored_entities(STORED)
+#: Of an entry of version 1.3, of which power by phase was enabled from the start.
+STORED_1_3 = stored("stored_registries_1_3.json")
+BEFORE_1_3 = stored_entities(STORED_1_3)
 VOLTAGE = "sensor.grid_voltage"
 #: Disabled by the user.
 CURRENT = "sensor.meter_current_l1"
@@ -68,12 +90,19 @@ def telegram(watt_hours: int, *others: Register) -> tuple[Register, ...]:
     return (total, *(register(*line) for line in rest), *others)
 
 
-def entities(hass: HomeAssistant) -> dict[str, tuple[str, str | None]]:
+def entities(meter: RecordedMeter) -> dict[str, tuple[str, str | None]]:
     """Return entity ids, and who has disabled them, by unique id."""
     return {
         entity.unique_id: (entity.entity_id, entity.disabled_by)
-        for entity in er.async_entries_for_config_entry(er.async_get(hass), ENTRY_ID)
+        for entity in er.async_entries_for_config_entry(
+            er.async_get(meter.hass), meter.entry.entry_id
+        )
     }
+
+
+def states(hass: HomeAssistant) -> set[str]:
+    """Return the entity ids of the sensors that have a state."""
+    return {state.entity_id for state in hass.states.async_all("sensor")}
 
 
 @pytest.fixture
@@ -82,18 +111,21 @@ def load_registries() -> bool:
     return False
 
 
-@pytest.fixture
-async def meter(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, hass_storage: dict[str, Any]
+async def restored(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+    registries: Registries,
+    minor_version: int,
 ) -> RecordedMeter:
     """Return the meter of an entry whose registries were stored."""
     freezer.move_to(NOON)
-    hass_storage.update(STORED)
+    hass_storage.update(registries)
     meter = RecordedMeter(hass, freezer)
     meter.entry = MockConfigEntry(
         domain=DOMAIN,
-        entry_id=ENTRY_ID,
-        minor_version=2,
+        entry_id=entry_id(registries),
+        minor_version=minor_version,
         title="Meter",
         unique_id=METER.unique_id,
         data={CONF_PORT: PORT, CONF_PROTOCOL: "sml"},
@@ -102,8 +134,24 @@ async def meter(
     dr.async_setup(hass)
     for registry in (ar, cr, dr, er, fr, ir, lr):
         await registry.async_load(hass)
-    assert entities(hass) == BEFORE
+    assert entities(meter) == stored_entities(registries)
     return meter
+
+
+@pytest.fixture
+async def meter(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, hass_storage: dict[str, Any]
+) -> RecordedMeter:
+    """Return the meter of an entry of version 1.2."""
+    return await restored(hass, freezer, hass_storage, STORED, 2)
+
+
+@pytest.fixture
+async def meter_1_3(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, hass_storage: dict[str, Any]
+) -> RecordedMeter:
+    """Return the meter of an entry of version 1.3."""
+    return await restored(hass, freezer, hass_storage, STORED_1_3, 3)
 
 
 async def switch(meter: RecordedMeter, *, on: bool, then: tuple[Register, ...]) -> None:
@@ -135,7 +183,7 @@ async def test_entities_and_statistics_go_on(hass: HomeAssistant, meter: Recorde
     assert before
     hass.states.async_remove(ENTITY)
     await meter.start(reading(*telegram(5000)))
-    assert entities(hass) == BEFORE
+    assert entities(meter) == BEFORE
     assert meter.value() == "5.000"
     state = hass.states.get(VOLTAGE)
     assert state is not None
@@ -174,19 +222,60 @@ async def test_option_leaves_what_the_user_has_disabled(
         "battery_voltage",
         "active_tariff",
     }
-    states = {state.entity_id for state in hass.states.async_all("sensor")}
-    assert states == {f"sensor.meter_{name}" for name in kept}
+    assert states(hass) == {f"sensor.meter_{name}" for name in kept}
     await meter.say(reading(*telegram(5000, register("1-0:52.7.0*255", "231", "V"))), after=11)
     assert hass.states.get("sensor.meter_voltage_l2") is None
 
     await switch(meter, on=True, then=telegram(5001, register("1-0:52.7.0*255", "231", "V")))
     assert er.async_get(hass).entities[CURRENT].disabled_by is er.RegistryEntryDisabler.USER
     assert hass.states.get(CURRENT) is None
-    states = {state.entity_id for state in hass.states.async_all("sensor")}
     quality = {entity_id for entity_id, disabled_by in BEFORE.values() if disabled_by is None}
     # The angle that was disabled from the start is enabled with the others.
     angle = "sensor.meter_phase_angle_u_l2_u_l1"
-    assert states == quality | {angle, "sensor.meter_voltage_l2"}
+    assert states(hass) == quality | {angle, "sensor.meter_voltage_l2"}
     assert {unique_id: id_ for unique_id, (id_, _) in BEFORE.items()}.items() <= {
-        unique_id: id_ for unique_id, (id_, _) in entities(hass).items()
+        unique_id: id_ for unique_id, (id_, _) in entities(meter).items()
     }.items()
+
+
+#: What an entry of version 1.3 gets by the option; power of L1 in one direction is replaced.
+VOLTAGE_L1 = "sensor.meter_voltage_l1"
+BY_PHASE = {f"sensor.meter_power_{name}" for name in ("l1", "l2", "import_l3")}
+ALWAYS = {f"sensor.meter_{name}" for name in ("status", "energy_import", "power")} | {
+    "sensor.meter_power_without_direction"
+}
+
+
+def phases(*others: Register) -> tuple[Register, ...]:
+    """Return the registers of which the entry of version 1.3 has sensors."""
+    absolute = register("1-0:15.7.0*255", "100", "W", signed=-100)
+    lines = (
+        ("1-0:1.8.0*255", "5000", "Wh"),
+        ("1-0:21.7.0*255", "0", "W"),
+        ("1-0:22.7.0*255", "160", "W"),
+        ("1-0:56.7.0*255", "40", "W"),
+        ("1-0:61.7.0*255", "20", "W"),
+        ("1-0:32.7.0*255", "230.1", "V"),
+    )
+    return (absolute, *(register(*line) for line in lines), *others)
+
+
+async def test_power_by_phase_stays_enabled(hass: HomeAssistant, meter_1_3: RecordedMeter) -> None:
+    await meter_1_3.start(reading(*phases()))
+    assert entities(meter_1_3) == BEFORE_1_3
+    assert states(hass) == ALWAYS | BY_PHASE
+    assert CONF_GRID_QUALITY not in meter_1_3.entry.options
+    await switch(meter_1_3, on=False, then=phases())
+    assert entities(meter_1_3) == BEFORE_1_3
+
+
+async def test_option_switches_power_by_phase(
+    hass: HomeAssistant, meter_1_3: RecordedMeter
+) -> None:
+    await meter_1_3.start(reading(*phases()))
+    await switch(meter_1_3, on=True, then=phases())
+    assert states(hass) == ALWAYS | BY_PHASE | {VOLTAGE_L1}
+    await switch(meter_1_3, on=False, then=phases())
+    assert states(hass) == ALWAYS
+    await switch(meter_1_3, on=True, then=phases())
+    assert states(hass) == ALWAYS | BY_PHASE | {VOLTAGE_L1}

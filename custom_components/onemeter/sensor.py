@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple, override
+from typing import NamedTuple, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -37,10 +37,12 @@ from .entity import OneMeterEntity, async_add_as_they_appear
 from .history.importer import HistoryImporter, async_importer
 from .impulses.meter_reading import exact_reading
 from .meter import Key
+from .registers.codes import CONDUCTORS
 from .registers.grid_quality import has_grid_quality
 from .registers.lookup import describe_register, is_unlinked
 from .registers.mbus import channel_of
-from .registers.quantities import LOCAL_TIME, POWER, TIME, Quantity
+from .registers.powers import NET_POWERS
+from .registers.quantities import LOCAL_TIME, TIME, Quantity
 from .registers.table import CALCULATED, STATES, RegisterDescription
 from .states.billing import billing_sensors
 from .states.derived_power import DerivedPower
@@ -69,14 +71,17 @@ type ValueFn = Callable[[MeterData, Conversion], State]
 type Attributes = Mapping[str, str | int | list[str]]
 
 _SIGNED_POWER = "power"
-#: The scopes of all phases and of each one.
-_PHASES = ("", " L1", " L2", " L3")
+_DERIVED_POWER = "derived_power"
 #: How often a sensor that changes with time checks for a newer reading.
 _LOOK_INTERVAL = timedelta(seconds=15)
 
 
 def _no_attributes(_: MeterData) -> Attributes:
     return {}
+
+
+def _derived(_: MeterData) -> Attributes:
+    return {"derived": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +109,7 @@ async def async_setup_entry(
         _async_remove_signed_power(hass, entry)
     max_power = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
     derived_power = PowerFromEnergy(DerivedPower(max_power, conversion.multiplier))
-    derived = (*DERIVED, _derived_power(derived_power), _tan_phi(entry.options))
-    derived_by_key: dict[Key, OneMeterSensorDescription] = {
-        description.key: description for description in derived
-    }
+    derived_by_key = _calculated(derived_power, grid_quality=has_grid_quality(entry.options))
 
     def new_keys(data: MeterData, known: Container[Key]) -> Iterator[Key]:
         for key in data.registers:
@@ -324,43 +326,31 @@ def _description(
     )
 
 
-def _derived_power(power: PowerFromEnergy) -> OneMeterSensorDescription:
-    """Return the description of the sensor of power derived from energy."""
-    description = _description(
-        "derived_power",
-        RegisterDescription("derived_power", POWER),
-        "",
-        power,
-        lambda _: {"derived": True},
-    )
-    return replace(description, changes_with_time=True)
-
-
 def _billed(data: MeterData, power: PowerFromEnergy) -> dict[Key, OneMeterSensorDescription]:
     """Return the descriptions of the sensors of what is billed."""
     return {sensor.key: _description(*sensor) for sensor in billing_sensors(data, power)}
 
 
-def _tan_phi(options: Mapping[str, Any]) -> OneMeterSensorDescription:
-    """Return the description of the sensor of reactive energy by active energy."""
-    register = CALCULATED["tan_phi"]._replace(enabled=has_grid_quality(options))
-    return _description("tan_phi", register, "", tan_phi)
-
-
-def _net_power(phase: int) -> OneMeterSensorDescription:
-    """Return the description of the sensor of import minus export power."""
-    scope = _PHASES[phase]
-    return _description(
-        "_".join(["net_power", *scope.lower().split()]),
-        RegisterDescription("power", POWER),
-        scope,
-        partial(net_power, phase),
-        lambda _: {"derived": True},
-    )
-
-
-DERIVED = (
-    _description(_SIGNED_POWER, RegisterDescription("power", POWER), "", signed_power),
-    *map(_net_power, range(len(_PHASES))),
-    _description("clock_difference", CALCULATED["clock_difference"], "", clock_difference),
-)
+def _calculated(
+    power: PowerFromEnergy, *, grid_quality: bool
+) -> dict[Key, OneMeterSensorDescription]:
+    """Return the descriptions of the sensors of CALCULATED, by their keys."""
+    values: dict[str, ValueFn] = {
+        _SIGNED_POWER: signed_power,
+        **{key: partial(net_power, phase) for phase, key in enumerate(NET_POWERS)},
+        _DERIVED_POWER: power,
+        "tan_phi": tan_phi,
+        "clock_difference": clock_difference,
+    }
+    described: dict[Key, OneMeterSensorDescription] = {}
+    for key, value_fn in values.items():
+        register = CALCULATED[key]
+        if register.grid_quality:
+            register = register._replace(enabled=grid_quality)
+        scope = CONDUCTORS[NET_POWERS.index(key)] if key in NET_POWERS else ""
+        is_derived = key in (*NET_POWERS, _DERIVED_POWER)
+        description = _description(
+            key, register, scope, value_fn, _derived if is_derived else _no_attributes
+        )
+        described[key] = replace(description, changes_with_time=key == _DERIVED_POWER)
+    return described

@@ -41,6 +41,7 @@ from simulator.iec62056.registers import day_tariff
 from simulator.sml.meter import SmlMeter, Style
 
 from .blinking import SOURCE, BlinkingMeter
+from .callbacks import settle
 from .polled import PolledMeter
 from .pushed import PushedMeter, reading
 from .usb import stub_usb
@@ -72,7 +73,11 @@ def p1_telegram(time: int) -> bytes:
     imported, exported = _HOUSE.energy(time)
     day = day_tariff(_HOUSE, time)
     measured = _HOUSE.measure(time)
-    stamp = f"{datetime.fromtimestamp(time, UTC) + timedelta(hours=1):%y%m%d%H%M%S}W"
+    # When the gas meter has sent its total: each 5 minutes.
+    gas_time = time - time % 300
+
+    def stamp(time: int) -> str:
+        return f"{datetime.fromtimestamp(time, UTC) + timedelta(hours=1):%y%m%d%H%M%S}W"
 
     def energy(tenths: int) -> str:
         return f"{tenths / _KWH:010.3f}*kWh"
@@ -83,7 +88,7 @@ def p1_telegram(time: int) -> bytes:
     total = sum(measured.power)
     sets = [
         ("1-3:0.2.8", ["50"]),
-        ("0-0:1.0.0", [stamp]),
+        ("0-0:1.0.0", [stamp(time)]),
         ("0-0:96.1.1", ["4530303434303037313331363530363138"]),
         ("1-0:1.8.1", [energy(imported - day)]),
         ("1-0:1.8.2", [energy(day)]),
@@ -115,7 +120,7 @@ def p1_telegram(time: int) -> bytes:
         ),
         ("0-1:24.1.0", ["003"]),
         ("0-1:96.1.0", ["4730303339303031373333373635343137"]),
-        ("0-1:24.2.1", [stamp[:8] + "0000W", f"{3000 + time % 86_400 / 20_000:09.3f}*m3"]),
+        ("0-1:24.2.1", [stamp(gas_time), f"{3000 + gas_time % 86_400 / 20_000:09.3f}*m3"]),
     ]
     lines = "\r\n".join(data_set(code, values) for code, values in sets)
     telegram = b"/ISK5\\2M550E-1012\r\n\r\n" + lines.encode() + b"\r\n!"
@@ -249,9 +254,10 @@ async def _run(
         time += timedelta(seconds=interval)
         freezer.move_to(time)
         await feed(_seconds(time))
+        # The telegram before the timers, which are fired up to half a second too early.
+        await settle(hass)
         async_fire_time_changed(hass)
-        for _ in range(3):
-            await hass.async_block_till_done()
+        await settle(hass)
         if _seconds(time) % _SHORT_TERM == 0:
             await async_wait_recording_done(hass)
             start = time - timedelta(seconds=_SHORT_TERM)

@@ -1,33 +1,20 @@
 """The data of a meter, from which the states of its entities are made."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import product
 
 from ..billing.billing import BillingValues
 from ..meter import Identity, Key, Obis, Register
-from ..meter.obis import ELECTRICITY, PHASE_STEP, C, D
 from ..registers.mbus import MbusMeter, mbus_meters
+from ..registers.powers import export_power, import_powers
 from ..totals import Moment
 
 #: Groups C, D and E of the firmware version.
 _FIRMWARE = (0, 2, 0)
 #: Longer texts are no version.
 _FIRMWARE_MAX = 64
-
-
-def import_powers(phase: int) -> Iterator[Obis]:
-    """Yield the codes of import power, of all phases (0) or of one; group C of export is next."""
-    for channel, tariff in product((0, 1), (0, 255)):
-        group = C.ACTIVE_IMPORT + phase * PHASE_STEP
-        yield Obis(ELECTRICITY, channel, group, D.INSTANTANEOUS, tariff)
-
-
-def export_power(imported: Obis) -> Obis:
-    """Return the code of export power for that of import power."""
-    return imported._replace(c=imported.c + 1)
 
 
 _IMPORT_POWERS = tuple(code for phase in range(4) for code in import_powers(phase))

@@ -17,6 +17,7 @@ from .table import (
     MBUS_MEDIA,
     MBUS_TOTAL,
     MEASURED,
+    MEASURED_BY_PHASE,
     OTHER_MEDIA,
     SPECIAL,
     UNKNOWN,
@@ -68,8 +69,11 @@ def measured_description(obis: Obis) -> tuple[RegisterDescription, str] | None:
     if special := SPECIAL.get((obis.c, obis.d, obis.e)):
         return special
     group, phase = _group_and_phase(obis.c)
-    if phase is None or (found := MEASURED.get((group, obis.d))) is None or not _is_usual(obis):
+    found = MEASURED.get((group, obis.d))
+    if phase is None or found is None or not _is_usual(obis):
         return None
+    if phase:
+        found = MEASURED_BY_PHASE.get((group, obis.d), found)
     tariff = f" T{obis.e}" if obis.e in _TARIFFS else ""
     return found, f"{CONDUCTORS[phase]}{tariff}"
 

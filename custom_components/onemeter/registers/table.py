@@ -60,7 +60,7 @@ def _diagnostic(
 
 
 def _grid_quality(key: str, quantity: Quantity) -> RegisterDescription:
-    """Return the description of a quantity that says how good the grid is, not what is used."""
+    """Return the description of a quantity that the option *Grid quality sensors* enables."""
     return RegisterDescription(key, quantity, enabled=False, grid_quality=True)
 
 
@@ -129,6 +129,13 @@ MEASURED: Mapping[tuple[int, int], RegisterDescription] = {
     ),
     (C.VOLTAGE, D.SAGS): _diagnostic("voltage_sags", COUNT),
     (C.VOLTAGE, D.SWELLS): _diagnostic("voltage_swells", COUNT),
+}
+#: Likewise, for quantities of one phase that are not enabled from the start as those of all phases.
+MEASURED_BY_PHASE: Mapping[tuple[int, int], RegisterDescription] = {
+    (C.ACTIVE_NET, D.INSTANTANEOUS): _grid_quality("power", POWER),
+    (C.ACTIVE_IMPORT, D.INSTANTANEOUS): _grid_quality("power_import", POWER),
+    (C.ACTIVE_EXPORT, D.INSTANTANEOUS): _grid_quality("power_export", POWER),
+    (C.ACTIVE_ABSOLUTE, D.INSTANTANEOUS): _grid_quality("power_absolute", POWER),
 }
 
 #: Measurements by value groups C, D and E, with the scope of the name.
@@ -268,8 +275,14 @@ IMPULSES: Mapping[str, RegisterDescription] = {
     "last_impulse": _diagnostic("last_impulse", TIME),
 }
 
-#: What is calculated from several registers, other than power.
+#: What is calculated from several registers.
 CALCULATED: Mapping[str, RegisterDescription] = {
+    "power": RegisterDescription("power", POWER),
+    "derived_power": RegisterDescription("derived_power", POWER),
+    "net_power": RegisterDescription("power", POWER),
+    "net_power_l1": _grid_quality("power", POWER),
+    "net_power_l2": _grid_quality("power", POWER),
+    "net_power_l3": _grid_quality("power", POWER),
     "tan_phi": _grid_quality("tan_phi", TAN_PHI),
     "clock_difference": _diagnostic("clock_difference", TIME_DIFFERENCE),
 }

@@ -8,25 +8,27 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
-from ..const import CONF_ENERGY_ROLE, CONF_PEAK_PERIOD, DOMAIN, PERIOD_OFF
-from ..coordinator.meter_data import MeterData, export_power, import_powers
+from ..const import (
+    CONF_DIRECTION,
+    CONF_ENERGY_ROLE,
+    CONF_PEAK_PERIOD,
+    DIRECTION_OFF,
+    DOMAIN,
+    PERIOD_OFF,
+)
+from ..coordinator.meter_data import MeterData
 from ..energy_dashboard import Role
 from ..meter import Key, Obis, Register
-from ..meter.obis import CURRENT_VALUE, ELECTRICITY, C, D
+from ..meter.obis import CURRENT_VALUE, ELECTRICITY, POWER, POWER_ABSOLUTE, C, D
 from ..registers.grid_quality import has_grid_quality
+from ..registers.powers import SIGNED_POWERS
 from ..registers.table import RegisterDescription
 from ..settings import second_source
 from ..totals import Total
-from .values import Conversion, net_power
+from .values import Conversion, net_power, signed_power
 
 #: Groups C, D and E of the maximum of the mean power, of all tariffs.
 _MAXIMUM_DEMAND: Final = (C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0)
-#: The phases with the codes of power in either direction.
-_POWERS: Final = [
-    (phase, imported, export_power(imported))
-    for phase in range(4)
-    for imported in import_powers(phase)
-]
 
 
 def is_enabled(
@@ -38,11 +40,13 @@ def is_enabled(
 ) -> bool:
     """Return whether the sensor of a register is enabled when it is made."""
     if description.grid_quality:
-        return has_grid_quality(options)
-    is_needed = _is_needed(key, data.registers, options)
-    if is_needed is not None:
-        return is_needed
-    return description.enabled and not _is_part_of_signed_power(key, data, conversion)
+        enabled = has_grid_quality(options)
+    else:
+        is_needed = _is_needed(key, data.registers, options)
+        if is_needed is not None:
+            return is_needed
+        enabled = description.enabled
+    return enabled and not _is_replaced(key, data, conversion)
 
 
 @callback
@@ -79,8 +83,12 @@ def _is_needed(
     if (key.c, key.d, key.e) == _MAXIMUM_DEMAND:
         # It takes the place of our own peak power.
         return bool(options.get(CONF_PEAK_PERIOD, PERIOD_OFF) != PERIOD_OFF)
+    if key == POWER_ABSOLUTE and options.get(CONF_DIRECTION) == DIRECTION_OFF:
+        # Nothing replaces it.
+        return True
     # The Energy dashboard shows the one direction in which a solar meter counts.
-    is_direction = role == Role.SOLAR and any(key in powers for _, *powers in _POWERS)
+    signed = SIGNED_POWERS.get(key)
+    is_direction = role == Role.SOLAR and signed is not None and signed.phase == 0
     return True if is_direction else None
 
 
@@ -91,10 +99,10 @@ def _is_in_use(tariff: Obis, registers: Mapping[Key, Register]) -> bool:
     return total is None or part is None or part.amount not in (0, total.amount)
 
 
-def _is_part_of_signed_power(key: Key, data: MeterData, conversion: Conversion) -> bool:
-    """Return whether a register is power in one direction, and there is signed power too."""
-    for phase, imported, exported in _POWERS:
-        if key in (imported, exported):
-            signed = imported._replace(c=imported.c - C.ACTIVE_IMPORT + C.ACTIVE_NET)
-            return signed in data.registers or net_power(phase, data, conversion) is not None
-    return False
+def _is_replaced(key: Key, data: MeterData, conversion: Conversion) -> bool:
+    """Return whether a register is power without sign, and there is signed power too."""
+    if key == POWER_ABSOLUTE:
+        return POWER in data.registers or signed_power(data, conversion) is not None
+    if (signed := SIGNED_POWERS.get(key)) is None:
+        return False
+    return signed.sent in data.registers or net_power(signed.phase, data, conversion) is not None

@@ -8,10 +8,11 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.util import dt as dt_util
 
 from ..coordinator.clock_watch import HOUR, MOST_HOURS, without_full_hours
-from ..coordinator.meter_data import MeterData, export_power, import_powers
+from ..coordinator.meter_data import MeterData
 from ..meter import Key, Obis, Register, Value
 from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, D
 from ..registers.lookup import is_number, state_of, timestamp_of
+from ..registers.powers import export_power, import_powers, sent_net_power
 from ..registers.quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
 from ..totals import Total
 from .derived_power import DerivedPower
@@ -121,10 +122,9 @@ def net_power(phase: int, data: MeterData, conversion: Conversion) -> Decimal | 
         return None
     for imported in import_powers(phase):
         exported = export_power(imported)
-        net = imported._replace(c=imported.c - C.ACTIVE_IMPORT + C.ACTIVE_NET)
         if imported not in registers or exported not in registers:
             continue
-        if net in registers or imported in data.apart:
+        if sent_net_power(imported) in registers or imported in data.apart:
             return None
         plus = measurement(imported, POWER, data, conversion)
         minus = measurement(exported, POWER, data, conversion)
