@@ -21,6 +21,7 @@ from custom_components.onemeter.registers.table import (
     STATES,
     UNKNOWN,
 )
+from homeassistant.helpers.selector import TargetSelector
 from homeassistant.util.yaml import parse_yaml
 
 from .registers.test_table import DESCRIPTIONS
@@ -56,6 +57,8 @@ OF_ENERGY_DASHBOARD = ("energy_not_set_up", "no_energy_sensor")
 
 #: Why other actions are refused.
 OF_ACTIONS = (
+    "no_meter",
+    "several_meters",
     "not_polled",
     "was_rejected",
     "battery_rests",
@@ -180,10 +183,17 @@ def test_every_event_has_a_text_and_an_icon(language: str) -> None:
 def test_every_action_has_texts_and_an_icon() -> None:
     actions: Any = parse_yaml((INTEGRATION / "services.yaml").read_text())
     named = load("translations/en.json")["services"]
-    assert {name: set(action["fields"]) for name, action in named.items()} == {
-        name: set(action["fields"]) for name, action in actions.items()
+    assert {name: set(action.get("fields", ())) for name, action in named.items()} == {
+        name: set(action.get("fields", ())) for name, action in actions.items()
     }
     assert set(load("icons.json")["services"]) == set(actions)
+
+
+def test_targets_of_actions_pass_hassfest() -> None:
+    """It refuses filters of devices."""
+    actions: Any = parse_yaml((INTEGRATION / "services.yaml").read_text())
+    for action in actions.values():
+        assert set(TargetSelector.CONFIG_SCHEMA(action["target"])) == {"entity"}
 
 
 def test_icons_are_those_of_sensors_without_device_class() -> None:

@@ -16,7 +16,7 @@ from ..history.clock import ClockOffset
 from ..history.reading import ProfileSpan, async_read_slice
 from ..meter import Interval
 from ..meter.reading import as_text
-from .meter import async_poll, entry_of, polled_coordinator, refusal
+from .meter import async_entry, async_poll, polled_coordinator, refusal
 
 ATTR_START: Final = "start"
 ATTR_END: Final = "end"
@@ -32,7 +32,7 @@ _TOLERANCE: Final = timedelta(hours=1)
 
 async def async_export_profile(call: ServiceCall) -> ServiceResponse:
     """Respond with the rows of the load profile that end in a period, oldest first."""
-    coordinator = polled_coordinator(entry_of(call), "no_load_profile")
+    coordinator = polled_coordinator(await async_entry(call), "no_load_profile")
     # A time without zone is in that of Home Assistant.
     now = dt_util.utcnow()
     start = dt_util.as_utc(call.data[ATTR_START])

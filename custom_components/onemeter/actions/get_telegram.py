@@ -9,7 +9,7 @@ from homeassistant.core import ServiceCall, ServiceResponse
 from ..meter import Protocol, Reading
 from ..meter.dlms.push.notification import describe_list
 from ..registers.masking import masked_register, masked_telegrams
-from .meter import entry_of
+from .meter import async_entry
 
 
 async def async_get_telegram(call: ServiceCall) -> ServiceResponse:
@@ -17,7 +17,7 @@ async def async_get_telegram(call: ServiceCall) -> ServiceResponse:
 
     Of DLMS it is the structure of the deciphered list, since ids in its bytes cannot be masked.
     """
-    coordinator = entry_of(call).runtime_data
+    coordinator = (await async_entry(call)).runtime_data
     reading = coordinator.readings[-1]
     received = coordinator.reading_received
     masked = await asyncio.to_thread(_masked, coordinator.settings.protocol, reading)

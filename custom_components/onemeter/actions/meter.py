@@ -6,10 +6,14 @@ from math import ceil
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, ServiceCall
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.service import async_get_device_and_config_entry
+from homeassistant.helpers.service import (
+    async_extract_config_entry_ids,
+    async_get_config_entry,
+    async_get_device_and_config_entry,
+)
+from homeassistant.helpers.target import TargetSelection
 
 from ..access.error_texts import as_meter_error, update_failed
 from ..const import DOMAIN
@@ -28,10 +32,32 @@ def refusal(key: str, **placeholders: str) -> ServiceValidationError:
     )
 
 
-def entry_of(call: ServiceCall) -> OneMeterConfigEntry:
-    """Return the loaded entry of the device. Raises ServiceValidationError."""
-    entry: OneMeterConfigEntry
-    _, entry = async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
+async def async_entries(call: ServiceCall) -> list[OneMeterConfigEntry]:
+    """Return the loaded entries of the meters in the target, at least one.
+
+    Areas, floors and labels may contain devices of other integrations, too. Raises
+    ServiceValidationError, also for a device that is targeted by itself and is no meter.
+    """
+    hass = call.hass
+    found = await async_extract_config_entry_ids(call)
+    for device_id in TargetSelection(call.data).device_ids:
+        _, entry = async_get_device_and_config_entry(hass, DOMAIN, device_id)
+        found.add(entry.entry_id)
+    entries: list[OneMeterConfigEntry] = [
+        async_get_config_entry(hass, DOMAIN, entry.entry_id)
+        for entry in hass.config_entries.async_entries(DOMAIN)
+        if entry.entry_id in found
+    ]
+    if not entries:
+        raise refusal("no_meter")
+    return entries
+
+
+async def async_entry(call: ServiceCall) -> OneMeterConfigEntry:
+    """Return the loaded entry of the one meter in the target. Raises ServiceValidationError."""
+    entry, *others = await async_entries(call)
+    if others:
+        raise refusal("several_meters", count=str(1 + len(others)))
     return entry
 
 

@@ -16,7 +16,7 @@ from ..meter.iec62056.settings import is_register
 from ..meter.reading import as_text
 from ..registers.lookup import with_implied_unit
 from ..settings import DlmsEntrySettings
-from .meter import async_poll, entry_of, polled_coordinator, refusal
+from .meter import async_entry, async_poll, polled_coordinator, refusal
 
 ATTR_REGISTERS: Final = "registers"
 FIELDS: Final = {probatio.Required(ATTR_REGISTERS): probatio.All(cv.ensure_list, [cv.string])}
@@ -26,7 +26,7 @@ _MOST: Final = 32
 
 async def async_read_registers(call: ServiceCall) -> ServiceResponse:
     """Read registers at once; respond with their values, and with the codes that have none."""
-    coordinator = polled_coordinator(entry_of(call), "not_polled")
+    coordinator = polled_coordinator(await async_entry(call), "not_polled")
     codes: list[str] = list(dict.fromkeys(call.data[ATTR_REGISTERS]))
     if not 0 < len(codes) <= _MOST:
         raise refusal("number_of_registers", most=str(_MOST))
