@@ -11,7 +11,7 @@ from homeassistant.const import CONF_ADDRESS, CONF_MAC, CONF_PASSWORD, CONF_PORT
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 
-from .access.clients import is_counted, is_meter_of, others_at
+from .access.clients import is_counted, is_meter_of, others_at, own_address
 from .const import DOMAIN
 from .flow.blink import BlinkSteps
 from .flow.blink_schemas import CONF_LINE
@@ -206,11 +206,15 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
 
     async def async_step_reconfigured(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show whether the entry's meter was found; if so, the entry has been changed already."""
-        if not is_meter_of(self._get_reconfigure_entry(), self._reading.meter):
+        entry = self._get_reconfigure_entry()
+        if not is_meter_of(entry, self._reading.meter):
             return self.async_abort(
                 reason="wrong_meter",
                 description_placeholders={"meter": self._reading.meter.name or NOTHING},
             )
+        if entry.data != self._settings.to_entry():
+            # Another dialog has taken the source meanwhile.
+            return self.async_abort(reason="already_configured")
         if isinstance(self._probe, ImpulseProbe) and not self._probe.impulses:
             return self.async_abort(
                 reason="reconfigured_dark", description_placeholders=await self._async_found()
@@ -245,8 +249,4 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
 
 
 def _own_address(entry: ConfigEntry) -> str:
-    """Return the address to which alone an entry's meter answers; empty if it answers to any."""
-    settings = from_entry(entry.data)
-    if isinstance(settings, Iec62056EntrySettings | DlmsEntrySettings) and settings.is_polled:
-        return settings.address
-    return ""
+    return own_address(from_entry(entry.data))

@@ -24,6 +24,7 @@ from custom_components.onemeter.const import (
     CONF_EDGES,
     CONF_ENERGY_ROLE,
     CONF_EXPORT,
+    CONF_IMPULSES,
     CONF_IMPULSES_PER_KWH,
     CONF_MAX_POWER,
     CONF_PEAK_DAYS,
@@ -45,6 +46,7 @@ from custom_components.onemeter.flow.blink_schemas import (
     to_blink_form,
     to_blink_settings,
 )
+from custom_components.onemeter.flow.options_impulses import CONF_FLASHES
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT, SECTION_LINE
 from custom_components.onemeter.meter.blink.settings import Source
 from custom_components.onemeter.settings import (
@@ -634,6 +636,95 @@ async def test_second_source_of_another_meter_is_not_counted_again(
             hass, await start(hass), choice, {**CONSTANT, **entered}, first=form(PORT)
         )
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+
+
+async def add_silent_meter(hass: HomeAssistant) -> MockConfigEntry:
+    """Have a meter whose registers are read, if it sends any."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        minor_version=MINOR_VERSION,
+        unique_id="1DMO0012345678",
+        data={CONF_PORT: "/dev/null", CONF_PROTOCOL: "sml"},
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+async def choose_flashes(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
+    """Open the options, and choose an entity as source of impulses."""
+    options = hass.config_entries.options
+    result = await options.async_init(entry.entry_id)
+    return await options.async_configure(result["flow_id"], {CONF_FLASHES: "blink_entity"})
+
+
+SEEN_BY = [
+    ("blink_event", {CONF_EVENT: EVENT}),
+    ("blink_entity", {CONF_ENTITY_ID: ENTITY}),
+    ("blink_port", {CONF_LINE: "rx"}),
+]
+
+
+@pytest.mark.parametrize(("choice", "entered"), SEEN_BY)
+async def test_dialog_that_ends_second_is_refused(
+    hass: HomeAssistant, tmp_path: Path, choice: str, entered: dict[str, Any]
+) -> None:
+    hass.states.async_set(ENTITY, "12")
+    step = "confirm_blink_dark" if choice == "blink_port" else "confirm_blink_quiet"
+    shown = []
+    async with PtyLine(tmp_path / "head") as line:
+        first = form(line.url) if choice == "blink_port" else form()
+        for _ in range(2):
+            form_of_source = {**CONSTANT, **entered}
+            result = await choose(hass, await start(hass), choice, form_of_source, first=first)
+            shown.append(await counted(hass, result))
+    await confirm(hass, shown[1], step)
+    result = await hass.config_entries.flow.async_configure(shown[0]["flow_id"], {})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 1
+
+
+@pytest.mark.parametrize("is_reconfigured", [False, True])
+async def test_entity_that_the_options_of_a_meter_took_meanwhile_is_refused(
+    hass: HomeAssistant, *, is_reconfigured: bool
+) -> None:
+    hass.states.async_set(ENTITY, "12")
+    entry = await add_entry(hass)
+    other = await add_silent_meter(hass)
+    form_of_source = {**CONSTANT, CONF_ENTITY_ID: ENTITY}
+    begun = await (entry.start_reconfigure_flow(hass) if is_reconfigured else start(hass))
+    begun = await choose(hass, begun, "blink_entity", form_of_source)
+    if not is_reconfigured:
+        begun = await counted(hass, begun)
+    options = hass.config_entries.options
+    result = await choose_flashes(hass, other)
+    result = await options.async_configure(result["flow_id"], form_of_source)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    if is_reconfigured:
+        result = await counted(hass, begun)
+    else:
+        result = await hass.config_entries.flow.async_configure(begun["flow_id"], {})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    assert {item.entry_id for item in hass.config_entries.async_entries(DOMAIN)} == {
+        entry.entry_id,
+        other.entry_id,
+    }
+    assert entry.data == BY_EVENT
+
+
+async def test_entity_that_was_added_meanwhile_is_refused_in_the_options(
+    hass: HomeAssistant,
+) -> None:
+    hass.states.async_set(ENTITY, "12")
+    entry = await add_silent_meter(hass)
+    open_options = await choose_flashes(hass, entry)
+    form_of_source = {**CONSTANT, CONF_ENTITY_ID: ENTITY}
+    result = await choose(hass, await start(hass), "blink_entity", form_of_source)
+    await confirm(hass, await counted(hass, result), "confirm_blink_quiet")
+    result = await hass.config_entries.options.async_configure(
+        open_options["flow_id"], form_of_source
+    )
+    assert result["errors"] == {"base": "source_taken"}
+    assert CONF_IMPULSES not in entry.options
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
+from custom_components.onemeter.const import CONF_PUBLISH_INTERVAL
 from custom_components.onemeter.meter import Identity, Obis, Reading, Register
 from custom_components.onemeter.meter.dlms.push.decoder import DlmsDecoder
 from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
@@ -152,6 +153,7 @@ class Case(NamedTuple):
     telegram: Callable[[int], Reading]
     data: Mapping[str, Any] = MappingProxyType({})
     is_polled: bool = False
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 def _sml(style: Style) -> Callable[[int], Reading]:
@@ -178,6 +180,14 @@ CASES: Final = (
     Case("SML, FNN with PIN, each 1 s", 1, _sml(Style.FNN)),
     Case("IEC 62056-21, polled, each 60 s", 60, _readout, {"protocol": "iec62056"}, is_polled=True),
     Case("P1 (DSMR 5), each 1 s", 1, _p1, {"protocol": "iec62056", "mode": "pushed"}),
+    # As often as dsmr does.
+    Case(
+        "P1 (DSMR 5), published each 30 s",
+        1,
+        _p1,
+        {"protocol": "iec62056", "mode": "pushed"},
+        options={CONF_PUBLISH_INTERVAL: 30},
+    ),
     Case(
         "DLMS, pushed (Norway), each 10 s",
         10,
@@ -289,7 +299,7 @@ async def test_onemeter(
         sent = case.telegram(time)
         return Reading(identity, sent.time, sent.registers, sent.raw)
 
-    meter.make_entry(identity.unique_id, **case.data)
+    meter.make_entry(identity.unique_id, options=dict(case.options), **case.data)
     if isinstance(meter, PolledMeter):
         meter.client.usual = telegram(_seconds(_BEGIN))
         assert await meter.set_up()

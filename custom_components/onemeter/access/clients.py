@@ -21,6 +21,7 @@ from ..meter.dlms.settings import (
 )
 from ..meter.iec62056.settings import SignOn
 from ..settings import (
+    AnySettings,
     DlmsEntrySettings,
     EntrySettings,
     Iec62056EntrySettings,
@@ -134,6 +135,28 @@ def is_counted(hass: HomeAssistant, source_id: str, besides: str | None = None) 
         for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
         if entry.entry_id != besides and (source := second_source(entry.options)) is not None
     )
+
+
+def is_taken(hass: HomeAssistant, settings: AnySettings, besides: str | None = None) -> bool:
+    """Return whether an entry, but for the one of this id, is where these settings are for.
+
+    Meters that answer to addresses of their own can share a line.
+    """
+    source_id = settings.source_id
+    others = others_at(hass, source_id, besides)
+    addresses = [own_address(from_entry(other.data)) for other in others]
+    # Leading zeros mean nothing (6.3.1).
+    known = {address.lstrip("0") for address in addresses}
+    own = own_address(settings)
+    may_share = bool(own) and all(addresses) and own.lstrip("0") not in known
+    return is_counted(hass, source_id) or (bool(others) and not may_share)
+
+
+def own_address(settings: AnySettings) -> str:
+    """Return the address to which alone a meter answers; empty if it answers to any."""
+    if isinstance(settings, Iec62056EntrySettings | DlmsEntrySettings) and settings.is_polled:
+        return settings.address
+    return ""
 
 
 def _keys(settings: DlmsEntrySettings) -> Keys:

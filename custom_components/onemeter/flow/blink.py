@@ -6,7 +6,7 @@ from typing import Any, override
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
 
-from ..access.clients import is_counted, others_at
+from ..access.clients import is_taken
 from ..settings import BlinkEntrySettings
 from .base import Steps
 from .blink_schemas import CONF_LINE, blink_schema, to_blink_form, to_blink_settings
@@ -52,9 +52,7 @@ class BlinkSteps(SourceSteps, Steps):
 
     def _async_count(self, settings: BlinkEntrySettings, *, finds_source: bool) -> ConfigFlowResult:
         """Begin to count the flashes of a source that no other entry has."""
-        source_id = settings.source_id
-        others = others_at(self.hass, source_id, besides=self.context.get("entry_id"))
-        if others or is_counted(self.hass, source_id):
+        if is_taken(self.hass, settings, besides=self.context.get("entry_id")):
             return self.async_abort(reason="already_configured")
         if (before := self._blink_before()) is not None:
             settings = replace(settings, reading=before.reading)

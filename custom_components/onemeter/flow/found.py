@@ -11,7 +11,7 @@ from homeassistant.const import CONF_NAME
 from homeassistant.core import callback
 from homeassistant.helpers.selector import TextSelector
 
-from ..access.clients import expected_meter, is_meter_of
+from ..access.clients import expected_meter, is_meter_of, is_taken
 from ..const import (
     CONF_ENERGY_ROLE,
     CONF_FILL_GAPS,
@@ -201,6 +201,9 @@ class FoundSteps(DetectSteps):
 
     @callback
     def _async_create(self, name: str, options: dict[str, Any]) -> ConfigFlowResult:
+        if is_taken(self.hass, self._settings):
+            # By another dialog, while this one was open.
+            return self.async_abort(reason="already_configured")
         self._async_hand_over(self._reading, str(self.unique_id))
         data = self._settings.to_entry()
         return self.async_create_entry(title=name, data=data, options=options)

@@ -12,7 +12,7 @@ from homeassistant.core import callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.util import dt as dt_util
 
-from ..access.clients import is_meter_of
+from ..access.clients import is_meter_of, is_taken
 from ..access.error_texts import as_meter_error, text_key, with_details
 from ..coordinator.first_reading import FirstReading, async_hand_over
 from ..meter import MeterError, Protocol, Reading
@@ -137,7 +137,8 @@ class SearchSteps(ProgressSteps, Steps):
         self._settings = self._settings.with_mode(self._probe.mode)
         if self.source == SOURCE_RECONFIGURE:
             entry = self._get_reconfigure_entry()
-            if is_meter_of(entry, reading.meter):
+            is_taken_now = is_taken(self.hass, self._settings, besides=entry.entry_id)
+            if is_meter_of(entry, reading.meter) and not is_taken_now:
                 data = self._settings.to_entry()
                 self.hass.config_entries.async_update_entry(entry, data=data)
                 self._async_hand_over(reading, str(entry.unique_id))
