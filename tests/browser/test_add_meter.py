@@ -81,9 +81,7 @@ async def test_a_meter_from_the_port_to_the_energy_dashboard(
         entry_id = await find_entry(api)
         assert entry_id is not None
         entities = await sensors(api, entry_id)
-        await visit_device(
-            page, api, entry_id, "Energy import", "Energy export", "Power", "Power L1"
-        )
+        await visit_device(page, api, entry_id, "Energy import", "Energy export", "Power")
         assert simulated.name in await shown(page)
         counted = Decimal(simulated.totals(int(time.time())).imported) / 10_000
         assert abs(Decimal((await states(api))[entities[IMPORT]]) - counted) < Decimal("0.5")
