@@ -84,8 +84,8 @@ def _is_needed(
         # It takes the place of our own peak power.
         return bool(options.get(CONF_PEAK_PERIOD, PERIOD_OFF) != PERIOD_OFF)
     if key == POWER_ABSOLUTE and options.get(CONF_DIRECTION) == DIRECTION_OFF:
-        # Nothing replaces it.
-        return True
+        # Its sign is not used, so only a signed power of the meter replaces it.
+        return POWER not in registers
     # The Energy dashboard shows the one direction in which a solar meter counts.
     signed = SIGNED_POWERS.get(key)
     is_direction = role == Role.SOLAR and signed is not None and signed.phase == 0
