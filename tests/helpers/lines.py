@@ -24,8 +24,11 @@ _NOW = 1_796_000_000
 
 def meter(**options: Any) -> Iec62056Meter:
     """Return a meter with a readout of about 250 characters, the same at each run."""
-    registers = Registers(history=0, with_grid=False)
-    return Iec62056Meter(**{"registers": registers, "clock": lambda: _NOW} | options)
+    defaults: dict[str, Any] = {
+        "registers": Registers(history=0, with_grid=False),
+        "clock": lambda: _NOW,
+    }
+    return Iec62056Meter(**defaults | options)
 
 
 def serving(line: Line, *meters: Iec62056Meter) -> AbstractAsyncContextManager[object]:
