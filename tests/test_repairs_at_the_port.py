@@ -1,30 +1,37 @@
 """Each repair, provoked by a simulated meter at a port, and what ends it."""
 
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import time
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.const import (
+    CONF_AUTHENTICATION_KEY,
+    CONF_ENCRYPTION_KEY,
     CONF_MAX_POWER,
     DOMAIN,
 )
+from homeassistant.components import usb
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS_DOMAIN
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_MODE, CONF_PROTOCOL
-from homeassistant.core import HomeAssistant
+from homeassistant.const import CONF_MODE, CONF_PORT, CONF_PROTOCOL, STATE_UNAVAILABLE
+from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from simulator.dlms import PushMeter
 from simulator.household import Household
 from simulator.iec62056.encoder import p1_crc
 from simulator.pty import PtyLine
 from simulator.sml.meter import SmlMeter
+from simulator.tcp import TcpLine
 
 from .helpers.simulated import SimulatedMeter
 
@@ -35,7 +42,8 @@ SML = SmlMeter(household=HOUSEHOLD)
 OTHER = SmlMeter(household=HOUSEHOLD, serial=99_999_999)
 OWN_ID, OTHER_ID = "1DMO0012345678", "1DMO0099999999"
 LIGHT = "sensor.flashes"
-KEY = bytes(range(16))
+EK, AK, NEW_KEY = (bytes(range(first, first + 16)) for first in (0, 16, 32))
+ADAPTER = "usb-Head_FT7XQ2LM-if00-port0"
 
 
 def at(now: float = 0, meter: SmlMeter = SML) -> bytes:
@@ -265,3 +273,120 @@ async def test_events_of_a_meter_at_the_port(
     await meter.send(restored, restored, after=1)
     assert event()["event_type"] == "power_restored"
     assert (event()["time"], event()["duration"]) == ("2026-11-30T17:00:00", 240)
+
+
+async def test_changed_key(hass: HomeAssistant, make: Callable[..., SimulatedMeter]) -> None:
+    old = PushMeter(encryption_key=EK, authentication_key=AK)
+    new = replace(old, encryption_key=NEW_KEY)
+    keys = {CONF_ENCRYPTION_KEY: EK.hex(), CONF_AUTHENTICATION_KEY: AK.hex()}
+    meter = make(old.serial, **{CONF_PROTOCOL: "dlms", CONF_MODE: "pushed"}, **keys)
+
+    async def push(source: PushMeter, seconds: int) -> None:
+        for _ in range(0, seconds, 10):
+            await meter.wait(10)
+            await meter.offer(source.telegram(int(time.time())))
+
+    def raised() -> list[str]:
+        """Return all repairs; Home Assistant raises its own for a flow that asks for keys."""
+        issues = ir.async_get(hass).issues.values()
+        domains = {DOMAIN, HOMEASSISTANT_DOMAIN}
+        return [str(issue.translation_key) for issue in issues if issue.domain in domains]
+
+    await meter.begin(old.telegram(int(time.time())))
+    await push(old, 60)
+    assert raised() == []
+    await push(new, 60)
+    assert meter.value() == STATE_UNAVAILABLE
+    assert meter.value("status") == "wrong_key"
+    await push(new, 1200)
+    assert raised() == ["config_entry_reauth"], "it is the only one"
+
+    [flow] = hass.config_entries.flow.async_progress()
+    shown = await hass.config_entries.flow.async_configure(flow["flow_id"])
+    assert shown["step_id"] == "reauth_dlms_pushed"
+    assert shown["errors"] == {"base": "wrong_encryption_key"}
+    entered = {**keys, CONF_ENCRYPTION_KEY: NEW_KEY.hex()}
+    async with meter.sending(new.telegram(int(time.time()))):
+        result = await hass.config_entries.flow.async_configure(flow["flow_id"], entered)
+        assert result["reason"] == "reauth_successful"
+        await meter.until(lambda: meter.state() is ConfigEntryState.LOADED)
+    await push(new, 20)
+    assert raised() == []
+    assert meter.value("status") == "ok"
+    read = new.registers.value("1-0:1.8.0*255", int(time.time()))
+    assert meter.value() == str(read.scaleb(-3))
+
+
+def adapter_at(device: str) -> usb.USBDevice:
+    return usb.USBDevice(
+        device=device,
+        vid="0403",
+        pid="6001",
+        serial_number="FT7XQ2LM",
+        manufacturer="Head",
+        description=None,
+    )
+
+
+def rescan(hass: HomeAssistant) -> None:
+    """Let Home Assistant look for adapters soon."""
+    notify = getattr(usb, "async_notify_serial_ports_changed", None)
+    assert notify is not None
+    notify(hass)
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.skipif(
+    not hasattr(usb, "async_find_moved_serial_port"), reason="Home Assistant before 2026.11"
+)
+async def test_moved_port(
+    hass: HomeAssistant,
+    make: Callable[..., SimulatedMeter],
+    line: PtyLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The adapter is moved from this machine to another one that serves its ports."""
+    adapters: list[usb.USBDevice] = []
+    monkeypatch.setattr(usb.utils, "SERIAL_BY_ID_DIR", f"{tmp_path}/")
+    line.path = tmp_path / ADAPTER
+    line.close()
+    await line.open()
+    with patch.object(usb, "scan_serial_ports", lambda: adapters):
+        adapters[:] = [adapter_at(line.url)]
+        assert await async_setup_component(hass, "usb", {})
+        meter = make()
+        await meter.begin(at())
+        assert repairs(hass) == []
+
+        line.close()
+        adapters.clear()
+        rescan(hass)
+        await meter.wait(30)
+        assert meter.value() == STATE_UNAVAILABLE
+        assert meter.value("status") == "port_missing"
+        assert repairs(hass) == [], "unplugged"
+
+        async with TcpLine() as remote:
+            moved = f"{remote.url}/?port_udev_id={ADAPTER}"
+            adapters[:] = [adapter_at(moved)]
+            rescan(hass)
+            await meter.wait(90)
+            assert repairs(hass) == ["port_moved"]
+            [issue] = ir.async_get(hass).issues.values()
+            assert issue.translation_placeholders is not None
+            assert issue.translation_placeholders["port"] == line.url
+            await meter.wait(1000)
+            assert repairs(hass) == ["port_moved"], "the one repair, with the remedy"
+
+            meter.line = remote
+            await fix(hass)
+            await reloaded(meter, at())
+            assert meter.entry.data[CONF_PORT] == moved
+            await meter.send(at(), after=10)
+            assert repairs(hass) == []
+            assert meter.value("status") == "ok"
+            assert float(meter.value()) == pytest.approx(
+                SML.totals(int(time.time()))[0] / 1e4, abs=0.1
+            )
+            await hass.config_entries.async_unload(meter.entry.entry_id)

@@ -10,7 +10,7 @@ from typing import Any, override
 from freezegun.api import FrozenDateTimeFactory
 
 from homeassistant.core import HomeAssistant
-from simulator.pty import PtyLine
+from simulator.line import Line
 
 from .pushed import PushedMeter
 from .waiting import DEADLINE, running
@@ -26,7 +26,7 @@ class SimulatedMeter(PushedMeter):
         self,
         hass: HomeAssistant,
         freezer: FrozenDateTimeFactory,
-        line: PtyLine,
+        line: Line,
         unique_id: str,
         *,
         options: dict[str, Any] | None = None,
@@ -34,6 +34,9 @@ class SimulatedMeter(PushedMeter):
     ) -> None:
         super().__init__(hass, freezer)
         self.line = line
+        self._jobs: set[asyncio.Future[Any]] = set()
+        self._start_in_executor: Callable[..., asyncio.Future[Any]] = hass.loop.run_in_executor
+        hass.loop.run_in_executor = self._run_in_executor  # type: ignore[method-assign, assignment]
         self.make_entry(unique_id, port=line.url, options=options, **data)
 
     @override
@@ -62,10 +65,24 @@ class SimulatedMeter(PushedMeter):
             await self._look()
         raise TimeoutError
 
+    @override
+    async def settle(self) -> None:
+        """Also wait for threads that open a port, whose timeout the clock would reach."""
+        await super().settle()
+        while self._jobs:
+            await asyncio.wait(self._jobs)
+            await super().settle()
+
+    def _run_in_executor(self, *job: Any) -> asyncio.Future[Any]:
+        future = self._start_in_executor(*job)
+        self._jobs.add(future)
+        future.add_done_callback(self._jobs.discard)
+        return future
+
     async def _look(self) -> None:
         # The clock of the loop stands still otherwise.
         self.freezer.tick(timedelta(seconds=_LOOK))
-        await asyncio.to_thread(time.sleep, _LOOK)
+        await self._start_in_executor(None, time.sleep, _LOOK)
 
     async def begin(self, telegram: bytes) -> bool:
         """Set up the entry while the meter sends this telegram."""
@@ -79,6 +96,13 @@ class SimulatedMeter(PushedMeter):
         await self.wait(after)
         for telegram in telegrams:
             await self._async_send(telegram)
+        await self.settle()
+
+    async def offer(self, telegram: bytes, after: float = 0) -> None:
+        """Advance the time, then send a telegram, which arrives only if the port is open."""
+        await self.wait(after)
+        self.line.put(telegram)
+        await self._look()
         await self.settle()
 
     async def _async_send(self, telegram: bytes) -> None:

@@ -7,7 +7,9 @@ from homeassistant.core import HomeAssistant
 
 
 def stub_usb(hass: HomeAssistant) -> None:
-    """Let the USB integration count as set up, with no device."""
+    """Let the USB integration count as set up, with no device, unless the test has set it up."""
+    if "usb" in hass.config.components:
+        return
     hass.config.components.add("usb")
     if hasattr(usb, "async_find_moved_serial_port"):
         found_none = Mock(**{"async_find_moved_serial_port.return_value": None})
