@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 import json
 from pathlib import Path
+import time
 from typing import Any
 from unittest.mock import patch
 
@@ -27,7 +29,17 @@ from homeassistant.const import CONF_PASSWORD, CONF_PORT, CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ConfigEntryAuthFailed
-from simulator.dlms import DlmsMeter, Layout, Mechanism, PushMeter, Transport, serve, set_habit
+from homeassistant.helpers import device_registry as dr
+from simulator.dlms import (
+    DlmsMeter,
+    Layout,
+    MbusMeter,
+    Mechanism,
+    PushMeter,
+    Transport,
+    serve,
+    set_habit,
+)
 from simulator.line import Line
 from simulator.pty import PtyLine
 from simulator.push import push
@@ -262,3 +274,51 @@ async def test_encrypted_meter_that_pushes(
         # With the next telegram: the first one has come to the flow.
         await until(lambda: entry.runtime_data.authenticity.judge.is_required)
         assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_meters_on_the_mbus_are_devices(hass: HomeAssistant) -> None:
+    gas = MbusMeter(manufacturer="ELS")
+    water = MbusMeter(channel=2, number="00004711", manufacturer="KAM", device_type=7, first=900)
+    free = MbusMeter(channel=3, number="", manufacturer="", device_type=0)
+    meter, line = DlmsMeter(transport=Transport.WRAPPER, mbus=(gas, water, free)), TcpLine()
+
+    def devices() -> dict[str, tuple[str | None, str | None]]:
+        """Return serial number and manufacturer of the devices behind the electricity meter."""
+        found = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+        [own] = [device for device in found if device.via_device_id is None]
+        others = [device for device in found if device.via_device_id == own.id]
+        assert len(others) == len(found) - 1
+        return {str(device.name): (device.serial_number, device.manufacturer) for device in others}
+
+    def total(of: MbusMeter) -> str:
+        return str(Decimal(of.captured("", int(time.time()))).scaleb(-3))
+
+    async with answering(line, meter):
+        address = {**address_form("wrapper"), CONF_CLIENT: 1}
+        forms = port_form(line), ASKED, address, {CONF_AUTHENTICATION: "none"}
+        entry = await at_the_port.add_meter(hass, *forms)
+        assert devices() == {
+            "Gas meter": ("90123456", "Elster"),
+            "Water meter": ("00004711", "Kamstrup"),
+        }
+        assert state(hass, "sensor.gas_meter_total") == total(gas)
+        assert state(hass, "sensor.water_meter_total") == total(water)
+        shown = hass.states.get("sensor.gas_meter_total")
+        assert shown is not None
+        assert shown.attributes["unit_of_measurement"] == "m³"
+        assert shown.attributes["device_class"] == "gas"
+
+        diagnostics = json.dumps(await async_get_config_entry_diagnostics(hass, entry))
+        assert "90123456" not in diagnostics
+        assert "00004711" not in diagnostics
+
+        meter.mbus = (MbusMeter(number="55555555", first=900_000_000), water, free)
+        del meter.objects
+        await entry.runtime_data.async_read_now()
+        await hass.async_block_till_done()
+        assert devices() == {
+            "Gas meter": ("55555555", "DMO"),
+            "Water meter": ("00004711", "Kamstrup"),
+        }
+        await hass.config_entries.async_unload(entry.entry_id)

@@ -8,6 +8,7 @@ from .faults import Faults
 from .framings import Framing
 from .habits import HABITS, set_habit
 from .layouts import Layout
+from .mbus import MbusMeter
 from .meter import DlmsMeter, ReceivedCounter
 from .profile import Columns, Profile
 from .push import Envelope, PushMeter, TimeForm
@@ -40,6 +41,7 @@ __all__ = [
     "Keys",
     "Layout",
     "ListTrouble",
+    "MbusMeter",
     "Mechanism",
     "Parameters",
     "Profile",

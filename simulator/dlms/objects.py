@@ -23,7 +23,7 @@ from .cosem import (
     number,
     scaler_unit,
 )
-from .profile import CLOCK, STATUS
+from .profile import CLOCK, STATUS, Captured, Profile
 from .registers import DEMAND, MAXIMUM_DEMAND, PERIOD, W
 from .settings import MeterSettings
 
@@ -47,7 +47,8 @@ def objects(meter: MeterSettings) -> dict[str, CosemObject]:
         _clock(meter),
         *_harmonics(meter),
         *_registers(meter),
-        _load_profile(meter),
+        *(entry for other in meter.mbus for entry in other.objects(meter.clock_style)),
+        *(_profile(meter, code, *found) for code, found in profiles(meter).items()),
     ]
     return {entry.code: entry for entry in found}
 
@@ -159,25 +160,33 @@ def _registers(meter: MeterSettings) -> Iterable[CosemObject]:
     )
 
 
-def _load_profile(meter: MeterSettings) -> CosemObject:
-    profile = meter.profile
+def profiles(meter: MeterSettings) -> dict[str, tuple[Profile, Captured]]:
+    """Return all profiles by their codes, each with what it captures."""
+    found: dict[str, tuple[Profile, Captured]] = {LOAD_PROFILE: (meter.profile, meter.registers)}
+    for other in meter.mbus:
+        if other.number:
+            found[other.profile_code] = other.profile, other
+    return found
+
+
+def _profile(meter: MeterSettings, code: str, profile: Profile, captured: Captured) -> CosemObject:
     unsorted = axdr.structure(axdr.u16(0), axdr.octets(bytes(6)), axdr.i8(0), axdr.u16(0))
     selectors = tuple(
         selector for selector, obeyed in ((1, profile.by_range), (2, profile.by_entry)) if obeyed
     )
     return CosemObject(
         PROFILE,
-        LOAD_PROFILE,
+        code,
         {
-            2: lambda now: profile.buffer(meter.registers, meter.clock_style, now),
+            2: lambda now: profile.buffer(captured, meter.clock_style, now),
             3: lambda _: profile.capture_objects(),
-            4: always(axdr.u32(PERIOD)),
+            4: always(axdr.u32(profile.period)),
             5: always(
                 axdr.enum(_LAST_IN_FIRST_OUT if profile.newest_first else _FIRST_IN_FIRST_OUT)
             ),
             6: always(unsorted),
             7: lambda now: axdr.u32(len(profile.ends(now))),
-            8: lambda _: axdr.u32(profile.days * 86_400 // PERIOD),
+            8: lambda _: axdr.u32(profile.days * 86_400 // profile.period),
         },
         version=1,
         selectors={2: selectors},

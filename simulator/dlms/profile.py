@@ -3,13 +3,13 @@
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.household import SECONDS_PER_DAY
 
 from . import axdr, times
 from .obis import logical_name
-from .registers import PERIOD, Registers
+from .registers import PERIOD
 from .times import ClockStyle
 
 CLOCK: Final = "0-0:1.0.0*255"
@@ -28,6 +28,13 @@ _BY_ENTRY: Final = 2
 _DATA: Final = 1
 _REGISTER: Final = 3
 _CLOCK_CLASS: Final = 8
+
+
+class Captured(Protocol):
+    """What a profile captures."""
+
+    def captured(self, code: str, time: int, /) -> int:
+        """Return the number of a register at a time."""
 
 
 class NoAccessError(ValueError):
@@ -52,13 +59,18 @@ class Columns(StrEnum):
 
 @dataclass(kw_only=True)
 class Profile:
-    """A load profile: columns, days, habits.
+    """A profile: columns, days, habits.
 
     Times are in seconds since 1970.
     """
 
     #: Captured registers, after clock and status.
     registers: Sequence[str] = ("1-0:1.8.0*255", "1-0:2.8.0*255")
+    register_class: int = _REGISTER
+    #: The code of the status.
+    status: str = STATUS
+    #: Capture period in seconds.
+    period: int = PERIOD
     days: int = 60
     with_status: bool = True
     #: Whether the clock of a row is null if it follows the row before after one period.
@@ -84,11 +96,11 @@ class Profile:
     @property
     def columns(self) -> list[tuple[int, str]]:
         """Class and code of each column, which holds attribute 2."""
-        status = [(_DATA, STATUS)] if self.with_status else []
+        status = [(_DATA, self.status)] if self.with_status else []
         return [
             (_CLOCK_CLASS, CLOCK),
             *status,
-            *((_REGISTER, code) for code in self.registers),
+            *((self.register_class, code) for code in self.registers),
         ]
 
     def capture_objects(self) -> bytes:
@@ -108,16 +120,18 @@ class Profile:
         stop = now if last is None else min(last, now)
         ends = [
             end
-            for end in range(-(-start // PERIOD) * PERIOD, stop + 1, PERIOD)
-            if not any(down <= end - PERIOD and end <= up for down, up in self.outages)
+            for end in range(-(-start // self.period) * self.period, stop + 1, self.period)
+            if not any(down <= end - self.period and end <= up for down, up in self.outages)
             and end not in self.lost
         ]
         if self.partial_rows:
-            ends += [down for down, _ in self.outages if down % PERIOD and start <= down <= stop]
+            ends += [
+                down for down, _ in self.outages if down % self.period and start <= down <= stop
+            ]
         return sorted(ends)[::order]
 
     def buffer(
-        self, registers: Registers, style: ClockStyle, now: int, selection: bytes | None = None
+        self, registers: Captured, style: ClockStyle, now: int, selection: bytes | None = None
     ) -> bytes:
         """Encode the selected rows, or all; NoAccessError if the selection is not possible.
 
@@ -175,10 +189,10 @@ class Profile:
         )
 
     def _rows(
-        self, registers: Registers, style: ClockStyle, ends: list[int], columns: list[int]
+        self, registers: Captured, style: ClockStyle, ends: list[int], columns: list[int]
     ) -> Iterator[bytes]:
         before: int | None = None
-        step = -PERIOD if self.newest_first else PERIOD
+        step = -self.period if self.newest_first else self.period
         for end in ends:
             cells = []
             for place in columns:
@@ -187,7 +201,7 @@ class Profile:
                     case _ if code == CLOCK:
                         follows = self.null_clock and before == end - step
                         cell = axdr.NULL if follows else axdr.octets(times.encode(end, style))
-                    case _ if code == STATUS:
+                    case _ if code == self.status:
                         cell = axdr.u8(self._status(end))
                     case _:
                         cell = axdr.u32(registers.captured(code, end))
@@ -196,7 +210,7 @@ class Profile:
             yield axdr.structure(*cells)
 
     def _status(self, end: int) -> int:
-        start = end - PERIOD
+        start = end - self.period
         if self.partial_rows:
             if any(down == end for down, _ in self.outages):
                 return _POWER_DOWN

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from . import acse, axdr
-from .cosem import CURRENT_ASSOCIATION, LOAD_PROFILE, CosemObject
+from .cosem import CURRENT_ASSOCIATION, CosemObject
 from .meter import DlmsMeter
 from .obis import written
+from .objects import profiles
 from .profile import NoAccessError
 from .settings import ListTrouble
 
@@ -244,11 +245,12 @@ class Services:
             return CLASS_INCONSISTENT
         now = int(self.meter.clock())
         if selection is not None:
-            if code != LOAD_PROFILE or attribute != 2:
-                return OTHER_REASON
             meter = self.meter
+            if (selected := profiles(meter).get(code)) is None or attribute != 2:
+                return OTHER_REASON
+            profile, captured = selected
             try:
-                return meter.profile.buffer(meter.registers, meter.clock_style, now, selection)
+                return profile.buffer(captured, meter.clock_style, now, selection)
             except NoAccessError as error:
                 meter.note("selection refused", str(error))
                 return OTHER_REASON

@@ -1,6 +1,6 @@
 """The settings of a polled DLMS meter: identity, connection, access, protection, services."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 import time
@@ -10,6 +10,7 @@ from . import hdlc
 from .acse import conformance
 from .ciphering import Keys, Mechanism, check_key
 from .faults import Faults
+from .mbus import MbusMeter
 from .profile import Profile
 from .registers import Registers
 from .times import ClockStyle
@@ -88,6 +89,8 @@ class MeterSettings:
 
     registers: Registers = field(default_factory=Registers)
     profile: Profile = field(default_factory=Profile)
+    #: The meters on its M-Bus, in ascending channels.
+    mbus: Sequence[MbusMeter] = ()
     #: What the meter's clock shows, in seconds since 1970.
     clock: Callable[[], float] = time.time
     clock_style: ClockStyle = ClockStyle.STANDARD

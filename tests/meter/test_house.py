@@ -30,7 +30,7 @@ FLOORS = (
 DLMS_FLOORS = (
     {"settings"},
     {"apdu"},
-    {"security", "cosem"},
+    {"security", "cosem", "mbus_clients"},
     {"link"},
     {"push"},
     # The client of polled meters.

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+import re
 from typing import Final, NamedTuple
 
 from ..meter import Identity, Key, Obis, Register, Value
@@ -15,6 +16,7 @@ _MBUS: Final = 24
 #: Value groups C and D of ids, and groups C, D and E of those of the meter, the best first.
 _IDS: Final = (C.SERVICE, 1)
 _SERIAL_NUMBERS: Final = ((*_IDS, 0), (*_IDS, 1))
+_FLAG_AND_NUMBER: Final = re.compile(r"([A-Z]{3})(\d{8})", re.ASCII)
 
 
 class MbusMeter(NamedTuple):
@@ -61,7 +63,7 @@ def _meter(keys: list[Obis], registers: Mapping[Key, Register]) -> MbusMeter | N
             break
     if identity.name is None and not any(_is_total(key, registers) for key in keys):
         return None
-    manufacturer = identity.device_id and identity.device_id[1:4]
+    manufacturer = identity.manufacturer or (identity.device_id and identity.device_id[1:4])
     medium = state_of(DEVICE_TYPE, device_type(keys[0], registers))
     return MbusMeter(medium, identity.name, manufacturer)
 
@@ -75,7 +77,12 @@ def _is_total(key: Key, registers: Mapping[Key, Register]) -> bool:
 
 
 def _identity(value: Value) -> Identity | None:
-    """Return the identity in an id; None for an empty one, and for zeros."""
+    """Return the identity in an id; None for an empty one, and for zeros.
+
+    DLMS meters that are polled return a FLAG code and eight digits.
+    """
     text = value.hex().upper() if isinstance(value, bytes) else str("" if value is None else value)
     text = Identity(meter_id=text.strip("\0 ")).name or ""
+    if (parts := _FLAG_AND_NUMBER.fullmatch(text)) is not None:
+        return Identity(meter_id=parts[2], manufacturer=parts[1])
     return identity_from_text(text, None, None) if text.strip("0 ") else None

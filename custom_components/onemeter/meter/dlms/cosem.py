@@ -1,6 +1,6 @@
 """COSEM objects: classes, attributes, and the meaning of values (IEC 62056-6-2)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,6 +31,7 @@ class ObjectClass(IntEnum):
     CLOCK = 8
     ASSOCIATION_BY_SHORT_NAMES = 12
     ASSOCIATION = 15
+    MBUS_CLIENT = 72
 
 
 REGISTER_CLASSES: Final = frozenset(
@@ -52,6 +53,10 @@ SCALER_UNIT: Final = {
 }
 #: Attributes with the time of a value, by class.
 CAPTURE_TIME: Final = {ObjectClass.EXTENDED_REGISTER: 5, ObjectClass.DEMAND_REGISTER: 6}
+#: Attribute of an M-Bus client.
+IDENTIFICATION_NUMBER: Final = 6
+#: The first attribute to read of classes of which that is not VALUE.
+_FIRST_READ: Final[Mapping[int, int]] = {ObjectClass.MBUS_CLIENT: IDENTIFICATION_NUMBER}
 #: More objects than any known meter has.
 OBJECTS_MAX: Final = 4000
 #: Access mode of an attribute.
@@ -89,25 +94,26 @@ def parse_scaler_unit(data: Data) -> ScalerUnit | None:
 def accessible_objects(elements: Iterable[Data]) -> Iterator[CosemObject | None]:
     """Yield the objects in the elements of an object list (class 15), in their order.
 
-    None stands for an object whose attribute 2 this client may not access. Raises TelegramError.
+    None stands for an object whose first attribute to read this client may not access: attribute 2
+    of most classes. Raises TelegramError.
     """
     for number, element in enumerate(elements):
         match element:
             case (int(class_id), int(version), bytes(name), *rights) if (
                 len(name) == OBIS_LENGTH and number < OBJECTS_MAX
             ):
-                is_readable = _may_read(rights)
+                is_readable = _may_read(rights, _FIRST_READ.get(class_id, VALUE))
                 yield CosemObject(class_id, version, Obis.from_bytes(name)) if is_readable else None
             case _:
                 raise TelegramError("an object list with something else in it, or without end")
 
 
-def _may_read(rights: Sequence[Data]) -> bool:
+def _may_read(rights: Sequence[Data], wanted: int) -> bool:
     match rights:
         case [(list(attributes), *_)]:
             for attribute in attributes:
                 match attribute:
-                    case (int(number), int(mode), *_) if number == VALUE:
+                    case (int(number), int(mode), *_) if number == wanted:
                         return mode != _NO_ACCESS
     return True
 

@@ -7,10 +7,14 @@ from typing import Any, Final
 from ..obis import Obis
 from ..reading import Identity
 from .cosem import CosemObject, ScalerUnit
+from .mbus_clients import MbusClient
 from .settings import Transport
 
 #: Attributes in one list request, unless the meter answers only shorter lists.
 LIST_SIZE: Final = 64
+#: Version of the selection of objects. Stored objects of another one are not complete, so that the
+#: object list is read again.
+_SELECTION: Final = 2
 
 
 @dataclass(slots=True)
@@ -29,6 +33,8 @@ class Memory:
     base_names: dict[bytes, int] = field(default_factory=dict)
     #: Scalers and units of registers; None if the meter does not return one.
     scalers: dict[Obis, ScalerUnit | None] = field(default_factory=dict)
+    #: The meters on its M-Bus by the codes of their client objects.
+    mbus: dict[Obis, MbusClient] = field(default_factory=dict)
     #: Descriptors of attributes that the meter refuses permanently, ...
     refused: set[bytes] = field(default_factory=set)
     #: ... that it has refused in a request of their own, ...
@@ -54,6 +60,7 @@ class Memory:
         self.meter = None
         self.scalers.clear()
         self.base_names.clear()
+        self.mbus.clear()
         for attributes in (self.refused, self.refused_alone, self.exceptions):
             attributes.clear()
         self.list_size, self.longest_list, self.list_failed = LIST_SIZE, 0, False
@@ -63,7 +70,7 @@ class Memory:
         """Return the discoveries that are stored over restarts, as JSON types.
 
         Scalers and base names are not stored: after a reconfiguration of the meter they would make
-        all later readings wrong.
+        all later readings wrong. Neither are the meters on the M-Bus, which may be replaced.
         """
         meter = self.meter or Identity()
         return {
@@ -73,6 +80,7 @@ class Memory:
             "manufacturer": meter.manufacturer,
             "device_id": meter.device_id,
             "objects": [_object_as_json(entry) for entry in self.objects or ()],
+            "selection": _SELECTION,
             "list_size": self.list_size,
             "short_names": self.has_short_names,
         }
@@ -95,6 +103,8 @@ class Memory:
             meter=Identity(meter_id, manufacturer, device_id=content["device_id"]),
             objects=tuple(map(_object_from_json, content["objects"])) or None,
         )
+        if content.get("selection") != _SELECTION:
+            kept.objects = None
         self.forget_objects()
         self.transport, self.address = kept.transport, kept.address
         self.has_short_names = has_short_names

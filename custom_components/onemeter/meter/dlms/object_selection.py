@@ -5,6 +5,7 @@ from itertools import chain, islice
 from typing import Final
 
 from ..obis import (
+    ABSTRACT,
     CURRENT_VALUE,
     DEVICE_ID_1,
     ELECTRICITY,
@@ -21,6 +22,8 @@ LOAD_PROFILE: Final = Obis(1, 0, 99, 1, 0, 255)
 
 #: Value groups C and D of data objects to read: ids, firmware, status words, tariff, errors.
 _ABSTRACT: Final = frozenset({(42, 0), (96, 1), (96, 5), (96, 7), (96, 14), (97, 97), (0, 2)})
+#: Value groups C, D and E of M-Bus clients.
+_MBUS_CLIENT: Final = (24, 1, 0)
 _ELECTRICITY: Final = frozenset({(0, 0), (0, 2), (96, 5), (97, 97)})
 #: Objects in a reading: more would take too long.
 OBJECTS_TO_READ_MAX: Final = 400
@@ -87,15 +90,18 @@ def objects_to_remember(objects: Sequence[CosemObject]) -> tuple[CosemObject, ..
 
 
 def readable(objects: Sequence[CosemObject]) -> Iterator[CosemObject]:
-    """Yield the objects that may be part of a reading: current registers, and some data."""
+    """Yield the objects of a reading: current registers, some data, and M-Bus clients."""
     for entry in objects:
         obis = entry.obis
         if obis.f != CURRENT_VALUE:
             continue
         if entry.class_id in REGISTER_CLASSES:
             yield entry
+        elif entry.class_id == ObjectClass.MBUS_CLIENT:
+            if obis.a == ABSTRACT and obis.b and (obis.c, obis.d, obis.e) == _MBUS_CLIENT:
+                yield entry
         elif entry.class_id == ObjectClass.DATA:
-            kinds = _ABSTRACT if obis.a == 0 else _ELECTRICITY
+            kinds = _ABSTRACT if obis.a == ABSTRACT else _ELECTRICITY
             if (obis.c, obis.d) in kinds:
                 yield entry
 

@@ -9,7 +9,7 @@ from typing import Final
 from ..clock import SET_CLOCK_YEARS
 from ..errors import AccessError
 from ..interleaving import find_in_turns
-from ..obis import DEVICE_ID_1, LOGICAL_DEVICE_NAME
+from ..obis import DEVICE_ID_1, LOGICAL_DEVICE_NAME, Obis
 from ..reading import Reading, Register, Value
 from .apdu.data_types import Data
 from .apdu.results import OBJECT_UNDEFINED, access_error
@@ -17,6 +17,7 @@ from .apdu.times import STATUS_INVALID, STATUS_UNSPECIFIED
 from .apdu.xdlms import AccessResult, descriptor
 from .cosem import (
     CAPTURE_TIME,
+    IDENTIFICATION_NUMBER,
     LAST_AVERAGE,
     SCALER_UNIT,
     VALUE,
@@ -27,6 +28,16 @@ from .cosem import (
     plain_value,
     register_value,
     time_of,
+)
+from .mbus_clients import (
+    DEVICE_TYPE,
+    MANUFACTURER_ID,
+    MbusClient,
+    device_type_of,
+    id_code,
+    manufacturer_of,
+    number_of,
+    registers_of_client,
 )
 from .memory import Memory
 from .object_list import list_objects
@@ -129,6 +140,7 @@ class Reader:
         number, name = _identifier(results.get(_ID)), _identifier(results.get(_NAME))
         meter = identity_of((number, name), name, self._session.association.meter_title)
         await self.learn_scalers(objects, results)
+        await self._learn_clients(objects, results)
         steps = (step for entry in objects for step in (*self._registers(entry, results), None))
         registers = tuple(await find_in_turns(steps))
         if not registers:
@@ -166,8 +178,45 @@ class Reader:
             elif attribute in self._memory.refused:
                 scalers[entry.obis] = None
 
+    async def _learn_clients(self, objects: Iterable[CosemObject], results: Results) -> None:
+        """Read medium and manufacturer of the meters on the M-Bus that are not known yet.
+
+        Each reading has their identification numbers, so that a replaced meter is noticed.
+        """
+        clients = self._memory.mbus
+        numbers: dict[Obis, str | None] = {}
+        for entry in objects:
+            if entry.class_id == ObjectClass.MBUS_CLIENT:
+                number, known = number_of(_data(results, _value_of(entry))), clients.get(entry.obis)
+                if known is None or known.number != number or not known.is_complete:
+                    numbers[entry.obis] = number
+        if not numbers:
+            return
+        attributes = {
+            obis: (_of_client(obis, MANUFACTURER_ID), _of_client(obis, DEVICE_TYPE))
+            for obis in numbers
+        }
+        answers = await self._session.get_all([one for pair in attributes.values() for one in pair])
+        for obis, (manufacturer, device_type) in attributes.items():
+            clients[obis] = MbusClient(
+                numbers[obis],
+                manufacturer_of(_data(answers, manufacturer)),
+                device_type_of(_data(answers, device_type)),
+                is_complete=not any(
+                    isinstance(answers.get(one), AccessResult) and one not in self._memory.refused
+                    for one in (manufacturer, device_type)
+                ),
+            )
+
     def _registers(self, entry: CosemObject, results: Results) -> Iterator[Register]:
         """Yield the registers of an object; none if the meter refuses it."""
+        if entry.class_id == ObjectClass.MBUS_CLIENT:
+            if (client := self._memory.mbus.get(entry.obis)) is not None:
+                own = results.get(descriptor(ObjectClass.DATA, id_code(entry.obis), VALUE))
+                yield from registers_of_client(
+                    entry.obis, client, has_id=_identifier(own) is not None
+                )
+            return
         value = results.get(_value_of(entry), _UNDEFINED)
         if isinstance(value, AccessResult):
             return
@@ -228,8 +277,20 @@ def _is_value(result: Data | AccessResult) -> bool:
     return result is not None and not isinstance(result, AccessResult)
 
 
+def _data(results: Results, attribute: bytes) -> Data:
+    """Return the data of an attribute; None if the meter refuses it."""
+    result = results.get(attribute)
+    return None if isinstance(result, AccessResult) else result
+
+
 def _value_of(entry: CosemObject) -> bytes:
-    return descriptor(entry.class_id, entry.obis, VALUE)
+    is_client = entry.class_id == ObjectClass.MBUS_CLIENT
+    number = IDENTIFICATION_NUMBER if is_client else VALUE
+    return descriptor(entry.class_id, entry.obis, number)
+
+
+def _of_client(obis: Obis, attribute: int) -> bytes:
+    return descriptor(ObjectClass.MBUS_CLIENT, obis, attribute)
 
 
 def _attributes(entry: CosemObject) -> Iterator[bytes]:

@@ -1,0 +1,215 @@
+"""Meters on the M-Bus of a polled meter, at a simulated line."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.onemeter.meter import Identity, Obis, Reading
+from custom_components.onemeter.meter.dlms.apdu.axdr import decode
+from custom_components.onemeter.meter.dlms.apdu.data_types import Data
+from custom_components.onemeter.meter.dlms.cosem import (
+    CosemObject,
+    ObjectClass,
+    accessible_objects,
+)
+from custom_components.onemeter.meter.dlms.mbus_clients import (
+    MbusClient,
+    device_type_of,
+    manufacturer_of,
+    number_of,
+    registers_of_client,
+)
+from custom_components.onemeter.meter.dlms.memory import Memory
+from custom_components.onemeter.meter.errors import TelegramError
+from simulator.dlms import DlmsMeter, MbusMeter
+from simulator.dlms.mbus import WATER
+
+from ...helpers.dlms_meters import client_at, plugged_in, value
+
+NOON = 1_790_000_000
+GAS = MbusMeter()
+WATER_METER = MbusMeter(
+    channel=2, number="00004711", manufacturer="KAM", device_type=WATER, first=50_000
+)
+FREE = MbusMeter(channel=3, number="", manufacturer="", device_type=0)
+
+
+def meter_with(*others: MbusMeter, **settings: object) -> DlmsMeter:
+    return DlmsMeter(mbus=others, clock=lambda: NOON, **settings)  # type: ignore[arg-type]
+
+
+async def read(*meters: DlmsMeter) -> list[Reading]:
+    """Return the readings of one client; the meter may be another one each time."""
+    first, *others = meters
+    async with plugged_in(first) as line:
+        client = client_at(line)
+        readings = [await client.read()]
+        for meter in others:
+            first.mbus = meter.mbus
+            vars(first).pop("objects", None)
+            vars(first).pop("base_names", None)
+            readings.append(await client.read())
+    return readings
+
+
+def values(reading: Reading, *groups: str) -> list[object]:
+    found = (reading.get(Obis.parse(code)) for code in groups)
+    return [None if register is None else register.value for register in found]
+
+
+@pytest.mark.parametrize("short_names", [False, True])
+async def test_meters_at_the_channels(short_names: bool) -> None:
+    [reading] = await read(meter_with(GAS, WATER_METER, FREE, short_names=short_names))
+    assert values(reading, "0-1:24.1.0", "0-1:96.1.0") == [3, "DMO90123456"]
+    assert values(reading, "0-2:24.1.0", "0-2:96.1.0") == [7, "KAM00004711"]
+    assert values(reading, "0-3:24.1.0", "0-3:96.1.0", "0-3:24.2.1") == [0, None, None]
+    for meter in (GAS, WATER_METER):
+        total = reading.get(Obis.parse(meter.total_code))
+        assert total is not None
+        assert total.value == Decimal(meter.captured("", NOON)).scaleb(-3)
+        assert total.unit == "m³"
+        assert total.time is not None
+        assert total.time.timestamp() == NOON - NOON % 3600
+
+
+async def test_what_the_meter_does_not_answer_is_left_out() -> None:
+    part = MbusMeter(missing=frozenset({6, 7}))
+    other = replace(WATER_METER, missing=frozenset({7}))
+    third = replace(GAS, channel=3, missing=frozenset({9}))
+    for reading in await read(*[meter_with(part, other, third)] * 3):
+        assert values(reading, "0-1:24.1.0", "0-1:96.1.0") == [3, None]
+        assert values(reading, "0-2:24.1.0", "0-2:96.1.0") == [7, "00004711"]
+        assert values(reading, "0-3:24.1.0", "0-3:96.1.0") == [None, "DMO90123456"]
+        assert value(reading, GAS.total_code) is not None
+
+
+async def test_id_in_an_object_of_its_own_is_taken() -> None:
+    [reading] = await read(meter_with(replace(GAS, has_id_object=True)))
+    ids = [register for register in reading.registers if register.obis == (0, 1, 96, 1, 0, 255)]
+    assert [register.value for register in ids] == ["G0000000090123456"]
+
+
+async def test_static_attributes_are_read_once_and_when_the_number_changes() -> None:
+    meter = meter_with(GAS)
+    readings = await read(meter, meter)
+    assert readings[0].registers == readings[1].registers
+    replaced = replace(GAS, number="55555555", manufacturer="ELS")
+    readings = await read(meter_with(GAS), meter_with(GAS), meter_with(replaced))
+    assert [values(reading, "0-1:96.1.0") for reading in readings] == [
+        ["DMO90123456"],
+        ["DMO90123456"],
+        ["ELS55555555"],
+    ]
+
+
+async def test_requests_of_later_readings() -> None:
+    """Only the identification number is read again."""
+    asked: list[int] = []
+
+    def attribute(number: int, encoded: object) -> object:
+        def answer(now: int) -> object:
+            asked.append(number)
+            return encoded(now)  # type: ignore[operator]
+
+        return answer
+
+    meter = meter_with(GAS)
+    client = meter.objects["0-1:24.1.0*255"]
+    watched = {number: attribute(number, found) for number, found in client.attributes.items()}
+    meter.objects["0-1:24.1.0*255"] = replace(client, attributes=watched)
+    async with plugged_in(meter) as line:
+        reader = client_at(line)
+        await reader.read()
+        assert sorted(asked) == [6, 7, 9]
+        asked.clear()
+        await reader.read()
+    assert asked == [6]
+
+
+def test_stored_objects_of_an_earlier_version_are_read_again() -> None:
+    memory = Memory()
+    memory.meter = Identity("12345678", "DMO")
+    memory.objects = (CosemObject(ObjectClass.MBUS_CLIENT, 1, Obis(0, 1, 24, 1, 0)),)
+    stored = memory.as_json()
+    again = Memory()
+    again.restore(stored)
+    assert again.objects == memory.objects
+    del stored["selection"]
+    again.restore(stored)
+    assert (again.objects, again.meter) == (None, memory.meter)
+
+
+@pytest.mark.parametrize(
+    ("data", "number", "manufacturer", "device_type"),
+    [
+        (0x90123456, "90123456", None, None),
+        (0x00004711, "00004711", "QXQ", None),
+        (0, None, None, 0),
+        (3, "00000003", None, 3),
+        # Not BCD; more than eight digits; other types.
+        (0x9012345A, None, None, None),
+        (0x1_9012_3456, None, None, None),
+        (-1, None, None, None),
+        (True, None, None, None),
+        ("90123456", None, None, None),
+        (bytes.fromhex("90123456"), None, None, None),
+        (None, None, None, None),
+        ([3], None, None, None),
+        # KAM, and KAM with an address that is not unique.
+        (0x2C2D, None, "KAM", None),
+        (0xAC2D, None, "KAM", None),
+        # Letters beyond Z.
+        (0x7FFF, None, None, None),
+    ],
+)
+def test_decoding(
+    data: object, number: str | None, manufacturer: str | None, device_type: int | None
+) -> None:
+    found = (number_of(data), manufacturer_of(data), device_type_of(data))  # type: ignore[arg-type]
+    assert found == (number, manufacturer, device_type)
+
+
+def mutated(data: bytes, changes: Sequence[tuple[int, int]], end: int) -> bytes:
+    changed = bytearray(data)
+    for place, bits in changes:
+        changed[place % len(data)] ^= bits
+    return bytes(changed[: end % len(data) + 1])
+
+
+ENCODED = [
+    found(NOON) for found in next(iter(GAS.objects(DlmsMeter().clock_style))).attributes.values()
+]
+
+
+@given(
+    st.lists(st.sampled_from(ENCODED), min_size=3, max_size=3),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 255)), max_size=4),
+    st.integers(0, 40),
+)
+def test_any_mutation_gives_a_value_or_our_error(
+    encoded: list[bytes], changes: list[tuple[int, int]], end: int
+) -> None:
+    try:
+        data = [decode(mutated(item, changes, end), 0)[0] for item in encoded]
+    except TelegramError:
+        return
+    client = MbusClient(number_of(data[0]), manufacturer_of(data[1]), device_type_of(data[2]))
+    for register in registers_of_client(Obis(0, 1, 24, 1, 0), client, has_id=False):
+        if isinstance(register.value, int):
+            assert 0 <= register.value <= 255
+        else:
+            assert isinstance(register.value, str)
+            assert register.value[-8:].isdecimal()
+            assert len(register.value) in {8, 11}
+            assert register.value[:-8].isalpha() or len(register.value) == 8
+
+
+@pytest.mark.parametrize(("rights", "is_read"), [({2: 0, 6: 1}, True), ({2: 1, 6: 0}, False)])
+def test_access_rights_are_those_of_the_number(rights: dict[int, int], is_read: bool) -> None:
+    access: list[Data] = [(number, mode, None) for number, mode in rights.items()]
+    element: Data = (72, 1, bytes(Obis(0, 1, 24, 1, 0)), (access, []))
+    [found] = accessible_objects([element])
+    assert (found is not None) is is_read
