@@ -143,6 +143,8 @@ class DlmsMeter:
     )
     ahead: int = 0
     household: Household = field(default_factory=SteadyHousehold)
+    #: The meters on its M-Bus.
+    mbus: Sequence[dlms.MbusMeter] = ()
 
     @property
     def remembered(self) -> dlms.Profile:
@@ -155,6 +157,7 @@ class DlmsMeter:
         meter = dlms.DlmsMeter(
             registers=dlms.Registers(household=LateHousehold(self.household, self.ahead)),
             profile=self.profile,
+            mbus=self.mbus,
             clock=lambda: now.timestamp() + self.ahead,
         )
         async with MemoryLine(115_200) as line:
@@ -188,6 +191,12 @@ class ProfiledClient(ScriptedPolledClient):
         if self.has_export:
             energy = self.meter.household.energy(int(now.timestamp())).exported
             totals.append(register("1-0:2.8.0*255", str(in_kwh(energy)), "kWh"))
+        if isinstance(self.meter, DlmsMeter):
+            for other in self.meter.mbus:
+                value = Decimal(other.captured(other.total_code, int(now.timestamp())))
+                code = f"0-{other.channel}:24.1.0*255"
+                totals.append(register(code, other.device_type))
+                totals.append(register(other.total_code, str(value.scaleb(other.scaler)), "m³"))
         self.usual = Reading(METER, now + timedelta(seconds=self.meter.ahead), tuple(totals), b"")
         return await super().read()
 

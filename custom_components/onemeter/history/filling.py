@@ -23,7 +23,8 @@ from ..const import (
 )
 from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.polled import PolledCoordinator
-from ..meter import Key
+from ..meter import Key, Obis
+from ..meter.obis import ELECTRICITY
 from ..totals import Totals
 from ..totals.limits import rule_of
 from ..totals.total import Total, is_transformed
@@ -45,7 +46,7 @@ from .span_memory import SpanMemory
 from .spans import Work, in_spans, is_same_time
 from .statistic_of import Statistic, async_statistic_of
 from .statistics_rows import compiled_until, read_rows
-from .targets import best_series
+from .targets import best_series, total_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -140,8 +141,9 @@ class GapFiller:
         finally:
             self.on_progress(None)
         found = await asyncio.to_thread(channels, span.intervals, clock.of_rows(span.intervals))
+        own = [name for name in found if name.obis.a == ELECTRICITY] or found
         if found:
-            self.period = min(max(channel.length for channel in found.values()), HOUR)
+            self.period = min(max(found[name].length for name in own), HOUR)
         return found
 
     async def _async_fill_one(
@@ -159,10 +161,16 @@ class GapFiller:
             return None
         statistic = await self.async_statistic(gap)
         series = await asyncio.to_thread(best_series, gap, found, keys)
-        # Nothing of the time behind the last full hour is needed where the register is known.
+        own: Channels = {}
+        if isinstance(gap.key, Obis) and gap.key.a != ELECTRICITY:
+            # The profile of a meter on the M-Bus may have its newest row later than the others.
+            own = {name: found[name] for name in found if total_of(name, keys) == gap.key}
+        # Nothing of the time behind the last full hour is needed where the register is known, and
+        # nothing is there where it is captured once an hour.
         is_register = isinstance(series, Series) and series.kind is Kind.REGISTER
-        end = full_hour(gap.first.time) if gap.last is None and is_register else gap.first.time
-        if self._is_too_early(known, end, found):
+        is_whole = is_register and (gap.last is None or bool(own))
+        end = full_hour(gap.first.time) if is_whole else gap.first.time
+        if self._is_too_early(known, end, own or found):
             return None
         is_done = True
         outcome = None

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from ..meter import Interval, Obis, Register
+from ..meter.obis import ABSTRACT
 from ..registers.lookup import is_number
 from .samples import HOUR
 
@@ -93,13 +94,23 @@ def channels(
 
 
 def _grouped(intervals: Iterable[Interval]) -> Iterator[Sequence[Interval]]:
-    """Yield the parts of each capture period, in the order of time."""
+    """Yield the parts of each capture period of each profile, in the order of time."""
+
+    def period(part: Interval) -> tuple[datetime, timedelta, int]:
+        return _ends(part), part.end - part.start, _mbus_channel(part)
+
     known = [interval for interval in dict.fromkeys(intervals) if interval.end_utc is not None]
-    known.sort(key=_ends)
-    for _, parts in groupby(known, key=lambda part: (_ends(part), part.end - part.start)):
+    known.sort(key=period)
+    for _, parts in groupby(known, key=period):
         # A row that came twice and differs is its last edition.
         latest = {part.end_utc: part for part in parts}
         yield tuple(latest.values())
+
+
+def _mbus_channel(part: Interval) -> int:
+    """Return the channel of the meter on the M-Bus whose profile a part is of; otherwise 0."""
+    obis = part.values[0].obis if part.values else None
+    return obis.b if obis is not None and obis.a == ABSTRACT else 0
 
 
 def _ends(part: Interval) -> datetime:

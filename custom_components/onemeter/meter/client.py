@@ -138,7 +138,8 @@ class PolledClient(ABC):
         """Return the intervals of the load profile that end after ``start``, up to ``end``.
 
         Both are naive times of the meter's clock, whose time zone is ``zone`` if that is known.
-        With ``energy_only``, channels without energy or mean power may be left out.
+        With ``energy_only``, channels without energy or mean power may be left out, and the
+        intervals of meters on the M-Bus may follow.
 
         Raises RefusedError where the meter has no load profile, MeterAuthenticationError, and what
         read() raises.

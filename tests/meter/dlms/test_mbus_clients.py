@@ -1,8 +1,12 @@
 """Meters on the M-Bus of a polled meter, at a simulated line."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import override
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, strategies as st
 import pytest
@@ -24,12 +28,13 @@ from custom_components.onemeter.meter.dlms.mbus_clients import (
 )
 from custom_components.onemeter.meter.dlms.memory import Memory
 from custom_components.onemeter.meter.errors import TelegramError
-from simulator.dlms import DlmsMeter, MbusMeter
+from simulator.dlms import DlmsMeter, MbusMeter, Profile
 from simulator.dlms.mbus import WATER
 
 from ...helpers.dlms_meters import client_at, plugged_in, value
 
 NOON = 1_790_000_000
+ZONE = ZoneInfo("Europe/Berlin")
 GAS = MbusMeter()
 WATER_METER = MbusMeter(
     channel=2, number="00004711", manufacturer="KAM", device_type=WATER, first=50_000
@@ -109,10 +114,10 @@ async def test_requests_of_later_readings() -> None:
     """Only the identification number is read again."""
     asked: list[int] = []
 
-    def attribute(number: int, encoded: object) -> object:
-        def answer(now: int) -> object:
+    def attribute(number: int, encoded: Callable[[int], bytes]) -> Callable[[int], bytes]:
+        def answer(now: int) -> bytes:
             asked.append(number)
-            return encoded(now)  # type: ignore[operator]
+            return encoded(now)
 
         return answer
 
@@ -139,7 +144,8 @@ def test_stored_objects_of_an_earlier_version_are_read_again() -> None:
     assert again.objects == memory.objects
     del stored["selection"]
     again.restore(stored)
-    assert (again.objects, again.meter) == (None, memory.meter)
+    assert again.objects is None
+    assert again.meter == memory.meter
 
 
 @pytest.mark.parametrize(
@@ -213,3 +219,45 @@ def test_access_rights_are_those_of_the_number(rights: dict[int, int], is_read: 
     element: Data = (72, 1, bytes(Obis(0, 1, 24, 1, 0)), (access, []))
     [found] = accessible_objects([element])
     assert (found is not None) is is_read
+
+
+class WithoutRows(MbusMeter):
+    """A meter whose profile the electricity meter refuses."""
+
+    @property
+    @override
+    def profile(self) -> Profile:
+        return replace(super().profile, by_range=False, by_entry=False)
+
+
+@pytest.mark.parametrize(
+    ("energy_only", "gas", "expected"),
+    [
+        (True, GAS, {"1-0:1.8.0*255": 24 * 4, "0-1:24.2.1*255": 24, "0-2:24.2.1*255": 24}),
+        (True, WithoutRows(), {"1-0:1.8.0*255": 24 * 4, "0-2:24.2.1*255": 24}),
+        (False, GAS, {"1-0:1.8.0*255": 24 * 4}),
+    ],
+)
+async def test_profiles_of_a_day(
+    energy_only: bool,
+    gas: MbusMeter,
+    expected: dict[str, int],
+) -> None:
+    meter = meter_with(gas, WATER_METER, FREE)
+    if isinstance(gas, WithoutRows):
+        entry = meter.objects[gas.profile_code]
+        attributes = {number: found for number, found in entry.attributes.items() if number != 2}
+        meter.objects[gas.profile_code] = replace(entry, attributes=attributes)
+    day = datetime.fromtimestamp(NOON, ZONE).replace(hour=0, minute=0, second=0, tzinfo=None)
+    async with plugged_in(meter) as line:
+        reading = client_at(line).read_profile(
+            day - timedelta(days=1), day, ZONE, energy_only=energy_only
+        )
+        rows = await reading
+    assert Counter(str(row.values[0].obis) for row in rows) == expected
+    for row in rows:
+        assert row.end_utc is not None
+        if (source := {1: GAS, 2: WATER_METER}.get(row.values[0].obis.b)) is not None:  # type: ignore[union-attr]
+            number = source.captured("", int(row.end_utc.timestamp()))
+            assert row.values[0].value == Decimal(number).scaleb(-3)
+            assert (row.values[0].unit, row.end - row.start) == ("m³", timedelta(hours=1))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from ..errors import AccessError, MeterError, RefusedError
+from ..errors import AccessError, ChecksumError, MeterError, RefusedError, TelegramError
 from ..interleaving import find_in_turns
 from ..obis import ELECTRICITY, Obis
 from ..reading import Interval
@@ -56,6 +56,9 @@ _NO_ROWS: Final = b"\0\x01\0"
 _BY_RANGE: Final = b"\x01\x01"
 _BY_ENTRY: Final = b"\x01\x02"
 
+#: Code, capture period and columns.
+type _Profile = tuple[Obis, timedelta, tuple[Column, ...]]
+
 
 class ProfileReader:
     """Reads the load profile of a meter in one session."""
@@ -81,9 +84,32 @@ class ProfileReader:
     async def read(self, start: datetime, end: datetime) -> Sequence[Interval]:
         """Return the intervals that end after ``start``, up to ``end``.
 
-        Raises RefusedError if the meter has no load profile.
+        If only energy is wanted, those of the profiles of meters on the M-Bus follow. Raises
+        RefusedError if the meter has no load profile.
         """
-        obis, period, columns = await self._find()
+        profile = await self._find()
+        intervals = [*await self._read(*profile, start, end)]
+        for other in await self._find_mbus(profile[0]) if self._energy_only else ():
+            try:
+                intervals += await self._read(*other, start, end)
+            except ChecksumError:
+                raise
+            except (ExceptionError, ServiceError) as err:
+                if err.is_about_ciphering:
+                    raise
+            except RefusedError, TelegramError:
+                # The load profile is worth more than this one.
+                continue
+        return intervals
+
+    async def _read(
+        self,
+        obis: Obis,
+        period: timedelta,
+        columns: tuple[Column, ...],
+        start: datetime,
+        end: datetime,
+    ) -> Sequence[Interval]:
         order = _attribute(obis, _SORT_METHOD)
         sort_method = (await self._session.get_all([order])).get(order, _DENIED)
         newest_first = sort_method == _LAST_IN_FIRST_OUT
@@ -104,7 +130,7 @@ class ProfileReader:
         intervals = [row for row in ended if start < row.end <= end]
         return intervals[::-1] if backwards else intervals
 
-    async def _find(self) -> tuple[Obis, timedelta, tuple[Column, ...]]:
+    async def _find(self) -> _Profile:
         """Return the code of the load profile, its capture period and its columns.
 
         That is one with energy: the first of an hour or less, else one of a day. A profile without
@@ -113,7 +139,7 @@ class ProfileReader:
         objects = await self._reader.discover()
         found = [entry.obis for entry in objects if entry.class_id == ObjectClass.PROFILE_GENERIC]
         found.sort(key=_preference)
-        others: list[tuple[Obis, timedelta, tuple[Column, ...]]] = []
+        others: list[_Profile] = []
         refusal: MeterError | None = None
         for candidates in (found[:1], found[1:_PROFILES_MAX]):
             periods = await self._session.get_all(
@@ -137,6 +163,32 @@ class ProfileReader:
             return min(others, key=lambda other: not any(map(_is_energy, other[2])))
         port = self._session.link.channel.name
         raise refusal or RefusedError(f"the meter at {port} has no load profile", port=port)
+
+    async def _find_mbus(self, known: Obis) -> list[_Profile]:
+        """Return the first profile with hourly totals of each meter on the M-Bus."""
+        objects = await self._reader.discover()
+        candidates = [
+            entry.obis
+            for entry in objects
+            if entry.class_id == ObjectClass.PROFILE_GENERIC
+            and (entry.obis.c, entry.obis.d) == _MBUS_PROFILE
+        ][:_PROFILES_MAX]
+        attributes = [_attribute(obis, CAPTURE_PERIOD) for obis in candidates]
+        periods = await self._session.get_all(attributes)
+        found: dict[int, _Profile] = {}
+        for obis, attribute in zip(candidates, attributes, strict=True):
+            period = periods.get(attribute)
+            if isinstance(period, AccessResult) or not isinstance(period, int):
+                continue
+            if known in candidates and obis.b == known.b:
+                continue
+            if obis.b in found or not 0 < period <= _PERIOD_MAX:
+                continue
+            captured = await self._captured(obis)
+            columns = () if isinstance(captured, AccessResult) else parse_columns(captured)
+            if any(map(_is_energy, columns)):
+                found[obis.b] = obis, timedelta(seconds=period), columns
+        return [*found.values()]
 
     async def _captured(self, obis: Obis) -> Data | AccessResult:
         captured = _attribute(obis, CAPTURE_OBJECTS)
