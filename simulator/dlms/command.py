@@ -13,6 +13,7 @@ from .conversation import serve
 from .framings import Framing
 from .habits import set_habit
 from .layouts import Layout
+from .mbus import GAS_METER, WATER_METER
 from .meter import DlmsMeter
 from .options import MECHANISMS, PROTECTIONS, add_options
 from .profile import Profile
@@ -57,6 +58,7 @@ def _poll(
     meter = DlmsMeter(
         registers=registers,
         profile=Profile(days=options.days),
+        mbus=(GAS_METER, WATER_METER) if options.mbus else (),
         clock_style=options.clock,
         serial=options.serial or DlmsMeter.serial,
         transport=options.transport,

@@ -14,7 +14,6 @@ from .times import ClockStyle
 
 #: Device types (EN 13757-3), and units by their numbers.
 GAS: Final = 3
-HEAT: Final = 4
 WATER: Final = 7
 CUBIC_METERS: Final = 13
 
@@ -103,6 +102,10 @@ class MbusMeter:
         if self.has_id_object:
             own = f"G00{self.number:0>14}".encode()
             yield CosemObject(DATA, f"0-{self.channel}:96.1.0*255", {2: always(axdr.octets(own))})
+
+
+GAS_METER: Final = MbusMeter(first=1_000_000)
+WATER_METER: Final = MbusMeter(channel=2, number="00004711", device_type=WATER, first=200_000)
 
 
 def _manufacturer_id(letters: str) -> int:

@@ -146,6 +146,9 @@ def _add_polled(parser: argparse.ArgumentParser) -> None:
         help="days of its load profile (default: 60)",
     )
     polled.add_argument(
+        "--mbus", action="store_true", help="with a gas and a water meter on its M-Bus"
+    )
+    polled.add_argument(
         "--reaction",
         type=arguments.seconds,
         default=0.02,
