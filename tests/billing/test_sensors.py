@@ -27,7 +27,7 @@ from ..helpers.pushed import reading
 
 BALANCE = "sensor.meter_balance_of_this_period"
 MEAN = "sensor.meter_mean_power_of_this_period"
-EXPECTED = "sensor.meter_expected_mean_power_of_this_period"
+EXPECTED = "sensor.meter_expected_mean_power"
 PEAK = "sensor.meter_peak_of_this_month"
 LAST_PEAK = "sensor.meter_peak_of_last_month"
 
