@@ -213,11 +213,10 @@ async def _write_history(api: Api, meter: Simulated, sensors: dict[str, str]) ->
 
 async def _show_real(home: HomeAssistant, port: str, protocol: str) -> None:
     async with Api(home.url) as api:
-        entry = await dashboard.find_entry(api)
-        if entry is None:
+        if await dashboard.find_entry(api) is None:
             _say(f"Looking for a meter at {port} ...")
-            entry = await dashboard.add_meter(api, port, protocol)
-        await dashboard.show_energy(api, await dashboard.sensors(api, entry))
+            # By default, OneMeter adds it to the Energy dashboard.
+            await dashboard.add_meter(api, port, protocol, confirmed={})
     _say_ready(home, f"the meter at {port}; its energy appears within the hour")
 
 

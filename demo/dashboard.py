@@ -51,11 +51,13 @@ async def add_meter(
     port: str,
     protocol: str = DETECT,
     entered: Mapping[str, Mapping[str, Any]] | None = None,
+    confirmed: Mapping[str, Any] = NO_ROLE,
 ) -> str:
     """Add the meter at a port through the config flow; return its entry.
 
     ``entered`` has the input of further forms and menus by step, and what is added to that of the
-    first one. Raises MeterError with the text that the config flow shows.
+    first one; ``confirmed`` that of the form with the meter that was found. Raises MeterError with
+    the text that the config flow shows.
     """
     step = await api.begin_flow(DOMAIN)
     entered = entered or {}
@@ -67,7 +69,7 @@ async def add_meter(
         "user": {"port": port, "protocol": protocol, "line": {}, **entered.get("user", {})},
     }
     while step["type"] in {"form", "menu"} and not step.get("errors"):
-        default = NO_ROLE if step["step_id"].startswith("confirm") else {}
+        default = confirmed if step["step_id"].startswith("confirm") else {}
         step = await api.continue_flow(step["flow_id"], dict(forms.get(step["step_id"], default)))
     if step["type"] == "create_entry":
         entry_id: str = step["result"]["entry_id"]
@@ -147,9 +149,9 @@ async def sensors(api: Api, entry_id: str) -> dict[str, str]:
 async def show_energy(
     api: Api,
     grid: dict[str, str],
-    roof: dict[str, str] | None = None,
-    flat: dict[str, str] | None = None,
-    pump: dict[str, str] | None = None,
+    roof: dict[str, str],
+    flat: dict[str, str],
+    pump: dict[str, str],
 ) -> None:
     """Configure the Energy dashboard, unless it is configured already.
 
@@ -159,29 +161,23 @@ async def show_energy(
     with suppress(ApiError):  # there are no preferences yet
         if (await api.call("energy/get_prefs"))["energy_sources"]:
             return
-    sources = [_at_the_grid("Grid", grid)]
-    if roof is not None:
-        sources.append(
-            {
-                "type": "solar",
-                "name": "Roof",
-                "stat_energy_from": roof[IMPORT],
-                "stat_rate": power_of(roof),
-            }
-        )
-    if flat is not None:
-        sources.append(_at_the_grid("Flat", flat))
-    devices = []
-    if pump is not None:
-        sources.append(_at_the_grid("Heat pump", pump))
-        devices.append(
-            {
-                "stat_consumption": pump[IMPORT],
-                "stat_rate": power_of(pump),
-                "name": "Heat pump",
-            }
-        )
-    await api.call("energy/save_prefs", energy_sources=sources, device_consumption=devices)
+    sources = [
+        _at_the_grid("Grid", grid),
+        {
+            "type": "solar",
+            "name": "Roof",
+            "stat_energy_from": roof[IMPORT],
+            "stat_rate": power_of(roof),
+        },
+        _at_the_grid("Flat", flat),
+        _at_the_grid("Heat pump", pump),
+    ]
+    device = {
+        "stat_consumption": pump[IMPORT],
+        "stat_rate": power_of(pump),
+        "name": "Heat pump",
+    }
+    await api.call("energy/save_prefs", energy_sources=sources, device_consumption=[device])
 
 
 def _at_the_grid(name: str, meter: dict[str, str]) -> dict[str, Any]:

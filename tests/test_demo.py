@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from http import HTTPStatus
 import json
@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from demo.__main__ import main
-from demo.api import Api
+from demo.api import Api, ApiError
 from demo.dashboard import DOMAIN, find_entry, sensors as dashboard_sensors
 from demo.history import DAYS
 from demo.meters import simulated_meters
@@ -153,6 +153,15 @@ def shown(preferences: dict[str, Any]) -> list[tuple[str | None, ...]]:
     return [tuple(map(source.get, keys)) for source in preferences["energy_sources"]]
 
 
+async def preferences(api: Api) -> dict[str, Any]:
+    """Return the preferences of the Energy dashboard as soon as there are some."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(ApiError):
+                return dict(await api.call("energy/get_prefs"))
+            await asyncio.sleep(0.5)
+
+
 async def wait_until_loaded(api: Api) -> None:
     """Wait for entries that are set up once more, as after a change of their options."""
     async with asyncio.timeout(120):
@@ -252,7 +261,7 @@ async def test_real_meter(tmp_path: Path, port: int) -> None:
             ):
                 assert f"Looking for a meter at {line.path} ..." in printed
                 grid = await sensors(api, "DMO11112222")
-                assert shown(await api.call("energy/get_prefs")) == [("grid", *grid)]
+                assert shown(await preferences(api)) == [("grid", *grid)]
         finally:
             serving.cancel()
 
