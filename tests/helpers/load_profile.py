@@ -36,6 +36,7 @@ from homeassistant.util import dt as dt_util
 from simulator import dlms, iec62056
 from simulator.clock import SimulatedClockLoop
 from simulator.household import Energy, Household
+from simulator.iec62056.registers import ZONE
 from simulator.memory import MemoryLine
 
 from .dlms_meters import client_at
@@ -116,6 +117,10 @@ class IecMeter:
         """What it keeps of the past."""
         return self.memory
 
+    def shown_at(self, now: datetime) -> datetime:
+        """Return what its clock shows, without a zone."""
+        return (now + timedelta(seconds=self.ahead)).astimezone(ZONE).replace(tzinfo=None, fold=0)
+
     @asynccontextmanager
     async def client(self, now: datetime) -> AsyncGenerator[PolledClient]:
         """Put it up at a line, and yield a client for it."""
@@ -150,6 +155,10 @@ class DlmsMeter:
     def remembered(self) -> dlms.Profile:
         """What it keeps of the past."""
         return self.profile
+
+    def shown_at(self, now: datetime) -> datetime:
+        """Return what its clock shows."""
+        return now + timedelta(seconds=self.ahead)
 
     @asynccontextmanager
     async def client(self, now: datetime) -> AsyncGenerator[PolledClient]:
@@ -197,7 +206,7 @@ class ProfiledClient(ScriptedPolledClient):
                 code = f"0-{other.channel}:24.1.0*255"
                 totals.append(register(code, other.device_type))
                 totals.append(register(other.total_code, str(value.scaleb(other.scaler)), "m³"))
-        self.usual = Reading(METER, now + timedelta(seconds=self.meter.ahead), tuple(totals), b"")
+        self.usual = Reading(METER, self.meter.shown_at(now), tuple(totals), b"")
         return await super().read()
 
     @override
@@ -250,9 +259,9 @@ class ProfiledMeter(PolledMeter):
         self.client = ProfiledClient(hass, meter)
         self.make_entry(options={CONF_POLL_INTERVAL: 300, **options})
 
-    async def begin(self, start: datetime = START) -> None:
+    async def begin(self, start: datetime = START, zone: str = "Europe/Berlin") -> None:
         """Let the recorder begin at a time: it was started before the clock was set."""
-        await self.hass.config.async_set_time_zone("Europe/Berlin")
+        await self.hass.config.async_set_time_zone(zone)
         self.freezer.move_to(start)
 
         def begin() -> None:

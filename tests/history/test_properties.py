@@ -83,7 +83,7 @@ class World:
                 amount -= self.register(end - QUARTER)
             local = shown.replace(tzinfo=None)
             value = Register(KEY, amount.quantize(DIGITS / 1000), "kWh")
-            found.append(Interval(local - QUARTER, local, None, shown, "", (value,)))
+            found.append(Interval(local - QUARTER, local, None, end, "", (value,)))
         return found
 
     def gaps(self, samples: Sequence[Sample]) -> list[Gap]:
@@ -128,7 +128,7 @@ def around(gap: Gap, rows: dict[datetime, Row]) -> Rows:
 
 
 def plan(world: World, gap: Gap, rows: dict[datetime, Row]) -> Plan:
-    found = channels(world.profile(), timedelta(seconds=world.ahead))
+    found = channels(world.profile())
     series = best_series(gap, found, [KEY])
     if not isinstance(series, Series):
         return Plan()

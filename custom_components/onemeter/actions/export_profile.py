@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -14,6 +15,7 @@ from homeassistant.util import dt as dt_util
 
 from ..history.clock import ClockOffset
 from ..history.reading import ProfileSpan, async_read_slice
+from ..history.samples import HOUR
 from ..meter import Interval
 from ..meter.reading import as_text
 from .meter import async_entry, async_poll, polled_coordinator, refusal
@@ -41,35 +43,42 @@ async def async_export_profile(call: ServiceCall) -> ServiceResponse:
         raise refusal("profile_period", days=str(_LONGEST.days))
     clock = ClockOffset.of(coordinator.newest, coordinator.client.duration)
     # Rows with a season are in true time, even if the clock shows another hour.
-    margin = abs(clock.hours)
+    margin = abs(clock.zone)
     span = ProfileSpan(start - margin, end + margin)
-    await async_poll(
-        call, coordinator, span.async_read(partial(async_read_slice, coordinator, clock))
-    )
-    rows = await asyncio.to_thread(_rows, span.intervals, clock.of_rows(span.intervals), start, end)
+    read = partial(async_read_slice, coordinator, clock)
+    await async_poll(call, coordinator, span.async_read(read))
+    newest: Sequence[Interval] = ()
+    if await asyncio.to_thread(clock.needs_newest, span.intervals, now):
+        newest = await async_poll(call, coordinator, read(now - HOUR, now))
+    rows = await asyncio.to_thread(_rows, span.intervals, newest, clock, start, end)
     return {"start": start.isoformat(), "end": end.isoformat(), "rows": rows}
 
 
 def _rows(
-    intervals: Sequence[Interval], offset: timedelta, start: datetime, end: datetime
+    intervals: Sequence[Interval],
+    newest: Sequence[Interval],
+    clock: ClockOffset,
+    start: datetime,
+    end: datetime,
 ) -> list[Any]:
-    """Return the rows that end in a period; slices may overlap where the clock is changed."""
-    timed = [(_end(interval, offset), interval) for interval in dict.fromkeys(intervals)]
-    timed = [(time, interval) for time, interval in timed if time is None or start < time <= end]
-    timed.sort(key=lambda item: (item[1].end_utc or dt_util.as_utc(item[1].end), item[1].end))
-    return [_row(interval, time) for time, interval in timed]
+    """Return the rows that end in a period; slices may overlap where the clock is changed.
+
+    If it is unknown in which time they are, they have no time in UTC, and all are returned.
+    """
+    rows = [*dict.fromkeys(intervals)]
+    placed = clock.placed(rows, dt_util.utcnow(), newest)
+    if placed is None:
+        placed = [replace(interval, end_utc=None) for interval in rows]
+    within = [it for it in placed if it.end_utc is None or start < it.end_utc <= end]
+    within.sort(key=lambda it: (it.end_utc or dt_util.as_utc(it.end), it.end))
+    return [_row(interval) for interval in within]
 
 
-def _end(interval: Interval, offset: timedelta) -> datetime | None:
-    """Return when a row ends in true time, if that is known."""
-    return None if interval.end_utc is None else interval.end_utc - offset
-
-
-def _row(interval: Interval, end: datetime | None) -> dict[str, Any]:
+def _row(interval: Interval) -> dict[str, Any]:
     return {
         "start": interval.start.isoformat(),
         "end": interval.end.isoformat(),
-        "end_utc": end and end.isoformat(),
+        "end_utc": interval.end_utc and interval.end_utc.isoformat(),
         "season": interval.season,
         "status": interval.status,
         "values": [

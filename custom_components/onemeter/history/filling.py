@@ -23,13 +23,13 @@ from ..const import (
 )
 from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.polled import PolledCoordinator
-from ..meter import Key, Obis
+from ..meter import Interval, Key, Obis
 from ..meter.obis import ELECTRICITY
 from ..totals import Totals
 from ..totals.limits import rule_of
 from ..totals.total import Total, is_transformed
 from .balances import as_gap, plan_balance, settle_each
-from .clock import ClockOffset
+from .clock import ClockOffset, UnknownTimeError
 from .intervals import Channel, ChannelName, channels
 from .memory import ImportMemory, ImportRecord, KnownGap
 from .new_statistic import async_add_statistic
@@ -140,7 +140,14 @@ class GapFiller:
             await span.async_read(read, on_progress)
         finally:
             self.on_progress(None)
-        found = await asyncio.to_thread(channels, span.intervals, clock.of_rows(span.intervals))
+        now = dt_util.utcnow()
+        newest: Sequence[Interval] = ()
+        if await asyncio.to_thread(clock.needs_newest, span.intervals, now):
+            newest = await read(now - HOUR, now)
+        placed = await asyncio.to_thread(clock.placed, span.intervals, now, newest)
+        if placed is None:
+            raise UnknownTimeError
+        found = await asyncio.to_thread(channels, placed)
         own = [name for name in found if name.obis.a == ELECTRICITY] or found
         if found:
             self.period = min(max(found[name].length for name in own), HOUR)

@@ -35,6 +35,7 @@ from ..meter.errors import MeterAuthenticationError, RefusedError
 from ..settings import from_entry
 from ..totals.limits import rule_of
 from ..totals.total import Total
+from .clock import UnknownTimeError
 from .evidence import CreatedRow, gaps_in_rows
 from .filling import GapFiller
 from .memory import GapMemory, ImportMemory, KnownGap
@@ -182,6 +183,9 @@ class HistoryImporter:
                 await self._async_fill(self._due(dt_util.utcnow()))
             except MeterError as err:
                 self._async_on_error(err)
+            except UnknownTimeError:
+                async_raise_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
+                self._async_wait()
             except SQLAlchemyError, HomeAssistantError, UnsupportedSchemaError:
                 _LOGGER.exception("The gaps of %s cannot be filled", self._entry.title)
                 self._not_before = dt_util.utcnow() + _LONGEST_REST
@@ -202,6 +206,8 @@ class HistoryImporter:
         for known in were_open:
             if not known.is_open:
                 self.memory.async_close(known)
+        if outcomes:
+            async_clear_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
         if not dry_run:
             self._async_report(outcomes)
         return outcomes
@@ -214,6 +220,11 @@ class HistoryImporter:
             for known in list(self.memory.open()):
                 self.memory.async_close(known)
             return
+        self._async_wait()
+
+    @callback
+    def _async_wait(self) -> None:
+        """Leave the meter alone for a while."""
         self._not_before = dt_util.utcnow() + self._rest
         self._rest = min(2 * self._rest, _LONGEST_REST)
 

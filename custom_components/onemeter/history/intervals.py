@@ -71,13 +71,11 @@ class Channel:
         return self.length <= HOUR
 
 
-def channels(
-    intervals: Iterable[Interval], offset: timedelta = timedelta()
-) -> Mapping[ChannelName, Channel]:
+def channels(intervals: Iterable[Interval]) -> Mapping[ChannelName, Channel]:
     """Return the channels of a load profile whose values are numbers.
 
-    The offset is by how much the meter's clock is ahead. Intervals without time zone are left out,
-    and so are rows that the meter itself marks as invalid.
+    Intervals without time zone are left out, and so are rows that the meter itself marks as
+    invalid.
     """
     found: dict[ChannelName, list[Period]] = {}
     for parts in _grouped(intervals):
@@ -85,7 +83,7 @@ def channels(
             name = _name(register)
             if name is None or any(_name(_at(part, place)) != name for part in parts):
                 continue
-            if (period := _period(parts, place, offset)) is not None:
+            if (period := _period(parts, place)) is not None:
                 found.setdefault(name, []).append(period)
     return {
         name: Channel(name, tuple(sorted(periods, key=attrgetter("end"))))
@@ -114,7 +112,7 @@ def _mbus_channel(part: Interval) -> int:
 
 
 def _ends(part: Interval) -> datetime:
-    """Return when the period of a part ends (UTC by the meter's clock)."""
+    """Return when the period of a part ends (UTC)."""
     assert part.end_utc is not None  # noqa: S101  others are left out
     return part.end_utc + _missing(part)
 
@@ -125,7 +123,7 @@ def _missing(part: Interval) -> timedelta:
     return -(part.end - midnight) % (part.end - part.start)
 
 
-def _period(parts: Sequence[Interval], place: int, offset: timedelta) -> Period | None:
+def _period(parts: Sequence[Interval], place: int) -> Period | None:
     values = [part.values[place].value for part in parts]
     status = [_status(part) for part in parts]
     if any(bits & _INVALID for bits in status):
@@ -137,8 +135,8 @@ def _period(parts: Sequence[Interval], place: int, offset: timedelta) -> Period 
     start = end - (parts[0].end - parts[0].start)
     ends = [start, *(part.end_utc for part in parts if part.end_utc is not None)]
     return Period(
-        start - offset,
-        end - offset,
+        start,
+        end,
         numbers,
         tuple(later - earlier for earlier, later in pairwise(ends)),
         power_failed=bool(status[-1] & _POWER_FAILED),

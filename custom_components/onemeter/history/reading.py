@@ -23,6 +23,8 @@ _LONGEST: Final = timedelta(days=30)
 _GROWTH: Final = 6.0
 #: After this number of refused slices, the meter counts as one without a profile.
 _REFUSALS: Final = 3
+#: What is read on both sides of a slice where the meter counts in another zone.
+_OTHER_ZONE: Final = timedelta(hours=2)
 #: Seconds in which others may take the port between two slices.
 _PAUSE: Final = 0.5
 
@@ -38,6 +40,8 @@ class ProfileSpan:
     intervals: list[Interval] = field(default_factory=list)
     #: How far back it is read; the end at first.
     read_from: datetime | None = None
+    #: Home Assistant's zone, with which the rows were decoded.
+    zone: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -95,6 +99,9 @@ async def async_read_slice(
 ) -> Sequence[Interval]:
     """Read the part of a load profile between two points in time. Raises MeterError."""
     zone = dt_util.get_default_time_zone()
+    if clock.zone:
+        # Another zone may have had another summer time, or none, then.
+        start, end = start - _OTHER_ZONE, end + _OTHER_ZONE
     first, last = asked_for(start, end, clock.shown, zone)
     return await coordinator.async_read_profile(first, last, zone)
 

@@ -29,6 +29,7 @@ class SpanMemory:
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Begin without anything stored."""
+        self._hass = hass
         self._store = _store(hass, entry_id)
         self._spans: dict[datetime, ProfileSpan] = {}
         self._is_save_due = False
@@ -47,8 +48,9 @@ class SpanMemory:
 
     def span(self, start: datetime, end: datetime) -> ProfileSpan:
         """Return the part that begins then, as far as it was read; or a new one."""
-        if start not in self._spans:
-            self._spans[start] = ProfileSpan(start, end)
+        zone = self._hass.config.time_zone
+        if start not in self._spans or self._spans[start].zone != zone:
+            self._spans[start] = ProfileSpan(start, end, zone=zone)
             while len(self._spans) > _KEPT:
                 del self._spans[next(iter(self._spans))]
         return self._spans[start]
@@ -102,6 +104,7 @@ def _as_dict(span: ProfileSpan) -> dict[str, Any]:
         "start": span.start.isoformat(),
         "end": span.end.isoformat(),
         "read_from": span.read_from and span.read_from.isoformat(),
+        "zone": span.zone,
         # Not in the event loop's thread.
         "intervals": [_interval_as_list(interval) for interval in list(span.intervals)],
     }
@@ -113,6 +116,7 @@ def _from_dict(data: Mapping[str, Any]) -> ProfileSpan:
         datetime.fromisoformat(data["end"]),
         [_interval_from_list(item) for item in data["intervals"]],
         data["read_from"] and datetime.fromisoformat(data["read_from"]),
+        data.get("zone", ""),
     )
 
 
