@@ -118,7 +118,7 @@ def test_every_situation_and_every_issue_has_a_text() -> None:
     others = {"slow_readout", "not_counted", "not_written"}
     others |= {*OF_DEVICES, *OF_ENERGY_DASHBOARD, *OF_ACTIONS}
     others |= {"history_unsupported", "no_load_profile", "nothing_to_undo"}
-    others |= {"profile_time_unknown"}
+    others |= {"profile_time_unknown", "profile_incomplete"}
     assert set(texts_of["exceptions"]) == situations() - {"invalid_key"} | others
     drifts = {f"{Issue.IMPULSE_DRIFT}_{cause}" for cause in Cause}
     reasons = {f"{Issue.UNAVAILABLE}_{status}" for status in REPAIRED}

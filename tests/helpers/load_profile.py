@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, override
@@ -35,6 +35,7 @@ from homeassistant.helpers.recorder import session_scope
 from homeassistant.util import dt as dt_util
 from simulator import dlms, iec62056
 from simulator.clock import SimulatedClockLoop
+from simulator.dlms.profile import NoAccessError
 from simulator.household import Energy, Household
 from simulator.iec62056.registers import ZONE
 from simulator.memory import MemoryLine
@@ -103,6 +104,21 @@ def _five_minutes(time: datetime) -> datetime:
     return time.replace(minute=time.minute // 5 * 5, second=0, microsecond=0)
 
 
+class _Everything:
+    """Contains each time."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+class _RefusedProfile(dlms.Profile):
+    """A profile whose rows may not be read at present."""
+
+    @override
+    def buffer(self, *_: object) -> bytes:
+        raise NoAccessError("denied")
+
+
 @dataclass
 class IecMeter:
     """A meter of IEC 62056-21 with a load profile."""
@@ -111,6 +127,13 @@ class IecMeter:
     #: Seconds by which its clock is ahead.
     ahead: int = 0
     household: Household = field(default_factory=SteadyHousehold)
+    #: Whether it refuses to give its profile: ``(ERROR)``, or as if it had no entries.
+    refuses: bool = False
+    seems_empty: bool = False
+    #: The password that it wants, and the one that it is sent.
+    password: str | None = None
+    entered: str | None = None
+    lines_per_block: int = 1000
 
     @property
     def remembered(self) -> iec62056.Memory:
@@ -126,14 +149,18 @@ class IecMeter:
         """Put it up at a line, and yield a client for it."""
         meter = iec62056.Iec62056Meter(
             registers=iec62056.Registers(household=LateHousehold(self.household, self.ahead)),
-            memory=self.memory,
+            memory=replace(self.memory, lost=_Everything()) if self.seems_empty else self.memory,
             clock=lambda: now.timestamp() + self.ahead,
             start_baudrate=9600,
             baudrate=9600,
         )
+        if self.refuses:
+            meter.profile_requests = ()
+        meter.password = self.password
+        meter.lines_per_block = self.lines_per_block
         async with MemoryLine(9600) as line:
             task = asyncio.create_task(iec62056.serve(line, meter))
-            yield Iec62056Client(line.url, LineSettings(9600), SignOn())
+            yield Iec62056Client(line.url, LineSettings(9600), SignOn(password=self.entered))
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -150,11 +177,20 @@ class DlmsMeter:
     household: Household = field(default_factory=SteadyHousehold)
     #: The meters on its M-Bus.
     mbus: Sequence[dlms.MbusMeter] = ()
+    #: Whether it denies access to its profile, or seems to have no rows.
+    refuses: bool = False
+    seems_empty: bool = False
 
     @property
     def remembered(self) -> dlms.Profile:
         """What it keeps of the past."""
         return self.profile
+
+    def _profile(self) -> dlms.Profile:
+        if self.refuses:
+            values = {item.name: getattr(self.profile, item.name) for item in fields(self.profile)}
+            return _RefusedProfile(**values)
+        return replace(self.profile, lost=_Everything()) if self.seems_empty else self.profile
 
     def shown_at(self, now: datetime) -> datetime:
         """Return what its clock shows."""
@@ -165,7 +201,7 @@ class DlmsMeter:
         """Put it up at a line, and yield a client for it."""
         meter = dlms.DlmsMeter(
             registers=dlms.Registers(household=LateHousehold(self.household, self.ahead)),
-            profile=self.profile,
+            profile=self._profile(),
             mbus=self.mbus,
             clock=lambda: now.timestamp() + self.ahead,
         )

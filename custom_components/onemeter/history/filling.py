@@ -138,6 +138,7 @@ class GapFiller:
             if span.end < work.end:
                 await span.async_extend(work.end, read, on_progress)
             await span.async_read(read, on_progress)
+            await span.async_prove(read)
         finally:
             self.on_progress(None)
         now = dt_util.utcnow()

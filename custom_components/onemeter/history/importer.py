@@ -17,6 +17,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
+from ..access.error_texts import is_about_credentials
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..const import (
     CONF_FILL_GAPS,
@@ -31,16 +32,18 @@ from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.meter_data import MeterData
 from ..coordinator.polled import PolledCoordinator
 from ..meter import Key, MeterError
-from ..meter.errors import MeterAuthenticationError, RefusedError
+from ..meter.errors import RefusedError
 from ..settings import from_entry
 from ..totals.limits import rule_of
 from ..totals.total import Total
 from .clock import UnknownTimeError
+from .credentials import credentials
 from .evidence import CreatedRow, gaps_in_rows
 from .filling import GapFiller
 from .memory import GapMemory, ImportMemory, KnownGap
 from .outcome import Outcome
 from .planning import full_hour
+from .reading import IncompleteProfileError
 from .recorder_task import UnsupportedSchemaError, async_in_recorder, is_supported
 from .samples import Gap, Sample
 from .statistics_rows import read_created
@@ -56,6 +59,8 @@ _SETTLED: Final = timedelta(minutes=1)
 #: How long a meter that does not give its profile is left alone, at first and at last.
 _SHORTEST_REST: Final = timedelta(minutes=5)
 _LONGEST_REST: Final = timedelta(hours=6)
+#: After this number of times that it was refused, a meter counts as one without a profile.
+_REFUSALS: Final = 4
 #: Percent from one progress that is shown to the next.
 _STEP: Final = 10
 
@@ -82,8 +87,10 @@ class HistoryImporter:
         #: Called when the progress has changed.
         self.on_progress: Callable[[], object] = lambda: None
         self._filler.on_progress = self._async_on_progress
+        self._credentials = credentials(entry.entry_id, from_entry(entry.data))
         self._not_before = dt_util.utc_from_timestamp(0)
         self._rest = _SHORTEST_REST
+        self._refusals = 0
 
     async def async_load(self) -> None:
         """Go on from what was remembered, and follow the meter."""
@@ -92,6 +99,10 @@ class HistoryImporter:
         await self._filler.async_load()
         if CONF_FILL_GAPS in self._entry.options:
             async_clear_issue(self._hass, self._entry, Issue.FILL_GAPS)
+        if self._is_rejected:
+            async_raise_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
+        else:
+            async_clear_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
         self._coordinator.on_reading = self._async_take
         self._entry.async_on_unload(
             self._hass.bus.async_listen(
@@ -104,6 +115,11 @@ class HistoryImporter:
     def is_busy(self) -> bool:
         """Whether gaps are being filled, or an import undone."""
         return self._busy.locked()
+
+    @property
+    def _is_rejected(self) -> bool:
+        """Whether the meter has rejected the present password or keys for its profile."""
+        return self.memory.rejected == self._credentials
 
     @property
     def is_automatic(self) -> bool:
@@ -157,7 +173,7 @@ class HistoryImporter:
             )
 
     def _due(self, now: datetime) -> list[KnownGap]:
-        if now < self._not_before or self._coordinator.is_rejected:
+        if now < self._not_before or self._coordinator.is_rejected or self._is_rejected:
             return []
         period = self._filler.period
         wait = timedelta()
@@ -186,11 +202,15 @@ class HistoryImporter:
             except UnknownTimeError:
                 async_raise_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
                 self._async_wait()
+            except IncompleteProfileError:
+                _LOGGER.debug("%s does not give a part of its profile", self._entry.title)
+                self._async_wait()
             except SQLAlchemyError, HomeAssistantError, UnsupportedSchemaError:
                 _LOGGER.exception("The gaps of %s cannot be filled", self._entry.title)
                 self._not_before = dt_util.utcnow() + _LONGEST_REST
             else:
                 self._rest = _SHORTEST_REST
+                self._refusals = 0
             if not any(self.memory.open()):
                 await self._filler.async_forget_profile()
 
@@ -198,11 +218,21 @@ class HistoryImporter:
         self, gaps: Iterable[KnownGap], *, dry_run: bool = False
     ) -> list[Outcome]:
         were_open = [known for known in gaps if known.is_open]
-        outcomes = await self._filler.async_fill(
-            [(known, self.memory.completed(known)) for known in gaps],
-            self.memory.keys,
-            dry_run=dry_run,
-        )
+        try:
+            outcomes = await self._filler.async_fill(
+                [(known, self.memory.completed(known)) for known in gaps],
+                self.memory.keys,
+                dry_run=dry_run,
+            )
+        except MeterError as err:
+            if is_about_credentials(err):
+                # Meters lock themselves after wrong ones: it waits for others, over restarts, too.
+                self.memory.async_reject(self._credentials)
+                async_raise_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
+            raise
+        if self.memory.rejected is not None:
+            self.memory.async_reject(None)
+            async_clear_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
         for known in were_open:
             if not known.is_open:
                 self.memory.async_close(known)
@@ -215,7 +245,11 @@ class HistoryImporter:
     @callback
     def _async_on_error(self, err: MeterError) -> None:
         _LOGGER.debug("The load profile of %s cannot be read: %s", self._entry.title, err)
-        if isinstance(err, RefusedError | MeterAuthenticationError):
+        if is_about_credentials(err):
+            self._entry.async_start_reauth(self._hass)
+            return
+        self._refusals = self._refusals + 1 if isinstance(err, RefusedError) else 0
+        if self._refusals == _REFUSALS:
             _LOGGER.info("%s does not give a load profile", self._entry.title)
             for known in list(self.memory.open()):
                 self.memory.async_close(known)

@@ -131,6 +131,8 @@ class GapMemory:
         self._is_save_due = False
         #: How far back the profile is wanted before the first values of all.
         self._since: datetime | None = None
+        #: What stands for the password or keys that the meter has rejected.
+        self.rejected: str | None = None
 
     async def async_load(self, import_days: int = 0) -> None:
         """Restore what was stored; take the days to be imported for a new entry."""
@@ -144,6 +146,7 @@ class GapMemory:
             }
             self.gaps = [KnownGap.from_dict(gap) for gap in data["gaps"]]
             self._multiplier_before = Decimal(data["multiplier"])
+            self.rejected = data.get("rejected")
         except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
             _LOGGER.exception("What was remembered of gaps is damaged")
             self._trails, self.gaps = {}, []
@@ -224,6 +227,12 @@ class GapMemory:
         known.gap = replace(known.gap, before=known.gap.before[-1:], after=known.gap.after[:1])
         self.async_save_soon(at_once=True)
 
+    @callback
+    def async_reject(self, credentials: str | None) -> None:
+        """Take that the meter has rejected a password or keys; None if it has accepted them."""
+        self.rejected = credentials
+        self.async_save_soon(at_once=True)
+
     def open(self) -> Iterator[KnownGap]:
         """Yield the gaps that wait to be filled."""
         return (known for known in self.gaps if known.is_open)
@@ -246,6 +255,7 @@ class GapMemory:
             "trails": {str(key): trail.as_dict() for key, trail in list(self._trails.items())},
             "gaps": [known.as_dict() for known in list(self.gaps)],
             "multiplier": str(self._multiplier_before),
+            "rejected": self.rejected,
         }
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
+from ..const import DOMAIN
 from ..coordinator.polled import PolledCoordinator
 from ..meter import Interval
 from ..meter.errors import RefusedError
@@ -25,8 +27,21 @@ _GROWTH: Final = 6.0
 _REFUSALS: Final = 3
 #: What is read on both sides of a slice where the meter counts in another zone.
 _OTHER_ZONE: Final = timedelta(hours=2)
+#: What is read around a part without rows: a meter that gives none there either has not answered.
+_AROUND: Final = timedelta(days=1)
+#: How often a part is asked for until it counts as one without rows.
+_ATTEMPTS: Final = 4
 #: Seconds in which others may take the port between two slices.
 _PAUSE: Final = 0.5
+
+
+class IncompleteProfileError(HomeAssistantError):
+    """The meter does not give a part of its load profile."""
+
+    def __init__(self) -> None:
+        """Take the text of the translations."""
+        super().__init__(translation_domain=DOMAIN, translation_key="profile_incomplete")
+
 
 type ReadSlice = Callable[[datetime, datetime], Awaitable[Sequence[Interval]]]
 
@@ -42,6 +57,10 @@ class ProfileSpan:
     read_from: datetime | None = None
     #: Home Assistant's zone, with which the rows were decoded.
     zone: str = ""
+    #: Parts in which the meter gave no row: it has none there, or has refused to give them.
+    doubtful: list[tuple[datetime, datetime]] = field(default_factory=list)
+    #: How often the doubtful parts were asked for in vain.
+    attempts: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -60,6 +79,7 @@ class ProfileSpan:
         newer = ProfileSpan(self.end, end)
         await newer.async_read(read, on_progress)
         self.intervals += newer.intervals
+        self.doubtful += newer.doubtful
         self.read_from = self.read_from or self.end
         self.end = end
 
@@ -80,10 +100,14 @@ class ProfileSpan:
                 # The answer of meters without rows of that time, or without a profile.
                 refused += 1
                 if refused == _REFUSALS and not self.intervals:
+                    self.read_from = None
+                    self.doubtful.clear()
                     raise
                 found = ()
             took = loop.time() - began
             self.intervals += found
+            if not found:
+                self._doubt(start, end)
             self.read_from = start
             if not found and self.intervals and length == _LONGEST:
                 # It does not go back any further.
@@ -92,6 +116,32 @@ class ProfileSpan:
             length = min(max(length * min(_GROWTH, _TARGET / max(took, 0.1)), HOUR), _LONGEST)
             if not self.is_complete:
                 await asyncio.sleep(_PAUSE)
+
+    async def async_prove(self, read: ReadSlice) -> None:
+        """Make sure that the meter has no rows where it gave none.
+
+        Each such part is read again together with the time around it. A meter that gives no row of
+        that either has rows that it does not give at present. Raises IncompleteProfileError, but
+        not for ever.
+        """
+        for start, end in list(self.doubtful):
+            # What is older than the whole is not wanted.
+            older = start - _AROUND if start > self.start else start
+            try:
+                found = await read(older, end + _AROUND)
+            except RefusedError:
+                found = ()
+            if not found:
+                self.attempts += 1
+                if self.attempts < _ATTEMPTS:
+                    raise IncompleteProfileError
+            self.intervals += found
+            self.doubtful.remove((start, end))
+
+    def _doubt(self, start: datetime, end: datetime) -> None:
+        if self.doubtful and self.doubtful[-1][0] == end:
+            end = self.doubtful.pop()[1]
+        self.doubtful.append((start, end))
 
 
 async def async_read_slice(

@@ -105,6 +105,7 @@ def _as_dict(span: ProfileSpan) -> dict[str, Any]:
         "end": span.end.isoformat(),
         "read_from": span.read_from and span.read_from.isoformat(),
         "zone": span.zone,
+        "doubtful": [[time.isoformat() for time in part] for part in list(span.doubtful)],
         # Not in the event loop's thread.
         "intervals": [_interval_as_list(interval) for interval in list(span.intervals)],
     }
@@ -117,6 +118,10 @@ def _from_dict(data: Mapping[str, Any]) -> ProfileSpan:
         [_interval_from_list(item) for item in data["intervals"]],
         data["read_from"] and datetime.fromisoformat(data["read_from"]),
         data.get("zone", ""),
+        [
+            (datetime.fromisoformat(start), datetime.fromisoformat(end))
+            for start, end in data.get("doubtful", [])
+        ],
     )
 
 

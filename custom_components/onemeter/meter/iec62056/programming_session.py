@@ -173,6 +173,9 @@ class ProgrammingSession:
             text = await self._read_blocks(command)
             beginning = text[:_ERROR_WITHIN]
             if error_in(beginning) is None:
+                if error_in(text[-_ERROR_WITHIN:]):
+                    # What is missing would look like rows that the meter does not have.
+                    raise self._frames.damage()
                 memory.profile_form = number
                 return text
             is_empty |= has_no_entries(beginning, name)
@@ -193,6 +196,8 @@ class ProgrammingSession:
             if not frames.continues(progress):
                 raise frames.damage()
             message = ACK
+        if blocks:
+            raise frames.damage()
         return ""
 
     def no_register_error(self) -> MeterError:
