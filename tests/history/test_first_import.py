@@ -93,6 +93,19 @@ async def test_new_entry_imports_what_its_meter_remembers(meter: ProfiledMeter) 
     assert len(meter.client.asked) == asked
 
 
+async def test_dry_run_lists_each_hour_once(meter: ProfiledMeter) -> None:
+    await meter.live(START, at("10:31"))
+    start = START - timedelta(days=DAYS)
+    dry = await meter.importer.async_import(start, at("10:31"), dry_run=True)
+    (outcome,) = dry
+    starts = [change.start for change in outcome.plan.changes]
+    assert len(starts) == len(set(starts)) == 24 * DAYS + 1
+    assert await meter.rows() == {}
+    done = await meter.importer.async_import(start, at("10:31"), dry_run=False)
+    assert [it.plan.changes for it in done] == [outcome.plan.changes]
+    assert len(await meter.rows()) == 24 * DAYS + 1
+
+
 def progress(seen: list[Event[EventStateChangedData]]) -> list[str]:
     states = [event.data["new_state"] for event in seen]
     return [state.state for state in states if state is not None and state.entity_id == PROGRESS]

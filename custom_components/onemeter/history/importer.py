@@ -324,8 +324,11 @@ class HistoryImporter:
             created = await async_in_recorder(
                 self._hass, partial(read_created, metadata_id=metadata_id)
             )
-        # Before the first hour row, the live values are what is known.
-        found = gaps_in_rows(like, created, statistic.factor, own) if created else [like]
+        if created:
+            found = gaps_in_rows(like, created, statistic.factor, own)
+        else:
+            # Before the first hour row, the live values are what is known.
+            found = [] if any(gap.last is None for gap in own) else [like]
         return [
             KnownGap(gap, is_open=False, since=start)
             for gap in found
