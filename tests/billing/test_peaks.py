@@ -181,3 +181,44 @@ def test_peak_is_that_of_the_reference(telegrams: list[tuple[int, int]], start: 
     ]
     month = machine.this_month(at(0))
     assert (month and month.power) == (max(means) if means else None)
+
+
+def test_missed_periods_are_learned_later() -> None:
+    """Once, each of them, and only those that were missed."""
+    machine = feed(peaks(), (0, 0), (QUARTER, 100), (5 * QUARTER + 60, 900), (6 * QUARTER, 950))
+    assert machine.unknown == [(at(QUARTER), at(6 * QUARTER))]
+    assert not machine.is_unknown_now
+    machine = restarted(machine, stored(machine))
+    energies = {
+        at(number * QUARTER): Decimal(energy)
+        for number, energy in ((1, "9"), (3, "0.3"), (4, "0.2"), (7, "9"))
+    }
+    assert machine.learn(energies)
+    assert not machine.learn(energies)
+    assert machine.unknown == [(at(QUARTER), at(2 * QUARTER)), (at(4 * QUARTER), at(6 * QUARTER))]
+    month = machine.this_month(at(6 * QUARTER))
+    assert month == MonthPeak(Decimal(1200), (at(3 * QUARTER),), 3)
+    assert machine.learn({at(number * QUARTER): Decimal("0.1") for number in (2, 5, 6)})
+    month = machine.this_month(at(6 * QUARTER))
+    assert month == MonthPeak(Decimal(1200), (at(3 * QUARTER),), 0)
+    assert machine.unknown == []
+
+
+@given(st.sets(st.integers(1, 40)), st.lists(st.sets(st.integers(1, 40)), max_size=5))
+def test_learned_periods_are_those_that_were_missed(
+    seen: set[int], learned: list[set[int]]
+) -> None:
+    machine = feed(peaks(), (0, 0), *((number * QUARTER, number) for number in sorted(seen | {41})))
+    known = {number for number in seen | {41} if number - 1 in seen | {0}}
+    for numbers in learned:
+        is_new = machine.learn({at(number * QUARTER): Decimal(0) for number in numbers})
+        assert is_new == bool(numbers - known)
+        known |= numbers
+    ends = {
+        begin + number * timedelta(seconds=QUARTER)
+        for begin, end in machine.unknown
+        for number in range(1, (end - begin) // timedelta(seconds=QUARTER) + 1)
+    }
+    assert ends == {at(number * QUARTER) for number in range(1, 42) if number not in known}
+    month = machine.this_month(at(41 * QUARTER))
+    assert month is None or month.missed == len(ends)

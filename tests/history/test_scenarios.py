@@ -13,7 +13,12 @@ from typing import override
 
 import pytest
 
-from custom_components.onemeter.const import CONF_BALANCING_PERIOD
+from custom_components.onemeter.const import (
+    CONF_BALANCING_PERIOD,
+    CONF_PEAK_FROM,
+    CONF_PEAK_PERIOD,
+    CONF_PEAK_UNTIL,
+)
 from custom_components.onemeter.history.recorder_task import async_in_recorder
 from custom_components.onemeter.history.records import undo
 from custom_components.onemeter.totals import async_start_over
@@ -471,6 +476,54 @@ async def test_balanced_energy_of_a_gap(meter: ProfiledMeter, minutes: str, on: 
         done = await async_in_recorder(meter.hass, partial(undo, record=item))
         assert done[0] == 0
     assert (await meter.all_rows(), await meter.all_rows(StatisticsShortTerm)) == before
+
+
+class SpikyHousehold(SteadyHousehold):
+    """A house that draws 3 kW more from 14:15 to 14:30."""
+
+    @override
+    def energy(self, time: int) -> Energy:
+        more = min(max(time - seconds("14:15"), 0), 900) * 30_000
+        total = super().energy(time)
+        return total._replace(imported=total.imported + more)
+
+
+@pytest.mark.parametrize(
+    ("options", "power", "measured_at"),
+    [
+        ({CONF_PEAK_PERIOD: "15"}, 4200, "14:30"),
+        ({CONF_PEAK_PERIOD: "60"}, 1950, "15:00"),
+        # 14:15 at the meter is 15:15 here.
+        ({CONF_PEAK_PERIOD: "15", CONF_PEAK_FROM: 16, CONF_PEAK_UNTIL: 22}, 1200, None),
+    ],
+)
+async def test_peak_in_a_gap(
+    meter: ProfiledMeter, options: dict[str, object], power: int, measured_at: str | None
+) -> None:
+    """It is the profile's, once, in the hours that count; nothing of it is known before."""
+    meter.client.meter.household = SpikyHousehold()
+    meter.make_entry(options={**meter.entry.options, **options})
+    peak = "sensor.meter_peak_of_this_month"
+    await read_around(meter, "10:00", "11:17")
+    await meter.switch_off(at("11:17"))
+    await meter.switch_on(at("17:17:21"))
+    await read_around(meter, "17:17", "18:17")
+    before = meter.hass.states.get(peak)
+    assert before is not None
+    assert before.attributes.get("missed_periods") in {None, 26}
+    await meter.compile_until(at("18:18"))
+    await meter.importer.async_import(at("10:00"), at("18:18"), dry_run=True)
+    assert meter.hass.states.get(peak) == before
+    for due in ("18:20:10", "18:25:10"):
+        await meter.import_at(at(due))
+        after = meter.hass.states.get(peak)
+        assert after is not None
+        # The first period of all had begun before.
+        assert after.attributes["missed_periods"] <= 1
+        assert float(after.state) == power
+        if measured_at is not None:
+            local = datetime.fromisoformat(after.attributes["measured_at"])
+            assert local == at(measured_at)
 
 
 async def read_around(meter: ProfiledMeter, start: str, end: str) -> None:

@@ -141,9 +141,26 @@ class Billing:
         }
 
     @property
-    def has_missed(self) -> bool:
-        """Whether a balance waits for the next end of a period, since it has missed the last."""
-        return any(it.has_missed for it in self._balances.values())
+    def waits_for(self) -> timedelta:
+        """How long the running period is at most of which only the end will be known."""
+        lengths = [it.periods.length for it in self._balances.values() if it.has_missed]
+        if self._peaks is not None and self._peaks.is_unknown_now:
+            lengths.append(self._peaks.periods.length)
+        return max(lengths, default=timedelta())
+
+    @property
+    def unknown_peaks(self) -> tuple[Source, list[tuple[datetime, datetime]]] | None:
+        """The totals of peak power, and beginning and end of times whose periods are unknown."""
+        if self._peaks is None or self._sources.imports is None:
+            return None
+        return self._sources.imports, self._peaks.unknown
+
+    def correct_peaks(self, energies: Mapping[datetime, Decimal], now: datetime) -> bool:
+        """Take the energies (kWh) of unknown periods, by their ends; return whether one is new."""
+        if self._peaks is None or not self._peaks.learn(energies):
+            return False
+        self._month_peaks = self._peaks.this_month(now), self._peaks.last_month(now)
+        return True
 
     def missed(self) -> Iterator[MissedBalance]:
         """Yield the periods that were settled together, as far as they are remembered."""

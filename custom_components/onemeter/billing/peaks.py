@@ -1,7 +1,8 @@
 """Peak power: the highest mean power of a period in a month.
 
 A period counts only if a total of its beginning and one of its end were accepted, each within ten
-seconds; of two such totals the nearer one is taken.
+seconds; of two such totals the nearer one is taken. Periods that were missed are remembered: a load
+profile may have both totals.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from .sample import Sample
 #: Two months and some days that a wrong clock has added.
 _DAYS_MAX: Final = 100
 _MONTHS_MAX: Final = 12
+#: Times without known periods that are remembered.
+_UNKNOWN_MAX: Final = 100
 _WATT_HOURS: Final = 1000
 _HOUR: Final = timedelta(hours=1)
 _WATT: Final = Decimal("0.1")
@@ -65,6 +68,8 @@ class Peaks:
     _highest: dict[date, Peak] = field(default_factory=dict)
     #: Periods that are unknown, by month.
     _missed: dict[str, int] = field(default_factory=dict)
+    #: The newest of them: the ends (UTC) of the first and the last one of those in a row.
+    _unknown: list[tuple[datetime, datetime]] = field(default_factory=list)
     #: The total at the beginning of the running period, if it is known.
     _base: Sample | None = None
     _last: Sample | None = None
@@ -80,6 +85,18 @@ class Peaks:
     def last(self) -> Sample | None:
         """The newest sample."""
         return self._last
+
+    @property
+    def is_unknown_now(self) -> bool:
+        """Whether the running period is unknown, as the one before is."""
+        if self._base is not None or self._due is None or not self._unknown:
+            return False
+        return self._unknown[-1][1] == self._begin_of(self._due)
+
+    @property
+    def unknown(self) -> list[tuple[datetime, datetime]]:
+        """The newest periods that are unknown: beginning and end (UTC) of those in a row."""
+        return [(self._begin_of(first), last) for first, last in self._unknown]
 
     @property
     def running(self) -> Running | None:
@@ -115,6 +132,19 @@ class Peaks:
             self._base, self._due = boundary, self.periods.end(due)
         return True
 
+    def learn(self, energies: Mapping[datetime, Decimal]) -> bool:
+        """Take the energies (kWh) of unknown periods, by their ends; return whether one is new."""
+        found = [end for end in sorted(energies) if self._is_forgotten(end)]
+        for end in found:
+            month = self._month_of(end)
+            if (missed := self._missed.get(month, 0) - 1) > 0:
+                self._missed[month] = missed
+            else:
+                self._missed.pop(month, None)
+            self._record(energies[end], end)
+        self._highest = dict(sorted(self._highest.items()))
+        return bool(found)
+
     def add_step(self, code: str, offset: Decimal) -> None:
         """Take a change of a total (kWh) that is no consumption out of what comes next."""
         if self._last is None or not (share := self._last.share_of(code)):
@@ -146,6 +176,7 @@ class Peaks:
                 for day, peak in self._highest.items()
             },
             "missed": dict(self._missed),
+            "unknown": [[time.isoformat() for time in ends] for ends in self._unknown],
             "base": self._base and self._base.as_dict(),
             "last": self._last and self._last.as_dict(),
             "due": self._due and self._due.isoformat(),
@@ -161,6 +192,10 @@ class Peaks:
             for day, (energy, end) in data["highest"].items()
         }
         self._missed = dict(data["missed"])
+        self._unknown = [
+            (datetime.fromisoformat(first), datetime.fromisoformat(last))
+            for first, last in data.get("unknown", ())
+        ]
         self._base = data["base"] and Sample.from_dict(data["base"])
         self._last = Sample.from_dict(data["last"])
         self._due = datetime.fromisoformat(data["due"])
@@ -191,10 +226,34 @@ class Peaks:
         return first <= hour < end if first < end else hour >= first or hour < end
 
     def _miss(self, end: datetime, periods: int) -> None:
-        month = _month(self.periods.day(end - self.periods.length))
+        if periods:
+            self._remember(end - (periods - 1) * self.periods.length, end)
+        month = self._month_of(end)
         self._missed[month] = self._missed.get(month, 0) + periods
         if len(self._missed) > _MONTHS_MAX:
             del self._missed[next(iter(self._missed))]
+
+    def _remember(self, first: datetime, last: datetime) -> None:
+        """Remember periods that are unknown, by the ends of the first and the last one."""
+        if self._unknown and self._unknown[-1][1] == self._begin_of(first):
+            first = self._unknown.pop()[0]
+        self._unknown.append((first, last))
+        del self._unknown[:-_UNKNOWN_MAX]
+
+    def _is_forgotten(self, end: datetime) -> bool:
+        """Take a period out of those that are unknown; return whether it was one."""
+        for place, (first, last) in enumerate(self._unknown):
+            if first <= end <= last:
+                earlier, later = (first, self._begin_of(end)), (self.periods.end(end), last)
+                self._unknown[place : place + 1] = [it for it in (earlier, later) if it[0] <= it[1]]
+                return True
+        return False
+
+    def _begin_of(self, end: datetime) -> datetime:
+        return self.periods.begin(end - timedelta.resolution)
+
+    def _month_of(self, end: datetime) -> str:
+        return _month(self.periods.day(end - self.periods.length))
 
     def _of_month(self, month: str) -> MonthPeak | None:
         highest = sorted(self._peaks(month), reverse=True)[: self.days]

@@ -297,8 +297,10 @@ class OneMeterCoordinator(PublishingCoordinator):
     @callback
     def _async_settle(self, now: datetime) -> None:
         """Settle what is due, and publish it before the period ends."""
-        if not self.billing.settle(now):
-            return
+        if self.billing.settle(now):
+            self._async_publish_billing()
+
+    def _async_publish_billing(self) -> None:
         self.totals.async_must_store()
         self._newest = replace(self._newest, billing=self.billing.values())
         self._settlement.async_plan(self.billing.next_due)

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from decimal import Decimal
+from itertools import batched
 import logging
 from math import inf
 from time import monotonic
@@ -49,6 +51,8 @@ _PAUSES_ON_BATTERY: Final = ()
 #: its usual time plus these seconds.
 _ATTEMPTS: Final = 1 + len(_PAUSES)
 _ATTEMPT_MORE: Final = 5
+#: Periods of peak power that are corrected in one turn of the event loop.
+_PERIODS_AT_ONCE: Final = 50
 #: Seconds until the first retry of a meter that does not answer correctly.
 _SHORTEST_RETRY: Final = 10
 
@@ -119,6 +123,15 @@ class PolledCoordinator(OneMeterCoordinator):
         if reading.meter.unique_id is not None and not self._is_own(reading.meter):
             raise self._foreign_meter_error()
         return reading
+
+    async def async_correct_peaks(self, energies: Mapping[datetime, Decimal]) -> None:
+        """Take the energies (kWh) of periods that were missed, by their ends (UTC)."""
+        has_new = False
+        for part in batched(energies.items(), _PERIODS_AT_ONCE, strict=False):
+            has_new |= self.billing.correct_peaks(dict(part), dt_util.utcnow())
+            await asyncio.sleep(0)
+        if has_new:
+            self._async_publish_billing()
 
     @property
     def rest(self) -> float:

@@ -5,7 +5,7 @@ profile has the totals at each end between, so that each period can be settled b
 is in the sum of its hour. States stay as they were shown, and so does the difference of both sums.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -55,6 +55,31 @@ def _amount(source: Source, found: Mapping[Key, Series], time: datetime) -> Deci
                 return None
             total += sign * boundary.amount
     return total
+
+
+def energies_of(
+    times: Iterable[tuple[datetime, datetime]],
+    source: Source,
+    periods: Periods,
+    found: Mapping[Key, Series],
+    factor: Decimal,
+) -> dict[datetime, Decimal]:
+    """Return the energy (kWh) of each period in some times, by its end.
+
+    Only of those at whose beginning and end the profile has the totals: what it has between them
+    is no mean of the period. The factor is the multiplier of the totals.
+    """
+    energies: dict[datetime, Decimal] = {}
+    for first, last in times:
+        begin = first
+        while (end := periods.end(begin)) <= last:
+            amounts = [_amount(source, found, time) for time in (begin, end)]
+            if None not in amounts and all(it.joins(begin, end) for it in found.values()):
+                before, after = (amount or ZERO for amount in amounts)
+                if after >= before:
+                    energies[end] = (after - before) * factor
+            begin = end
+    return energies
 
 
 def as_gap(name: str, missed: Missed) -> Gap:

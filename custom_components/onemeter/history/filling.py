@@ -13,7 +13,6 @@ from homeassistant.const import UnitOfEnergy, UnitOfPower
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from ..billing.balance import Missed
 from ..billing.sources import BALANCED_EXPORT, BALANCED_IMPORT, Source
 from ..const import (
     CONF_MAX_POWER,
@@ -28,7 +27,7 @@ from ..meter.obis import ELECTRICITY
 from ..totals import Totals
 from ..totals.limits import rule_of
 from ..totals.total import Total, is_transformed
-from .balances import as_gap, plan_balance, settle_each
+from .balances import as_gap, energies_of, plan_balance, settle_each
 from .clock import ClockOffset, UnknownTimeError
 from .intervals import Channel, ChannelName, channels
 from .memory import ImportMemory, ImportRecord, KnownGap
@@ -120,6 +119,8 @@ class GapFiller:
             outcomes += await self._async_fill_balances(
                 work, found, keys, None if dry_run else record
             )
+            if not dry_run:
+                await self._async_correct_peaks(work, found, keys)
             if not any(known.is_open for known, _ in work.gaps):
                 await self._spans.async_forget(span)
         return outcomes
@@ -214,7 +215,9 @@ class GapFiller:
         if (periods := billing.options.balancing) is None:
             return outcomes
         for scope, source, missed in billing.missed():
-            series = await self._async_series_of(missed, source, work, found, keys)
+            series = await self._async_series_of(
+                (missed.begin, missed.end), source, work, found, keys
+            )
             settled = settle_each(missed, source, periods, series, self._multiplier)
             if settled is None:
                 continue
@@ -239,15 +242,42 @@ class GapFiller:
                     outcomes.append(Outcome(statistic.statistic_id, name, planned))
         return outcomes
 
+    async def _async_correct_peaks(self, work: Work, found: Channels, keys: Sequence[Key]) -> None:
+        """Take the periods of peak power that were missed in these gaps."""
+        billing = self._coordinator.billing
+        if (unknown := billing.unknown_peaks) is None or (periods := billing.options.peaks) is None:
+            return
+        source, times = unknown
+        for _, gap in work.gaps:
+            if gap.last is None or gap.key != source.added[0]:
+                continue
+            last, first = gap.last.time - periods.length, gap.first.time + periods.length
+            # Of longer times, only the part in the gap.
+            inside = [
+                (max(begin, periods.begin(last)), min(end, first))
+                for begin, end in times
+                if begin < first and last < end
+            ]
+            series = await self._async_series_of((last, first), source, work, found, keys)
+            energies = await asyncio.to_thread(
+                energies_of, inside, source, periods, series, self._multiplier
+            )
+            await self._coordinator.async_correct_peaks(energies)
+
     async def _async_series_of(
-        self, missed: Missed, source: Source, work: Work, found: Channels, keys: Sequence[Key]
+        self,
+        times: tuple[datetime, datetime],
+        source: Source,
+        work: Work,
+        found: Channels,
+        keys: Sequence[Key],
     ) -> Mapping[Key, Series]:
-        """Return what the totals of a balance were in the gaps in which ends were missed."""
+        """Return what the totals of a source were in the gaps between two points in time."""
         series: dict[Key, Series] = {}
         for _, gap in work.gaps:
             if gap.last is None or gap.unit != UnitOfEnergy.KILO_WATT_HOUR or gap.has_fallen:
                 continue
-            is_inside = gap.last.time < missed.end and missed.begin < gap.first.time
+            is_inside = gap.last.time < times[1] and times[0] < gap.first.time
             if (
                 is_inside
                 and gap.key in {*source.added, *source.subtracted}

@@ -77,8 +77,8 @@ class HistoryImporter:
         self._coordinator = coordinator
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
         multiplier = Decimal(entry.options.get(CONF_MULTIPLIER, DEFAULT_MULTIPLIER))
-        balancing = coordinator.billing.options.balancing
-        self.memory = GapMemory(hass, entry.entry_id, multiplier, balancing)
+        shortest = coordinator.billing.options.shortest
+        self.memory = GapMemory(hass, entry.entry_id, multiplier, shortest)
         self.imports = ImportMemory(hass, entry.entry_id)
         self._filler = GapFiller(hass, entry, coordinator, self.imports)
         self._busy = asyncio.Lock()
@@ -176,11 +176,9 @@ class HistoryImporter:
         if now < self._not_before or self._coordinator.is_rejected or self._is_rejected:
             return []
         period = self._filler.period
-        wait = timedelta()
-        billing = self._coordinator.billing
-        if billing.has_missed and (balancing := billing.options.balancing) is not None:
-            # What was missed is settled with the next end of a period.
-            wait = balancing.length + _SETTLED
+        # What was missed is settled, or known, with the next end of a period.
+        wait = self._coordinator.billing.waits_for
+        wait = wait and wait + _SETTLED
         return [
             known
             for known in self.memory.open()

@@ -120,10 +120,10 @@ class GapMemory:
         hass: HomeAssistant,
         entry_id: str,
         multiplier: Decimal,
-        balancing: Periods | None = None,
+        billed: Periods | None = None,
     ) -> None:
-        """Begin without anything stored; balanced energy has gaps within an hour, too."""
-        self._balancing = balancing
+        """Begin without anything stored; what is billed by periods has gaps within an hour, too."""
+        self._billed = billed
         self.gaps: list[KnownGap] = []
         self._multiplier = self._multiplier_before = multiplier
         self._trails: dict[Key, Trail] = {}
@@ -200,7 +200,7 @@ class GapMemory:
             return False
         if sample.time - last.time <= max(_SHORTEST_GAP, _INTERVALS * interval):
             return False
-        starts = [full_hour] if self._balancing is None else [full_hour, self._balancing.begin]
+        starts = [full_hour] if self._billed is None else [full_hour, self._billed.begin]
         return any(start(last.time) != start(sample.time) for start in starts)
 
     def trail(self, key: Key) -> Trail | None:

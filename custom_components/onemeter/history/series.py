@@ -72,6 +72,10 @@ class Series:
             return Boundary(time, amount.quantize(DIGIT), earlier.anchor & later.anchor)
         return None
 
+    def joins(self, start: datetime, end: datetime) -> bool:
+        """Return whether both are ends of capture periods, without a hole between them."""
+        return any(_has(run, start) and _has(run, end) for run in self.runs)
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
@@ -83,6 +87,11 @@ class Disagreement:
 
 def _time_of(boundary: Boundary) -> datetime:
     return boundary.time
+
+
+def _has(run: Sequence[Boundary], time: datetime) -> bool:
+    place = bisect_left(run, time, key=_time_of)
+    return place < len(run) and run[place].time == time
 
 
 def share(interval: timedelta, length: timedelta) -> Decimal:
