@@ -160,11 +160,16 @@ async def test_gap_at_a_meter_in_another_zone(
     await meter.switch_on(start + timedelta(hours=7, minutes=17, seconds=21))
     await meter.live(start + timedelta(hours=7, minutes=20), start + timedelta(hours=7, minutes=59))
     await meter.compile_until(start + timedelta(hours=8, minutes=1))
+    before = await meter.all_rows()
     await meter.import_at(start + timedelta(hours=8, minutes=5, seconds=10))
     found = await meter.rows()
     for hour in range(2, 7):
         end = start + (hour + 1) * HOUR
         assert found[end - HOUR][0] == pytest.approx(float(kwh(household, end)), abs=0.0021)
+    again = await meter.importer.async_import(start, start + timedelta(hours=8), dry_run=True)
+    assert all(outcome.plan.is_empty for outcome in again)
+    await meter.importer.async_undo()
+    assert await meter.all_rows() == before
 
 
 async def test_time_that_is_unknown(

@@ -215,13 +215,10 @@ class HistoryImporter:
     async def _async_fill(
         self, gaps: Iterable[KnownGap], *, dry_run: bool = False
     ) -> list[Outcome]:
-        were_open = [known for known in gaps if known.is_open]
+        completed = [(known, self.memory.completed(known)) for known in gaps]
+        were_open = [(known, gap) for known, gap in completed if known.is_open]
         try:
-            outcomes = await self._filler.async_fill(
-                [(known, self.memory.completed(known)) for known in gaps],
-                self.memory.keys,
-                dry_run=dry_run,
-            )
+            outcomes = await self._filler.async_fill(completed, self.memory.keys, dry_run=dry_run)
         except MeterError as err:
             if is_about_credentials(err):
                 # Meters lock themselves after wrong ones: it waits for others, over restarts, too.
@@ -231,9 +228,9 @@ class HistoryImporter:
         if self.memory.rejected is not None:
             self.memory.async_reject(None)
             async_clear_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
-        for known in were_open:
+        for known, gap in were_open:
             if not known.is_open:
-                self.memory.async_close(known)
+                self.memory.async_close(known, gap)
         if outcomes:
             async_clear_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
         if not dry_run:

@@ -29,6 +29,8 @@ _VERSION: Final = 1
 _SAVE_DELAY: Final = 300
 #: Gaps that are remembered once they are filled: the action may look at them again.
 _GAPS_KEPT: Final = 1000
+#: Gaps of which more than the samples next to them is remembered.
+_SAMPLES_KEPT: Final = 100
 #: Imports that can be undone: the newest of this number, and of this time.
 _IMPORTS_KEPT: Final = 50
 _IMPORTS_KEPT_FOR: Final = timedelta(days=90)
@@ -213,18 +215,25 @@ class GapMemory:
         return tuple(self._trails)
 
     def completed(self, known: KnownGap) -> Gap:
-        """Return a gap with the samples that have come since."""
+        """Return a gap with the samples that have come since, until it was filled."""
         gap = known.gap
+        if not known.is_open:
+            # Filled again from the same samples, all rows stay the same.
+            return gap
         if (trail := self._trails.get(gap.key)) is not None and trail.unit == gap.unit:
             later = (sample for sample in trail.samples if sample.time > gap.after[-1].time)
             gap = replace(gap, after=(*gap.after, *later))
         return gap
 
     @callback
-    def async_close(self, known: KnownGap) -> None:
-        """Take that nothing more is to be done about a gap."""
+    def async_close(self, known: KnownGap, gap: Gap | None = None) -> None:
+        """Take that nothing more is to be done about a gap, which was filled with its samples."""
         known.is_open = False
-        known.gap = replace(known.gap, before=known.gap.before[-1:], after=known.gap.after[:1])
+        if gap is not None:
+            known.gap = gap
+        for old in self.gaps[:-_SAMPLES_KEPT]:
+            if not old.is_open:
+                old.gap = replace(old.gap, before=old.gap.before[-1:], after=old.gap.after[:1])
         self.async_save_soon(at_once=True)
 
     @callback
