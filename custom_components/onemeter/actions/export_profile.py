@@ -14,8 +14,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
 from ..history.clock import ClockOffset
-from ..history.reading import ProfileSpan, async_read_slice
-from ..history.samples import HOUR
+from ..history.reading import ProfileSpan, async_read_newest, async_read_slice
 from ..meter import Interval
 from ..meter.reading import as_text
 from .meter import async_entry, async_poll, polled_coordinator, refusal
@@ -49,7 +48,7 @@ async def async_export_profile(call: ServiceCall) -> ServiceResponse:
     await async_poll(call, coordinator, span.async_read(read))
     newest: Sequence[Interval] = ()
     if await asyncio.to_thread(clock.needs_newest, span.intervals, now):
-        newest = await async_poll(call, coordinator, read(now - HOUR, now))
+        newest = await async_poll(call, coordinator, async_read_newest(read, now))
     rows = await asyncio.to_thread(_rows, span.intervals, newest, clock, start, end)
     return {"start": start.isoformat(), "end": end.isoformat(), "rows": rows}
 

@@ -35,7 +35,7 @@ from .new_statistic import async_add_statistic
 from .outcome import Outcome
 from .planning import full_hour, plan_gap
 from .power import IMPORTED, power_in
-from .reading import ProfileSpan, async_read_slice
+from .reading import ProfileSpan, async_read_newest, async_read_slice
 from .recorder_task import async_in_recorder
 from .records import Record, prepare, read_power, undo, write
 from .rows import Plan, Reason
@@ -145,7 +145,7 @@ class GapFiller:
         now = dt_util.utcnow()
         newest: Sequence[Interval] = ()
         if await asyncio.to_thread(clock.needs_newest, span.intervals, now):
-            newest = await read(now - HOUR, now)
+            newest = await async_read_newest(read, now)
         placed = await asyncio.to_thread(clock.placed, span.intervals, now, newest)
         if placed is None:
             raise UnknownTimeError

@@ -27,7 +27,8 @@ _GROWTH: Final = 6.0
 _REFUSALS: Final = 3
 #: What is read on both sides of a slice where the meter counts in another zone.
 _OTHER_ZONE: Final = timedelta(hours=2)
-#: What is read around a part without rows: a meter that gives none there either has not answered.
+#: What is read at most around a part without rows: a meter that gives none there either has not
+#: answered.
 _AROUND: Final = timedelta(days=1)
 #: How often a part is asked for until it counts as one without rows.
 _ATTEMPTS: Final = 4
@@ -61,6 +62,8 @@ class ProfileSpan:
     doubtful: list[tuple[datetime, datetime]] = field(default_factory=list)
     #: How often the doubtful parts were asked for in vain.
     attempts: int = 0
+    #: How long the next slice is, by the speed of those before.
+    length: timedelta = _FIRST
 
     @property
     def is_complete(self) -> bool:
@@ -87,12 +90,11 @@ class ProfileSpan:
         self, read: ReadSlice, on_progress: Callable[[], object] = lambda: None
     ) -> None:
         """Read what is missing, a slice at a time. What was read stays when reading raises."""
-        length = _FIRST
         refused = 0
         loop = asyncio.get_running_loop()
         while not self.is_complete:
             end = self.read_from or self.end
-            start = max(self.start, end - length)
+            start = max(self.start, end - self.length)
             began = loop.time()
             try:
                 found = await read(start, end)
@@ -109,11 +111,12 @@ class ProfileSpan:
             if not found:
                 self._doubt(start, end)
             self.read_from = start
-            if not found and self.intervals and length == _LONGEST:
+            if not found and self.intervals and self.length == _LONGEST:
                 # It does not go back any further.
                 self.read_from = self.start
             on_progress()
-            length = min(max(length * min(_GROWTH, _TARGET / max(took, 0.1)), HOUR), _LONGEST)
+            faster = min(_GROWTH, _TARGET / max(took, 0.1))
+            self.length = min(max(self.length * faster, HOUR), _LONGEST)
             if not self.is_complete:
                 await asyncio.sleep(_PAUSE)
 
@@ -124,11 +127,12 @@ class ProfileSpan:
         that either has rows that it does not give at present. Raises IncompleteProfileError, but
         not for ever.
         """
+        around = max(min(self.length / 2, _AROUND), HOUR)
         for start, end in list(self.doubtful):
             # What is older than the whole is not wanted.
-            older = start - _AROUND if start > self.start else start
+            older = start - around if start > self.start else start
             try:
-                found = await read(older, end + _AROUND)
+                found = await read(older, end + around)
             except RefusedError:
                 found = ()
             if not found:
@@ -154,6 +158,14 @@ async def async_read_slice(
         start, end = start - _OTHER_ZONE, end + _OTHER_ZONE
     first, last = asked_for(start, end, clock.shown, zone)
     return await coordinator.async_read_profile(first, last, zone)
+
+
+async def async_read_newest(read: ReadSlice, now: datetime) -> Sequence[Interval]:
+    """Read the rows of the last hour; none where the meter refuses. Raises MeterError."""
+    try:
+        return await read(now - HOUR, now)
+    except RefusedError:
+        return ()
 
 
 def as_meter_counts(time: datetime, offset: timedelta, zone: tzinfo) -> datetime:
