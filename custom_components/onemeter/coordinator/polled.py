@@ -52,7 +52,7 @@ _PAUSES_ON_BATTERY: Final = ()
 _ATTEMPTS: Final = 1 + len(_PAUSES)
 _ATTEMPT_MORE: Final = 5
 #: Periods of peak power that are corrected in one turn of the event loop.
-_PERIODS_AT_ONCE: Final = 50
+_PERIODS_AT_ONCE: Final = 20
 #: Seconds until the first retry of a meter that does not answer correctly.
 _SHORTEST_RETRY: Final = 10
 

@@ -22,20 +22,20 @@ from ..const import (
 )
 from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.polled import PolledCoordinator
-from ..meter import Interval, Key, Obis
+from ..meter import Key, Obis
 from ..meter.obis import ELECTRICITY
 from ..totals import Totals
 from ..totals.limits import rule_of
 from ..totals.total import Total, is_transformed
 from .balances import as_gap, energies_of, plan_balance, settle_each
-from .clock import ClockOffset, UnknownTimeError
+from .clock import ClockOffset
 from .intervals import Channel, ChannelName, channels
 from .memory import ImportMemory, ImportRecord, KnownGap
 from .new_statistic import async_add_statistic
 from .outcome import Outcome
 from .planning import full_hour, plan_gap
 from .power import IMPORTED, power_in
-from .reading import ProfileSpan, async_read_newest, async_read_slice
+from .reading import ProfileSpan, async_placed, async_read_slice
 from .recorder_task import async_in_recorder
 from .records import Record, prepare, read_power, undo, write
 from .rows import Plan, Reason
@@ -142,13 +142,7 @@ class GapFiller:
             await span.async_prove(read)
         finally:
             self.on_progress(None)
-        now = dt_util.utcnow()
-        newest: Sequence[Interval] = ()
-        if await asyncio.to_thread(clock.needs_newest, span.intervals, now):
-            newest = await async_read_newest(read, now)
-        placed = await asyncio.to_thread(clock.placed, span.intervals, now, newest)
-        if placed is None:
-            raise UnknownTimeError
+        placed = await async_placed(span, clock, read)
         found = await asyncio.to_thread(channels, placed)
         own = [name for name in found if name.obis.a == ELECTRICITY] or found
         if found:
@@ -215,9 +209,8 @@ class GapFiller:
         if (periods := billing.options.balancing) is None:
             return outcomes
         for scope, source, missed in billing.missed():
-            series = await self._async_series_of(
-                (missed.begin, missed.end), source, work, found, keys
-            )
+            times = missed.begin, missed.end
+            series = await self._async_series_of(times, source, work, found, keys)
             settled = settle_each(missed, source, periods, series, self._multiplier)
             if settled is None:
                 continue

@@ -13,7 +13,7 @@ from ..const import DOMAIN
 from ..coordinator.polled import PolledCoordinator
 from ..meter import Interval
 from ..meter.errors import RefusedError
-from .clock import ClockOffset
+from .clock import ClockOffset, UnknownTimeError
 from .samples import HOUR
 
 #: Seconds of line time that a slice is to take, and takes at the most.
@@ -131,11 +131,13 @@ class ProfileSpan:
         for start, end in list(self.doubtful):
             # What is older than the whole is not wanted.
             older = start - around if start > self.start else start
+            is_refused = False
             try:
                 found = await read(older, end + around)
             except RefusedError:
-                found = ()
-            if not found:
+                is_refused, found = True, ()
+            # A meter that answers twice, without any row of any time, has none.
+            if not found and (is_refused or self.intervals):
                 self.attempts += 1
                 if self.attempts < _ATTEMPTS:
                     raise IncompleteProfileError
@@ -166,6 +168,23 @@ async def async_read_newest(read: ReadSlice, now: datetime) -> Sequence[Interval
         return await read(now - HOUR, now)
     except RefusedError:
         return ()
+
+
+async def async_placed(
+    span: ProfileSpan, clock: ClockOffset, read: ReadSlice
+) -> Sequence[Interval]:
+    """Return the rows that were read with their true times.
+
+    Raises UnknownTimeError, and MeterError where the newest row is to show what these are.
+    """
+    now = dt_util.utcnow()
+    newest: Sequence[Interval] = ()
+    if await asyncio.to_thread(clock.needs_newest, span.intervals, now):
+        newest = await async_read_newest(read, now)
+    placed = await asyncio.to_thread(clock.placed, span.intervals, now, newest)
+    if placed is None:
+        raise UnknownTimeError
+    return placed
 
 
 def as_meter_counts(time: datetime, offset: timedelta, zone: tzinfo) -> datetime:
