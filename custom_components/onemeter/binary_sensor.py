@@ -32,9 +32,12 @@ async def async_setup_entry(
     coordinator = entry.runtime_data
 
     def new_keys(data: MeterData, known: Container[Key]) -> Iterator[Key]:
-        return (key for key in data.registers if key not in known and may_be(ERROR_REGISTER, key))
+        # Once for each key, which is all that decides.
+        return (key for key in data.registers if key not in known)
 
     def make(key: Key, data: MeterData) -> OneMeterErrorSensor | None:
+        if not may_be(ERROR_REGISTER, key):
+            return None
         description, scope = describe_register(key, data.registers)
         if description.key != ERROR_REGISTER.key:
             return None

@@ -8,6 +8,7 @@ from itertools import accumulate
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
+from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.coordinator.first_reading import FirstReading, async_hand_over
@@ -213,6 +214,42 @@ def test_silence_of_other_protocols_is_always_the_same(protocol: Protocol) -> No
     for moment in (0.01, 1, 29, 1000):
         assert monitor.silence == 30
         monitor.add(POWER, moment)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.5, 10, 40, 600, 4000, 20_000]),
+            st.sets(st.sampled_from([*POWER, *TOTAL, *TIME])),
+            st.booleans(),
+        ),
+        max_size=30,
+    )
+)
+def test_each_register_has_its_own_intervals(
+    telegrams: list[tuple[float, set[Key], bool]],
+) -> None:
+    """Registers that are sent together are judged as if each were the only one of a meter."""
+    registers = {**POWER, **TOTAL, **TIME}
+    together = SilenceMonitor(TIMEOUTS[Protocol.DLMS])
+    alone = {key: SilenceMonitor(TIMEOUTS[Protocol.DLMS]) for key in registers}
+    now = 0.0
+    for pause, keys, is_lost in telegrams:
+        now += pause
+        for monitor in [together, *alone.values()]:
+            if is_lost:
+                monitor.restart(now - pause / 2)
+        together.add({key: registers[key] for key in keys}, now)
+        for key, monitor in alone.items():
+            monitor.add({key: registers[key]} if key in keys else {}, now)
+        silences = [monitor.silence for monitor in alone.values()]
+        known = [silence for silence in silences if silence != 300] or [300]
+        assert together.silence in {min(silences), min(known)}
+        for later in (0, 29, 31, 301, 10_799):
+            valid = set().union(*(it.current(now + later) for it in alone.values()))
+            assert together.current(now + later) == valid
+            expiries = [monitor.next_expiry(now + later) for monitor in alone.values()]
+            assert together.next_expiry(now + later) == min(expiries)
 
 
 TOTAL_LIST = reading(register("1-0:1.8.0*255", "5000", "Wh"))

@@ -3,11 +3,13 @@
 from datetime import datetime
 from decimal import Decimal
 
+from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.iec62056.readout import parse_registers
 from custom_components.onemeter.meter.obis import Obis
 from custom_components.onemeter.meter.reading import (
+    CurrentRegisters,
     Identity,
     Key,
     Reading,
@@ -247,3 +249,54 @@ def test_heat_meter() -> None:
         "6.26": Decimal("567.8"),
         "6.8*01": Decimal("10.00"),
     }
+
+
+# --- current values of several readings ----------------------------------------------------------
+
+#: Lines of readouts: with and without a unit, placeholders, several values, the same code twice.
+LINES = [
+    "1.8.0(1.5*kWh)",
+    "1.8.0(2.5*kWh)",
+    "1.8.0(2.5)",
+    "1.8.0(------)",
+    "1.6.0(1.5*kW)(2603151200)",
+    "1.6.0(2.5*kW)(2603151215)",
+    "1.6.0(2.5*kW)",
+    "1.6.0,5(2603151200)",
+    "1.6.0,5(2603151215)",
+    "1.8.0*00(3.5*kWh)",
+    "32.7.0(230.1*V)",
+    "32.7.0(230.2*V)",
+    "32.7.0()",
+    "F.F(00)",
+    "X.1(1)",
+    "X.1(2)",
+]
+SENT = {line: parse_registers(line) for line in LINES}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["TST", "TST", "TST", "PAF"]),
+            st.lists(st.sampled_from(LINES), min_size=4, max_size=4),
+        ),
+        max_size=12,
+    )
+)
+def test_changed_registers_give_what_all_registers_give(
+    readouts: list[tuple[str, list[str]]],
+) -> None:
+    """A repeated line is the same object, as decoders give it, or an equal one."""
+    registers = CurrentRegisters()
+    for number, (manufacturer, lines) in enumerate(readouts):
+        sent = [SENT[line] if number % 4 else parse_registers(line) for line in lines]
+        found = Reading(
+            Identity(None, manufacturer),
+            None,
+            tuple(register for data_set in sent for register in data_set),
+            b"",
+        )
+        assert list(registers.of(found).items()) == list(found.current().items())
+        registers.of(found).clear()
+        assert registers.of(found) == found.current()

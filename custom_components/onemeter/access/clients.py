@@ -1,6 +1,7 @@
 """How an entry's meter is reached: from the settings of the entry to the client that reads it."""
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_PROTOCOL
 from homeassistant.core import HomeAssistant
 
 from ..const import DOMAIN, GENERATED
@@ -41,7 +42,7 @@ def expected_meter(entry: ConfigEntry) -> str | None:
 def is_meter_of(entry: ConfigEntry, meter: Identity) -> bool:
     """Return whether this is the meter that the entry was set up with."""
     expected = expected_meter(entry)
-    if from_entry(entry.data).protocol is not Protocol.DLMS and not meter.aliases:
+    if entry.data[CONF_PROTOCOL] != Protocol.DLMS and not meter.aliases:
         return meter.unique_id == expected
     # A meter may report different ids in pushed telegrams and when it is polled.
     return meter.is_known_as(expected)

@@ -26,7 +26,7 @@ from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
 from ..events.events import MeterEvents
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..impulses.totals import ImpulseTotals
-from ..meter import Identity, Key, PolledClient, PushedClient, Reading
+from ..meter import CurrentRegisters, Identity, Key, PolledClient, PushedClient, Reading
 from ..meter.errors import MeterConnectionError, OtherMeterError
 from ..meter.redaction import redact
 from ..registers.known_codes import KnownCodes
@@ -86,6 +86,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._settlement = SettlementTimer(hass, self._async_settle)
         self.totals.keep(self.billing)
         self._codes = KnownCodes(hass, entry)
+        self._current = CurrentRegisters()
         #: Whether the meter authenticates its telegrams; None without an authentication key.
         self.authenticity = async_authenticity(hass, entry)
         self.events = MeterEvents(hass, entry)
@@ -244,7 +245,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         """
         if len(reading.registers) <= _CODES_AT_ONCE:
             return reading
-        registers = reading.current()
+        registers = self._current.of(reading)
         for keys in batched(tuple(registers), _CODES_AT_ONCE, strict=False):
             await asyncio.sleep(0)
             for key in keys:
@@ -268,7 +269,7 @@ class OneMeterCoordinator(PublishingCoordinator):
                 self._async_on_foreign_meter(reading.meter)
             return False
         now = self._accepted_at = monotonic()
-        registers = self._codes.async_select(reading.current())
+        registers = self._codes.async_select(self._current.of(reading))
         if not self.settings.writes_units:
             registers = {key: with_implied_unit(key, item) for key, item in registers.items()}
         self.events.async_take(reading, registers)

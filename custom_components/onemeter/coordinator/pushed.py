@@ -209,9 +209,8 @@ class PushedCoordinator(OneMeterCoordinator):
         current = self._silence.current(now)
         if len(current) != len(fresh):
             earlier = self._newest
-            registers = {
-                key: fresh[key] if key in fresh else earlier.registers[key] for key in current
-            }
+            valid = ((key, it) for key, it in earlier.registers.items() if key in current)
+            registers = {**dict(valid), **fresh}
             withheld = data.withheld | (earlier.withheld - fresh.keys())
             data = replace(data, registers=registers, withheld=withheld)
         self._async_watch_expiry()
@@ -238,7 +237,7 @@ class PushedCoordinator(OneMeterCoordinator):
             return
         earlier = self._newest.registers
         current = self._silence.current(monotonic())
-        registers = {key: earlier[key] for key in current if key in earlier}
+        registers = {key: register for key, register in earlier.items() if key in current}
         self._newest = replace(self._newest, registers=registers)
         self._async_publish_when_due(monotonic())
         self._async_watch_expiry()
@@ -263,7 +262,7 @@ class PushedCoordinator(OneMeterCoordinator):
     @callback
     def _async_check_pin_lock(self, reading: Reading, now: Moment) -> None:
         """Raise a repair while the meter is locked."""
-        locked = self._pin_lock.is_locked(reading.current(), now)
+        locked = self._pin_lock.is_locked(self._current.of(reading), now)
         if locked is None or locked is self._locked:
             return
         self._locked = locked

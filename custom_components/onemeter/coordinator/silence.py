@@ -1,8 +1,8 @@
 """How long a pushing meter may be silent, and how long its values are valid."""
 
 from collections import deque
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
@@ -51,8 +51,9 @@ TIMEOUTS: Final = {
 
 @dataclass(slots=True)
 class _Reception:
-    """When a register was last received, and the intervals before that."""
+    """When registers were last received, always together, and the intervals before that."""
 
+    keys: set[Key]
     at: float
     is_measurement: bool
     intervals: deque[float] = field(default_factory=lambda: deque(maxlen=_INTERVALS))
@@ -72,7 +73,7 @@ class SilenceMonitor:
     def __init__(self, timeouts: Timeouts) -> None:
         """Take the timeouts of the meter's protocol."""
         self._timeouts = timeouts
-        self._receptions: dict[Key, _Reception] = {}
+        self._receptions: list[_Reception] = []
         self._since = -inf
         #: Seconds without a telegram after which the meter counts as silent.
         self.silence = timeouts.unknown_silence
@@ -84,33 +85,45 @@ class SilenceMonitor:
     def add(self, registers: Mapping[Key, Register], now: float) -> None:
         """Take the registers of a telegram."""
         kept = self._timeouts.kept
-        self._receptions = {
-            key: reception
-            for key, reception in self._receptions.items()
-            if now - reception.at < kept
-        }
-        for key in registers:
-            if (reception := self._receptions.get(key)) is None:
-                self._receptions[key] = _Reception(now, is_measurement(key, registers))
+        receptions: list[_Reception] = []
+        new = set(registers)
+        for reception in self._receptions:
+            if now - reception.at >= kept:
                 continue
+            receptions.append(reception)
+            again = reception.keys & new
+            if not again:
+                continue
+            new -= again
+            if missed := reception.keys - again:
+                intervals = reception.intervals.copy()
+                receptions.append(replace(reception, keys=missed, intervals=intervals))
+                reception.keys = again
             if reception.at > self._since:
                 reception.intervals.append(now - reception.at)
             reception.at = now
+        measured = {key for key in new if is_measurement(key, registers)}
+        if measured:
+            receptions.append(_Reception(measured, now, is_measurement=True))
+        if others := new - measured:
+            receptions.append(_Reception(others, now, is_measurement=False))
+        self._receptions = receptions
         waits = (
             self._silent_after(reception)
-            for reception in self._receptions.values()
+            for reception in receptions
             if reception.intervals and now - reception.at <= self._silent_after(reception)
         )
         timeouts = self._timeouts
         self.silence = min(min(waits, default=timeouts.unknown_silence), timeouts.longest_silence)
 
-    def current(self, now: float) -> Collection[Key]:
+    def current(self, now: float) -> set[Key]:
         """Return the registers that are still valid."""
-        return [key for key, reception in self._receptions.items() if now < self._expiry(reception)]
+        valid = (it.keys for it in self._receptions if now < self._expiry(it))
+        return set().union(*valid)
 
     def next_expiry(self, now: float) -> float:
         """Return the seconds until the next register becomes invalid; infinity for none."""
-        expiries = (self._expiry(reception) for reception in self._receptions.values())
+        expiries = (self._expiry(reception) for reception in self._receptions)
         return min((expiry for expiry in expiries if expiry > now), default=inf) - now
 
     def _silent_after(self, reception: _Reception) -> float:

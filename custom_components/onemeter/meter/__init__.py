@@ -9,12 +9,13 @@ from .errors import MeterError
 from .line import Framing, LineSettings
 from .obis import Obis
 from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
-from .reading import Event, Identity, Interval, Key, Reading, Register, Value
+from .reading import CurrentRegisters, Event, Identity, Interval, Key, Reading, Register, Value
 
 __all__ = [
     "POLLED_LINE",
     "PUSHED_LINE",
     "Counters",
+    "CurrentRegisters",
     "Event",
     "Framing",
     "Identity",

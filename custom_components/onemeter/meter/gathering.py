@@ -7,17 +7,17 @@ from collections import deque
 from typing import Final
 
 #: The longest pause (s): a port that is lost meanwhile is noticed that much later.
-_LONGEST: Final = 0.1
+_LONGEST: Final = 0.15
 #: The pause ends this long (s) before a telegram may end, since no two take the same time.
-_MARGIN: Final = 0.02
+_MARGIN: Final = 0.01
 #: A shorter pause (s) is not worth its own cost.
-_SHORTEST: Final = 0.02
+_SHORTEST: Final = 0.01
 #: Number of telegrams whose lengths are kept: some meters send several lists in turn.
 _TELEGRAMS: Final = 8
 #: Number of telegrams after which pauses begin.
 _LEAST: Final = 2
 #: After a silence of this length (s), another telegram begins.
-_SILENCE: Final = 0.2
+_SILENCE: Final = 0.25
 
 
 class Gathering:

@@ -1,6 +1,6 @@
 """Readings and their registers, the same for every protocol."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -158,44 +158,104 @@ class Reading:
         The value is None where the meter sends a placeholder. A list of the maxima of past billing
         periods is one register for each of them, with its time: 1.6.0*101 is the last one's.
         """
+        return CurrentRegisters().of(self)
+
+
+class CurrentRegisters:
+    """The current values of the readings of a meter, anew only where registers have changed.
+
+    A decoder gives the same object for a register that a telegram repeats.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any reading."""
+        self._reading: Reading | None = None
+        self._found: dict[Key, Register] = {}
+        #: The keys of values that depend on one register only, by its index.
+        self._alone: dict[int, Key] = {}
+
+    def of(self, reading: Reading) -> dict[Key, Register]:
+        """Return the same as reading.current()."""
+        if reading is not self._reading:
+            if not self._update(reading):
+                self._take(reading)
+            self._reading = reading
+        return dict(self._found)
+
+    def _update(self, reading: Reading) -> bool:
+        """Update the values; return whether that is possible."""
+        before, registers = self._reading, reading.registers
+        if (
+            before is None
+            or len(registers) != len(before.registers)
+            or reading.meter.manufacturer != before.meter.manufacturer
+        ):
+            return False
+        changed: dict[Key, Register] = {}
+        for index, (old, new) in enumerate(zip(before.registers, registers, strict=True)):
+            if new is old:
+                continue
+            key = self._alone.get(index)
+            if key is None or _place(new) != _place(old):
+                return False
+            changed[key] = _single(new)
+        self._found |= changed
+        return True
+
+    def _take(self, reading: Reading) -> None:
+        manufacturer = reading.meter.manufacturer
         found: dict[Key, Register] = {}
-        for data_set in self._data_sets():
-            if maxima := _past_maxima(data_set):
-                registers = maxima
+        #: Where the value of a key is; None for one that depends on several registers.
+        indexes: dict[Key, int | None] = {}
+        index = 0
+        for data_set in _data_sets(reading.registers):
+            if len(data_set) == 1:
+                registers = [_single(data_set[0])]
             else:
-                registers = [_principal(data_set) if len(data_set) > 1 else _single(data_set[0])]
+                registers = _past_maxima(data_set) or [_principal(data_set)]
             for register in registers:
-                key = self._key(register)
-                if key is None:
+                if (key := _key(register, manufacturer)) is None:
                     continue
                 before = found.get(key)
                 if before is None or (before.unit is None and register.unit is not None):
                     found[key] = register
-        for key, register in found.items():
-            base = key.removesuffix(_TIME_OF_MAXIMUM) if isinstance(key, str) else key
-            if base != key and register.time is not None:
-                for code, owner in found.items():
-                    if owner.address == base:
-                        found[code] = replace(owner, time=register.time)
-        return found
+                    indexes[key] = index if len(data_set) == 1 else None
+            index += len(data_set)
+        times = [key for key in found if isinstance(key, str) and key.endswith(_TIME_OF_MAXIMUM)]
+        for key in times:
+            base, time = key.removesuffix(_TIME_OF_MAXIMUM), found[key].time
+            for code, owner in found.items():
+                if time is not None and owner.address == base:
+                    found[code] = replace(owner, time=time)
+        self._found = found
+        self._alone = {
+            index: key for key, index in indexes.items() if index is not None and not times
+        }
 
-    def _data_sets(self) -> Iterator[list[Register]]:
-        data_set: list[Register] = []
-        for register in self.registers:
-            if register.group == 0 and data_set:
-                yield data_set
-                data_set = []
-            data_set.append(register)
-        if data_set:
+
+def _data_sets(registers: Iterable[Register]) -> Iterator[list[Register]]:
+    data_set: list[Register] = []
+    for register in registers:
+        if register.group == 0 and data_set:
             yield data_set
+            data_set = []
+        data_set.append(register)
+    if data_set:
+        yield data_set
 
-    def _key(self, register: Register) -> Key | None:
-        obis = register.obis
-        if obis is None:
-            return register.address or None
-        if obis.f == 0 and self.meter.manufacturer in _ZERO_IS_CURRENT:
-            return obis._replace(f=CURRENT_VALUE)
-        return obis
+
+def _key(register: Register, manufacturer: str | None) -> Key | None:
+    obis = register.obis
+    if obis is None:
+        return register.address or None
+    if obis.f == 0 and manufacturer in _ZERO_IS_CURRENT:
+        return obis._replace(f=CURRENT_VALUE)
+    return obis
+
+
+def _place(register: Register) -> tuple[object, ...]:
+    """Return what decides which of several registers is the current value."""
+    return register.obis, register.address, register.group, register.unit is None
 
 
 def is_placeholder(text: str) -> bool:
