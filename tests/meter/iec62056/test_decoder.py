@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from itertools import pairwise
 import time
+from unittest.mock import patch
 
 from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.onemeter.meter.errors import ChecksumError
-from custom_components.onemeter.meter.iec62056 import Iec62056Decoder
+from custom_components.onemeter.meter.iec62056 import Iec62056Decoder, readout
 from custom_components.onemeter.meter.iec62056.framing import LIMIT
 from custom_components.onemeter.meter.iec62056.masking import mask_readout
 from custom_components.onemeter.meter.reading import Identity, Reading
@@ -390,3 +391,64 @@ def test_masked_readout_of_several_blocks() -> None:
     masked = mask_readout(IDENT + BLOCKS, [b"00000008", b"123"])
     (reading,), _ = read([masked])
     assert [str(register.value) for register in reading.registers] == ["00000000", "0.4"]
+
+
+# --- lines of earlier readouts --------------------------------------------------------------------
+
+#: Lines that are sent again, changed, with and without an address, a unit, a number, and damaged.
+REPEATED = st.sampled_from(
+    [
+        "0.0.0(12345678)",
+        "0.9.1(161320)",
+        "0.9.1(161321)",
+        "0.9.2(260921)",
+        "1.8.0(000123.4*kWh)",
+        "1.8.0(000123.5*kWh)",
+        "1.8.0*01(000120.1)",
+        "1.8.0*01(000120.1)2.8.0(0.1*kWh)",
+        "(000119.1)",
+        "  (000118.1)(000117.1)",
+        "1.6.0(1.5*kW)(2609201815)",
+        "1.6.0(1.5*kW",
+        ")(2609201815)",
+        "0.2.1(088*C&082*C)",
+        "6.8(1.5*MWh)",
+        "x" * 300 + "(1)",
+        "F.F()",
+        "",
+        "no data set",
+    ]
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(REPEATED, min_size=1, max_size=8), st.sampled_from(Checksum)), max_size=8
+    )
+)
+def test_lines_of_earlier_readouts_change_nothing(
+    readouts: list[tuple[list[str], Checksum]],
+) -> None:
+    decoder, forgetful = Iec62056Decoder(), Iec62056Decoder()
+    with patch.object(readout, "_LINES_MAX", 10):
+        for lines, checksum in readouts:
+            data = b"/TST5DEMO-21\r\n" + data_block("\r\n".join([*lines, ""]), checksum)
+            forgetful._lines.clear()
+            found, wanted = ([*each.feed(data), *each.finish()] for each in (decoder, forgetful))
+            assert found == wanted
+            assert decoder.damaged == forgetful.damaged
+
+
+def test_registers_of_a_repeated_line_are_the_same() -> None:
+    decoder = Iec62056Decoder()
+    lines = ["1.8.0(1.5*kWh)", "1.6.0(1.5*kW)(2609201815)"]
+    first, second = (
+        reading
+        for time in ("161320", "161321")
+        for reading in decoder.feed(
+            b"/TST5DEMO-21\r\n"
+            + data_block("\r\n".join([*lines, f"0.9.1({time})", ""]), Checksum.XOR)
+        )
+    )
+    same = [a is b for a, b in zip(first.registers, second.registers, strict=True)]
+    assert same == [True, True, True, False]

@@ -49,10 +49,10 @@ def test_a_long_readout_is_decoded_in_slices(count: int, checksum: Checksum) -> 
     most = 0
     add = readout._Parsed.add
 
-    def look(parsed: readout._Parsed, groups: list[tuple[str, str, str, str]], **how: bool) -> None:
+    def look(parsed: readout._Parsed, text: str, known: readout.Lines, **how: bool) -> None:
         nonlocal most
-        most = max(most, len(groups))
-        add(parsed, groups, **how)
+        most = max(most, text.count("("))
+        add(parsed, text, known, **how)
 
     decoder = Iec62056Decoder(is_guarded=True)
     with patch.object(readout._Parsed, "add", look):
@@ -66,8 +66,9 @@ def test_a_long_readout_is_decoded_in_slices(count: int, checksum: Checksum) -> 
 
 
 def test_steps_on_a_complete_readout_are_done_in_slices() -> None:
+    current = [f"1.8.{number}(000123.4*kWh)\r\n" for number in range(64)]
     for data in (
-        block(f"1.8.{number % 64}*{number // 64}(000123.4)\r\n" for number in range(VALUES_MAX)),
+        block(current + [line.replace("*kWh", "") for line in lines(VALUES_MAX - 64)]),
         block(["6.8(1.5*MWh)\r\n", *lines(VALUES_MAX - 1)]),
     ):
         with patch.object(readout, "replace", wraps=dataclasses.replace) as replace:

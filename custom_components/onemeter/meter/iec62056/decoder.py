@@ -13,7 +13,7 @@ from .block import BlockCheck
 from .codes import parse_address
 from .data_sets import parse_data_sets
 from .framing import ReadoutFramer, Telegram
-from .readout import decode_readout
+from .readout import Lines, decode_readout
 
 #: Values processed in one slice.
 _SLICE: Final = 128
@@ -55,6 +55,8 @@ class Iec62056Decoder:
         self._is_guarded = is_guarded
         self._clock = clock
         self._framer = ReadoutFramer(check or BlockCheck())
+        #: Lines of earlier readouts.
+        self._lines: Lines = {}
         #: Identity and totals of the newest telegrams without checksum: two of them, since some
         #: meters send two lists alternately.
         self._shapes: deque[tuple[Identity, Sequence[tuple[str, str]]]] = deque(maxlen=2)
@@ -124,6 +126,7 @@ class Iec62056Decoder:
                 telegram.raw,
                 checked=telegram.checked,
                 now=self._clock() if self._clock is not None else None,
+                known=self._lines,
             )
         except TelegramError as err:
             self.skipped += len(telegram.raw)

@@ -35,6 +35,9 @@ _VALUE_END: Final = re.compile(r"[)\r\n]")
 
 #: Most values of a readout; the largest readout known has 616.
 _VALUES_MAX: Final = 2000
+#: Most lines of earlier readouts that are kept, and characters of each.
+_LINES_MAX: Final = 2000
+_LINE_MAX: Final = 256
 #: Number of "!" or registers checked in one slice.
 _SLICE_REGISTERS: Final = 256
 
@@ -75,6 +78,22 @@ _HEAT_ID: Final = "0.0"
 type _ByRole = dict[int, Register]
 #: An address, its code, whether that is a quantity, so that digits are a number, and its role.
 type _Address = tuple[str | None, Obis | None, bool, int | None]
+#: The address of a value or "", number and unit, or other text.
+type _Group = tuple[str, str, str, str]
+#: What a line holds: its registers; indices of those that may inherit a unit; those with a role;
+#: whether it needs a checksum to be believed; and for a value without an address that follows, the
+#: present address and index in the data set.
+type _Line = tuple[
+    tuple[Register, ...],
+    tuple[int, ...],
+    tuple[tuple[int, Register], ...],
+    bool,
+    _Address,
+    int,
+]
+#: Lines of earlier readouts of a meter, most of which it sends again without a change. Only those
+#: that begin with an address: they do not depend on the lines before.
+type Lines = dict[str, _Line]
 
 
 def _data_end(text: str) -> Sliced[int | None]:
@@ -103,13 +122,15 @@ def parse_registers(text: str) -> list[Register]:
 
 def parse_in_slices(text: str) -> Sliced[list[Register]]:
     """Do the same as parse_registers() in slices."""
-    return (yield from _parse(text, checked=True)).registers
+    return (yield from _parse(text, {}, checked=True)).registers
 
 
-def _parse(text: str, *, checked: bool) -> Sliced[_Parsed]:
+def _parse(text: str, known: Lines, *, checked: bool) -> Sliced[_Parsed]:
     parsed = _Parsed()
+    if len(known) > _LINES_MAX:
+        known.clear()
     for start, end in slices(text):
-        parsed.add(_QUICK_GROUP.findall(text, start, end), checked=checked)
+        parsed.add(text[start:end], known, checked=checked)
         yield
     yield from parsed.finish(text)
     return parsed
@@ -127,41 +148,27 @@ class _Parsed:
         self._address = _parse_name("")
         self._group = -1
 
-    def add(self, groups: Iterable[tuple[str, str, str, str]], *, checked: bool) -> None:
-        """Add values, each with its address or "", and number and unit, or other text."""
-        registers, by_role = self.registers, self.by_role
-        address, obis, is_quantity, role = self._address
-        group = self._group
-        for name, digits, unit_text, other in groups:
-            if name and not name.isspace():
-                group = 0
-                address, obis, is_quantity, role = _parse_name(name)
-            else:
-                group += 1
-            if address is None:
+    def add(self, text: str, known: Lines, *, checked: bool) -> None:
+        """Add the values of a part that does not divide any of them."""
+        registers = self.registers
+        for line_text in text.replace("\r", "\n").split("\n"):
+            if not line_text:
                 continue
-            number, unit = split_value(other) if other else (digits, unit_of(unit_text))
-            if number and (unit is not None or (is_quantity if group == 0 else "." in number)):
-                if unit is None and group == 0:
-                    self._without_unit.append(len(registers))
-                registers.append(Register(obis, Decimal(number), unit, None, address, group))
-                continue
-            value = other.strip() or digits
-            if len(value) > VALUE_MAX:
-                registers.append(Register(obis, None, None, None, address, group))
-                continue
-            if not checked and is_garbled(value):
+            if (line := known.get(line_text)) is None:
+                groups = _QUICK_GROUP.findall(line_text)
+                line = _parse_line(groups, self._address, self._group)
+                if groups and groups[0][0].strip() and len(line_text) <= _LINE_MAX:
+                    known[line_text] = line
+            added, without_unit, roles, is_garbled, self._address, self._group = line
+            if is_garbled and not checked:
                 raise TelegramError("the readout holds a garbled number")
-            may_be_time = len(value) >= _SHORTEST_TIME and (obis is None or obis[2:4] not in _IDS)
-            time = parse_time(value) if may_be_time else None
-            register = Register(obis, value, None, None, address, group, time)
-            registers.append(register)
-            if role is not None and group == 0 and 0 < len(value) <= ADDRESS_MAX:
-                by_role.setdefault(role, register)
+            if without_unit:
+                self._without_unit += (len(registers) + index for index in without_unit)
+            for role, register in roles:
+                self.by_role.setdefault(role, register)
+            registers += added
         if len(registers) > _VALUES_MAX:
             raise TelegramError(f"the readout holds more than {_VALUES_MAX} values")
-        self._address = address, obis, is_quantity, role
-        self._group = group
 
     def finish(self, text: str) -> Sliced[None]:
         """Complete the registers by what depends on the whole readout."""
@@ -178,7 +185,8 @@ class _Parsed:
             obis = registers[place].obis
             if obis is not None and obis.f != CURRENT_VALUE:
                 unit = units.get(obis._replace(f=CURRENT_VALUE))
-                registers[place] = replace(registers[place], unit=unit)
+                if unit is not None:
+                    registers[place] = replace(registers[place], unit=unit)
             if number % _SLICE_REGISTERS == 0:
                 yield
 
@@ -192,6 +200,48 @@ class _Parsed:
         self.by_role = {
             role: r for role, r in self.by_role.items() if _has_medium(r) or r.address == _HEAT_ID
         }
+
+
+def _parse_line(groups: Iterable[_Group], known_address: _Address, group: int) -> _Line:
+    """Return what a line holds, after a value of this address and index in the data set."""
+    registers: list[Register] = []
+    without_unit: list[int] = []
+    roles: list[tuple[int, Register]] = []
+    has_garbled = False
+    address, obis, is_quantity, role = known_address
+    for name, digits, unit_text, other in groups:
+        if name and not name.isspace():
+            group = 0
+            known_address = address, obis, is_quantity, role = _parse_name(name)
+        else:
+            group += 1
+        if address is None:
+            continue
+        number, unit = split_value(other) if other else (digits, unit_of(unit_text))
+        if number and (unit is not None or (is_quantity if group == 0 else "." in number)):
+            if unit is None and group == 0:
+                without_unit.append(len(registers))
+            registers.append(Register(obis, Decimal(number), unit, None, address, group))
+            continue
+        value = other.strip() or digits
+        if len(value) > VALUE_MAX:
+            registers.append(Register(obis, None, None, None, address, group))
+            continue
+        has_garbled = has_garbled or is_garbled(value)
+        may_be_time = len(value) >= _SHORTEST_TIME and (obis is None or obis[2:4] not in _IDS)
+        time = parse_time(value) if may_be_time else None
+        register = Register(obis, value, None, None, address, group, time)
+        registers.append(register)
+        if role is not None and group == 0 and 0 < len(value) <= ADDRESS_MAX:
+            roles.append((role, register))
+    return (
+        tuple(registers),
+        tuple(without_unit),
+        tuple(roles),
+        has_garbled,
+        known_address,
+        group,
+    )
 
 
 def _parse_name(text: str) -> _Address:
@@ -225,9 +275,11 @@ def decode_readout(
     *,
     checked: bool,
     now: datetime | None = None,
+    known: Lines | None = None,
 ) -> Sliced[Reading]:
     """Return the reading in the data of a telegram.
 
+    ``known`` are lines of earlier readouts of the meter, to which those of this one are added.
     Without a checksum, the data must be well-formed to the last character; with one, what is no
     data set is ignored. ``now``, a naive time, helps with ambiguous dates. Raises TelegramError.
     """
@@ -237,7 +289,7 @@ def decode_readout(
     rest = "" if end is None else data[end + 1 :]
     if not checked and (rest.strip() or not is_well_formed(data[start:end])):
         raise TelegramError("the readout is not well-formed")
-    parsed = yield from _parse(data[start:end], checked=checked)
+    parsed = yield from _parse(data[start:end], {} if known is None else known, checked=checked)
     if not parsed.registers:
         raise EmptyReadoutError("the readout holds no data")
     if len(parsed.registers) == 1 and (error := _ERROR.fullmatch(data[start:end].strip())):
