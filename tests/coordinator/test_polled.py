@@ -429,17 +429,34 @@ async def test_start_of_home_assistant_waits_for_a_readout_that_is_quick_enough(
     assert meter.value() == "5.000"
 
 
-async def test_start_of_home_assistant_learns_why_attempts_have_failed(
+async def test_start_of_home_assistant_does_not_wait_for_a_second_attempt(
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:
     hass.set_state(CoreState.starting)
-    meter.client.usual = DAMAGED
-    meter.client.takes = 15
+    meter.client.answers.append(DAMAGED)
+    meter.client.takes = 5
     setting_up = asyncio.create_task(meter.start())
     await meter.client.reading.wait()
-    await meter.wait(21)
-    await setting_up
+    await meter.wait(6)
+    assert not await setting_up
     assert meter.entry.error_reason_translation_key == "checksum_failed"
+    assert meter.client.reads == 1
+    with meter.patched():
+        await meter.wait(30)
+    assert meter.state() is ConfigEntryState.LOADED
+
+
+async def test_meter_that_was_set_up_is_tried_again_while_home_assistant_starts(
+    hass: HomeAssistant, meter: PolledMeter
+) -> None:
+    hass.set_state(CoreState.starting)
+    assert await meter.start()
+    meter.client.answers.append(DAMAGED)
+    refreshing = asyncio.create_task(meter.coordinator.async_request_refresh())
+    await meter.wait(3)
+    await refreshing
+    assert meter.client.reads == 3
+    assert meter.value() == "5.000"
 
 
 async def test_battery_meter_that_cannot_be_set_up_is_left_alone(

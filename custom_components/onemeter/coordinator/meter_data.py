@@ -4,11 +4,12 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from ..billing.billing import BillingValues
 from ..meter import Identity, Key, Obis, Register
 from ..registers.mbus import MbusMeter, mbus_meters
-from ..registers.powers import export_power, import_powers
+from ..registers.powers import POWERS
 from ..totals import Moment
 
 #: Groups C, D and E of the firmware version.
@@ -17,16 +18,16 @@ _FIRMWARE = (0, 2, 0)
 _FIRMWARE_MAX = 64
 
 
-_IMPORT_POWERS = tuple(code for phase in range(4) for code in import_powers(phase))
+_ALL_POWERS = tuple(chain.from_iterable(POWERS))
 
 
 def powers_apart(fresh: Container[Key], before: Container[Key]) -> frozenset[Key]:
     """Return MeterData.apart after a telegram of these registers."""
     return frozenset(
-        code
-        for code in _IMPORT_POWERS
-        if (code in fresh) is not (export_power(code) in fresh)
-        or (code not in fresh and code in before)
+        imported
+        for imported, exported, _ in _ALL_POWERS
+        if (imported in fresh) is not (exported in fresh)
+        or (imported not in fresh and imported in before)
     )
 
 

@@ -89,7 +89,6 @@ class PolledCoordinator(OneMeterCoordinator):
         self._discovery_cache = DiscoveryCache(hass, entry.entry_id, settings, self.client)
         #: Live registers since the last readout; readouts may not contain them.
         self._live_values: Mapping[Key, Register] = {}
-        self._attempt_failed: MeterError | None = None
         self._request = ReadoutRequest()
         #: When the meter was last woken up, by the monotonic clock.
         self._woken_at = -inf
@@ -181,7 +180,8 @@ class PolledCoordinator(OneMeterCoordinator):
         """Wait without a timeout of its own; the client ends a readout that makes no progress.
 
         At 300 baud a readout may take minutes, and only then are the sensors known. The start of
-        Home Assistant must not wait for that; setting up is retried in the background.
+        Home Assistant must not wait for that, nor for a second attempt; setting up is retried in
+        the background.
         """
         if self.hass.state is not CoreState.running:
             await asyncio.wait([self._first], timeout=FIRST_READOUT)
@@ -193,9 +193,9 @@ class PolledCoordinator(OneMeterCoordinator):
         await self._first
 
     def _no_reading_yet(self) -> Failure:
-        if self._attempt_failed is None and self.client.counters.received:
+        if self.client.counters.received:
             return slow_readout(self.client.url)
-        return self._explain(self._attempt_failed or self._silent_error())
+        return self._explain(self._silent_error())
 
     @override
     async def _async_follow(self) -> None:
@@ -240,14 +240,14 @@ class PolledCoordinator(OneMeterCoordinator):
     async def _async_read_out(self) -> MeterError | None:
         """Read the meter, with further attempts if needed; return the error of the last one."""
         self._request.begin_readout()
-        pauses = self._pauses if self._failure is None else ()
+        is_awaited = not self._first.done() and self.hass.state is not CoreState.running
+        pauses = () if self._failure is not None or is_awaited else self._pauses
         cancel_overdue = self._async_watch_age()
         try:
             error = await self._async_attempt()
             for pause in pauses:
                 if error is None or _is_final(error):
                     break
-                self._attempt_failed = error
                 await asyncio.sleep(pause)
                 error = await self._async_attempt()
         finally:

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 
 #: The longest pause (s): a port that is lost meanwhile is noticed that much later.
-_LONGEST: Final = 0.15
+_LONGEST: Final = 0.3
 #: The pause ends this long (s) before a telegram may end, since no two take the same time.
 _MARGIN: Final = 0.01
 #: A shorter pause (s) is not worth its own cost.
@@ -16,8 +16,8 @@ _SHORTEST: Final = 0.01
 _TELEGRAMS: Final = 8
 #: Number of telegrams after which pauses begin.
 _LEAST: Final = 2
-#: After a silence of this length (s), another telegram begins.
-_SILENCE: Final = 0.25
+#: After a silence of this length (s), apart from a pause, another telegram begins.
+_SILENCE: Final = 0.2
 
 
 class Gathering:
@@ -29,15 +29,16 @@ class Gathering:
         self._lengths: deque[int] = deque(maxlen=_TELEGRAMS)
         self._byte_times: deque[float] = deque(maxlen=_TELEGRAMS)
         self._received = self._at_first = 0
-        self._began_at = self._received_at = 0.0
+        #: When the telegram began, and by when more of it is read.
+        self._began_at = self._read_until = 0.0
 
     def receive(self, size: int, now: float) -> None:
         """Take the size of a chunk and the time (s) of its arrival."""
-        if not self._received or now - self._received_at > _SILENCE:
+        if not self._received or now > self._read_until + _SILENCE:
             self._received = 0
             self._began_at, self._at_first = now, size
         self._received += size
-        self._received_at = now
+        self._read_until = now
 
     def end(self, now: float) -> None:
         """Note that a telegram has ended with the bytes received."""
@@ -55,4 +56,7 @@ class Gathering:
             default=0,
         )
         seconds = min(_LONGEST, left * min(self._byte_times) - _MARGIN)
-        return seconds if seconds >= _SHORTEST else 0
+        if seconds < _SHORTEST:
+            return 0
+        self._read_until += seconds
+        return seconds

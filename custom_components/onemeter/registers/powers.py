@@ -1,6 +1,6 @@
 """The codes of active power in one direction, and of the signed power that replaces both."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import Final, NamedTuple
 
@@ -11,21 +11,27 @@ from ..meter.obis import ELECTRICITY, PHASE_STEP, C, D
 NET_POWERS: Final = ("net_power", "net_power_l1", "net_power_l2", "net_power_l3")
 
 
-def import_powers(phase: int) -> Iterator[Obis]:
-    """Yield the codes of import power, of all phases (0) or of one; group C of export is next."""
-    for channel, tariff in product((0, 1), (0, 255)):
-        group = C.ACTIVE_IMPORT + phase * PHASE_STEP
-        yield Obis(ELECTRICITY, channel, group, D.INSTANTANEOUS, tariff)
+class PowerCodes(NamedTuple):
+    """The codes of power in each direction, and of the signed power that some meters send."""
+
+    imported: Obis
+    exported: Obis
+    net: Obis
 
 
-def export_power(imported: Obis) -> Obis:
-    """Return the code of export power for that of import power."""
-    return imported._replace(c=imported.c + 1)
+def _power_codes(phase: int, channel: int, tariff: int) -> PowerCodes:
+    directions = (C.ACTIVE_IMPORT, C.ACTIVE_EXPORT, C.ACTIVE_NET)
+    groups = (group + phase * PHASE_STEP for group in directions)
+    return PowerCodes(
+        *(Obis(ELECTRICITY, channel, group, D.INSTANTANEOUS, tariff) for group in groups)
+    )
 
 
-def sent_net_power(imported: Obis) -> Obis:
-    """Return the code of signed power, which some meters send, for that of import power."""
-    return imported._replace(c=imported.c - C.ACTIVE_IMPORT + C.ACTIVE_NET)
+#: The codes of power of all phases, and of each one.
+POWERS: Final = tuple(
+    tuple(_power_codes(phase, channel, tariff) for channel, tariff in product((0, 1), (0, 255)))
+    for phase in range(len(NET_POWERS))
+)
 
 
 class SignedPower(NamedTuple):
@@ -39,8 +45,8 @@ class SignedPower(NamedTuple):
 
 #: By the codes of power in one direction.
 SIGNED_POWERS: Final[Mapping[Key, SignedPower]] = {
-    power: SignedPower(phase, sent_net_power(imported))
-    for phase in range(len(NET_POWERS))
-    for imported in import_powers(phase)
-    for power in (imported, export_power(imported))
+    power: SignedPower(phase, codes.net)
+    for phase, of_phase in enumerate(POWERS)
+    for codes in of_phase
+    for power in (codes.imported, codes.exported)
 }

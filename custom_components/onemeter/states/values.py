@@ -12,7 +12,7 @@ from ..coordinator.meter_data import MeterData
 from ..meter import Key, Obis, Register, Value
 from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, D
 from ..registers.lookup import is_number, state_of, timestamp_of
-from ..registers.powers import export_power, import_powers, sent_net_power
+from ..registers.powers import POWERS
 from ..registers.quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
 from ..totals import Total
 from .derived_power import DerivedPower
@@ -37,6 +37,14 @@ _CONSUMED = tuple(
     for channel in (0, 1)
 )
 _IMPORT, _EXPORT = 1, 2
+#: Imported active energy, and what counts as its reactive energy, in either channel.
+_ENERGIES = tuple(
+    tuple(
+        Obis(ELECTRICITY, channel, group, D.ENERGY, 0)
+        for group in (C.ACTIVE_IMPORT, C.REACTIVE_Q1, C.REACTIVE_IMPORT)
+    )
+    for channel in (0, 1)
+)
 
 #: A clock that is off by full hours, within this tolerance, runs in another time zone.
 _NEAR = timedelta(minutes=5)
@@ -120,11 +128,10 @@ def net_power(phase: int, data: MeterData, conversion: Conversion) -> Decimal | 
     registers = data.registers
     if phase == 0 and signed_power(data, conversion) is not None:
         return None
-    for imported in import_powers(phase):
-        exported = export_power(imported)
+    for imported, exported, net in POWERS[phase]:
         if imported not in registers or exported not in registers:
             continue
-        if sent_net_power(imported) in registers or imported in data.apart:
+        if net in registers or imported in data.apart:
             return None
         plus = measurement(imported, POWER, data, conversion)
         minus = measurement(exported, POWER, data, conversion)
@@ -140,13 +147,12 @@ def tan_phi(data: MeterData, conversion: Conversion) -> Decimal | None:
     Grid operators bill it. Inductive reactive energy (quadrant I) if the meter sends it, otherwise
     all reactive energy.
     """
-    for channel in (0, 1):
-        code = Obis(ELECTRICITY, channel, C.ACTIVE_IMPORT, D.ENERGY, 0)
-        active = measurement(code, ENERGY, data, conversion)
-        for group in (C.REACTIVE_Q1, C.REACTIVE_IMPORT):
-            code = code._replace(c=group)
-            reactive = measurement(code, REACTIVE_ENERGY, data, conversion)
-            if active and reactive is not None:
+    for code, *reactive_codes in _ENERGIES:
+        if not (active := measurement(code, ENERGY, data, conversion)):
+            continue
+        for reactive_code in reactive_codes:
+            reactive = measurement(reactive_code, REACTIVE_ENERGY, data, conversion)
+            if reactive is not None:
                 return _EXACT.quantize(_EXACT.divide(reactive, active), _TAN_PHI_STEP)
     return None
 
