@@ -1,10 +1,20 @@
 """Pauses while the bytes of a telegram gather."""
 
-from typing import NamedTuple
+import asyncio
+from contextlib import aclosing
+from typing import NamedTuple, override
 
 from hypothesis import given, strategies as st
+import pytest
 
+from custom_components.onemeter.meter import LineSettings, Protocol
+from custom_components.onemeter.meter.clients import create_pushed_client
 from custom_components.onemeter.meter.gathering import Gathering
+from simulator.clock import SimulatedClockLoop
+from simulator.household import Household
+from simulator.memory import MemoryLine
+from simulator.push import push
+from simulator.sml.meter import SmlMeter, Style
 
 #: Number of bytes that the driver of a port hands over at once.
 CHUNK = 9
@@ -86,3 +96,46 @@ def test_telegrams_in_one_piece_are_not_waited_for() -> None:
         gathering.receive(400, second)
         assert gathering.pause() == 0
         gathering.end(second)
+
+
+class _Line(MemoryLine):
+    """A line that notes when telegrams end (event loop time)."""
+
+    ends: list[float]
+
+    @override
+    def put(self, data: bytes, *, is_end: bool = True) -> None:
+        if is_end:
+            self.ends.append(asyncio.get_running_loop().time())
+        super().put(data, is_end=is_end)
+
+
+@pytest.mark.parametrize("baudrate", [2400, 9600, 115200])
+@pytest.mark.parametrize("repeated", [1, 3, 12])
+def test_readings_are_not_late_at_a_port(baudrate: int, repeated: int) -> None:
+    """Also if more gathers in a pause than is read at once."""
+
+    async def listen() -> None:
+        meter = SmlMeter(household=Household(), style=Style.FNN)
+        async with _Line(baudrate) as line:
+            line.ends = []
+            client = create_pushed_client(Protocol.SML, line.url, LineSettings(baudrate))
+            interval = 2 * repeated * 544 * 10 / baudrate + 0.5
+            pushing = asyncio.create_task(
+                push(line, lambda time: repeated * meter.telegram(time), interval=interval)
+            )
+            read: list[float] = []
+            async with aclosing(client.listen()) as readings:
+                async for _ in readings:
+                    read.append(asyncio.get_running_loop().time())
+                    if len(read) == 10 * repeated:
+                        break
+            pushing.cancel()
+        lateness = [
+            at - end for at, end in zip(read[repeated - 1 :: repeated], line.ends, strict=False)
+        ]
+        assert len(lateness) == 10
+        assert max(lateness) <= 0.02
+
+    with asyncio.Runner(loop_factory=SimulatedClockLoop) as runner:
+        runner.run(listen())

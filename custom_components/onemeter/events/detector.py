@@ -7,6 +7,7 @@ from ..meter import Key, Obis, Reading, Register
 from .sources import EventType, Kind, Source, known_value, source_of
 from .status import failure_log, status_bits, status_events
 
+_ORDER: Final = tuple(EventType)
 #: Names of what is remembered beside the registers.
 _STATUS: Final = "status_word"
 _LOG: Final = "failure_log"
@@ -79,8 +80,7 @@ class EventDetector:
             *self._of_status(reading, registers),
             *self._of_log(reading),
         ]
-        order = list(EventType)
-        return sorted(found, key=lambda event: order.index(event.type))
+        return sorted(found, key=lambda event: _ORDER.index(event.type))
 
     def _of_registers(
         self, registers: Mapping[Key, Register], *, checked: bool

@@ -208,8 +208,12 @@ class Port:
         return data
 
     async def pause(self, seconds: float) -> None:
-        """Let bytes gather for this time, on ports where the operating system keeps them."""
-        if self._keeps_bytes and not self._serial.transport.is_closing():
+        """Let bytes gather for this time, on ports where the operating system keeps them.
+
+        Not while serialx may hold some that read() has not returned yet.
+        """
+        is_open = not self._serial.transport.is_closing()
+        if self._keeps_bytes and not self._has_more and is_open:
             with self._paused():
                 await asyncio.sleep(seconds)
 
