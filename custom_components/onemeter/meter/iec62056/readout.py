@@ -159,8 +159,8 @@ class _Parsed:
                 line = _parse_line(groups, self._address, self._group)
                 if groups and groups[0][0].strip() and len(line_text) <= _LINE_MAX:
                     known[line_text] = line
-            added, without_unit, roles, is_garbled, self._address, self._group = line
-            if is_garbled and not checked:
+            added, without_unit, roles, needs_checksum, self._address, self._group = line
+            if needs_checksum and not checked:
                 raise TelegramError("the readout holds a garbled number")
             if without_unit:
                 self._without_unit += (len(registers) + index for index in without_unit)
