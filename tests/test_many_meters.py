@@ -40,13 +40,17 @@ class Meters[M: PushedMeter]:
             meter.make_entry(identity.unique_id, port=url)
             meter.entry.add_to_hass(hass)
 
-    async def set_up(self, seconds: float) -> list[ConfigEntryState]:
-        """Set all up at once, and return their states after so many seconds."""
+    async def set_up(
+        self, begun: Callable[[M], asyncio.Event], seconds: float
+    ) -> list[ConfigEntryState]:
+        """Set all up at once, and return their states so many seconds after all have begun."""
         stub_usb(self.hass)
         setting_up = [
             asyncio.create_task(self.hass.config_entries.async_setup(meter.entry.entry_id))
             for meter in self.meters
         ]
+        for meter in self.meters:
+            await begun(meter).wait()
         await self.meters[0].wait(seconds)
         states = [meter.entry.state for meter in self.meters]
         await self.meters[0].wait(3 * SILENT_AFTER)
@@ -75,7 +79,7 @@ async def test_polled_meters_do_not_wait_for_each_other(
         return meters.meters[meters.urls.index(url)].client
 
     with patch("custom_components.onemeter.access.clients.create_polled_client", client):
-        states = await meters.set_up(FIRST_AFTER + 1)
+        states = await meters.set_up(lambda meter: meter.client.reading, FIRST_AFTER + 1)
     assert len({meter.client.read_at[0] for meter in meters.meters}) == 1
     assert loaded(states) == [number not in silent for number in range(METERS)]
 
@@ -94,7 +98,7 @@ async def test_pushing_meters_do_not_wait_for_each_other(
         return meters.meters[meters.urls.index(url)].client
 
     with patch("custom_components.onemeter.access.clients.create_pushed_client", client):
-        states = await meters.set_up(1)
+        states = await meters.set_up(lambda meter: meter.client.listening, 1)
     assert loaded(states) == [number not in silent for number in range(METERS)]
 
 

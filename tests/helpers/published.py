@@ -68,6 +68,8 @@ class PublishedMeter:
     ) -> None:
         self._hass = hass
         self._meter = meter
+        #: The newest registers, and when each was received.
+        self._read: dict[Key, tuple[Register, Moment]] = {}
         self.entry = MockConfigEntry(
             domain=DOMAIN,
             minor_version=MINOR_VERSION,
@@ -132,7 +134,15 @@ class PublishedMeter:
         }
         received = received or datetime.now(UTC)
         moment = Moment(received, round(received.timestamp() * 10**9))
-        return MeterData(self._meter, named, moment, clock)
+        # The same register again is one of an earlier reading.
+        read: dict[Key, tuple[Register, Moment]] = {}
+        for key, item in named.items():
+            before = self._read.get(key)
+            is_same = before is not None and before[0] is item
+            read[key] = (item, before[1] if before and is_same else moment)
+        self._read |= read
+        read_at = {key: at for key, (_, at) in read.items()}
+        return MeterData(self._meter, named, moment, clock, read_at=read_at)
 
 
 async def _forward(hass: HomeAssistant, entry: MockConfigEntry) -> bool:

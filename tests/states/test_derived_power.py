@@ -7,7 +7,10 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
+from custom_components.onemeter.coordinator.meter_data import MeterData
+from custom_components.onemeter.meter import Identity, Obis, Register
 from custom_components.onemeter.states.derived_power import DerivedPower
+from custom_components.onemeter.states.values import Conversion, PowerFromEnergy
 from custom_components.onemeter.totals import Moment, Total
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -276,3 +279,24 @@ def test_memory_is_bounded() -> None:
     for second in range(4_500):
         derived.add(at(second), Total(Decimal(1), "kWh"))
     assert len(derived._samples) <= 3600 / 5 + 2
+
+
+def test_a_total_that_is_received_again_without_a_change_is_another_reading() -> None:
+    """Decoders give the same register for one that has not changed."""
+    total = Obis.parse("1-0:1.8.0")
+    first, second = (Register(total, Decimal(value), "kWh") for value in ("1.0001", "1.0101"))
+    power = PowerFromEnergy(DerivedPower(MAX_POWER, Decimal(1)))
+
+    def shown(seconds: int, register: Register, *, read_at: int) -> int | None:
+        data = MeterData(
+            Identity(), {total: register}, at(seconds), read_at={total: moments[read_at]}
+        )
+        return power(data, Conversion(Decimal(1), signed=True))
+
+    moments = {seconds: at(seconds) for seconds in (0, 60, 120, 180)}
+    shown(0, first, read_at=0)
+    rising = shown(60, second, read_at=60)
+    assert rising is not None
+    assert rising > 500
+    assert shown(120, second, read_at=60) == rising, "it was not received again"
+    assert shown(180, second, read_at=180) != rising

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import batched
@@ -95,7 +95,6 @@ class OneMeterCoordinator(PublishingCoordinator):
         self.reading_received: datetime | None = None
         #: The translation key of the error because of which the meter is unavailable.
         self.translation_key: str | None = None
-
         #: Why the meter is unavailable, if it is.
         self._reason = Status.OK
         self._status_watch = StatusWatch(hass, entry, redact(client.url))
@@ -104,7 +103,6 @@ class OneMeterCoordinator(PublishingCoordinator):
 
         self._expected = expected_meter(entry)
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
-
         #: Called with the data of each reading, before what still holds of earlier ones is added.
         self.on_reading: Callable[[MeterData], None] | None = None
 
@@ -117,6 +115,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._first: asyncio.Future[None] = hass.loop.create_future()
         self._accepted_at = monotonic()
         self._apart: frozenset[Key] = frozenset()
+        self._read_at: Mapping[Key, Moment] = {}
         #: Another meter whose readings have arrived.
         self._foreign_meter: Identity | None = None
 
@@ -275,7 +274,9 @@ class OneMeterCoordinator(PublishingCoordinator):
         self.events.async_take(reading, registers)
         proof = Proof.CHECKSUM if reading.checked else self._proof_without_checksum
         reviewed, withheld = self.totals.async_review(registers, proof)
-        data = MeterData(reading.meter, reviewed, Moment.now(), reading.time, withheld)
+        moment = Moment.now()
+        self._read_at = {**self._read_at, **dict.fromkeys(reviewed, moment)}
+        data = MeterData(reading.meter, reviewed, moment, reading.time, withheld, self._read_at)
         self._clock_watch.async_take(data, self._duration)
         if self.on_reading is not None:
             self.on_reading(data)

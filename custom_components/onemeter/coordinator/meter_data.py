@@ -44,6 +44,8 @@ class MeterData:
     clock: datetime | None = field(default=None, compare=False)
     #: The totals that are withheld.
     withheld: frozenset[Key] = field(default=frozenset(), compare=False)
+    #: When each register was last received, also one whose value has not changed.
+    read_at: Mapping[Key, Moment] = field(default_factory=dict, compare=False)
     #: What is billed, if the options want that.
     billing: BillingValues | None = None
     #: Codes of import power whose export power is from another telegram, or from impulses.

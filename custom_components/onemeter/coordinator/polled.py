@@ -350,7 +350,9 @@ class PolledCoordinator(OneMeterCoordinator):
         )
         registers = {**earlier.registers, **data.registers}
         withheld = data.withheld | (earlier.withheld - data.registers.keys())
-        return MeterData(earlier.meter, registers, data.moment, clock, withheld)
+        return replace(
+            data, meter=earlier.meter, registers=registers, clock=clock, withheld=withheld
+        )
 
     @callback
     def _async_overdue(self, _: datetime) -> None:

@@ -14,7 +14,7 @@ from ..meter.obis import ELECTRICITY, POWER as SIGNED_POWER, POWER_ABSOLUTE, C, 
 from ..registers.lookup import is_number, state_of, timestamp_of
 from ..registers.powers import POWERS
 from ..registers.quantities import ENERGY, POWER, REACTIVE_ENERGY, Quantity
-from ..totals import Total
+from ..totals import Moment, Total
 from .derived_power import DerivedPower
 
 type State = Decimal | int | str | datetime | None
@@ -177,7 +177,8 @@ class PowerFromEnergy:
     def __init__(self, power: DerivedPower) -> None:
         """Take the calculation."""
         self._power = power
-        self._seen: tuple[Register | None, Register | None] = None, None
+        #: When the totals were received that were added last.
+        self._read_at: tuple[Moment | None, Moment | None] = None, None
 
     def __call__(self, data: MeterData, _: Conversion) -> int | None:
         """Return the power in W; None if the meter sends it, or if it cannot be derived."""
@@ -193,15 +194,16 @@ class PowerFromEnergy:
         if code in data.withheld or export in data.withheld:
             # Withheld totals do not change although energy is consumed.
             return None
-        if not any(map(_is_same, totals, self._seen, strict=True)):
-            self._seen = totals
+        read_at = data.read_at.get(code), data.read_at.get(export) if export else None
+        if not any(map(_is_same, read_at, self._read_at, strict=True)):
+            self._read_at = read_at
             self._power.add(data.moment, imported, exported)
         return self._power.power
 
 
-def _is_same(register: Register | None, before: Register | None) -> bool:
-    """Return whether a register is that of an earlier reading, and was not read again."""
-    return register is not None and register is before
+def _is_same(read_at: Moment | None, before: Moment | None) -> bool:
+    """Return whether a register was not read again."""
+    return read_at is not None and read_at is before
 
 
 def _convert(
