@@ -79,7 +79,7 @@ async def test_polled_meters_do_not_wait_for_each_other(
         return meters.meters[meters.urls.index(url)].client
 
     with patch("custom_components.onemeter.access.clients.create_polled_client", client):
-        states = await meters.set_up(lambda meter: meter.client.reading, FIRST_AFTER + 1)
+        states = await meters.set_up(lambda meter: meter.client.reading, FIRST_AFTER + 4)
     assert len({meter.client.read_at[0] for meter in meters.meters}) == 1
     assert loaded(states) == [number not in silent for number in range(METERS)]
 
