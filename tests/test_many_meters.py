@@ -8,10 +8,13 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
+from custom_components.onemeter import PLATFORMS
+from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.meter import Identity
 from custom_components.onemeter.meter.errors import MeterSilentError
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.loader import async_get_integration
 
 from .helpers.polled import PolledMeter, ScriptedPolledClient
 from .helpers.pushed import PushedMeter, ScriptedClient, reading
@@ -45,6 +48,9 @@ class Meters[M: PushedMeter]:
     ) -> list[ConfigEntryState]:
         """Set all up at once, and return their states so many seconds after all have begun."""
         stub_usb(self.hass)
+        # A thread imports them otherwise, for which the simulated clock does not wait.
+        integration = await async_get_integration(self.hass, DOMAIN)
+        await integration.async_get_platforms(PLATFORMS)
         setting_up = [
             asyncio.create_task(self.hass.config_entries.async_setup(meter.entry.entry_id))
             for meter in self.meters
@@ -79,7 +85,7 @@ async def test_polled_meters_do_not_wait_for_each_other(
         return meters.meters[meters.urls.index(url)].client
 
     with patch("custom_components.onemeter.access.clients.create_polled_client", client):
-        states = await meters.set_up(lambda meter: meter.client.reading, FIRST_AFTER + 4)
+        states = await meters.set_up(lambda meter: meter.client.reading, FIRST_AFTER + 1)
     assert len({meter.client.read_at[0] for meter in meters.meters}) == 1
     assert loaded(states) == [number not in silent for number in range(METERS)]
 
