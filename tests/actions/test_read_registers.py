@@ -14,6 +14,7 @@ from custom_components.onemeter.meter import Protocol, Reading
 from custom_components.onemeter.meter.errors import (
     MeterAuthenticationError,
     MeterSilentError,
+    NoRegisterError,
     RefusedError,
 )
 from homeassistant.config_entries import SOURCE_REAUTH
@@ -186,6 +187,13 @@ async def test_meter_that_does_not_answer(
     meter.client.registers = error
     assert await refused(meter, ACTION, registers=CODE) == key
     assert meter.value() == "5.000"
+
+
+async def test_meter_has_none_of_the_registers(meter: OfferingMeter) -> None:
+    await meter.start(reading())
+    meter.client.registers = NoRegisterError("no")
+    response = await respond(meter, ACTION, registers=[CODE, "99.99.99"])
+    assert (response["registers"], response["missing"]) == ([], [CODE, "99.99.99"])
 
 
 async def test_it_ends_with_the_entry(hass: HomeAssistant, meter: OfferingMeter) -> None:

@@ -1,6 +1,6 @@
 """Reads registers of a polled meter at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import probatio
@@ -11,6 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from ..coordinator.polled import PolledCoordinator
 from ..meter import Key, Register
+from ..meter.errors import NoRegisterError
 from ..meter.iec62056.codes import parse_address
 from ..meter.iec62056.settings import is_register
 from ..meter.reading import as_text
@@ -31,13 +32,13 @@ async def async_read_registers(call: ServiceCall) -> ServiceResponse:
     if not 0 < len(codes) <= _MOST:
         raise refusal("number_of_registers", most=str(_MOST))
     addresses = {_address(code, coordinator): code for code in codes}
-    reading = await async_poll(
-        call, coordinator, coordinator.async_read_registers(_known_first(addresses, coordinator))
+    found = await async_poll(
+        call, coordinator, _async_read(coordinator, _known_first(addresses, coordinator))
     )
     units = coordinator.settings.writes_units
-    answered = {register.address for register in reading.registers}
+    answered = {register.address for register in found}
     registers: list[Any] = [
-        _shown(register if units else _with_unit(register)) for register in reading.registers
+        _shown(register if units else _with_unit(register)) for register in found
     ]
     missing: list[Any] = [code for address, code in addresses.items() if address not in answered]
     return {
@@ -45,6 +46,16 @@ async def async_read_registers(call: ServiceCall) -> ServiceResponse:
         "registers": registers,
         "missing": missing,
     }
+
+
+async def _async_read(
+    coordinator: PolledCoordinator, addresses: Sequence[str]
+) -> Sequence[Register]:
+    """Return the registers that the meter has; none is no error here. Raises MeterError."""
+    try:
+        return (await coordinator.async_read_registers(addresses)).registers
+    except NoRegisterError:
+        return ()
 
 
 def _address(code: str, coordinator: PolledCoordinator) -> str:

@@ -114,8 +114,9 @@ class PolledClient(ABC):
         Closing the generator ends the session and closes the port: use contextlib.aclosing.
 
         Raises MeterSilentError when the session breaks off: read() then shows whether it is still
-        the same meter. Raises MeterAuthenticationError after a single attempt, RefusedError where
-        the meter does not support it, and what read() raises.
+        the same meter. Raises MeterAuthenticationError after a single attempt, NoRegisterError
+        where the meter has none of them, RefusedError where it does not support this, and what
+        read() raises.
         """
 
     async def read_registers(self, addresses: Sequence[str]) -> Reading:

@@ -122,9 +122,13 @@ class WrongParityError(MeterError):
 
 
 class RefusedError(MeterError):
-    """The meter answers a command with an error, or does not have the register."""
+    """The meter answers a command with an error."""
 
     translation_key = "refused"
+
+
+class NoRegisterError(RefusedError):
+    """The meter has none of the registers that were requested."""
 
 
 class MeterAuthenticationError(MeterError):

@@ -432,6 +432,10 @@ def test_decode_what_is_no_profile(
         (["detect", "--port", "x", "--country", "Germany"], "'Germany' is no code"),
         ([*ASK_PROFILE, "--from", "yesterday", "--to", "2026-11-02"], "'yesterday' is not a date"),
         ([*ASK_PROFILE, "--from", "2026-11-01"], "--to"),
+        (
+            [*ASK_PROFILE, "--from", "2026-11-02", "--to", "2026-11-01"],
+            "--from must be before --to",
+        ),
     ],
 )
 def test_wrong_usage(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -881,6 +885,17 @@ def test_read_an_encrypted_meter_without_keys(client: tuple[str, ...], at_a_line
     message, counts = errors.splitlines()[-2:]
     assert "no keys were given" in message
     assert counts.startswith("good=")
+
+
+def test_no_hint_about_a_password_that_was_given(at_a_line: AtALine) -> None:
+    simulated = dlms.DlmsMeter(mechanism=dlms.Mechanism.LLS, secret=dlms_meters.PASSWORD)
+    _, errors, _ = at_a_line(
+        lambda line: dlms.serve(line, simulated),
+        *("read", "--protocol", "dlms", "--baud", str(dlms_meters.SPEED), "--server", "1"),
+        *("--password", "wrong"),
+    )
+    assert "rejects the password" in errors
+    assert "no keys were given" not in errors
 
 
 def test_decode_encrypted_telegrams_without_keys(

@@ -18,7 +18,7 @@ from custom_components.onemeter.meter.dlms.settings import (
     Protection,
     Transport,
 )
-from custom_components.onemeter.meter.errors import MeterSilentError, RefusedError
+from custom_components.onemeter.meter.errors import MeterSilentError, NoRegisterError, RefusedError
 from simulator import dlms
 from simulator.dlms import (
     ClockStyle,
@@ -341,7 +341,7 @@ async def test_watched_registers() -> None:
                 reading = await anext(readings)
                 assert [r.address for r in reading.registers] == wanted[:2]
                 assert reading.meter == own
-        with pytest.raises(RefusedError):
+        with pytest.raises(NoRegisterError):
             await anext(client.watch(["1-0:99.99.99*255"], 0))
 
 

@@ -15,6 +15,7 @@ from custom_components.onemeter.meter.errors import (
     FixedSpeedError,
     MeterSilentError,
     NoReadoutError,
+    NoRegisterError,
     RefusedError,
     UnknownDataError,
 )
@@ -250,7 +251,7 @@ async def test_no_session_goes_on_with_another_meter() -> None:
 
 async def test_no_such_registers() -> None:
     async with plugged_in(meter(start_baudrate=2400)) as line:
-        with pytest.raises(RefusedError):
+        with pytest.raises(NoRegisterError):
             await anext(client_at(line, 2400).watch(["99.99.99"], 0))
 
 

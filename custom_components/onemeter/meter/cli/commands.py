@@ -122,8 +122,9 @@ def _complain_of(err: MeterError, options: argparse.Namespace) -> None:
         )
     if isinstance(err, KeyNeededError):
         complain("give --encryption-key, and --authentication-key if there is one")
-    is_refusal = isinstance(err, AccessError | AssociationError | MeterAuthenticationError)
-    if is_refusal and _is_keyless(options):
+    is_refusal = isinstance(err, AccessError | AssociationError)
+    needs_password = isinstance(err, MeterAuthenticationError) and options.password is None
+    if (is_refusal or needs_password) and _is_keyless(options):
         complain(_NO_KEYS)
 
 
@@ -140,6 +141,8 @@ def _profile(options: argparse.Namespace, output: Output) -> Counters:
         output.write(interval_as_json(interval, with_channels=True))
 
     start, end, zone = options.start, options.end, options.time_zone
+    if start >= end:
+        refuse("--from must be before --to")
     read_profile(
         client, show, lambda err: _complain_of(err, options), start=start, end=end, zone=zone
     )

@@ -7,7 +7,7 @@ import logging
 from typing import Final
 
 from ..clock import SET_CLOCK_YEARS
-from ..errors import AccessError
+from ..errors import AccessError, NoRegisterError
 from ..interleaving import find_in_turns
 from ..obis import DEVICE_ID_1, LOGICAL_DEVICE_NAME, Obis
 from ..reading import Reading, Register, Value
@@ -109,7 +109,7 @@ class Reader:
     async def read(self, addresses: Sequence[str] | None = None) -> Reading:
         """Read the registers with these addresses, or all registers of a reading.
 
-        Raises AccessError if the meter refuses all of them.
+        Raises NoRegisterError if the meter has none of them, AccessError if it refuses all.
         """
         memory = self._memory
         known = memory.meter
@@ -143,6 +143,8 @@ class Reader:
         await self._learn_clients(objects, results)
         steps = (step for entry in objects for step in (*self._registers(entry, results), None))
         registers = tuple(await find_in_turns(steps))
+        if not registers and addresses is not None and not objects:
+            raise NoRegisterError("the meter has none of these registers")
         if not registers:
             refusals = [result for result in results.values() if isinstance(result, AccessResult)]
             raise access_error(refusals[0] if refusals else OBJECT_UNDEFINED)

@@ -8,7 +8,13 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from ..channel import Channel
-from ..errors import MeterAuthenticationError, MeterError, MeterSilentError, RefusedError
+from ..errors import (
+    MeterAuthenticationError,
+    MeterError,
+    MeterSilentError,
+    NoRegisterError,
+    RefusedError,
+)
 from ..interleaving import do_in_turns
 from ..reading import Register
 from .codes import parse_address
@@ -202,7 +208,10 @@ class ProgrammingSession:
 
     def no_register_error(self) -> MeterError:
         """Return the error of a meter that has answered for none of the registers."""
-        return self._frames.silence_error() if self._unanswered_in_a_row else self.refusal()
+        if self._unanswered_in_a_row:
+            return self._frames.silence_error()
+        message = f"the meter at {self._port} has none of these registers"
+        return NoRegisterError(message, port=self._port)
 
     def refusal(self) -> RefusedError:
         """Return the error of a meter that refuses what was requested."""
