@@ -64,6 +64,7 @@ OF_ACTIONS = (
     "battery_rests",
     "number_of_registers",
     "invalid_register",
+    "import_period",
     "profile_period",
     "wrong_reading",
 )

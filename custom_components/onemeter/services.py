@@ -80,7 +80,10 @@ async def _async_import_history(call: ServiceCall) -> ServiceResponse:
     dry_run: bool = call.data[ATTR_DRY_RUN]
     # A time without zone is in that of Home Assistant.
     start = dt_util.as_utc(call.data[ATTR_START])
-    end = dt_util.as_utc(call.data[ATTR_END]) if ATTR_END in call.data else dt_util.utcnow()
+    now = dt_util.utcnow()
+    end = dt_util.as_utc(call.data[ATTR_END]) if ATTR_END in call.data else now
+    if start >= min(end, now):
+        raise refusal("import_period")
     statistics: list[Any] = []
     try:
         for coordinator, importer in meters:

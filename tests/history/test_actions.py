@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -97,6 +97,23 @@ async def test_meter_without_load_profile(
     with pytest.raises(ServiceValidationError) as error:
         await call(meter, "import_history", start=START.isoformat())
     assert error.value.translation_key == "no_load_profile"
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"start": START, "end": START},
+        {"start": START, "end": START - timedelta(hours=1)},
+        {"start": ON + timedelta(days=1)},
+        {"start": ON + timedelta(days=1), "end": ON + timedelta(days=2)},
+    ],
+    ids=["empty", "backwards", "begins in the future", "in the future"],
+)
+async def test_period_without_a_past(meter: ProfiledMeter, period: dict[str, datetime]) -> None:
+    times = {key: time.isoformat() for key, time in period.items()}
+    with pytest.raises(ServiceValidationError) as error:
+        await call(meter, "import_history", **times)
+    assert error.value.translation_key == "import_period"
 
 
 async def test_database_that_nobody_has_tested(
