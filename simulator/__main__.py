@@ -66,7 +66,7 @@ async def _until_stopped(command: Coroutine[None, None, None], line: Line) -> No
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=_PROGRAM,
+        prog=f"scripts/{_PROGRAM}",
         description="Simulates electricity meters at a serial port or a TCP port, at the speed of\n"
         "a real meter's line.",
         epilog=_EXAMPLES,
