@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 
-from ..helpers.pushed import PushedMeter, reading
+from ..helpers.pushed import PushedMeter, ScriptedClient, reading
 
 
 @pytest.fixture
@@ -59,3 +59,22 @@ async def test_head_is_aligned_and_then_the_options_are_kept(meter: PushedMeter)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert meter.entry.options[CONF_MAX_POWER] == 10_000
     assert CONF_ALIGN not in meter.entry.options
+
+
+async def test_head_is_aligned_while_the_entry_is_set_up_again(meter: PushedMeter) -> None:
+    options = meter.hass.config_entries.options
+    result = await options.async_init(meter.entry.entry_id)
+    meter.client.counters.good = 20
+    assert await meter.hass.config_entries.async_unload(meter.entry.entry_id)
+    result = await options.async_configure(result["flow_id"], {CONF_ALIGN: True})
+    assert result["description_placeholders"] == {"seconds": "10", "good": "0", "damaged": "0"}
+    await meter.wait(2)
+
+    meter.client = ScriptedClient()
+    await meter.start()
+    await meter.wait(1)
+    meter.client.counters.good += 4
+    await meter.wait(2)
+    result = await options.async_configure(result["flow_id"])
+    assert result["description_placeholders"] == {"seconds": "10", "good": "4", "damaged": "0"}
+    options.async_abort(result["flow_id"])

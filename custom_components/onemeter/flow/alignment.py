@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 import probatio
 
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.helpers.selector import BooleanSelector
 
 from ..meter.client import Counters
@@ -24,16 +25,18 @@ _LONGEST: Final = 180
 class Alignment:
     """Counts the good and damaged telegrams of the last seconds."""
 
-    def __init__(self, counters: Counters) -> None:
-        """Take the counters of the client, which go on."""
-        self._counters = counters
-        self._counts = deque([self._now()], maxlen=_WINDOW + 1)
+    def __init__(self, entry: ConfigEntry[Any]) -> None:
+        """Take the entry, which may be set up again meanwhile."""
+        self._entry = entry
+        self._counters: Counters | None = None
+        self._counts: deque[tuple[int, int]] = deque(maxlen=_WINDOW + 1)
+        self._count()
 
     async def async_count(self) -> None:
         """Count every second, until the time is over."""
         for _ in range(_LONGEST):
             await asyncio.sleep(_COUNT_SECONDS)
-            self._counts.append(self._now())
+            self._count()
 
     def state(self) -> State:
         """Return what the dialog shows."""
@@ -47,8 +50,14 @@ class Alignment:
             },
         )
 
-    def _now(self) -> tuple[int, int]:
-        return self._counters.good, self._counters.damaged
+    def _count(self) -> None:
+        is_loaded = self._entry.state is ConfigEntryState.LOADED
+        counters: Counters = self._entry.runtime_data.client.counters if is_loaded else Counters()
+        if counters is not self._counters:
+            # Those of another client begin anew.
+            self._counters = counters
+            self._counts.clear()
+        self._counts.append((counters.good, counters.damaged))
 
 
 def align_field() -> Fields:

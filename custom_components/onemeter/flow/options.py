@@ -141,7 +141,7 @@ class OneMeterOptionsFlow(ProgressSteps, ImpulseOptions):
 
     @callback
     def _async_align(self) -> ConfigFlowResult:
-        alignment = Alignment(self.config_entry.runtime_data.client.counters)
+        alignment = Alignment(self.config_entry)
         self._aligned = alignment.state
 
         async def aligned(_: asyncio.Future[None]) -> str:
