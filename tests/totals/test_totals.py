@@ -305,7 +305,16 @@ async def test_nothing_is_published_with_another_multiplier_that_cannot_be_writt
     assert not issues(hass)
 
 
-@pytest.mark.parametrize("damage", [{"guard": {}}, {"guard": {"marks": {"1-0:1.8.0*255": 1}}}])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"data": {"guard": {}}},
+        {"data": {"guard": {"marks": {"1-0:1.8.0*255": 1}}}},
+        {"data": []},
+        {"data": {"guard": {}, "billing": 1}},
+        {"minor_version": 1, "data": {"guard": {}}},
+    ],
+)
 async def test_damaged_memory_is_none(
     meter: PushedMeter,
     hass_storage: dict[str, Any],
@@ -314,7 +323,7 @@ async def test_damaged_memory_is_none(
 ) -> None:
     await meter.start(energy("5001"))
     await meter.hass.config_entries.async_unload(meter.entry.entry_id)
-    hass_storage[f"{DOMAIN}.{meter.entry.entry_id}"]["data"] = damage
+    hass_storage[f"{DOMAIN}.{meter.entry.entry_id}"] |= damage
     await meter.start(energy("6001"))
     assert meter.value() == "6.001"
     assert "The stored totals of Meter are damaged" in caplog.text

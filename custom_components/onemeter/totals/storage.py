@@ -1,7 +1,8 @@
 """The file in which the totals of an entry are kept over restarts."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 import logging
 from typing import Any, Protocol, override
 
@@ -57,15 +58,19 @@ class TotalsStorage:
 
     async def async_restore(self, restore: Callable[[Content], None]) -> None:
         """Pass the stored content to a function, if there is any; log damaged content."""
-        if (content := await self._store.async_load()) is None:
-            return
-        self._try(restore, content)
-        if self.companion is not None and (data := content.get(_COMPANION)) is not None:
-            self._try(self.companion.restore, data)
+        with self._log_damage():
+            # The store migrates the content of earlier versions.
+            if (content := await self._store.async_load()) is None:
+                return
+            with self._log_damage():
+                restore(content)
+            if self.companion is not None and (data := content.get(_COMPANION)) is not None:
+                self.companion.restore(data)
 
-    def _try(self, restore: Callable[[Content], None], content: Content) -> None:
+    @contextmanager
+    def _log_damage(self) -> Generator[None]:
         try:
-            restore(content)
+            yield
         except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
             _LOGGER.exception("The stored totals of %s are damaged", self._entry.title)
 
