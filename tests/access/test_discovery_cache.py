@@ -38,6 +38,16 @@ async def test_findings_are_kept(
     assert not [name for name in hass_storage if name.startswith("onemeter")]
 
 
+@pytest.mark.parametrize("damage", [[], {"conditions": {}}, {"conditions": 1, "findings": {}}])
+async def test_damaged_findings_are_none(
+    hass: HomeAssistant, meter: PolledMeter, hass_storage: dict[str, Any], damage: object
+) -> None:
+    meter.client.found = FOUND
+    assert await meter.start()
+    hass_storage[f"onemeter.{meter.entry.entry_id}.findings"]["data"] = damage
+    assert (await restart(hass, meter)).recalled == {}
+
+
 async def test_findings_of_another_view_are_not_recalled(
     hass: HomeAssistant, meter: PolledMeter
 ) -> None:

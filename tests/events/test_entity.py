@@ -154,6 +154,15 @@ async def test_damaged_memory(
     assert meter.reported == [FAILED]
 
 
+@pytest.mark.parametrize("data", [[], {}, {"memory": {}}])
+async def test_damaged_store(meter: EventMeter, hass_storage: dict[str, Any], data: object) -> None:
+    key = f"{DOMAIN}.{meter.entry.entry_id}.events"
+    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
+    await meter.start(meter.telegram(4))
+    await meter.say(meter.telegram(5), after=1)
+    assert meter.reported == [FAILED]
+
+
 async def test_removed_entry_leaves_nothing(
     hass: HomeAssistant, meter: EventMeter, hass_storage: dict[str, Any]
 ) -> None:

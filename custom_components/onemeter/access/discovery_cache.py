@@ -4,6 +4,7 @@ Reading the object list of a DLMS meter may take half a minute, and finding its 
 """
 
 from collections.abc import Mapping
+import logging
 from typing import Any, Final
 
 from homeassistant.const import CONF_ADDRESS, CONF_PORT
@@ -24,6 +25,8 @@ from ..const import (
 )
 from ..meter import PolledClient
 from ..settings import EntrySettings
+
+_LOGGER = logging.getLogger(__name__)
 
 _VERSION: Final = 1
 #: What the findings depend on, in an entry's data.
@@ -58,12 +61,16 @@ class DiscoveryCache:
 
     async def async_load(self) -> None:
         """Restore the findings of an earlier client with the same conditions."""
-        content = await self._store.async_load()
-        if content is None:
+        if (content := await self._store.async_load()) is None:
+            return
+        try:
+            conditions, findings = dict(content["conditions"]), dict(content["findings"])
+        except KeyError, TypeError, ValueError:
+            _LOGGER.exception("What was found out about a meter is damaged")
             return
         # Conditions that an earlier release did not store had their defaults.
-        if {key: content["conditions"].get(key) for key in _CONDITIONS} == self._conditions:
-            self._kept = content["findings"]
+        if {key: conditions.get(key) for key in _CONDITIONS} == self._conditions:
+            self._kept = findings
             self._client.restore(self._kept)
 
     async def async_keep(self) -> None:

@@ -47,11 +47,11 @@ class MeterEvents:
 
     async def async_load(self) -> None:
         """Restore what was known of this meter; another one begins anew."""
-        content = await self._store.async_load()
-        if content is None or content.get("meter") != self._entry.unique_id:
+        if (content := await self._store.async_load()) is None:
             return
         try:
-            self._detector.restore(dict(content["memory"]))
+            if content["meter"] == self._entry.unique_id:
+                self._detector.restore(dict(content["memory"]))
         except KeyError, TypeError, ValueError:
             _LOGGER.exception("The stored events of %s are damaged", self._entry.title)
 
