@@ -106,6 +106,31 @@ async def test_dry_run_lists_each_hour_once(meter: ProfiledMeter) -> None:
     assert len(await meter.rows()) == 24 * DAYS + 1
 
 
+@pytest.mark.parametrize("is_undone", [False, True])
+async def test_action_reaches_further_back(meter: ProfiledMeter, *, is_undone: bool) -> None:
+    await meter.live(START, at("10:31"))
+    await announce(meter, at("10:35:10"))
+    await meter.live(at("10:55"), at("10:59"))
+    await meter.compile_until(at("11:01"))
+    if is_undone:
+        await meter.importer.async_undo()
+    before = await meter.all_rows()
+    start = START - timedelta(days=DAYS + 2)
+    dry = await meter.importer.async_import(start, at("11:05"), dry_run=True)
+    starts = [change.start for outcome in dry for change in outcome.plan.changes]
+    assert len(starts) == len(set(starts))
+    assert await meter.all_rows() == before
+    await meter.importer.async_import(start, at("11:05"), dry_run=False)
+    rows = await meter.rows()
+    assert next(iter(rows)) == start - timedelta(hours=1)
+    assert set(changes(rows)) == {1.2, 1.11}
+    after = await meter.all_rows()
+    await meter.importer.async_import(start, at("11:05"), dry_run=False)
+    assert await meter.all_rows() == after
+    await meter.importer.async_undo()
+    assert await meter.all_rows() == before
+
+
 def progress(seen: list[Event[EventStateChangedData]]) -> list[str]:
     states = [event.data["new_state"] for event in seen]
     return [state.state for state in states if state is not None and state.entity_id == PROGRESS]

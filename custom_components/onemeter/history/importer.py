@@ -299,7 +299,11 @@ class HistoryImporter:
         """
         async with self._busy:
             self._require()
-            gaps = [known for known in self.memory.gaps if _is_within(known.gap, start, end)]
+            gaps = [
+                known
+                for known in self.memory.gaps
+                if _is_within(known.gap, start, end) and not _begins_late(known, start)
+            ]
             for key in self.memory.keys:
                 own = [known.gap for known in gaps if known.gap.key == key]
                 gaps += await self._async_gaps_in_rows(key, own, start, end)
@@ -373,3 +377,11 @@ def _is_within(gap: Gap, start: datetime, end: datetime) -> bool:
     if gap.last is None:
         return start < full_hour(gap.first.time) <= end
     return start < gap.first.time and gap.last.time < end
+
+
+def _begins_late(known: KnownGap, start: datetime) -> bool:
+    """Return whether the time before the first value was filled from later than ``start`` on.
+
+    What is missing by now is before the first row.
+    """
+    return not known.is_open and known.since is not None and start < known.since
