@@ -1,5 +1,6 @@
 """The status of a meter, its sensors, and the repair for a meter that cannot be read for long."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
@@ -24,7 +25,7 @@ from custom_components.onemeter.meter.errors import (
 )
 from custom_components.onemeter.status_sensors import SignalQualitySensor
 from homeassistant.components import usb
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -211,6 +212,49 @@ async def test_repair_ends_with_the_entry(hass: HomeAssistant, meter: PushedMete
     assert meter.state() is ConfigEntryState.NOT_LOADED
     assert not repairs(hass)
     await meter.wait(OVERDUE)
+    assert not repairs(hass)
+
+
+async def test_meter_that_is_missing_from_the_start(
+    hass: HomeAssistant, meter: PushedMeter
+) -> None:
+    """Each attempt to set it up has a coordinator of its own."""
+    with meter.patched():
+        assert not await meter.start(MISSING)
+        assert meter.state() is ConfigEntryState.SETUP_RETRY
+        await meter.wait(REPAIR_AFTER.total_seconds() - 30)
+        assert not repairs(hass)
+        await meter.wait(60)
+        assert repairs(hass) == ["unavailable_silent"]
+        await meter.wait(OVERDUE)
+        assert repairs(hass) == ["unavailable_silent"]
+        meter.client.said.put_nowait(energy("5000"))
+        while meter.state() is not ConfigEntryState.LOADED:
+            await meter.wait(5)
+    assert meter.value("status") == "ok"
+    assert not repairs(hass)
+
+
+@pytest.mark.parametrize("is_overdue", [False, True])
+@pytest.mark.parametrize("end", ["disable", "remove"])
+async def test_repair_ends_with_an_entry_that_is_not_set_up(
+    hass: HomeAssistant, meter: PushedMeter, end: str, *, is_overdue: bool
+) -> None:
+    with meter.patched():
+        assert not await meter.start(MISSING)
+        await meter.wait(OVERDUE + 60 if is_overdue else 60)
+        assert repairs(hass) == (["unavailable_silent"] if is_overdue else [])
+        entries, entry_id = hass.config_entries, meter.entry.entry_id
+        # An attempt to set it up may have to end first, for which the time goes on.
+        ending = asyncio.create_task(
+            entries.async_set_disabled_by(entry_id, ConfigEntryDisabler.USER)
+            if end == "disable"
+            else entries.async_remove(entry_id)
+        )
+        while not ending.done():
+            await meter.wait(1)
+        assert not repairs(hass)
+        await meter.wait(2 * OVERDUE)
     assert not repairs(hass)
 
 

@@ -40,7 +40,7 @@ from .meter_data import MeterData, powers_apart
 from .publication import PublishingCoordinator
 from .settlement import SettlementTimer
 from .signal_quality import SignalQuality
-from .status import Status, StatusWatch, status_of
+from .status import Status, async_status_watch, status_of
 from .tasks import CHECK_INTERVAL, async_end, is_removal_pending
 
 #: Newest readings that are kept for diagnostics.
@@ -97,7 +97,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         self.translation_key: str | None = None
         #: Why the meter is unavailable, if it is.
         self._reason = Status.OK
-        self._status_watch = StatusWatch(hass, entry, redact(client.url))
+        self._status_watch = async_status_watch(hass, entry, redact(client.url))
         self._clock_watch = ClockWatch(hass, entry)
         self.signal_quality = SignalQuality(hass, entry, client.counters)
 
@@ -156,7 +156,7 @@ class OneMeterCoordinator(PublishingCoordinator):
         """Stop reading and publishing, and save what must be kept."""
         await super().async_shutdown()
         self._settlement.async_cancel()
-        self._status_watch.async_stop()
+        self._status_watch.async_end()
         await self._async_end_tasks()
         await self.totals.async_close()
         if self.authenticity is not None:
@@ -182,6 +182,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         try:
             await self._async_wait_for_first()
         except UpdateFailed, ConfigEntryAuthFailed:
+            if self._reason is not Status.OK:
+                self._status_watch.async_take(self._reason)
             # The next attempt to set the entry up must find the port closed.
             await self._async_end_tasks()
             raise
@@ -337,6 +339,7 @@ class OneMeterCoordinator(PublishingCoordinator):
             self._first.set_result(None)
             self._arrived_at, self._due_at = now, now + self._publish_interval
             self._async_clear_issues()
+            self._status_watch.async_take(self.status)
         elif self._failure is not None:
             self._failure = self.translation_key = None
             self._async_recovered()

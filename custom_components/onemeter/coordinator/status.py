@@ -5,11 +5,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+    ConfigEntryState,
+)
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_call_later
+from homeassistant.util.hass_dict import HassKey
 
 from ..access.issues import Issue, async_clear_issue, async_raise_issue, has_issue
+from ..const import DOMAIN
 from ..meter import MeterError
 from ..meter.errors import (
     AddressError,
@@ -37,6 +45,8 @@ from ..meter.errors import (
     WrongEncryptionKeyError,
     WrongParityError,
 )
+
+_WATCHES: HassKey[dict[str, StatusWatch]] = HassKey(f"{DOMAIN}_status")
 
 #: After this time, a status other than OK becomes a repair.
 REPAIR_AFTER: Final = timedelta(minutes=15)
@@ -121,16 +131,21 @@ def status_of(error: MeterError) -> Status:
 
 
 class StatusWatch:
-    """Raises a repair for a meter that cannot be read for long, and ends it."""
+    """Raises a repair for a meter that cannot be read for long, and ends it.
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, port: str) -> None:
-        """Take the port as it may be shown."""
+    It lasts while Home Assistant tries to set the entry up again and again.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        """Take whose meter it is."""
         self._hass = hass
         self._entry = entry
-        self._port = port
+        #: As it may be shown.
+        self.port = ""
         self._status = Status.OK
         self._is_overdue = False
         self._cancel: CALLBACK_TYPE | None = None
+        self._end_of_entry: CALLBACK_TYPE | None = None
 
     @callback
     def async_take(self, status: Status) -> None:
@@ -143,15 +158,38 @@ class StatusWatch:
         elif self._cancel is None:
             job = HassJob(self._async_overdue, cancel_on_shutdown=True)
             self._cancel = async_call_later(self._hass, REPAIR_AFTER, job)
+            self._end_of_entry = async_dispatcher_connect(
+                self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_on_entry
+            )
+
+    @callback
+    def async_end(self) -> None:
+        """Take that the coordinator ends, maybe because setting up has failed."""
+        if self._entry.state is not ConfigEntryState.SETUP_RETRY:
+            self._async_forget()
 
     @callback
     def async_stop(self) -> None:
         """Wait no longer, and end the repair."""
-        if self._cancel is not None:
-            self._cancel()
-            self._cancel = None
+        for cancel in (self._cancel, self._end_of_entry):
+            if cancel is not None:
+                cancel()
+        self._cancel = self._end_of_entry = None
         self._is_overdue = False
         async_clear_issue(self._hass, self._entry, Issue.UNAVAILABLE)
+
+    @callback
+    def _async_on_entry(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        """End with an entry that is removed or disabled before it is set up."""
+        if entry is self._entry and (
+            change is ConfigEntryChange.REMOVED or entry.disabled_by is not None
+        ):
+            self._async_forget()
+
+    @callback
+    def _async_forget(self) -> None:
+        self.async_stop()
+        self._hass.data[_WATCHES].pop(self._entry.entry_id, None)
 
     @callback
     def _async_overdue(self, _: datetime) -> None:
@@ -165,7 +203,18 @@ class StatusWatch:
         if is_asked or self._status not in REPAIRED:
             async_clear_issue(self._hass, self._entry, Issue.UNAVAILABLE)
             return
-        placeholders = {"port": self._port}
+        placeholders = {"port": self.port}
         async_raise_issue(
             self._hass, self._entry, Issue.UNAVAILABLE, placeholders, text=self._status
         )
+
+
+@callback
+def async_status_watch(hass: HomeAssistant, entry: ConfigEntry, port: str) -> StatusWatch:
+    """Return what watches the status of an entry, whose port may be shown like this."""
+    watches = hass.data.setdefault(_WATCHES, {})
+    if entry.entry_id not in watches:
+        watches[entry.entry_id] = StatusWatch(hass, entry)
+    watch = watches[entry.entry_id]
+    watch.port = port
+    return watch
