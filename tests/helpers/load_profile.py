@@ -457,11 +457,12 @@ class ProfiledMeter(PolledMeter):
         self.freezer.move_to(time)
         await self.compile()
         await self.settle()
-        options = {**self.entry.options, CONF_FILL_GAPS: True}
+        before = self.entry.options
+        options = {**before, CONF_FILL_GAPS: True}
         self.hass.config_entries.async_update_entry(self.entry, options=options)
         self.hass.bus.async_fire(EVENT_RECORDER_5MIN_STATISTICS_GENERATED)
         await self.imported()
-        options[CONF_FILL_GAPS] = False
+        options = {CONF_FILL_GAPS: False, **before}
         self.hass.config_entries.async_update_entry(self.entry, options=options)
 
     async def imported(self) -> None:

@@ -8,7 +8,7 @@ from typing import override
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.onemeter.const import DOMAIN
+from custom_components.onemeter.const import CONF_FILL_GAPS, DOMAIN
 from custom_components.onemeter.meter import Interval
 from custom_components.onemeter.meter.errors import ChecksumError
 from homeassistant.components.recorder import Recorder
@@ -155,11 +155,13 @@ async def test_password_that_is_rejected(
     assert isinstance(iec, IecMeter)
     iec.password, iec.entered = "11111111", "00000000"
     data = {**meter.entry.data, CONF_PASSWORD: "00000000"}
+    options = {**meter.entry.options, CONF_FILL_GAPS: True}
     await meter.switch_off(at("18:02:30"))
-    hass.config_entries.async_update_entry(meter.entry, data=data)
+    hass.config_entries.async_update_entry(meter.entry, data=data, options=options)
     await meter.switch_on(at("18:03"))
     await meter.import_at(at("18:05:10"))
-    assert len(meter.client.asked) == 1
+    assert await meter.importer.async_import(at("11:00"), at("11:30"), dry_run=True) == []
+    assert len(meter.client.asked) == 1, "there is no gap in that time"
     issue_id = f"history_rejected_{meter.entry.entry_id}"
     assert issue_registry.async_get_issue(DOMAIN, issue_id) is not None
     flows = hass.config_entries.flow.async_progress()

@@ -46,7 +46,7 @@ class Issue(StrEnum):
     HISTORY_UNSUPPORTED = "history_unsupported"
     #: The load profile rises by another amount than the register, so that a gap stays.
     HISTORY_DISAGREES = "history_disagrees"
-    #: The meter has rejected the password or keys when its load profile was read. Ends with others.
+    #: The meter has rejected the password or keys when its load profile was read.
     HISTORY_REJECTED = "history_rejected"
     #: It is unknown in which time the rows of the load profile are.
     HISTORY_TIME_UNKNOWN = "history_time_unknown"

@@ -37,7 +37,6 @@ from ..settings import from_entry
 from ..totals.limits import rule_of
 from ..totals.total import Total
 from .clock import UnknownTimeError
-from .credentials import credentials
 from .evidence import CreatedRow, gaps_in_rows
 from .filling import GapFiller
 from .memory import GapMemory, ImportMemory, KnownGap
@@ -87,7 +86,8 @@ class HistoryImporter:
         #: Called when the progress has changed.
         self.on_progress: Callable[[], object] = lambda: None
         self._filler.on_progress = self._async_on_progress
-        self._credentials = credentials(entry.entry_id, from_entry(entry.data))
+        #: Changes with the credentials, and contains nothing of them.
+        self._entry_changed = entry.modified_at.isoformat()
         self._not_before = dt_util.utc_from_timestamp(0)
         self._rest = _SHORTEST_REST
         self._refusals = 0
@@ -118,8 +118,8 @@ class HistoryImporter:
 
     @property
     def _is_rejected(self) -> bool:
-        """Whether the meter has rejected the present password or keys for its profile."""
-        return self.memory.rejected == self._credentials
+        """Whether the meter has rejected the password or keys since the entry was changed."""
+        return self.memory.rejected == self._entry_changed
 
     @property
     def is_automatic(self) -> bool:
@@ -221,17 +221,18 @@ class HistoryImporter:
             outcomes = await self._filler.async_fill(completed, self.memory.keys, dry_run=dry_run)
         except MeterError as err:
             if is_about_credentials(err):
-                # Meters lock themselves after wrong ones: it waits for others, over restarts, too.
-                self.memory.async_reject(self._credentials)
+                # Meters lock themselves after several wrong ones, so these are not sent again, not
+                # even after a restart.
+                self.memory.async_reject(self._entry_changed)
                 async_raise_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
             raise
-        if self.memory.rejected is not None:
+        if completed and self.memory.rejected is not None:
             self.memory.async_reject(None)
             async_clear_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
         for known, gap in were_open:
             if not known.is_open:
                 self.memory.async_close(known, gap)
-        if outcomes:
+        if completed:
             async_clear_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
         if not dry_run:
             self._async_report(outcomes)

@@ -133,7 +133,7 @@ class GapMemory:
         self._is_save_due = False
         #: How far back the profile is wanted before the first values of all.
         self._since: datetime | None = None
-        #: What stands for the password or keys that the meter has rejected.
+        #: When the entry was last changed (ISO 8601) whose password or keys were rejected.
         self.rejected: str | None = None
 
     async def async_load(self, import_days: int = 0) -> None:
@@ -237,9 +237,12 @@ class GapMemory:
         self.async_save_soon(at_once=True)
 
     @callback
-    def async_reject(self, credentials: str | None) -> None:
-        """Take that the meter has rejected a password or keys; None if it has accepted them."""
-        self.rejected = credentials
+    def async_reject(self, entry_changed: str | None) -> None:
+        """Store that password or keys were rejected; None if they were accepted.
+
+        ``entry_changed`` is when the entry was last changed (ISO 8601).
+        """
+        self.rejected = entry_changed
         self.async_save_soon(at_once=True)
 
     def open(self) -> Iterator[KnownGap]:
