@@ -20,7 +20,7 @@ from ..access.authentication import async_authenticity
 from ..access.clients import expected_meter, is_meter_of
 from ..access.error_texts import Failure, as_meter_error, update_failed
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
-from ..access.moved_port import async_moved_port
+from ..access.moved_port import async_look_for_moved_port
 from ..billing.billing import Billing, BillingOptions
 from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
 from ..events.events import MeterEvents
@@ -391,15 +391,5 @@ class OneMeterCoordinator(PublishingCoordinator):
         self.translation_key = meter_error.translation_key
         self._reason = status_of(meter_error)
         if isinstance(meter_error, MeterConnectionError):
-            self._async_look_for_moved_port()
+            async_look_for_moved_port(self.hass, self.config_entry, self.settings.source_id)
         return update_failed(meter_error)
-
-    @callback
-    def _async_look_for_moved_port(self) -> None:
-        """Raise a repair if the device of a port that cannot be used is at another port."""
-        port = self.settings.source_id
-        if (moved := async_moved_port(self.hass, port)) is None:
-            async_clear_issue(self.hass, self.config_entry, Issue.PORT_MOVED)
-            return
-        placeholders = {"port": redact(port), "moved": redact(moved)}
-        async_raise_issue(self.hass, self.config_entry, Issue.PORT_MOVED, placeholders, port=moved)
