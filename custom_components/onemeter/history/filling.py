@@ -37,7 +37,7 @@ from .planning import full_hour, plan_gap
 from .power import IMPORTED, power_in
 from .reading import ProfileSpan, async_placed, async_read_slice
 from .recorder_task import async_in_recorder
-from .records import Record, prepare, read_power, undo, write
+from .records import Record, prepare, read_power, write
 from .rows import Plan, Reason
 from .samples import HOUR, Gap
 from .series import ZERO, Disagreement, Kind, Series
@@ -358,30 +358,6 @@ class GapFiller:
         await self._imports.async_save()
         return False
 
-    async def async_undo(self, until: datetime | None = None) -> tuple[int, int]:
-        """Undo the newest import; return how many rows were brought back, and how many not.
-
-        With the time of an import, that one is undone after all newer ones: their sums may follow
-        from its. Rows that have changed since are left as they are. Raises LookupError without an
-        import.
-        """
-        times = [record.time for record in self._imports.imports]
-        if not times:
-            raise LookupError
-        first = len(times) - 1 if until is None else _index(times, until)
-        counts = [await self._async_undo_newest() for _ in times[first:]]
-        return sum(restored for restored, _ in counts), sum(changed for _, changed in counts)
-
-    async def _async_undo_newest(self) -> tuple[int, int]:
-        record = self._imports.imports[-1]
-        counts = [
-            await async_in_recorder(self._hass, partial(undo, record=item))
-            for item in reversed(record.records)
-        ]
-        self._imports.imports.remove(record)
-        await self._imports.async_save()
-        return sum(restored for restored, _ in counts), sum(changed for _, changed in counts)
-
     async def async_statistic(self, gap: Gap) -> Statistic | None:
         """Return the statistic of a gap's total; None where it has none."""
         statistic = await async_statistic_of(self._hass, self._entry, str(gap.key), gap.unit)
@@ -390,11 +366,3 @@ class GapFiller:
         if not is_transformed(gap.key, Total(Decimal(1), gap.unit)):
             return statistic
         return replace(statistic, factor=statistic.factor * self._multiplier)
-
-
-def _index(times: Sequence[datetime], time: datetime) -> int:
-    """Return where a time is; LookupError where it is not."""
-    try:
-        return times.index(time)
-    except ValueError:
-        raise LookupError from None

@@ -46,6 +46,7 @@ from .reading import IncompleteProfileError
 from .recorder_task import UnsupportedSchemaError, async_in_recorder, is_supported
 from .samples import Gap, Sample
 from .statistics_rows import read_created
+from .undoing import async_undo
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -343,7 +344,7 @@ class HistoryImporter:
         """
         async with self._busy:
             self._require()
-            return await self._filler.async_undo(until)
+            return await async_undo(self._hass, self.imports, until)
 
 
 async def async_setup_history(
