@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-import time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -294,10 +293,11 @@ async def test_watching_meters_on_one_line() -> None:
 
 
 async def test_load_profile() -> None:
-    simulated = meter(start_baudrate=9600, clock=time.time)
+    simulated = meter(start_baudrate=9600)
     async with plugged_in(simulated) as line:
         client = client_at(line, 9600)
-        now = datetime.now(BERLIN).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+        present = datetime.fromtimestamp(simulated.clock(), BERLIN)
+        now = present.replace(minute=0, second=0, microsecond=0, tzinfo=None)
         start = now - timedelta(hours=6)
         rows = await client.read_profile(start, now, BERLIN)
     assert len(rows) == 24
