@@ -60,8 +60,9 @@ def manufacturer_of(data: Data) -> str | None:
 
 def device_type_of(data: Data) -> int | None:
     """Return a device type; None for anything else."""
-    is_one = isinstance(data, int) and not isinstance(data, bool) and 0 <= data <= _DEVICE_TYPE_MAX
-    return int(data) if is_one else None  # type: ignore[arg-type]
+    if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data <= _DEVICE_TYPE_MAX:
+        return None
+    return data
 
 
 def id_code(obis: Obis) -> Obis:

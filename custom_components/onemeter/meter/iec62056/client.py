@@ -46,8 +46,9 @@ _SILENCE_AT_END: Final = 1.5
 #: Share of what came that is text at least when it came damaged, but at the right speed.
 _TEXT_SHARE: Final = 0.8
 #: Characters after which that is judged while the meter still sends: once it is silent, its speed
-#: can only be guessed.
+#: can only be guessed. The first characters up to a limit are enough, at little cost.
 _JUDGED: Final = 64
+_JUDGED_MAX: Final = 512
 #: Seconds within which the end of a session can be sent at 300 baud; longer would delay closing
 #: the port.
 _BREAK_SECONDS: Final = 0.3
@@ -211,7 +212,9 @@ class Iec62056Client(PolledClient):
                     found += await find_in_turns(decoder.feed_in_slices(data))
                     if found or decoder.damaged > damaged or decoder.other > unlike:
                         break
-                    is_text_so_far = len(received) < _JUDGED or is_text(received, _TEXT_SHARE)
+                    is_text_so_far = len(received) < _JUDGED or is_text(
+                        received[:_JUDGED_MAX], _TEXT_SHARE
+                    )
                     if not (progress.continues(data, channel.last_received) and is_text_so_far):
                         break
                     silence = _SILENCE_AT_END if decoder.is_complete else _SILENCE
