@@ -142,7 +142,10 @@ class Billing:
 
     @property
     def waits_for(self) -> timedelta:
-        """How long the running period is at most of which only the end will be known."""
+        """The length of the longest running period whose beginning was missed; zero without one.
+
+        What was missed is settled, or known, with the end of that period.
+        """
         lengths = [it.periods.length for it in self._balances.values() if it.has_missed]
         if self._peaks is not None and self._peaks.is_unknown_now:
             lengths.append(self._peaks.periods.length)
@@ -150,13 +153,13 @@ class Billing:
 
     @property
     def unknown_peaks(self) -> tuple[Source, list[tuple[datetime, datetime]]] | None:
-        """The totals of peak power, and beginning and end of times whose periods are unknown."""
+        """The totals of peak power, and beginning and end (UTC) of each run of unknown periods."""
         if self._peaks is None or self._sources.imports is None:
             return None
         return self._sources.imports, self._peaks.unknown
 
     def correct_peaks(self, energies: Mapping[datetime, Decimal], now: datetime) -> bool:
-        """Take the energies (kWh) of unknown periods, by their ends; return whether one is new."""
+        """Take the energies (kWh) of periods, by their ends; return whether one was unknown."""
         if self._peaks is None or not self._peaks.learn(energies):
             return False
         self._month_peaks = self._peaks.this_month(now), self._peaks.last_month(now)

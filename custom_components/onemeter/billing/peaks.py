@@ -18,7 +18,7 @@ from .sample import Sample
 #: Two months and some days that a wrong clock has added.
 _DAYS_MAX: Final = 100
 _MONTHS_MAX: Final = 12
-#: Times without known periods that are remembered.
+#: Runs of unknown periods that are remembered.
 _UNKNOWN_MAX: Final = 100
 _WATT_HOURS: Final = 1000
 _HOUR: Final = timedelta(hours=1)
@@ -68,7 +68,7 @@ class Peaks:
     _highest: dict[date, Peak] = field(default_factory=dict)
     #: Periods that are unknown, by month.
     _missed: dict[str, int] = field(default_factory=dict)
-    #: The newest of them: the ends (UTC) of the first and the last one of those in a row.
+    #: The newest of them, in runs: the ends (UTC) of the first and the last period of each.
     _unknown: list[tuple[datetime, datetime]] = field(default_factory=list)
     #: The total at the beginning of the running period, if it is known.
     _base: Sample | None = None
@@ -95,7 +95,7 @@ class Peaks:
 
     @property
     def unknown(self) -> list[tuple[datetime, datetime]]:
-        """The newest periods that are unknown: beginning and end (UTC) of those in a row."""
+        """The newest periods that are unknown: beginning and end (UTC) of each run of them."""
         return [(self._begin_of(first), last) for first, last in self._unknown]
 
     @property
@@ -133,8 +133,8 @@ class Peaks:
         return True
 
     def learn(self, energies: Mapping[datetime, Decimal]) -> bool:
-        """Take the energies (kWh) of unknown periods, by their ends; return whether one is new."""
-        found = [end for end in sorted(energies) if self._is_forgotten(end)]
+        """Take the energies (kWh) of periods, by their ends; return whether one was unknown."""
+        found = [end for end in sorted(energies) if self._discard(end)]
         for end in found:
             month = self._month_of(end)
             if (missed := self._missed.get(month, 0) - 1) > 0:
@@ -240,8 +240,8 @@ class Peaks:
         self._unknown.append((first, last))
         del self._unknown[:-_UNKNOWN_MAX]
 
-    def _is_forgotten(self, end: datetime) -> bool:
-        """Take a period out of those that are unknown; return whether it was one."""
+    def _discard(self, end: datetime) -> bool:
+        """Remove a period from the unknown ones; return whether it was one of them."""
         for place, (first, last) in enumerate(self._unknown):
             if first <= end <= last:
                 earlier, later = (first, self._begin_of(end)), (self.periods.end(end), last)

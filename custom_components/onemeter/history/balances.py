@@ -64,10 +64,10 @@ def energies_of(
     found: Mapping[Key, Series],
     factor: Decimal,
 ) -> dict[datetime, Decimal]:
-    """Return the energy (kWh) of each period in some times, by its end.
+    """Return the energy (kWh) of each period between begin and end of each time, by its end.
 
-    Only of those at whose beginning and end the profile has the totals: what it has between them
-    is no mean of the period. The factor is the multiplier of the totals.
+    Periods that do not begin and end with capture periods are left out: interpolated totals are
+    not exact. The factor is the multiplier of the totals.
     """
     energies: dict[datetime, Decimal] = {}
     for first, last in times:

@@ -22,7 +22,7 @@ _SAME: Final = timedelta(seconds=30)
 #: Some zones differ from others by quarters of an hour; so does hardly any clock that is wrong.
 _QUARTER: Final = timedelta(minutes=15)
 _LONGEST_SAME: Final = timedelta(minutes=3)
-#: How late the row of a capture period may be there.
+#: How long after its capture period a row may still be missing.
 _LATE: Final = timedelta(minutes=5)
 _SUMMER: Final = "summer"
 _SEASONS: Final = frozenset({"winter", _SUMMER})
@@ -83,10 +83,10 @@ class ClockOffset(NamedTuple):
     ) -> list[Interval] | None:
         """Return rows with the true times of their ends; None if these are unknown.
 
-        Takes the rows as they were decoded with Home Assistant's zone, and the newest ones if
-        they are others. Rows that name their time in UTC need no zone. Of those that name the
-        season only, the standard time is the clock's, without the hour of the present season; the
-        newest row shows which one that is.
+        Takes the rows as they were decoded with Home Assistant's zone; ``newest`` are the newest
+        rows of the meter if these are older. Rows that name their time in UTC need no zone. Rows
+        that only name the season are in the standard time of the clock, which is what it shows
+        without the hour of the present season; the newest row has that season.
         """
         seasons = {interval.season for interval in intervals}
         offset: timedelta | None

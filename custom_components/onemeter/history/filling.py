@@ -139,7 +139,7 @@ class GapFiller:
             if span.end < work.end:
                 await span.async_extend(work.end, read, on_progress)
             await span.async_read(read, on_progress)
-            await span.async_prove(read)
+            await span.async_check_doubtful(read)
         finally:
             self.on_progress(None)
         placed = await async_placed(span, clock, read)

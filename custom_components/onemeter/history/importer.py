@@ -54,7 +54,7 @@ _IMPORTERS: HassKey[dict[str, HistoryImporter]] = HassKey(f"{DOMAIN}_history")
 
 #: After a boundary of capture periods, until a meter has its row.
 _ROW_IS_THERE: Final = timedelta(minutes=1)
-#: After the end of a balancing period, until what was missed is settled at the latest.
+#: After the end of a billing period, until what was missed is settled at the latest.
 _SETTLED: Final = timedelta(minutes=1)
 #: How long a meter that does not give its profile is left alone, at first and at last.
 _SHORTEST_REST: Final = timedelta(minutes=5)
@@ -177,7 +177,6 @@ class HistoryImporter:
         if now < self._not_before or self._coordinator.is_rejected or self._is_rejected:
             return []
         period = self._filler.period
-        # What was missed is settled, or known, with the next end of a period.
         wait = self._coordinator.billing.waits_for
         wait = wait and wait + _SETTLED
         return [

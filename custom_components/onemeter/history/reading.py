@@ -27,10 +27,9 @@ _GROWTH: Final = 6.0
 _REFUSALS: Final = 3
 #: What is read on both sides of a slice where the meter counts in another zone.
 _OTHER_ZONE: Final = timedelta(hours=2)
-#: What is read at most around a part without rows: a meter that gives none there either has not
-#: answered.
+#: The longest time that is read on both sides of a part without rows.
 _AROUND: Final = timedelta(days=1)
-#: How often a part is asked for until it counts as one without rows.
+#: How often the parts without rows are asked for again until they count as empty.
 _ATTEMPTS: Final = 4
 #: Seconds in which others may take the port between two slices.
 _PAUSE: Final = 0.5
@@ -120,12 +119,11 @@ class ProfileSpan:
             if not self.is_complete:
                 await asyncio.sleep(_PAUSE)
 
-    async def async_prove(self, read: ReadSlice) -> None:
-        """Make sure that the meter has no rows where it gave none.
+    async def async_check_doubtful(self, read: ReadSlice) -> None:
+        """Read the doubtful parts again, each together with the time around it.
 
-        Each such part is read again together with the time around it. A meter that gives no row of
-        that either has rows that it does not give at present. Raises IncompleteProfileError, but
-        not for ever.
+        A part is empty if the meter returns rows around it, but none in it. If it returns none at
+        all, IncompleteProfileError is raised; after a number of attempts the part counts as empty.
         """
         around = max(min(self.length / 2, _AROUND), HOUR)
         for start, end in list(self.doubtful):
