@@ -139,9 +139,9 @@ def is_counted(hass: HomeAssistant, source_id: str, besides: str | None = None) 
 
 
 def is_taken(hass: HomeAssistant, settings: AnySettings, besides: str | None = None) -> bool:
-    """Return whether an entry, but for the one of this id, is where these settings are for.
+    """Return whether an entry, but for the one of this id, uses the source of these settings.
 
-    Meters that answer to addresses of their own can share a line.
+    Meters that only answer to their own addresses can share a line.
     """
     source_id = settings.source_id
     others = others_at(hass, source_id, besides)
