@@ -98,7 +98,7 @@ class ProfileReader:
                 if err.is_about_ciphering:
                     raise
             except RefusedError, TelegramError:
-                # The load profile is worth more than this one.
+                # The meter's own load profile is returned all the same.
                 continue
         return intervals
 
