@@ -125,6 +125,27 @@ async def test_profile_that_is_always_refused(meter: ProfiledMeter) -> None:
     assert shown(await meter.rows()) == BEFORE_S4
 
 
+async def test_gap_is_filled_while_an_older_one_is_refused(meter: ProfiledMeter) -> None:
+    """It counts as filled from then on, with all samples that it was filled from."""
+    await meter.read_at(at("18:05:30"))
+    await meter.live(at("18:10"), at("20:16"))
+    await meter.switch_off(at("20:17"))
+    await meter.switch_on(at("21:17:21"))
+    await meter.live(at("21:20"), at("21:59"))
+    await meter.compile_until(at("22:01"))
+    client = refuse(meter, "refuses", *range(2, 100))
+    await meter.import_at(at("22:05:10"))
+    older, newer = meter.importer.memory.gaps
+    assert (older.is_open, newer.is_open) == (True, False)
+    assert len(newer.gap.after) > 1
+    assert shown(await meter.rows())["20:00"] == (1013.2, 13.19)
+    client.not_given = ()
+    await meter.import_at(at("22:20:10"))
+    assert not older.is_open
+    rows = shown(await meter.rows())
+    assert {hour: rows[hour] for hour in S4} == S4
+
+
 class InterruptedMemory(Memory):
     """A profile whose end is replaced by an error."""
 

@@ -226,12 +226,14 @@ class HistoryImporter:
                 self.memory.async_reject(self._entry_changed)
                 async_raise_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
             raise
+        finally:
+            # Also those that were filled before an error.
+            for known, gap in were_open:
+                if not known.is_open:
+                    self.memory.async_close(known, gap)
         if completed and self.memory.rejected is not None:
             self.memory.async_reject(None)
             async_clear_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
-        for known, gap in were_open:
-            if not known.is_open:
-                self.memory.async_close(known, gap)
         if completed:
             async_clear_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
         if not dry_run:
