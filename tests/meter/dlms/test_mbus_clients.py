@@ -110,6 +110,16 @@ async def test_static_attributes_are_read_once_and_when_the_number_changes() -> 
     ]
 
 
+async def test_number_that_is_refused_for_now() -> None:
+    refused = replace(GAS, missing=frozenset({6}))
+    replaced = replace(GAS, number="55555555")
+    readings = await read(*map(meter_with, (GAS, refused, GAS, refused, replaced)))
+    assert [values(reading, "0-1:96.1.0") for reading in readings] == [
+        *[["DMO90123456"]] * 4,
+        ["DMO55555555"],
+    ]
+
+
 async def test_requests_of_later_readings() -> None:
     """Only the identification number is read again."""
     asked: list[int] = []

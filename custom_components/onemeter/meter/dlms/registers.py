@@ -189,7 +189,11 @@ class Reader:
         numbers: dict[Obis, str | None] = {}
         for entry in objects:
             if entry.class_id == ObjectClass.MBUS_CLIENT:
-                number, known = number_of(_data(results, _value_of(entry))), clients.get(entry.obis)
+                answer, known = results.get(_value_of(entry)), clients.get(entry.obis)
+                if known is not None and isinstance(answer, AccessResult):
+                    # It may be refused only for now, and the meter is still the same.
+                    continue
+                number = number_of(_data(results, _value_of(entry)))
                 if known is None or known.number != number or not known.is_complete:
                     numbers[entry.obis] = number
         if not numbers:
