@@ -194,6 +194,12 @@ async def test_time_that_is_unknown(
     assert await meter.all_rows() == before
     issue_id = f"history_time_unknown_{meter.entry.entry_id}"
     assert issue_registry.async_get_issue("onemeter", issue_id) is not None
+    assert await hass.config_entries.async_unload(meter.entry.entry_id)
+    assert await meter.set_up()
+    assert issue_registry.async_get_issue("onemeter", issue_id) is None
+    await meter.read_at(start + timedelta(hours=5, minutes=10))
+    await meter.import_at(start + timedelta(hours=5, minutes=12))
+    assert issue_registry.async_get_issue("onemeter", issue_id) is not None
     await hass.config.async_set_time_zone("Europe/Berlin")
     await meter.import_at(start + timedelta(hours=5, minutes=20, seconds=10))
     assert (await meter.rows())[start + 2 * HOUR][0] == 1003.6

@@ -100,6 +100,8 @@ class HistoryImporter:
         await self._filler.async_load()
         if CONF_FILL_GAPS in self._entry.options:
             async_clear_issue(self._hass, self._entry, Issue.FILL_GAPS)
+        # It is raised again if that is still so, and if gaps are still to be filled.
+        async_clear_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
         if self._is_rejected:
             async_raise_issue(self._hass, self._entry, Issue.HISTORY_REJECTED)
         else:
