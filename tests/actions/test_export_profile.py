@@ -114,6 +114,16 @@ async def test_profile_that_the_meter_does_not_give(
     assert await refused(meter, ACTION, start=start.isoformat()) == key
 
 
+@pytest.mark.parametrize("kind", [IecMeter, DlmsMeter])
+async def test_short_part_that_the_meter_refuses(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, kind: type[IecMeter | DlmsMeter]
+) -> None:
+    """It is not exported as a part without rows."""
+    meter = await profiled(hass, freezer, kind(refuses=True))
+    start = (NOW - timedelta(hours=1)).isoformat()
+    assert await refused(meter, ACTION, start=start) == "profile_incomplete"
+
+
 async def test_meter_without_load_profile(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -14,7 +14,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
 from ..history.clock import ClockOffset
-from ..history.reading import ProfileSpan, async_read_newest, async_read_slice
+from ..history.reading import ProfileSpan, ReadSlice, async_read_newest, async_read_slice
 from ..meter import Interval
 from ..meter.reading import as_text
 from .meter import async_entry, async_poll, polled_coordinator, refusal
@@ -45,12 +45,18 @@ async def async_export_profile(call: ServiceCall) -> ServiceResponse:
     margin = abs(clock.zone)
     span = ProfileSpan(start - margin, end + margin)
     read = partial(async_read_slice, coordinator, clock)
-    await async_poll(call, coordinator, span.async_read(read))
+    await async_poll(call, coordinator, _async_read(span, read))
     newest: Sequence[Interval] = ()
     if await asyncio.to_thread(clock.needs_newest, span.intervals, now):
         newest = await async_poll(call, coordinator, async_read_newest(read, now))
     rows = await asyncio.to_thread(_rows, span.intervals, newest, clock, start, end)
     return {"start": start.isoformat(), "end": end.isoformat(), "rows": rows}
+
+
+async def _async_read(span: ProfileSpan, read: ReadSlice) -> None:
+    """Read a part of a profile. Raises IncompleteProfileError, and MeterError."""
+    await span.async_read(read)
+    await span.async_check_doubtful(read)
 
 
 def _rows(
