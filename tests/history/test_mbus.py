@@ -78,7 +78,9 @@ async def test_hours_of_a_gap(hass: HomeAssistant, meter: ProfiledMeter) -> None
             )
         # The live value at the end of this hour is that of its beginning.
         assert rows[at("17:00")] == before[ENTITIES[number]][at("17:00")]
-    assert await meter.importer.async_undo() is not None
+    restored, changed = await meter.importer.async_undo()
+    assert restored > 0
+    assert changed == 0
     assert await meter.all_rows() == all_before
 
 
@@ -92,7 +94,7 @@ async def test_row_that_comes_later_is_waited_for(meter: ProfiledMeter) -> None:
     await meter.import_at(at("18:05:10"))
     NOT_YET.clear()
     assert await meter.rows(ENTITIES[1]) == before
-    assert shown(await meter.rows()) == S4, "not the electricity"
+    assert shown(await meter.rows()) == S4, "electricity is filled meanwhile"
     await meter.import_at(at("18:10:10"))
     rows = await meter.rows(ENTITIES[1])
     for hour in range(12, 17):
