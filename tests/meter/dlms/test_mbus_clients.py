@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import override
+from enum import StrEnum
+from typing import Any, override
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, strategies as st
@@ -28,7 +29,7 @@ from custom_components.onemeter.meter.dlms.mbus_clients import (
 )
 from custom_components.onemeter.meter.dlms.memory import Memory
 from custom_components.onemeter.meter.errors import TelegramError
-from simulator.dlms import DlmsMeter, MbusMeter, Profile
+from simulator.dlms import DlmsMeter, MbusMeter, Profile, services
 from simulator.dlms.mbus import WATER
 
 from ...helpers.dlms_meters import client_at, plugged_in, value
@@ -271,3 +272,114 @@ async def test_profiles_of_a_day(
             number = source.captured("", int(row.end_utc.timestamp()))
             assert row.values[0].value == Decimal(number).scaleb(-3)
             assert (row.values[0].unit, row.end - row.start) == ("m³", timedelta(hours=1))
+
+
+class Trouble(StrEnum):
+    """What a meter does when an attribute of an M-Bus client, or a profile, is read."""
+
+    EXCEPTION = "exception"
+    DROPPED_ASSOCIATION = "dropped association"
+    SILENCE = "silence"
+    HANG_UP = "hang up"
+    NO_DATA = "no data"
+
+
+def make_trouble(
+    meter: DlmsMeter, code: str, number: int, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let an attribute of an object make trouble, whenever it is read."""
+    sessions: list[services.Services] = []
+    begin = services.Services.__init__
+
+    def begin_noted(self: services.Services, *arguments: Any, **settings: Any) -> None:
+        begin(self, *arguments, **settings)
+        sessions.append(self)
+
+    monkeypatch.setattr(services.Services, "__init__", begin_noted)
+
+    def answer(_now: int) -> bytes:
+        if trouble is Trouble.SILENCE:
+            raise services.SilentError
+        if trouble is Trouble.HANG_UP:
+            raise services.HangUpError
+        if trouble is Trouble.NO_DATA:
+            return b"\xee"
+        sessions[-1].is_dropped = trouble is Trouble.DROPPED_ASSOCIATION
+        raise services.not_allowed()
+
+    entry = meter.objects[code]
+    meter.objects[code] = replace(entry, attributes={**entry.attributes, number: answer})
+
+
+@pytest.mark.parametrize("short_names", [False, True])
+@pytest.mark.parametrize("number", [6, 7, 9])
+@pytest.mark.parametrize("trouble", Trouble)
+async def test_reading_is_not_lost(
+    trouble: Trouble, number: int, short_names: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the first one, nor later ones, nor the first one after a restart."""
+    meter = meter_with(GAS, WATER_METER, short_names=short_names)
+    make_trouble(meter, "0-1:24.1.0*255", number, trouble, monkeypatch)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        readings = [await client.read(), await client.read()]
+        again = client_at(line)
+        again.restore(client.findings())
+        readings.append(await again.read())
+    for reading in readings:
+        for code in ("1-0:1.8.0*255", GAS.total_code, WATER_METER.total_code):
+            assert value(reading, code) is not None
+        assert values(reading, "0-1:96.1.0")[0] in {None, "90123456", "DMO90123456"}
+        assert values(reading, "0-2:96.1.0")[0] in {None, "KAM00004711"}
+        assert values(reading, "0-1:24.1.0")[0] in {None, 3}
+
+
+async def test_meters_are_unknown_once_the_meter_does_not_answer_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meter = meter_with(GAS)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        assert values(await client.read(), "0-1:96.1.0") == ["DMO90123456"]
+        make_trouble(meter, "0-1:24.1.0*255", 6, Trouble.HANG_UP, monkeypatch)
+        reading = await client.read()
+        assert values(reading, "0-1:96.1.0", "0-1:24.1.0") == [None, None]
+        assert value(reading, GAS.total_code) is not None
+
+
+@pytest.mark.parametrize("attribute", [6, 7])
+async def test_what_all_channels_refuse_is_not_asked_for_one_by_one(attribute: int) -> None:
+    refused = frozenset({attribute, 9})
+    meter = meter_with(*(replace(other, missing=refused) for other in (GAS, WATER_METER, FREE)))
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        await client.read()
+        before = meter.count("get")
+        await client.read()
+    assert meter.count("get") == before
+
+
+async def test_maker_and_medium_that_come_later() -> None:
+    """The meter knows the number from its configuration, and the rest from the first telegram."""
+    unheard = replace(GAS, manufacturer="", device_type=0)
+    readings = await read(meter_with(unheard), meter_with(unheard), meter_with(GAS))
+    assert [values(reading, "0-1:24.1.0", "0-1:96.1.0") for reading in readings] == [
+        [0, "90123456"],
+        [0, "90123456"],
+        [3, "DMO90123456"],
+    ]
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+@pytest.mark.parametrize("trouble", Trouble)
+async def test_load_profile_is_not_lost(
+    trouble: Trouble, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = meter_with(GAS, WATER_METER)
+    make_trouble(meter, GAS.profile_code, number, trouble, monkeypatch)
+    day = datetime.fromtimestamp(NOON, ZONE).replace(hour=0, minute=0, second=0, tzinfo=None)
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        rows = await client.read_profile(day - timedelta(hours=3), day, ZONE, energy_only=True)
+    counts = Counter(str(row.values[0].obis) for row in rows)
+    assert counts["1-0:1.8.0*255"] == 3 * 4

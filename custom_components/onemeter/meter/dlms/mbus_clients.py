@@ -32,7 +32,7 @@ class MbusClient:
     manufacturer: str | None
     #: The medium (EN 13757-3, table 3).
     device_type: int | None
-    #: Whether the last two are final: the electricity meter may refuse them only for now.
+    #: Whether the last two are final: the electricity meter may not know them yet.
     is_complete: bool = True
 
 

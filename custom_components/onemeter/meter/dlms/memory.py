@@ -1,5 +1,6 @@
 """Discoveries about a meter, kept so that later sessions need not repeat them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -46,6 +47,9 @@ class Memory:
     list_size: int = LIST_SIZE
     longest_list: int = 0
     list_failed: bool = False
+    #: How often in a row the meter has ended the session, or not answered, while an object was read
+    #: that readings can do without.
+    ended_by: Counter[Obis] = field(default_factory=Counter)
     #: Whether the meter answers SNRM with parameters, and release requests.
     accepts_parameters: bool = True
     answers_release: bool = True
@@ -61,6 +65,7 @@ class Memory:
         self.scalers.clear()
         self.base_names.clear()
         self.mbus.clear()
+        self.ended_by.clear()
         for attributes in (self.refused, self.refused_alone, self.exceptions):
             attributes.clear()
         self.list_size, self.longest_list, self.list_failed = LIST_SIZE, 0, False

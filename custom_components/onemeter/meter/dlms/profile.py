@@ -89,9 +89,33 @@ class ProfileReader:
         """
         profile = await self._find()
         intervals = [*await self._read(*profile, start, end)]
-        for other in await self._find_mbus(profile[0]) if self._energy_only else ():
+        if self._energy_only:
+            intervals += await self._read_mbus(profile[0], start, end)
+        return intervals
+
+    async def _read_mbus(self, known: Obis, start: datetime, end: datetime) -> list[Interval]:
+        """Read the first profile with hourly totals of each meter on the M-Bus.
+
+        Profiles that the meter does not return are left out: the load profile, whose code is
+        ``known``, is worth more.
+        """
+        objects = await self._reader.discover()
+        candidates = [
+            entry.obis
+            for entry in objects
+            if entry.class_id == ObjectClass.PROFILE_GENERIC
+            and (entry.obis.c, entry.obis.d) == _MBUS_PROFILE
+        ][:_PROFILES_MAX]
+        channels = {known.b} if known in candidates else set()
+        intervals: list[Interval] = []
+        for obis in candidates:
+            if obis.b in channels or self._session.is_avoided(obis):
+                continue
             try:
-                intervals += await self._read(*other, start, end)
+                with self._session.dispensable(obis):
+                    if (profile := await self._mbus_profile(obis)) is not None:
+                        channels.add(obis.b)
+                        intervals += await self._read(*profile, start, end)
             except ChecksumError:
                 raise
             except (ExceptionError, ServiceError) as err:
@@ -164,31 +188,18 @@ class ProfileReader:
         port = self._session.link.channel.name
         raise refusal or RefusedError(f"the meter at {port} has no load profile", port=port)
 
-    async def _find_mbus(self, known: Obis) -> list[_Profile]:
-        """Return the first profile with hourly totals of each meter on the M-Bus."""
-        objects = await self._reader.discover()
-        candidates = [
-            entry.obis
-            for entry in objects
-            if entry.class_id == ObjectClass.PROFILE_GENERIC
-            and (entry.obis.c, entry.obis.d) == _MBUS_PROFILE
-        ][:_PROFILES_MAX]
-        attributes = [_attribute(obis, CAPTURE_PERIOD) for obis in candidates]
-        periods = await self._session.get_all(attributes)
-        found: dict[int, _Profile] = {}
-        for obis, attribute in zip(candidates, attributes, strict=True):
-            period = periods.get(attribute)
-            if isinstance(period, AccessResult) or not isinstance(period, int):
-                continue
-            if known in candidates and obis.b == known.b:
-                continue
-            if obis.b in found or not 0 < period <= _PERIOD_MAX:
-                continue
-            captured = await self._captured(obis)
-            columns = () if isinstance(captured, AccessResult) else parse_columns(captured)
-            if any(map(_is_energy, columns)):
-                found[obis.b] = obis, timedelta(seconds=period), columns
-        return [*found.values()]
+    async def _mbus_profile(self, obis: Obis) -> _Profile | None:
+        """Return the profile with this code if it has hourly totals."""
+        attribute = _attribute(obis, CAPTURE_PERIOD)
+        period = (await self._session.get_all([attribute])).get(attribute, _DENIED)
+        if isinstance(period, AccessResult) or not isinstance(period, int):
+            return None
+        if not 0 < period <= _PERIOD_MAX:
+            return None
+        captured = await self._captured(obis)
+        columns = () if isinstance(captured, AccessResult) else parse_columns(captured)
+        has_totals = any(map(_is_energy, columns))
+        return (obis, timedelta(seconds=period), columns) if has_totals else None
 
     async def _captured(self, obis: Obis) -> Data | AccessResult:
         captured = _attribute(obis, CAPTURE_OBJECTS)

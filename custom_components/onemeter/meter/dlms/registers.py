@@ -7,7 +7,7 @@ import logging
 from typing import Final
 
 from ..clock import SET_CLOCK_YEARS
-from ..errors import AccessError, NoRegisterError
+from ..errors import AccessError, ChecksumError, NoRegisterError, TelegramError
 from ..interleaving import find_in_turns
 from ..obis import DEVICE_ID_1, LOGICAL_DEVICE_NAME, Obis
 from ..reading import Reading, Register, Value
@@ -61,6 +61,9 @@ _NAME: Final = descriptor(ObjectClass.DATA, LOGICAL_DEVICE_NAME, VALUE)
 _IDENTITY: Final = (_NAME, _ID)
 #: Attributes that are read even if their objects are not listed.
 _ALWAYS: Final = {_NAME: LOGICAL_DEVICE_NAME, _ID: DEVICE_ID_1, _CLOCK_TIME: CLOCK}
+
+#: Stands for the objects of the meters on the M-Bus.
+_MBUS_CLIENTS: Final = Obis(0, 0, 24, 1, 0)
 
 type Results = Mapping[bytes, Data | AccessResult]
 
@@ -140,7 +143,7 @@ class Reader:
         number, name = _identifier(results.get(_ID)), _identifier(results.get(_NAME))
         meter = identity_of((number, name), name, self._session.association.meter_title)
         await self.learn_scalers(objects, results)
-        await self._learn_clients(objects, results)
+        await self._learn_clients(objects)
         steps = (step for entry in objects for step in (*self._registers(entry, results), None))
         registers = tuple(await find_in_turns(steps))
         if not registers and addresses is not None and not objects:
@@ -180,37 +183,60 @@ class Reader:
             elif attribute in self._memory.refused:
                 scalers[entry.obis] = None
 
-    async def _learn_clients(self, objects: Iterable[CosemObject], results: Results) -> None:
-        """Read medium and manufacturer of the meters on the M-Bus that are not known yet.
+    async def _learn_clients(self, objects: Iterable[CosemObject]) -> None:
+        """Read the meters on the M-Bus after all else, since readings can do without them.
 
-        Each reading has their identification numbers, so that a replaced meter is noticed.
+        Meters that are not answered now are unknown: another one may have replaced them.
+        """
+        found = [entry.obis for entry in objects if entry.class_id == ObjectClass.MBUS_CLIENT]
+        if not found:
+            return
+        if self._session.is_avoided(_MBUS_CLIENTS):
+            self._memory.mbus.clear()
+            return
+        try:
+            with self._session.dispensable(_MBUS_CLIENTS):
+                await self._read_clients(found)
+        except ChecksumError:
+            raise
+        except TelegramError:
+            self._memory.mbus.clear()
+
+    async def _read_clients(self, found: Iterable[Obis]) -> None:
+        """Read the identification numbers; medium and manufacturer where they are not known yet.
+
+        Each reading has the numbers, so that a replaced meter is noticed.
         """
         clients = self._memory.mbus
+        by_client = {obis: _of_client(obis, IDENTIFICATION_NUMBER) for obis in found}
+        answers = await self._session.get_all([*by_client.values()], follows_others=True)
         numbers: dict[Obis, str | None] = {}
-        for entry in objects:
-            if entry.class_id == ObjectClass.MBUS_CLIENT:
-                answer, known = results.get(_value_of(entry)), clients.get(entry.obis)
-                if known is not None and isinstance(answer, AccessResult):
-                    # It may be refused only for now, and the meter is still the same.
-                    continue
-                number = number_of(_data(results, _value_of(entry)))
-                if known is None or known.number != number or not known.is_complete:
-                    numbers[entry.obis] = number
+        for obis, attribute in by_client.items():
+            answer, known = answers.get(attribute), clients.get(obis)
+            if known is not None and isinstance(answer, AccessResult):
+                # It may be refused only for now, and the meter is still the same.
+                continue
+            number = number_of(_data(answers, attribute))
+            if known is None or known.number != number or not known.is_complete:
+                numbers[obis] = number
         if not numbers:
             return
         attributes = {
             obis: (_of_client(obis, MANUFACTURER_ID), _of_client(obis, DEVICE_TYPE))
             for obis in numbers
         }
-        answers = await self._session.get_all([one for pair in attributes.values() for one in pair])
-        for obis, (manufacturer, device_type) in attributes.items():
+        answers = await self._session.get_all(
+            [one for pair in attributes.values() for one in pair], follows_others=True
+        )
+        for obis, pair in attributes.items():
+            manufacturer, device_type = pair
             clients[obis] = MbusClient(
-                numbers[obis],
+                number := numbers[obis],
                 manufacturer_of(_data(answers, manufacturer)),
                 device_type_of(_data(answers, device_type)),
-                is_complete=not any(
-                    isinstance(answers.get(one), AccessResult) and one not in self._memory.refused
-                    for one in (manufacturer, device_type)
+                is_complete=all(
+                    one in self._memory.refused or _is_final(answers.get(one), number)
+                    for one in pair
                 ),
             )
 
@@ -289,10 +315,16 @@ def _data(results: Results, attribute: bytes) -> Data:
     return None if isinstance(result, AccessResult) else result
 
 
+def _is_final(answer: Data | AccessResult, number: str | None) -> bool:
+    """Return whether an attribute of a meter with this number will not change.
+
+    Zeros become values with the first telegram of the meter.
+    """
+    return not isinstance(answer, AccessResult) and (bool(answer) or number is None)
+
+
 def _value_of(entry: CosemObject) -> bytes:
-    is_client = entry.class_id == ObjectClass.MBUS_CLIENT
-    number = IDENTIFICATION_NUMBER if is_client else VALUE
-    return descriptor(entry.class_id, entry.obis, number)
+    return descriptor(entry.class_id, entry.obis, VALUE)
 
 
 def _of_client(obis: Obis, attribute: int) -> bytes:
@@ -300,7 +332,9 @@ def _of_client(obis: Obis, attribute: int) -> bytes:
 
 
 def _attributes(entry: CosemObject) -> Iterator[bytes]:
-    """Yield the attributes of an object that each reading needs."""
+    """Yield the attributes of an object that each reading needs, except M-Bus clients."""
+    if entry.class_id == ObjectClass.MBUS_CLIENT:
+        return
     yield _value_of(entry)
     if entry.class_id == ObjectClass.DEMAND_REGISTER:
         yield descriptor(entry.class_id, entry.obis, LAST_AVERAGE)

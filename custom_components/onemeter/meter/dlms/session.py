@@ -1,6 +1,7 @@
 """Reading attributes within an association, one by one or in lists."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set as AbstractSet
+from contextlib import contextmanager
 from typing import Final
 
 from ..errors import (
@@ -12,6 +13,7 @@ from ..errors import (
     PortLostError,
     TelegramError,
 )
+from ..obis import Obis
 from .apdu.data_types import Data
 from .apdu.results import OTHER_REASON, PERMANENT_RESULTS, ExceptionError, ServiceError
 from .apdu.xdlms import AccessResult, Conformance, descriptor, parse_result
@@ -34,6 +36,8 @@ _LIST_SIZES: Final = (5, 10)
 _OTHER_REASON: Final = AccessResult(OTHER_REASON)
 #: An attribute that every association can read: the logical name of its own object.
 _OWN_NAME: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, 1)
+#: After so many sessions in a row that an object has ended, it is not read any more.
+_ENDED_MAX: Final = 2
 #: Stands for all list requests among the attributes answered with an exception.
 _LISTS: Final = b""
 
@@ -98,14 +102,40 @@ class Session:
         """Read one attribute. Raises AccessError, ExceptionError."""
         return await self.run(self.association.get(attribute))
 
+    def is_avoided(self, obis: Obis) -> bool:
+        """Return whether an object is not to be read, because it ends sessions."""
+        return self._memory.ended_by[obis] >= _ENDED_MAX
+
+    @contextmanager
+    def dispensable(self, obis: Obis) -> Iterator[None]:
+        """Read an object that readings can do without; see is_avoided().
+
+        Raises SessionEndedError also if the meter does not answer: it may answer everything else.
+        """
+        ended_by = self._memory.ended_by
+        try:
+            yield
+        except SessionEndedError:
+            ended_by[obis] += 1
+            raise
+        except MeterSilentError as err:
+            ended_by[obis] += 1
+            raise SessionEndedError(err) from err
+        del ended_by[obis]
+
     async def get_all(
-        self, attributes: Sequence[bytes], *, unlisted: AbstractSet[bytes] = frozenset()
+        self,
+        attributes: Sequence[bytes],
+        *,
+        unlisted: AbstractSet[bytes] = frozenset(),
+        follows_others: bool = False,
     ) -> dict[bytes, Data | AccessResult]:
         """Read attributes, except those that the meter refuses permanently.
 
         A refused attribute has an AccessResult as its value. ``unlisted`` attributes, of objects
         that are not in the object list, are read one by one, because some meters do not answer a
-        list with such an attribute in it. Raises SessionEndedError.
+        list with such an attribute in it. ``follows_others``: the meter has just returned others,
+        so that it may refuse all of these permanently. Raises SessionEndedError.
         """
         memory = self._memory
         remaining = [attribute for attribute in attributes if attribute not in memory.refused]
@@ -126,15 +156,17 @@ class Session:
                     # Some meters refuse in a list what they return alone.
                     found[attribute] = await self._single(attribute)
         memory.list_failed = False
-        self._learn_refusals(found)
+        self._learn_refusals(found, follows_others=follows_others)
         return found
 
-    def _learn_refusals(self, found: Mapping[bytes, Data | AccessResult]) -> None:
+    def _learn_refusals(
+        self, found: Mapping[bytes, Data | AccessResult], *, follows_others: bool
+    ) -> None:
         """Remember permanent refusals: those that repeat while other attributes can be read."""
         memory = self._memory
         refused = {key: value for key, value in found.items() if isinstance(value, AccessResult)}
         memory.refused_alone -= found.keys() - refused.keys()
-        if len(refused) == len(found):
+        if len(refused) == len(found) and not follows_others:
             return
         for attribute, result in refused.items():
             if result in PERMANENT_RESULTS and attribute in memory.refused_alone:
