@@ -175,6 +175,24 @@ def test_hours_of_a_profile_without_hole_are_exact(world: World) -> None:
             assert rows[start].state == world.register(start + HOUR)
 
 
+@settings(max_examples=60)
+@given(worlds())
+def test_more_of_the_profile_changes_nothing(world: World) -> None:
+    profile = world.profile()
+    for gap in world.gaps(world.samples()):
+        until = gap.after[-1].time + QUARTER + timedelta(minutes=5)
+        part = [row for row in profile if row.end_utc is not None and row.end_utc <= until]
+        found = [best_series(gap, channels(rows), [KEY]) for rows in (part, profile)]
+        if not all(isinstance(series, Series) for series in found):
+            continue
+        of_part, of_whole = (
+            [series.at(start + HOUR) for start in hours_of(gap)]
+            for series in found
+            if isinstance(series, Series)
+        )
+        assert of_part == of_whole
+
+
 def test_totals_of_the_world_add_up() -> None:
     world = World([100] * 12 * HOURS, [], frozenset(), 0, has_energies=True)
     (channel,) = channels(world.profile()).values()

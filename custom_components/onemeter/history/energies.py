@@ -107,11 +107,15 @@ def _anchored(
         # It has agreed with both sides, wherever it was anchored.
         anchor = Anchor.BOTH
     assert begin is not None and finish is not None  # noqa: S101, PT018
-    places = len(run.times) - 1
+    # Both sides differ by what was rounded in the gap, however much of the profile was read.
+    first = bisect_left(run.times, gap.last.time) if gap.last else 0
+    count = max(bisect_left(run.times, gap.first.time) - first, 1)
     boundaries = (
         Boundary(
             time,
-            (begin + total + (finish - begin) * place / places).quantize(DIGIT),
+            (begin + total + (finish - begin) * min(max(place - first, 0), count) / count).quantize(
+                DIGIT
+            ),
             anchor,
         )
         for place, (time, total) in enumerate(zip(run.times, run.sums, strict=True))
