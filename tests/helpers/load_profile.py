@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, override
 
@@ -193,8 +193,9 @@ class DlmsMeter:
         return replace(self.profile, lost=_Everything()) if self.seems_empty else self.profile
 
     def shown_at(self, now: datetime) -> datetime:
-        """Return what its clock shows."""
-        return now + timedelta(seconds=self.ahead)
+        """Return what its clock shows, with its deviation from UTC."""
+        local = (now + timedelta(seconds=self.ahead)).astimezone(ZONE)
+        return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()))
 
     @asynccontextmanager
     async def client(self, now: datetime) -> AsyncGenerator[PolledClient]:

@@ -4,7 +4,8 @@ The simulated meters are in Central European time.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import override
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from custom_components.onemeter.coordinator.meter_data import MeterData
 from custom_components.onemeter.history.clock import ClockOffset
 from custom_components.onemeter.meter import Interval
 from custom_components.onemeter.meter.iec62056.profile import decode_profile
+from custom_components.onemeter.meter.iec62056.times import standard_offset
 from custom_components.onemeter.totals import Moment
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
@@ -24,7 +26,7 @@ from homeassistant.util import dt as dt_util
 from simulator.household import Energy, Household
 from simulator.iec62056.profile import Memory
 from simulator.iec62056.registers import ZONE
-from tests.helpers.load_profile import IecMeter, ProfiledMeter, SteadyHousehold, kwh
+from tests.helpers.load_profile import DlmsMeter, IecMeter, ProfiledMeter, SteadyHousehold, kwh
 from tests.helpers.pushed import METER
 
 HOUR = timedelta(hours=1)
@@ -170,6 +172,54 @@ async def test_gap_at_a_meter_in_another_zone(
     assert all(outcome.plan.is_empty for outcome in again)
     await meter.importer.async_undo()
     assert await meter.all_rows() == before
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+async def test_gap_at_a_meter_that_names_its_zone(
+    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    zone: str,
+) -> None:
+    """Its profile is asked for in its own time."""
+    start = datetime(2026, 7, 2, 10, tzinfo=UTC)
+    household = DailyHousehold(start=start)
+    meter = ProfiledMeter(hass, freezer, DlmsMeter(household=household))
+    await meter.begin(start, zone)
+    await meter.live(start, start + timedelta(hours=1, minutes=16))
+    await meter.switch_off(start + timedelta(hours=1, minutes=17))
+    await meter.switch_on(start + timedelta(hours=9, minutes=47, seconds=21))
+    await meter.live(start + timedelta(hours=9, minutes=50), start + timedelta(hours=9, minutes=59))
+    await meter.import_at(start + timedelta(hours=10, minutes=5, seconds=10))
+    found = await meter.rows()
+    for hour in range(1, 9):
+        end = start + (hour + 1) * HOUR
+        assert found[end - HOUR][0] == pytest.approx(float(kwh(household, end)), abs=0.0021)
+
+
+@pytest.mark.parametrize(
+    ("zone", "is_known"),
+    [("Europe/Berlin", True), ("UTC", False), ("Europe/London", False), ("Asia/Kolkata", False)],
+)
+@pytest.mark.parametrize("season", ["summer", None])
+def test_rows_that_do_not_name_the_zone_that_the_clock_names(
+    zone: str, is_known: bool, season: str | None
+) -> None:
+    now = datetime(2026, 7, 1, 12, 1, tzinfo=UTC)
+    here = ZoneInfo(zone)
+    dt_util.set_default_time_zone(here)
+    shown = now.astimezone(timezone(2 * HOUR))
+    clock = ClockOffset.of(MeterData(METER, {}, Moment(now, 0), shown), 5)
+    end = datetime(2026, 7, 1, 11, tzinfo=UTC).astimezone(ZONE).replace(tzinfo=None)
+    offset = end.replace(tzinfo=here).utcoffset() if season is None else None
+    if offset is None:
+        offset = standard_offset(here, 2026) + HOUR
+    row = Interval(end - QUARTER, end, season, (end - offset).replace(tzinfo=UTC), "", ())
+    assert (clock.placed([row], now) == [row]) == is_known
+    assert (clock.placed([row], now) is not None) == is_known
+    named = replace(row, end_utc=datetime(2026, 7, 1, 11, tzinfo=UTC))
+    if row.end_utc != named.end_utc:
+        assert clock.placed([named], now) == [named]
 
 
 async def test_time_that_is_unknown(

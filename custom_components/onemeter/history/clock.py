@@ -45,6 +45,8 @@ class ClockOffset(NamedTuple):
     #: What the clock has shown, if it does not name its zone, and when (UTC).
     local: datetime | None = None
     received: datetime | None = None
+    #: What the zone that the clock names is ahead of Home Assistant's.
+    named: timedelta = timedelta()
 
     @classmethod
     def of(cls, data: MeterData, duration: float | None) -> Self:
@@ -63,7 +65,10 @@ class ClockOffset(NamedTuple):
         rest = ahead - zone
         if abs(rest) <= same:
             rest = timedelta()
-        return cls(zone, rest, local, data.received)
+        named = timedelta()
+        if (own := clock.utcoffset()) is not None:
+            named = own - (data.received.astimezone(zone_here).utcoffset() or timedelta())
+        return cls(zone, rest, local, data.received, named)
 
     @property
     def shown(self) -> timedelta:
@@ -90,6 +95,9 @@ class ClockOffset(NamedTuple):
         """
         seasons = {interval.season for interval in intervals}
         offset: timedelta | None
+        if self.named and any(map(_is_placed_here, intervals)):
+            # The clock names another zone than that in which these rows were taken to be.
+            return None
         if any(map(_is_placed_by_season, intervals)):
             offset = self._of_seasons([*intervals, *newest], now)
         elif seasons == {None} and self._keeps_standard_time(now):
@@ -192,6 +200,15 @@ def _is_placed_by_season(row: Interval) -> bool:
     offset = standard_offset(dt_util.get_default_time_zone(), row.end.year)
     in_summer = HOUR if row.season == _SUMMER else timedelta()
     return row.end - offset - in_summer == row.end_utc.replace(tzinfo=None)
+
+
+def _is_placed_here(row: Interval) -> bool:
+    """Return whether a row's time in UTC may follow from Home Assistant's zone."""
+    if row.end_utc is None or row.season == "utc":
+        return False
+    zone = dt_util.get_default_time_zone()
+    times = (row.end.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return row.end_utc in times or _is_placed_by_season(row)
 
 
 def _summer_time(zone: tzinfo, at: datetime) -> timedelta:

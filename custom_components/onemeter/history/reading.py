@@ -153,10 +153,10 @@ async def async_read_slice(
 ) -> Sequence[Interval]:
     """Read the part of a load profile between two points in time. Raises MeterError."""
     zone = dt_util.get_default_time_zone()
-    if clock.zone:
+    if clock.zone or clock.named:
         # Another zone may have had another summer time, or none, then.
         start, end = start - _OTHER_ZONE, end + _OTHER_ZONE
-    first, last = asked_for(start, end, clock.shown, zone)
+    first, last = asked_for(start, end, clock.shown + clock.named, zone)
     return await coordinator.async_read_profile(first, last, zone)
 
 
