@@ -11,6 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.history import reading
 from custom_components.onemeter.meter import Identity, Interval
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import (
@@ -94,6 +95,25 @@ async def test_target_without_meter(hass: HomeAssistant, meter: PushedMeter) -> 
     await hass.config_entries.async_unload(meter.entry.entry_id)
     target = {"entity_id": POWER}
     assert await refused(hass, "get_telegram", target) == "service_config_entry_not_loaded"
+
+
+async def test_disabled_meter_beside_another(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, meter: PushedMeter
+) -> None:
+    cellar = ar.async_get(hass).async_create("Cellar")
+    other = await begin_other(hass, freezer)
+    for device_id in (device_of(meter), device_of(other)):
+        dr.async_get(hass).async_update_device(device_id, area_id=cellar.id)
+    area = {"area_id": cellar.id}
+    assert await refused(hass, "get_telegram", area) == "several_meters"
+    disable = hass.config_entries.async_set_disabled_by
+    await disable(other.entry.entry_id, ConfigEntryDisabler.USER)
+    assert (await respond(hass, "get_telegram", area))["protocol"] == "sml"
+    # Not where it is chosen by itself.
+    chosen = {"device_id": [device_of(meter), device_of(other)]}
+    assert await refused(hass, "get_telegram", chosen) == "service_config_entry_not_loaded"
+    await disable(meter.entry.entry_id, ConfigEntryDisabler.USER)
+    assert await refused(hass, "get_telegram", area) == "service_config_entry_not_loaded"
 
 
 async def test_one_meter_where_the_response_is_that_of_one(

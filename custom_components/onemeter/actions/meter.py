@@ -35,22 +35,22 @@ def refusal(key: str, **placeholders: str) -> ServiceValidationError:
 async def async_entries(call: ServiceCall) -> list[OneMeterConfigEntry]:
     """Return the loaded entries of the meters in the target, at least one.
 
-    Areas, floors and labels may contain devices of other integrations, too. Raises
-    ServiceValidationError, also for a device that is targeted by itself and is no meter.
+    Areas, floors and labels may contain devices of other integrations, too, and meters that the
+    user has disabled, which are left out beside others. Raises ServiceValidationError, also for a
+    device that is targeted by itself and is no meter.
     """
     hass = call.hass
     found = await async_extract_config_entry_ids(call)
     for device_id in TargetSelection(call.data).device_ids:
         _, entry = async_get_device_and_config_entry(hass, DOMAIN, device_id)
         found.add(entry.entry_id)
-    entries: list[OneMeterConfigEntry] = [
-        async_get_config_entry(hass, DOMAIN, entry.entry_id)
-        for entry in hass.config_entries.async_entries(DOMAIN)
-        if entry.entry_id in found
+    targeted = [
+        entry for entry in hass.config_entries.async_entries(DOMAIN) if entry.entry_id in found
     ]
-    if not entries:
+    if not targeted:
         raise refusal("no_meter")
-    return entries
+    enabled = [entry for entry in targeted if entry.disabled_by is None]
+    return [async_get_config_entry(hass, DOMAIN, entry.entry_id) for entry in enabled or targeted]
 
 
 async def async_entry(call: ServiceCall) -> OneMeterConfigEntry:
