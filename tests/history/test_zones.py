@@ -174,6 +174,26 @@ async def test_gap_at_a_meter_in_another_zone(
     assert await meter.all_rows() == before
 
 
+async def test_clock_that_is_wrong_in_another_zone(
+    recorder_mock: Recorder,  # noqa: ARG001 - must come before hass
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    start = datetime(2026, 7, 2, 10, tzinfo=UTC)
+    household = SteadyHousehold(start=start)
+    meter = ProfiledMeter(hass, freezer, IecMeter(ahead=-700, household=household))
+    await meter.begin(start, "Asia/Kolkata")
+    await meter.live(start, start + timedelta(hours=1, minutes=16))
+    await meter.switch_off(start + timedelta(hours=1, minutes=22))
+    await meter.switch_on(start + timedelta(hours=6, minutes=10, seconds=21))
+    await meter.live(start + timedelta(hours=6, minutes=15), start + timedelta(hours=6, minutes=59))
+    await meter.import_at(start + timedelta(hours=7, minutes=5, seconds=10))
+    found = await meter.rows()
+    for hour in range(1, 6):
+        end = start + (hour + 1) * HOUR
+        assert found[end - HOUR][0] == pytest.approx(float(kwh(household, end)), abs=0.0021)
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
 async def test_gap_at_a_meter_that_names_its_zone(
     recorder_mock: Recorder,  # noqa: ARG001 - must come before hass

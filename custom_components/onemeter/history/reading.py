@@ -25,7 +25,9 @@ _LONGEST: Final = timedelta(days=30)
 _GROWTH: Final = 6.0
 #: After this number of refused slices, the meter counts as one without a profile.
 _REFUSALS: Final = 3
-#: What is read on both sides of a slice where the meter counts in another zone.
+#: What a clock of the same zone is off at most, and what is read on both sides of a slice where the
+#: meter counts in another zone.
+_SAME_ZONE: Final = timedelta(minutes=10)
 _OTHER_ZONE: Final = timedelta(hours=2)
 #: The longest time that is read on both sides of a part without rows.
 _AROUND: Final = timedelta(days=1)
@@ -153,7 +155,7 @@ async def async_read_slice(
 ) -> Sequence[Interval]:
     """Read the part of a load profile between two points in time. Raises MeterError."""
     zone = dt_util.get_default_time_zone()
-    if clock.zone or clock.named:
+    if clock.named or abs(clock.shown) > _SAME_ZONE:
         # Another zone may have had another summer time, or none, then.
         start, end = start - _OTHER_ZONE, end + _OTHER_ZONE
     first, last = asked_for(start, end, clock.shown + clock.named, zone)
