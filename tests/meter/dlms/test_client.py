@@ -1,12 +1,13 @@
 """The polled client at simulated meters: transports, addresses, authentications, round trips."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import json
-from typing import Any
+from typing import Any, override
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,6 +29,7 @@ from simulator.dlms import (
     ListTrouble,
     Parameters,
     Profile,
+    axdr as simulated_axdr,
 )
 from simulator.dlms.ciphering import AUTHENTICATED, ENCRYPTED
 from simulator.memory import MemoryBridge
@@ -530,3 +532,27 @@ def test_what_is_missing_is_told_at_once() -> None:
     ):
         with pytest.raises(ValueError, match="needs"):
             client_at(line, **settings)
+
+
+class UnixProfile(Profile):
+    """A profile with time stamps in seconds since 1970."""
+
+    @override
+    def _rows(self, registers: Any, style: Any, ends: Any, columns: Any) -> Iterator[bytes]:
+        for end in ends:
+            amounts = (simulated_axdr.u32(registers.captured(code, end)) for code in self.registers)
+            yield simulated_axdr.structure(simulated_axdr.u32(end), *amounts)
+
+
+async def test_profile_with_time_stamps_in_utc() -> None:
+    """The span is in local time all the same."""
+    zone = ZoneInfo("Europe/Berlin")
+    now = datetime(2026, 7, 2, 18, 1, tzinfo=zone)
+    profile = UnixProfile(registers=("1-0:1.8.0*255",), with_status=False)
+    meter = DlmsMeter(profile=profile, clock=now.timestamp)
+    end = datetime(2026, 7, 2, 16)  # noqa: DTZ001 - the meter's local time
+    async with plugged_in(meter) as line:
+        rows = await client_at(line).read_profile(end - timedelta(hours=3), end, zone)
+    first = datetime(2026, 7, 2, 11, 15, tzinfo=UTC)
+    quarters = [first + number * timedelta(minutes=15) for number in range(12)]
+    assert [row.end_utc for row in rows] == quarters

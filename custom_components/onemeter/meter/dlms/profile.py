@@ -151,8 +151,14 @@ class ProfileReader:
         backwards = is_newest_first(rows, layout)
         found_intervals = intervals_of(rows, layout, backwards=backwards)
         ended = await find_in_turns(step for row in found_intervals for step in (row, None))
-        intervals = [row for row in ended if start < row.end <= end]
+        intervals = [row for row in ended if start < self._local_end(row) <= end]
         return intervals[::-1] if backwards else intervals
+
+    def _local_end(self, row: Interval) -> datetime:
+        """Return the end of a row in the meter's local time: its time stamp may be in UTC."""
+        if row.season != "utc" or row.end_utc is None or self._zone is None:
+            return row.end
+        return row.end_utc.astimezone(self._zone).replace(tzinfo=None)
 
     async def _find(self) -> _Profile:
         """Return the code of the load profile, its capture period and its columns.
