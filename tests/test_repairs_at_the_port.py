@@ -295,7 +295,7 @@ async def test_changed_key(hass: HomeAssistant, make: Callable[..., SimulatedMet
     await meter.begin(old.telegram(int(time.time())))
     await push(old, 60)
     assert raised() == []
-    await push(new, 60)
+    await push(new, 120)
     assert meter.value() == STATE_UNAVAILABLE
     assert meter.value("status") == "wrong_key"
     await push(new, 1200)
