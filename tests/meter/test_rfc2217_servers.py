@@ -37,6 +37,8 @@ pytestmark = [
     pytest.mark.usefixtures("socket_enabled"),
     # They share the machine's time with one another, so that none of them is late.
     pytest.mark.xdist_group("rfc2217"),
+    # A server that says nothing after it was started again must not hold up all others.
+    pytest.mark.timeout(90),
 ]
 
 type Command = Callable[[Path, int], list[str]]
