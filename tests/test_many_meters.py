@@ -46,7 +46,7 @@ class Meters[M: PushedMeter]:
     async def set_up(
         self, begun: Callable[[M], asyncio.Event], seconds: float
     ) -> list[ConfigEntryState]:
-        """Set all up at once, and return their states so many seconds after all have begun."""
+        """Set all up at once; return their states these seconds after the last one has begun."""
         stub_usb(self.hass)
         # A thread imports them otherwise, for which the simulated clock does not wait.
         integration = await async_get_integration(self.hass, DOMAIN)

@@ -143,6 +143,27 @@ class DailyHousehold(SteadyHousehold):
         return total._replace(imported=total.imported + (whole * 3600 + part) * 5_000)
 
 
+async def be_off(meter: ProfiledMeter, start: datetime, off: timedelta, on: timedelta) -> datetime:
+    """Read the meter, but for a time; return the end of the hour in which it is read again."""
+    await meter.live(start, start + off - timedelta(minutes=1))
+    await meter.switch_off(start + off)
+    back = start + on
+    await meter.switch_on(back + timedelta(seconds=21))
+    end = back.replace(minute=0) + HOUR
+    await meter.live(back + timedelta(minutes=3), end - timedelta(minutes=1))
+    return end
+
+
+async def assert_hours(
+    meter: ProfiledMeter, start: datetime, household: SteadyHousehold, hours: range
+) -> None:
+    """Check the rows of these hours after the start against the household."""
+    found = await meter.rows()
+    for hour in hours:
+        end = start + (hour + 1) * HOUR
+        assert found[end - HOUR][0] == pytest.approx(float(kwh(household, end)), abs=0.0021)
+
+
 @pytest.mark.parametrize("zone", ZONES[:3])
 @pytest.mark.parametrize("gap", [(7, "1.29.0"), (11, "1.8.0")], ids=["summer", "winter"])
 async def test_gap_at_a_meter_in_another_zone(
@@ -157,18 +178,12 @@ async def test_gap_at_a_meter_in_another_zone(
     household = DailyHousehold(start=start)
     meter = ProfiledMeter(hass, freezer, IecMeter(Memory(channels=(channel,)), household=household))
     await meter.begin(start, zone)
-    await meter.live(start, start + timedelta(hours=2, minutes=16))
-    await meter.switch_off(start + timedelta(hours=2, minutes=17))
-    await meter.switch_on(start + timedelta(hours=7, minutes=17, seconds=21))
-    await meter.live(start + timedelta(hours=7, minutes=20), start + timedelta(hours=7, minutes=59))
-    await meter.compile_until(start + timedelta(hours=8, minutes=1))
+    end = await be_off(meter, start, timedelta(hours=2, minutes=17), timedelta(hours=7, minutes=17))
+    await meter.compile_until(end + timedelta(minutes=1))
     before = await meter.all_rows()
-    await meter.import_at(start + timedelta(hours=8, minutes=5, seconds=10))
-    found = await meter.rows()
-    for hour in range(2, 7):
-        end = start + (hour + 1) * HOUR
-        assert found[end - HOUR][0] == pytest.approx(float(kwh(household, end)), abs=0.0021)
-    again = await meter.importer.async_import(start, start + timedelta(hours=8), dry_run=True)
+    await meter.import_at(end + timedelta(minutes=5, seconds=10))
+    await assert_hours(meter, start, household, range(2, 7))
+    again = await meter.importer.async_import(start, end, dry_run=True)
     assert all(outcome.plan.is_empty for outcome in again)
     await meter.importer.async_undo()
     assert await meter.all_rows() == before
@@ -183,15 +198,9 @@ async def test_clock_that_is_wrong_in_another_zone(
     household = SteadyHousehold(start=start)
     meter = ProfiledMeter(hass, freezer, IecMeter(ahead=-700, household=household))
     await meter.begin(start, "Asia/Kolkata")
-    await meter.live(start, start + timedelta(hours=1, minutes=16))
-    await meter.switch_off(start + timedelta(hours=1, minutes=22))
-    await meter.switch_on(start + timedelta(hours=6, minutes=10, seconds=21))
-    await meter.live(start + timedelta(hours=6, minutes=15), start + timedelta(hours=6, minutes=59))
-    await meter.import_at(start + timedelta(hours=7, minutes=5, seconds=10))
-    found = await meter.rows()
-    for hour in range(1, 6):
-        end = start + (hour + 1) * HOUR
-        assert found[end - HOUR][0] == pytest.approx(float(kwh(household, end)), abs=0.0021)
+    end = await be_off(meter, start, timedelta(hours=1, minutes=22), timedelta(hours=6, minutes=10))
+    await meter.import_at(end + timedelta(minutes=5, seconds=10))
+    await assert_hours(meter, start, household, range(1, 6))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
@@ -201,20 +210,14 @@ async def test_gap_at_a_meter_that_names_its_zone(
     freezer: FrozenDateTimeFactory,
     zone: str,
 ) -> None:
-    """Its profile is asked for in its own time."""
+    """The request for its profile is in the local time of the meter."""
     start = datetime(2026, 7, 2, 10, tzinfo=UTC)
     household = DailyHousehold(start=start)
     meter = ProfiledMeter(hass, freezer, DlmsMeter(household=household))
     await meter.begin(start, zone)
-    await meter.live(start, start + timedelta(hours=1, minutes=16))
-    await meter.switch_off(start + timedelta(hours=1, minutes=17))
-    await meter.switch_on(start + timedelta(hours=9, minutes=47, seconds=21))
-    await meter.live(start + timedelta(hours=9, minutes=50), start + timedelta(hours=9, minutes=59))
-    await meter.import_at(start + timedelta(hours=10, minutes=5, seconds=10))
-    found = await meter.rows()
-    for hour in range(1, 9):
-        end = start + (hour + 1) * HOUR
-        assert found[end - HOUR][0] == pytest.approx(float(kwh(household, end)), abs=0.0021)
+    end = await be_off(meter, start, timedelta(hours=1, minutes=17), timedelta(hours=9, minutes=47))
+    await meter.import_at(end + timedelta(minutes=5, seconds=10))
+    await assert_hours(meter, start, household, range(1, 9))
 
 
 @pytest.mark.parametrize(

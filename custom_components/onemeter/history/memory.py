@@ -133,7 +133,7 @@ class GapMemory:
         self._is_save_due = False
         #: How far back the profile is wanted before the first values of all.
         self._since: datetime | None = None
-        #: When the entry was last changed (ISO 8601) whose password or keys were rejected.
+        #: When the entry was last changed (ISO 8601) before its password or keys were rejected.
         self.rejected: str | None = None
 
     async def async_load(self, import_days: int = 0) -> None:

@@ -36,7 +36,7 @@ _LIST_SIZES: Final = (5, 10)
 _OTHER_REASON: Final = AccessResult(OTHER_REASON)
 #: An attribute that every association can read: the logical name of its own object.
 _OWN_NAME: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, 1)
-#: After so many sessions in a row that an object has ended, it is not read any more.
+#: Number of sessions in a row that end at an object, after which it is not read any more.
 _ENDED_MAX: Final = 2
 #: Stands for all list requests among the attributes answered with an exception.
 _LISTS: Final = b""
