@@ -9,6 +9,7 @@ from custom_components.onemeter.meter.checksum import (
     crc16_arc,
     crc16_kermit,
     crc16_x25,
+    ends_with_x25,
     sum_of,
     xor_of,
 )
@@ -37,6 +38,13 @@ def test_same_as_bit_by_bit(data: bytes) -> None:
     assert crc16_x25(data).to_bytes(2, "little") == encoder.checksum(data, "x25")
     assert crc16_kermit(data).to_bytes(2, "big") == encoder.checksum(data, "kermit")
     assert f"{crc16_arc(data):04X}\r\n".encode() == p1_crc(data)
+
+
+@given(st.binary(max_size=300), st.integers(0, 0xFFFF))
+def test_end_with_its_own_checksum(data: bytes, other: int) -> None:
+    checksum = crc16_x25(data)
+    assert ends_with_x25(data + checksum.to_bytes(2, "little"))
+    assert ends_with_x25(data + other.to_bytes(2, "little")) is (other == checksum)
 
 
 @given(st.binary(max_size=300))

@@ -6,11 +6,18 @@ from typing import Final
 #: Every byte with its bits in reverse order: ``crc_hqx`` takes the highest bit first, the
 #: checksums of meters the lowest.
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+#: What remains of any bytes with their own CRC-16/X-25, highest bit first (ISO/IEC 13239).
+_X25_RESIDUE: Final = 0x1D0F
 
 
 def crc16_x25(data: bytes | bytearray) -> int:
     """Return the CRC-16/X-25 (ISO/IEC 13239) of the data, from 0 to 0xFFFF."""
     return _reflected(data, 0xFFFF) ^ 0xFFFF
+
+
+def ends_with_x25(data: bytes) -> bool:
+    """Return whether the last two bytes are the CRC-16/X-25 of the others, low byte first."""
+    return crc_hqx(data.translate(_REVERSED), 0xFFFF) == _X25_RESIDUE
 
 
 def crc16_kermit(data: bytes) -> int:

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from .obis import CURRENT_VALUE, PAST_PERIODS, C, Obis
+from .record import record
 
 #: Manufacturers whose *00 is the current value; elsewhere it is an unused billing period.
 _ZERO_IS_CURRENT: Final = frozenset({"PAF"})
@@ -108,7 +109,7 @@ def _decoded(meter_id: str) -> str:
     return bytes.fromhex(meter_id).decode("ascii").strip()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Register:
     """One value of a telegram."""
 
@@ -128,7 +129,7 @@ class Register:
     time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """All registers of one telegram, in their order, with duplicates."""
 

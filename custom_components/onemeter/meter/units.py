@@ -1,7 +1,8 @@
 """Units and scalers of binary protocols (IEC 62056-6-2, table of units)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
+from functools import cache, partial
 from typing import Final
 
 #: Units by their number. Other numbers mean no unit: 254 and 255 by the standard, 0 in some meters.
@@ -55,11 +56,20 @@ UNITS: Final[Mapping[int, str]] = {
 }
 
 #: A context of its own, so that the precision is not that of the caller: integers of 64 bits fit.
-_scaleb = Context(prec=20).scaleb
+_CONTEXT: Final = Context(prec=20)
 
 
 def scaled(number: Decimal | int, scaler: int) -> Decimal | int:
     """Return number * 10 ** scaler exactly: an int if number is one and scaler is not negative."""
-    if scaler < 0 or isinstance(number, Decimal):
-        return _scaleb(number, scaler)
-    return number * 10**scaler if scaler else number
+    if isinstance(number, Decimal):
+        return _CONTEXT.scaleb(number, scaler)
+    return scaling(scaler)(number)
+
+
+@cache
+def scaling(scaler: int) -> Callable[[int], Decimal | int]:
+    """Return the function that scales integers as scaled() does."""
+    if scaler < 0:
+        return partial(_CONTEXT.multiply, Decimal((0, (1,), scaler)))
+    factor: int = 10**scaler
+    return factor.__mul__

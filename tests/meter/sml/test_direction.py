@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.onemeter.meter.obis import Obis
-from custom_components.onemeter.meter.sml.direction import POWER_CODES, true_number
+from custom_components.onemeter.meter.sml.direction import POWER_CODES, rule_of
 
 POWER = Obis.parse("1-0:16.7.0")
 ABSOLUTE = Obis.parse("1-0:15.7.0")
@@ -15,6 +15,11 @@ FNN_IMPORT = 0x1C0104
 FNN_EXPORT = FNN_IMPORT | 1 << 11
 EDL_IMPORT = 0x182
 EDL_EXPORT = EDL_IMPORT | 1 << 5
+
+
+def true_number(code: Obis, number: int, bits: int, scaler: int, status: int) -> int | None:
+    """Return the true number for one that was sent."""
+    return rule_of(code, bits, scaler, status)(number)
 
 
 @pytest.mark.parametrize("status", [FNN_IMPORT, EDL_IMPORT])

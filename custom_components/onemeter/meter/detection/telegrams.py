@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from ..checksum import crc16_x25, sum_of, xor_of
+from ..checksum import ends_with_x25, sum_of, xor_of
 from ..iec62056.decoder import Iec62056Decoder
 from ..iec62056.identification import IDENTIFICATION_LINE
 from ..line import Framing, LineSettings
@@ -182,7 +182,7 @@ class _Texts:
 def _sml_checksum(telegram: bytes) -> Checksum | None:
     if len(telegram) < 2:
         return None
-    is_x25 = crc16_x25(telegram[:-2]) == int.from_bytes(telegram[-2:], "little")
+    is_x25 = ends_with_x25(telegram)
     return Checksum.CRC16_X25 if is_x25 else Checksum.CRC16_KERMIT
 
 

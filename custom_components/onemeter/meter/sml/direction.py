@@ -4,7 +4,9 @@ Many meters send power without its sign, or send an unsigned number as if it wer
 all of them send the direction in the status word of their energy registers, in one of two layouts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import and_
 from typing import Final
 
 from ..obis import (
@@ -36,28 +38,40 @@ _UNSIGNED_BITS_MAX: Final = 24
 #: The registers whose sign a status word may contain.
 POWER_CODES: Final = frozenset(_FNN_EXPORT)
 
+#: Returns the number of a power register with its true sign, negative for export, from the number
+#: that was sent. None if the status word has another layout or nothing about this register, or if
+#: number and status contradict each other.
+type Rule = Callable[[int], int | None]
 
-def true_number(code: Obis, number: int, bits: int, scaler: int, status: int) -> int | None:
-    """Return the number of a power register with its true sign, negative for export.
 
-    ``number`` is the number that was sent, in an integer of ``bits`` bits. None if the status word
-    has another layout or nothing about this register, or if number and status contradict each
-    other.
-    """
-    if status & MARK_MASK == MARK:
-        export = _FNN_EXPORT.get(code)
-        is_known = number == 0 or bool(status & LOAD)
-    else:
-        export = _EDL_EXPORT.get(code)
-        is_known = bool(status & _EDL)
-    if export is None or not is_known:
-        return None
-    exporting = bool(status & export)
-    if number > 0 and exporting:
-        return -number
-    if number < 0 and not exporting:
+def rule_of(code: Obis, bits: int, scaler: int, status: int) -> Rule:
+    """Return the rule for a power register whose numbers are sent in integers of ``bits`` bits."""
+    is_fnn = status & MARK_MASK == MARK
+    export = (_FNN_EXPORT if is_fnn else _EDL_EXPORT).get(code)
+    if export is None:
+        return _unknown
+    if not status & (LOAD if is_fnn else _EDL):
+        return _zero if is_fnn else _unknown
+    if status & export:
+        return _exported
+    if code != POWER_ABSOLUTE and scaler < 0 and bits <= _UNSIGNED_BITS_MAX:
         # An unsigned number sent as a signed one. The meters that do so send decimals of a watt in
         # as few bytes as possible; in others, a belated status word would give gigawatts.
-        is_unsigned = code != POWER_ABSOLUTE and scaler < 0 and bits <= _UNSIGNED_BITS_MAX
-        return number + (1 << bits) if is_unsigned else None
-    return number
+        return partial(and_, (1 << bits) - 1)
+    return _imported
+
+
+def _exported(number: int) -> int:
+    return -abs(number)
+
+
+def _imported(number: int) -> int | None:
+    return number if number >= 0 else None
+
+
+def _zero(number: int) -> int | None:
+    return None if number else 0
+
+
+def _unknown(_: int) -> None:
+    return None

@@ -106,7 +106,9 @@ def contents(data: bytes, position: int, end: int) -> Iterator[slice]:
     sizes = _SIZES
     while position < end:
         size = sizes[data[position]]
-        if size:
+        if size == 1:
+            position += 1
+        elif size:
             yield slice(position + 1, position + size)
             position += size
         else:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from ..errors import TelegramError
 from ..obis import Obis
 from ..reading import Register, Value
-from ..units import UNITS, scaled
-from .direction import POWER_CODES, STATUS_CODES, true_number
+from ..units import UNITS, scaling
+from .direction import POWER_CODES, STATUS_CODES, rule_of
 from .elements import (
     LIST,
     SIGNED,
@@ -53,7 +53,7 @@ _STATUS_RANKS: Final[Mapping[Obis | None, int]] = {
 _obis = lru_cache(maxsize=1024)(Obis.from_bytes)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An entry of a register list, except for the contents of status word and value."""
 
@@ -70,29 +70,35 @@ class Entry:
     status_at: slice | None
     #: Index in STATUS_CODES, if the status word is the meter's: the lowest one counts.
     rank: int | None
-    #: The status word of the meter, if the sign of the value may depend on it.
-    status: int | None = None
 
     @property
-    def is_power(self) -> bool:
+    def has_direction(self) -> bool:
         """Whether the sign of the value may depend on the status word of the meter."""
         return self.code in POWER_CODES and self.kind in _INTEGERS
 
-    def register(self, content: bytes | int) -> Register:
-        """Return the register with this content, and for power with the sign in the status word."""
-        if isinstance(content, bytes):
-            if self.kind not in _INTEGERS:
-                return Register(self.code, self._value(content), self.unit)
-            content = int.from_bytes(content, signed=self.kind == SIGNED)
-        value = scaled(content, self.scaler) if self.scaler else content
-        if self.status is None or self.code is None:
-            return Register(self.code, value, self.unit)
-        bits = 8 * (self.content_at.stop - self.content_at.start)
-        true = true_number(self.code, content, bits, self.scaler, self.status)
-        if true is None:
-            return Register(self.code, value, self.unit)
-        signed = value if true == content else scaled(true, self.scaler)
-        return Register(self.code, value, self.unit, signed)
+    def maker(self, status: int | None) -> Callable[[Any], Register]:
+        """Return what makes the register from its content, for power with a status word's sign.
+
+        The content is what the struct module reads.
+        """
+        code, unit = self.code, self.unit
+        if self.kind not in _INTEGERS:
+            return lambda content: Register(code, self._value(content), unit)
+        scale, rule = scaling(self.scaler), None
+        if status is not None and code in POWER_CODES:
+            bits = 8 * (self.content_at.stop - self.content_at.start)
+            rule = rule_of(code, bits, self.scaler, status)
+
+        def make(number: int) -> Register:
+            value = scale(number)
+            if rule is None or (true := rule(number)) is None:
+                return Register(code, value, unit)
+            return Register(code, value, unit, value if true == number else scale(true))
+
+        if self.form.endswith("s"):
+            is_signed = self.kind == SIGNED
+            return lambda content: make(int.from_bytes(content, signed=is_signed))
+        return make
 
     def _value(self, content: bytes) -> Value:
         """Return the value of a content that is no number."""

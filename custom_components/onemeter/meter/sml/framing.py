@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from ..checksum import crc16_kermit, crc16_x25
+from ..checksum import crc16_kermit, ends_with_x25
 from ..errors import TelegramError
 from ..slices import Sliced
 
@@ -24,9 +24,6 @@ _FILL_MAX: Final = 4
 #: Starts within a rejected telegram that are tried. Lost bytes cause one; without a bound, crafted
 #: bytes could keep the decoder busy.
 _INNER_STARTS: Final = 8
-
-#: CRC-16/X-25 of any bytes that end with their own CRC-16/X-25, low byte first.
-_RESIDUE: Final = 0x0F47
 
 
 class SmlFramer[T]:
@@ -61,7 +58,8 @@ class SmlFramer[T]:
 
     def feed(self, data: bytes) -> Sequence[T]:
         """Decode the next bytes of the stream; return the results of telegrams ending in them."""
-        return [result for result in self.feed_in_slices(data) if result is not None]
+        results = self.feed_in_slices(data)
+        return [result for result in results if result is not None] if results else ()
 
     def feed_in_slices(self, data: bytes) -> Iterable[T | None]:
         """Do the same as feed() in slices, each of which ends with None.
@@ -72,10 +70,9 @@ class SmlFramer[T]:
         buffer += data
         if len(buffer) < self._due:
             return ()
-        position = LIMIT - len(buffer) + len(data)
-        rest = data[position:]
-        if not rest:
+        if len(buffer) <= LIMIT:
             return self._advance()
+        rest = bytes(buffer[LIMIT:])
         del buffer[LIMIT:]
         return self._advance_through(rest)
 
@@ -107,7 +104,7 @@ class SmlFramer[T]:
     def _advance(self) -> Iterator[T | None]:
         """Go through the buffer as far as its bytes allow."""
         buffer = self._buffer
-        while self._scan or self._find_start():
+        while self._scan or (buffer and self._find_start()):
             size = len(buffer)
             mark = buffer.find(_ESCAPE[0], self._scan)
             if 0 <= mark <= size - len(_ESCAPE):
@@ -117,8 +114,8 @@ class SmlFramer[T]:
             if mark < 0:
                 mark = size
             self._scan = mark
-            self._due = min(mark + _MARK, LIMIT)
-            if size < self._due:
+            self._due = due = mark + _MARK if mark < LIMIT - _MARK else LIMIT
+            if size < due:
                 return
             if size < mark + _MARK:
                 self._reject_overlong()
@@ -135,7 +132,8 @@ class SmlFramer[T]:
         buffer = self._buffer
         start = buffer.find(_START)
         if start >= 0:
-            self._skip(start)
+            if start:
+                self._skip(start)
             self._scan = _MARK
             return True
         kept = 0
@@ -150,16 +148,15 @@ class SmlFramer[T]:
         start = 0
         end = len(telegram)
         for _ in range(1 + _INNER_STARTS):
-            results = yield from self._decoded(telegram[start:])
-            if results is not None:
-                self.good += bool(results)
-                self.other += not results
-                self.damaged += start > 0
-                self.skipped += start
-                del self._buffer[: len(telegram)]
-                self._seek()
-                yield from results
-                return
+            part = telegram[start:]
+            if (messages := _messages(part)) is not None:
+                try:
+                    results = yield from self._decode(messages, part)
+                except TelegramError:
+                    pass
+                else:
+                    yield from self._take(results, start, len(telegram))
+                    return
             # The last start is the most likely one.
             start = end = telegram.rfind(_START, _MARK, end)
             if start < 0:
@@ -167,14 +164,18 @@ class SmlFramer[T]:
         # The next start may follow instead of the number of fill bytes and the checksum.
         self._reject(mark + len(_ESCAPE) + 1)
 
-    def _decoded(self, telegram: bytes) -> Sliced[Sequence[T] | None]:
-        """Decode a telegram from start to end; None if it is invalid."""
-        if (messages := _messages(telegram)) is None:
-            return None
-        try:
-            return (yield from self._decode(messages, telegram))
-        except TelegramError:
-            return None
+    def _take(self, results: Sequence[T], start: int, end: int) -> Sequence[T]:
+        """Count a telegram that is valid from ``start`` on; return its results."""
+        if results:
+            self.good += 1
+        else:
+            self.other += 1
+        if start:
+            self.damaged += 1
+            self.skipped += start
+        del self._buffer[:end]
+        self._seek()
+        return results
 
     def _reject(self, count: int) -> None:
         """Reject the telegram, and search the next start after its first bytes."""
@@ -208,11 +209,7 @@ def _messages(telegram: bytes) -> bytes | None:
     fill = telegram[-3]
     if fill > _FILL_MAX:
         return None
-    if crc16_x25(telegram) != _RESIDUE and crc16_kermit(telegram[:-2]) != int.from_bytes(
-        telegram[-2:]
-    ):
+    if not ends_with_x25(telegram) and crc16_kermit(telegram[:-2]) != int.from_bytes(telegram[-2:]):
         return None
     messages = telegram[_MARK : len(telegram) - _MARK - fill]
-    if _ESCAPE in messages:
-        return messages.replace(_MASKED_ESCAPE, _ESCAPE)
-    return messages
+    return messages.replace(_MASKED_ESCAPE, _ESCAPE)

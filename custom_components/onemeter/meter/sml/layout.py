@@ -42,8 +42,14 @@ class Meter:
     indexes: list[int] = field(default_factory=list)
     #: Where the content of the status word is; None if no entry has the status word of the meter.
     status_at: slice | None = None
-    #: The status word of the last messages.
+    #: The status word of the last messages, as bytes and as a number.
+    word: bytes = b""
     status: int | None = None
+
+    def reading(self, data: bytes, registers: tuple[Register, ...], raw: bytes) -> Reading:
+        """Return the reading of the meter in messages, with these registers."""
+        clock = _clock(data, self.times) if self.times else None
+        return Reading(self.identity, clock, registers, raw, status_word=self.status)
 
 
 class Layout:
@@ -70,7 +76,9 @@ class Layout:
         self._contents_of = Struct(">" + "".join(forms)).unpack_from
         #: The contents and the registers of the last messages; no contents while they are replaced.
         self._contents: Sequence[bytes | int] = ()
+        self._indexes: Sequence[int] = range(len(entries))
         self._registers = [Register(None, None)] * len(entries)
+        self._makers = [entry.maker(None) for entry in entries]
 
     def fits(self, data: bytes) -> bool:
         """Return whether messages have this layout."""
@@ -80,43 +88,39 @@ class Layout:
         """Return the readings of messages that have this layout, one of each meter."""
         before, self._contents = self._contents, ()
         found = self._contents_of(data)
-        changed = list(range(len(found)))
+        changed = self._indexes
         if before:
             changed = list(compress(changed, map(ne, before, found, strict=True)))
         for meter in self._meters:
-            if meter.status_at is None:
-                continue
-            status = int.from_bytes(data[meter.status_at])
-            if status != meter.status:
-                meter.status = status
-                changed += self._apply_status(meter.indexes, status)
-        for done, index in enumerate(changed, 1):
-            self._registers[index] = self._entries[index].register(found[index])
-            if done % _SLICE == 0:
-                yield
+            if meter.status_at is not None and (word := data[meter.status_at]) != meter.word:
+                meter.word, meter.status = word, int.from_bytes(word)
+                changed = [*changed, *self._apply_status(meter.indexes, meter.status)]
+        while len(changed) > _SLICE:
+            self._replace(changed[:_SLICE], found)
+            changed = changed[_SLICE:]
+            yield
+        self._replace(changed, found)
         self._contents = found
-        is_single = len(self._meters) == 1
+        registers = self._registers
+        if len(self._meters) == 1:
+            return [self._meters[0].reading(data, tuple(registers), telegram)]
         return [
-            Reading(
-                meter.identity,
-                _clock(data, meter.times) if meter.times else None,
-                tuple(
-                    self._registers
-                    if is_single
-                    else map(self._registers.__getitem__, meter.indexes)
-                ),
-                # Diagnostics can mask the id of one meter only.
-                telegram if is_single else b"",
-                status_word=meter.status,
-            )
+            # Diagnostics can mask the id of one meter only.
+            meter.reading(data, tuple(map(registers.__getitem__, meter.indexes)), b"")
             for meter in self._meters
         ]
 
-    def _apply_status(self, indexes: Iterable[int], status: int) -> Sequence[int]:
-        """Set the status word of a meter; return which of its registers depend on it."""
-        powers = [index for index in indexes if self._entries[index].is_power]
+    def _replace(self, indexes: Iterable[int], contents: Sequence[bytes | int]) -> None:
+        """Make registers anew from their contents."""
+        registers, makers = self._registers, self._makers
+        for index in indexes:
+            registers[index] = makers[index](contents[index])
+
+    def _apply_status(self, indexes: Iterable[int], status: int) -> Iterable[int]:
+        """Apply the status word of a meter; return which of its registers may depend on it."""
+        powers = [index for index in indexes if self._entries[index].has_direction]
         for index in powers:
-            self._entries[index].status = status
+            self._makers[index] = self._entries[index].maker(status)
         return powers
 
 

@@ -46,7 +46,11 @@ class ReadingDecoder:
         """Do the same as decode() in slices."""
         for layout in self._layouts:
             if layout.fits(messages):
-                return (yield from layout.read(messages, telegram))
+                return layout.read(messages, telegram)
+        return self._learn(messages, telegram)
+
+    def _learn(self, messages: bytes, telegram: bytes) -> Sliced[Sequence[Reading]]:
+        """Decode messages of a layout that is not known."""
         try:
             layout = yield from _Messages(messages).layout()
         except IndexError:
