@@ -5,8 +5,8 @@ all of them send the direction in the status word of their energy registers, in 
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from operator import and_
+from functools import partial, reduce
+from operator import and_, or_
 from typing import Final
 
 from ..obis import (
@@ -31,6 +31,8 @@ _FNN_EXPORT: Final[Mapping[Obis, int]] = {
 # EDL: bit 7 is always set, bit 5 if the sum of the phases exports.
 _EDL: Final = 1 << 7
 _EDL_EXPORT: Final[Mapping[Obis, int]] = {POWER_ABSOLUTE: 1 << 5, POWER: 1 << 5}
+_FNN_BITS: Final = reduce(or_, _FNN_EXPORT.values(), MARK_MASK | LOAD)
+_EDL_BITS: Final = reduce(or_, _EDL_EXPORT.values(), _EDL)
 
 #: Bits of the widest integer that power with decimals needs.
 _UNSIGNED_BITS_MAX: Final = 24
@@ -42,6 +44,11 @@ POWER_CODES: Final = frozenset(_FNN_EXPORT)
 #: that was sent. None if the status word has another layout or nothing about this register, or if
 #: number and status contradict each other.
 type Rule = Callable[[int], int | None]
+
+
+def direction_of(status: int) -> int:
+    """Return the bits of a status word from which rule_of() gets the direction of power."""
+    return status & (_FNN_BITS if status & MARK_MASK == MARK else _EDL_BITS)
 
 
 def rule_of(code: Obis, bits: int, scaler: int, status: int) -> Rule:

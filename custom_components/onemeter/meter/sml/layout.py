@@ -15,6 +15,7 @@ from typing import Final
 from ..clock import SET_CLOCK_YEARS
 from ..reading import Identity, Reading, Register
 from ..slices import Sliced
+from .direction import direction_of
 from .elements import Element, read_nested
 from .entry import Entry
 
@@ -45,6 +46,8 @@ class Meter:
     #: The status word of the last messages, as bytes and as a number.
     word: bytes = b""
     status: int | None = None
+    #: Its bits of the direction of power.
+    direction: int | None = None
 
     def reading(self, data: bytes, registers: tuple[Register, ...], raw: bytes) -> Reading:
         """Return the reading of the meter in messages, with these registers."""
@@ -94,7 +97,7 @@ class Layout:
         for meter in self._meters:
             if meter.status_at is not None and (word := data[meter.status_at]) != meter.word:
                 meter.word, meter.status = word, int.from_bytes(word)
-                changed = [*changed, *self._apply_status(meter.indexes, meter.status)]
+                changed = [*changed, *self._apply_status(meter, meter.status)]
         while len(changed) > _SLICE:
             self._replace(changed[:_SLICE], found)
             changed = changed[_SLICE:]
@@ -116,11 +119,15 @@ class Layout:
         for index in indexes:
             registers[index] = makers[index](contents[index])
 
-    def _apply_status(self, indexes: Iterable[int], status: int) -> Iterable[int]:
+    def _apply_status(self, meter: Meter, status: int) -> Sequence[int]:
         """Apply the status word of a meter; return which of its registers may depend on it."""
-        powers = [index for index in indexes if self._entries[index].has_direction]
+        direction = direction_of(status)
+        if direction == meter.direction:
+            return ()
+        meter.direction = direction
+        powers = [index for index in meter.indexes if self._entries[index].has_direction]
         for index in powers:
-            self._makers[index] = self._entries[index].maker(status)
+            self._makers[index] = self._entries[index].maker(direction)
         return powers
 
 
