@@ -6,14 +6,19 @@ dictionaries of all messages, smllib entries whose values become floats. libsml 
 stream from memory and returns structures whose values become floats.
 """
 
+from binascii import crc_hqx
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Context, Decimal
 from functools import partial
 import os
 from pathlib import Path
 from random import Random
+from struct import Struct
 import sys
 
 from meter import Protocol
+from meter.obis import ENERGY_IMPORT
+from meter.reading import Register
 from meter.sml import SmlDecoder
 
 from benchmarks._measure import (
@@ -118,6 +123,28 @@ def compare_garbage() -> list[str]:
     return []
 
 
+def measure_floor() -> list[str]:
+    """Print the time of the steps that no decoder in Python can leave out; there is no target.
+
+    They are calls of the standard library, without what finds a telegram and calls them.
+    """
+    telegram = SmlMeter(household=Household(), style=Style.EDL).telegram(NOON)
+    reverse, mask = bytes(range(256)), int.from_bytes(telegram[:64] * (len(telegram) // 64))
+    shared = int.from_bytes(telegram) & mask
+    contents_of = Struct(">" + "30xQ" * 8).unpack_from
+    multiply, tenth = Context(prec=20).multiply, Decimal("0.1")
+    steps: Mapping[str, Callable[[], object]] = {
+        "checksum": lambda: crc_hqx(telegram.translate(reverse), 0xFFFF),
+        "comparison with the layout": lambda: int.from_bytes(telegram) & mask == shared,
+        "8 contents": lambda: contents_of(telegram),
+        "a register": lambda: Register(ENERGY_IMPORT, multiply(tenth, 103_026_430), "Wh"),
+    }
+    figures = {n: s * 1e6 for n, s in cpu_seconds(steps, times=amount(5000, quick=1)).items()}
+    print(f"\nSteps of Python for a telegram of {len(telegram)} bytes, without finding it")
+    print("  " + ", ".join(f"{name} {figure:.2f} µs" for name, figure in figures.items()))
+    return []
+
+
 def pushed() -> bytes:
     """Return the telegrams for the event loop."""
     meter = SmlMeter(household=Household(), style=Style.FNN)
@@ -136,7 +163,7 @@ def main() -> int:
     options = parser.parse_args()
     callbacks = partial(measure_callbacks, Protocol.SML, pushed())
     speed = partial(compare_speed, options.libsml)
-    return run([speed, compare_garbage, callbacks], options=options)
+    return run([speed, measure_floor, compare_garbage, callbacks], options=options)
 
 
 if __name__ == "__main__":
