@@ -59,6 +59,7 @@ OF_ENERGY_DASHBOARD = ("energy_not_set_up", "no_energy_sensor")
 OF_ACTIONS = (
     "no_meter",
     "several_meters",
+    "meters_failed",
     "not_polled",
     "was_rejected",
     "battery_rests",

@@ -10,7 +10,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onemeter.const import DOMAIN
 from custom_components.onemeter.history import reading
-from custom_components.onemeter.meter import Identity, Interval
+from custom_components.onemeter.meter import Identity, Interval, MeterError
+from custom_components.onemeter.meter.errors import MeterSilentError
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -126,9 +127,10 @@ async def test_one_meter_where_the_response_is_that_of_one(
 
 
 class _ProfileClient(ScriptedPolledClient):
-    """A client of a meter whose load profile is empty."""
+    """A client of a meter whose load profile is empty, or which cannot be read."""
 
     asked = 0
+    error: MeterError | None = None
 
     @override
     async def read_profile(
@@ -140,32 +142,105 @@ class _ProfileClient(ScriptedPolledClient):
         energy_only: bool = False,
     ) -> Sequence[Interval]:
         self.asked += 1
+        if self.error is not None:
+            raise self.error
         return []
 
 
-@pytest.mark.usefixtures("recorder_mock")
-async def test_history_of_several_meters(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Profiles:
+    """Two meters whose load profiles are read, and their target."""
+
+    def __init__(self) -> None:
+        self.clients: list[_ProfileClient] = []
+        self.devices: list[str] = []
+        self.start = (dt_util.utcnow() - timedelta(hours=3)).isoformat()
+
+    @property
+    def target(self) -> dict[str, Any]:
+        return {"device_id": self.devices}
+
+
+@pytest.fixture
+async def profiles(
+    recorder_mock: None,  # noqa: ARG001 - before Home Assistant
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Profiles:
     monkeypatch.setattr(reading, "_PAUSE", 0)
-    clients = []
-    devices = []
+    hass.config.language = "de"
+    profiles = Profiles()
     for identity in (METER, _THIRD):
         meter = PolledMeter(hass, freezer)
         client = meter.client = _ProfileClient()
         meter.make_entry(identity.unique_id)
         client.usual = energy("5000", meter=identity)
         assert await meter.set_up()
-        clients.append(client)
-        devices.append(device_of(meter))
-    start = (dt_util.utcnow() - timedelta(hours=3)).isoformat()
-    target = {"device_id": devices}
-    response = await respond(hass, "import_history", target, start=start)
-    assert all(client.asked for client in clients)
+        hass.config_entries.async_update_entry(meter.entry, title=f"Meter {identity.name}")
+        profiles.clients.append(client)
+        profiles.devices.append(device_of(meter))
+    return profiles
+
+
+async def test_history_of_several_meters(hass: HomeAssistant, profiles: Profiles) -> None:
+    response = await respond(hass, "import_history", profiles.target, start=profiles.start)
+    assert all(client.asked for client in profiles.clients)
     assert response["dry_run"] is True
-    assert await refused(hass, "undo_history_import", target) == "nothing_to_undo"
-    target = {"device_id": [*devices, device_of(await begin_other(hass, freezer))]}
-    assert await refused(hass, "import_history", target, start=start) == "no_load_profile"
+    assert response["failed"] == []
+    assert await refused(hass, "undo_history_import", profiles.target) == "nothing_to_undo"
+
+
+async def test_next_meter_is_filled_after_one_has_failed(
+    hass: HomeAssistant, profiles: Profiles
+) -> None:
+    first, second = profiles.clients
+    first.error = MeterSilentError("silent")
+    response = await respond(hass, "import_history", profiles.target, start=profiles.start)
+    assert second.asked
+    (failed,) = response["failed"]
+    assert failed["meter"] == "Meter 1 DMO00 1234 5678"
+    assert "Prüfe, ob der Lesekopf" in failed["error"]
+    # No response would show it.
+    data = {"start": profiles.start, **profiles.target}
+    with pytest.raises(HomeAssistantError) as error:
+        await hass.services.async_call(DOMAIN, "import_history", data, blocking=True)
+    assert error.value.translation_key == "meters_failed"
+    assert error.value.translation_placeholders == {
+        "done": "1",
+        "count": "2",
+        "failed": f"{failed['meter']} ({failed['error']})",
+    }
+
+
+async def test_all_of_several_meters_have_failed(hass: HomeAssistant, profiles: Profiles) -> None:
+    for client in profiles.clients:
+        client.error = MeterSilentError("silent")
+    with pytest.raises(HomeAssistantError) as error:
+        await respond(hass, "import_history", profiles.target, start=profiles.start)
+    assert all(client.asked for client in profiles.clients)
+    placeholders = error.value.translation_placeholders
+    assert placeholders is not None
+    assert placeholders["done"] == "0"
+    assert placeholders["failed"].count("Meter ") == 2
+
+
+async def test_meters_without_profile_beside_others(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, profiles: Profiles
+) -> None:
+    other = await begin_other(hass, freezer)
+    cellar = ar.async_get(hass).async_create("Cellar")
+    for device_id in (*profiles.devices, device_of(other)):
+        dr.async_get(hass).async_update_device(device_id, area_id=cellar.id)
+    unloaded = hass.config_entries.async_entries(DOMAIN)[0]
+    await hass.config_entries.async_unload(unloaded.entry_id)
+    area = {"area_id": cellar.id}
+    response = await respond(hass, "import_history", area, start=profiles.start)
+    assert profiles.clients[1].asked
+    assert [failed["meter"] for failed in response["failed"]] == [unloaded.title, "Meter"]
+    assert "Lastgang" in response["failed"][1]["error"]
+    assert await refused(hass, "undo_history_import", area) == "nothing_to_undo"
+    target = {"device_id": device_of(other)}
+    assert await refused(hass, "import_history", target, start=profiles.start) == "no_load_profile"
     assert await refused(hass, "undo_history_import", target) == "no_load_profile"
 
 

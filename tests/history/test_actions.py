@@ -67,7 +67,8 @@ async def test_import_and_undo(meter: ProfiledMeter) -> None:
     await call(meter, "import_history", start=START.isoformat(), dry_run=False)
     rows = await meter.rows()
     assert [state for state, _ in rows.values()][:2] == [1001.2, 1002.4]
-    assert await call(meter, "undo_history_import") == {"restored": 2, "changed_since": 0}
+    undone = {"restored": 2, "changed_since": 0, "failed": []}
+    assert await call(meter, "undo_history_import") == undone
     assert await meter.all_rows() == before
     with pytest.raises(ServiceValidationError) as error:
         await call(meter, "undo_history_import")

@@ -1,12 +1,12 @@
 """What the actions have in common: their meter, and the errors that refuse them."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from math import ceil
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, ServiceCall
+from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.service import (
     async_extract_config_entry_ids,
@@ -14,6 +14,7 @@ from homeassistant.helpers.service import (
     async_get_device_and_config_entry,
 )
 from homeassistant.helpers.target import TargetSelection
+from homeassistant.helpers.translation import async_get_translations
 
 from ..access.error_texts import as_meter_error, update_failed
 from ..const import DOMAIN
@@ -32,8 +33,8 @@ def refusal(key: str, **placeholders: str) -> ServiceValidationError:
     )
 
 
-async def async_entries(call: ServiceCall) -> list[OneMeterConfigEntry]:
-    """Return the loaded entries of the meters in the target, at least one.
+async def _async_targeted(call: ServiceCall) -> list[OneMeterConfigEntry]:
+    """Return the entries of the meters in the target, at least one.
 
     Areas, floors and labels may contain devices of other integrations, too, and meters that the
     user has disabled, which are left out beside others. Raises ServiceValidationError, also for a
@@ -50,15 +51,62 @@ async def async_entries(call: ServiceCall) -> list[OneMeterConfigEntry]:
     if not targeted:
         raise refusal("no_meter")
     enabled = [entry for entry in targeted if entry.disabled_by is None]
-    return [async_get_config_entry(hass, DOMAIN, entry.entry_id) for entry in enabled or targeted]
+    return enabled or targeted
 
 
 async def async_entry(call: ServiceCall) -> OneMeterConfigEntry:
     """Return the loaded entry of the one meter in the target. Raises ServiceValidationError."""
-    entry, *others = await async_entries(call)
+    entry, *others = [_loaded(call.hass, entry) for entry in await _async_targeted(call)]
     if others:
         raise refusal("several_meters", count=str(1 + len(others)))
     return entry
+
+
+def _loaded(hass: HomeAssistant, entry: OneMeterConfigEntry) -> OneMeterConfigEntry:
+    """Return an entry that is loaded. Raises ServiceValidationError."""
+    return async_get_config_entry(hass, DOMAIN, entry.entry_id)
+
+
+async def async_for_each_meter[T](
+    call: ServiceCall, run: Callable[[OneMeterConfigEntry], Coroutine[Any, Any, T]]
+) -> tuple[list[T], list[Any]]:
+    """Run a job for each meter in the target, one after another, also after one has failed.
+
+    Returns the results, and for the response which meters have failed and why. Raises
+    HomeAssistantError if none has succeeded, and for failures that no response would show.
+    """
+    results: list[T] = []
+    failures: list[tuple[OneMeterConfigEntry, HomeAssistantError]] = []
+    entries = await _async_targeted(call)
+    for entry in entries:
+        try:
+            results.append(await run(_loaded(call.hass, entry)))
+        except HomeAssistantError as err:
+            failures.append((entry, err))
+    if failures and len(entries) == 1:
+        raise failures[0][1]
+    failed = [(entry.title, await _async_text(call.hass, err)) for entry, err in failures]
+    if failures and not (results and call.return_response):
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="meters_failed",
+            translation_placeholders={
+                "done": str(len(results)),
+                "count": str(len(entries)),
+                "failed": "; ".join(f"{title} ({text})" for title, text in failed),
+            },
+        ) from failures[0][1]
+    return results, [{"meter": title, "error": text} for title, text in failed]
+
+
+async def _async_text(hass: HomeAssistant, err: HomeAssistantError) -> str:
+    """Return the text of an error in the language of Home Assistant, without a full stop."""
+    domain = str(err.translation_domain)
+    texts = await async_get_translations(hass, hass.config.language, "exceptions", {domain})
+    text = texts.get(f"component.{domain}.exceptions.{err.translation_key}.message")
+    if text is None:
+        return str(err)
+    return text.format(**(err.translation_placeholders or {})).rstrip(".")
 
 
 def polled_coordinator(entry: OneMeterConfigEntry, otherwise: str) -> PolledCoordinator:
