@@ -16,8 +16,8 @@ import pytest
 from custom_components.onemeter.coordinator.meter_data import MeterData
 from custom_components.onemeter.history.clock import ClockOffset
 from custom_components.onemeter.meter import Interval
+from custom_components.onemeter.meter.clock import standard_offset
 from custom_components.onemeter.meter.iec62056.profile import decode_profile
-from custom_components.onemeter.meter.iec62056.times import standard_offset
 from custom_components.onemeter.totals import Moment
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant

@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN
 from ..coordinator.meter_data import MeterData
 from ..meter import Interval
-from ..meter.iec62056.times import standard_offset
+from ..meter.clock import standard_offset
 from .samples import HOUR
 
 #: Full hours are those of another time that the meter counts in, give or take this.

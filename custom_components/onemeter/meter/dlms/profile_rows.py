@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Final
 
+from ..clock import standard_offset
 from ..errors import TelegramError
-from ..iec62056.times import standard_offset
 from ..obis import Obis
 from ..reading import Interval, Register
 from .apdu import axdr

@@ -17,6 +17,7 @@ from itertools import pairwise
 import re
 from typing import Final
 
+from ..clock import standard_offset
 from ..errors import ChecksumError, TelegramError
 from ..parity import without_parity
 from ..reading import Event, Interval, Register
@@ -24,7 +25,7 @@ from .block import BlockCheck
 from .codes import ADDRESS_MAX, DESCRIPTIVE, parse_address
 from .data_sets import parse_data_sets
 from .programming import FrameKind, FrameReader
-from .times import SEASONS, parse_digits, parse_time, standard_offset
+from .times import SEASONS, parse_digits, parse_time
 from .values import split_value, unit_of
 
 _OBJECT: Final = re.compile(r"(?:\d-\d:)?(P\.\d{2})(?:\*\d+)?", re.ASCII)

@@ -1,11 +1,11 @@
 """Dates and times in readouts (IEC 62056-21:2002, 6.5; VDEW-Lastenheft 2.1.2, 10.4)."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 import re
 from typing import Final
 
-from ..clock import CLOCK_YEARS
+from ..clock import CLOCK_YEARS, standard_offset
 
 #: Season digits and letters: which time the meter's clock counts.
 SEASONS: Final = {"0": "winter", "1": "summer", "2": "utc", "W": "winter", "S": "summer"}
@@ -86,12 +86,6 @@ def format_digits(time: datetime, length: int, zone: tzinfo | None) -> str:
         is_summer = zone is not None and local.utcoffset() != standard_offset(zone, time.year)
         return f"{is_summer:d}{text}"
     return text
-
-
-def standard_offset(zone: tzinfo, year: int) -> timedelta:
-    """Return the offset from UTC of a zone's standard time (winter)."""
-    halves = (datetime(year, month, 1, tzinfo=zone).utcoffset() for month in (1, 7))
-    return min(offset or timedelta() for offset in halves)
 
 
 def _time(fields: Sequence[int], season: str | None = None) -> datetime | None:
