@@ -118,10 +118,11 @@ async def test_consent_is_asked_for_the_newest_values(
     await meter.start(energy("5000"))
     await replace(meter, "300")
     await meter.say(energy("302"), after=10)
+    hass.config.language = "de"
     shown = await ask(hass, Issue.TOTALS_JUMPED)
     assert shown["description_placeholders"] == {
         "title": "Meter",
-        "totals": "- 1.8.0: 5.000 → 0.302 kWh",
+        "totals": "- 1.8.0: 5,000 → 0,302 kWh",
     }
     await hass.config_entries.async_unload(meter.entry.entry_id)
     shown = await ask(hass, Issue.TOTALS_JUMPED)

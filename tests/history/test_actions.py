@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+import re
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -135,10 +136,14 @@ async def test_profile_of_another_meter(meter: ProfiledMeter) -> None:
     before = await meter.all_rows()
     household = meter.client.meter.household
     meter.client.meter.household = type(household)(total=household.energy(0).imported)  # type: ignore[call-arg]
+    meter.hass.config.language = "de"
     await call(meter, "import_history", start=START.isoformat(), dry_run=False)
     assert await meter.all_rows() == before
-    issue = f"history_disagrees_{meter.entry.entry_id}"
-    assert ir.async_get(meter.hass).async_get_issue(DOMAIN, issue) is not None
+    issue_id = f"history_disagrees_{meter.entry.entry_id}"
+    issue = ir.async_get(meter.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.translation_placeholders is not None
+    assert re.fullmatch(r"\d+,\d+ kWh", issue.translation_placeholders["register"])
 
 
 async def test_rejected_password_is_not_sent_again(meter: ProfiledMeter) -> None:

@@ -54,9 +54,10 @@ async def test_texts_of_an_offer(meter: Successor) -> None:
     await meter.hass.config.async_set_time_zone("Europe/Warsaw")
     await meter.old_sensor(STATES)
     meter.freezer.move_to(at(NOW))
+    meter.hass.config.language = "pl"
     (offer,) = await offers(meter, register("1-0:1.8.1*255", "130.250", "kWh"))
-    assert offer.label == (
-        "Energy import T1: 130.250 kWh ← sensor.edl21_total: 101.5 kWh (2026-11-02 13:16)"
+    assert offer.async_label(meter.hass) == (
+        "Energia pobrana T1: 130,250 kWh ← sensor.edl21_total: 101,5 kWh (2026-11-02 13:16)"
     )
     assert offer.choice == "1-0:1.8.1*255 sensor.edl21_total"
 

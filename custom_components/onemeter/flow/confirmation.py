@@ -9,6 +9,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
+from ..access.numbers import async_number_text
 from ..const import DOMAIN
 from ..meter import Identity, Obis, Protocol, Reading
 from ..meter.flag import manufacturer_name
@@ -64,7 +65,9 @@ def measures(reading: Reading) -> bool:
     return any(is_number(register.value) and register.unit for register in reading.registers)
 
 
-def found(reading: Reading, settings: EntrySettings, nameless: str) -> dict[str, str]:
+def found(
+    hass: HomeAssistant, reading: Reading, settings: EntrySettings, nameless: str
+) -> dict[str, str]:
     """Return the placeholders that describe the first reading of a meter with these settings.
 
     nameless is what to show instead of an unknown model.
@@ -76,30 +79,33 @@ def found(reading: Reading, settings: EntrySettings, nameless: str) -> dict[str,
         "model": meter.model or nameless,
         "id": meter.name or NOTHING,
         "count": str(len(reading.registers)),
-        **{name: _amount(reading, codes, settings) for name, codes in _SHOWN.items()},
-        **({} if ratio is None else {"ratio": f"{ratio:f}"}),
+        **{name: _amount(hass, reading, codes, settings) for name, codes in _SHOWN.items()},
+        **({} if ratio is None else {"ratio": async_number_text(hass, ratio)}),
     }
 
 
-def found_impulses(reading: Reading, probe: ImpulseProbe) -> dict[str, str]:
+def found_impulses(hass: HomeAssistant, reading: Reading, probe: ImpulseProbe) -> dict[str, str]:
     """Return the placeholders that describe the flashes that were counted."""
     settings = probe.settings
-    if settings.wh_per_impulse is None:
-        constant = f"{settings.impulses_per_kwh:f} imp/kWh"
-    else:
-        constant = f"{settings.wh_per_impulse:f} Wh/imp"
+    constants = ((settings.wh_per_impulse, "Wh/imp"), (settings.impulses_per_kwh, "imp/kWh"))
+    constant = next(
+        f"{async_number_text(hass, value)} {unit}" for value, unit in constants if value is not None
+    )
+    shown = settings.reading
     return {
         "port": redact(settings.source_id),
         "constant": constant,
         "seconds": str(probe.longest),
         "impulses": str(probe.impulses),
         "rejected": str(probe.rejected),
-        "power": _amount(reading, ("1.7.0", "2.7.0"), settings),
-        "reading": NOTHING if settings.reading is None else f"{settings.reading:f} kWh",
+        "power": _amount(hass, reading, ("1.7.0", "2.7.0"), settings),
+        "reading": NOTHING if shown is None else f"{async_number_text(hass, shown)} kWh",
     }
 
 
-def _amount(reading: Reading, codes: tuple[str, ...], settings: EntrySettings) -> str:
+def _amount(
+    hass: HomeAssistant, reading: Reading, codes: tuple[str, ...], settings: EntrySettings
+) -> str:
     """Return the first of these registers that holds a number, with its unit, energy in kWh."""
     for code in codes:
         for sent in reading.registers:
@@ -109,8 +115,8 @@ def _amount(reading: Reading, codes: tuple[str, ...], settings: EntrySettings) -
             value = register.value if register.signed_value is None else register.signed_value
             if is_number(value):
                 if register.unit == "Wh":
-                    return f"{Decimal(value).scaleb(-3):f} kWh"
-                return f"{Decimal(value):f} {register.unit or ''}".rstrip()
+                    return f"{async_number_text(hass, Decimal(value).scaleb(-3))} kWh"
+                return f"{async_number_text(hass, Decimal(value))} {register.unit or ''}".rstrip()
     return NOTHING
 
 

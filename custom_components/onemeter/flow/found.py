@@ -148,7 +148,7 @@ class FoundSteps(DetectSteps):
                 return self._async_create(name, {**options, **taken_over(user_input)})
             except FormError as error:
                 errors = error.errors
-        schema = probatio.Schema(take_over_field(self._offers))
+        schema = probatio.Schema(take_over_field(self.hass, self._offers))
         return self.async_show_form(
             step_id="take_over",
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
@@ -189,10 +189,10 @@ class FoundSteps(DetectSteps):
     async def _async_found(self) -> dict[str, str]:
         """Return the placeholders that describe the meter, or the impulses, that were found."""
         if isinstance(self._probe, ImpulseProbe):
-            return found_impulses(self._reading, self._probe)
+            return found_impulses(self.hass, self._reading, self._probe)
         nameless = await async_nameless(self.hass, self._settings.protocol)
         speed = self._probe.speed
-        described = found(self._reading, self._settings, nameless)
+        described = found(self.hass, self._reading, self._settings, nameless)
         return described | (import_time(speed) if speed else {})
 
     async def _async_name(self) -> str:

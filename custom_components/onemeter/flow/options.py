@@ -22,6 +22,7 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
+from ..access.numbers import async_number_text
 from ..const import (
     CONF_BALANCING_PERIOD,
     CONF_DIRECTION,
@@ -207,9 +208,8 @@ class OneMeterOptionsFlow(ProgressSteps, ImpulseOptions):
         """Show by how much the total was off."""
         if user_input is not None:
             return self.async_create_entry(data=self._options)
-        return self.async_show_form(
-            step_id="calibrated", description_placeholders={"off": f"{self._off:+f}"}
-        )
+        off = async_number_text(self.hass, self._off, signed=True)
+        return self.async_show_form(step_id="calibrated", description_placeholders={"off": off})
 
     async def _async_calibrate(self, reading: Decimal) -> Decimal:
         """Set the total to what the display shows (kWh); return by how much it was off."""
@@ -277,7 +277,8 @@ class OneMeterOptionsFlow(ProgressSteps, ImpulseOptions):
         """Return the field for old statistics, if there are any that fit the meter."""
         if self.config_entry.state is not ConfigEntryState.LOADED:
             return {}
-        return take_over_field(await async_entry_offers(self.hass, self.config_entry))
+        offers = await async_entry_offers(self.hass, self.config_entry)
+        return take_over_field(self.hass, offers)
 
     def _lively_registers(self) -> dict[str, str]:
         """Return the addresses that are offered to be live, with their sensors and values."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import probatio
 
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -17,11 +18,13 @@ from ..takeover import Offer
 from .schemas import FormError
 
 
-def take_over_field(offers: Sequence[Offer]) -> dict[probatio.Marker, Any]:
+def take_over_field(hass: HomeAssistant, offers: Sequence[Offer]) -> dict[probatio.Marker, Any]:
     """Return the field for these offers, of which none is chosen; empty without any."""
     if not offers:
         return {}
-    options = [SelectOptionDict(value=offer.choice, label=offer.label) for offer in offers]
+    options = [
+        SelectOptionDict(value=offer.choice, label=offer.async_label(hass)) for offer in offers
+    ]
     return {
         probatio.Optional(CONF_TAKE_OVER, default=list): SelectSelector(
             SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)

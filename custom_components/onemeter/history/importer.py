@@ -19,6 +19,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..access.error_texts import is_about_credentials
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
+from ..access.numbers import async_number_text
 from ..const import (
     CONF_FILL_GAPS,
     CONF_IMPORT_DAYS,
@@ -281,13 +282,17 @@ class HistoryImporter:
         found = outcome.disagreement
         assert found is not None  # noqa: S101
         unit = "" if (trail := self.memory.trail(outcome.key)) is None else trail.unit
+        register, profile = (
+            async_number_text(self._hass, rise)
+            for rise in (found.register_rise, found.channel_rise)
+        )
         async_raise_issue(
             self._hass,
             self._entry,
             Issue.HISTORY_DISAGREES,
             {
-                "register": f"{found.register_rise:f} {unit}",
-                "profile": f"{found.channel_rise:f} {unit}",
+                "register": f"{register} {unit}",
+                "profile": f"{profile} {unit}",
                 "key": str(outcome.key),
             },
         )

@@ -17,6 +17,7 @@ from homeassistant.helpers.event import async_call_later
 
 from ..access.error_texts import as_meter_error
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
+from ..access.numbers import async_number_text
 from ..access.port_watch import Backoff
 from ..const import CONF_PUBLISH_INTERVAL, DEFAULT_LIVE_INTERVAL
 from ..meter import Key, MeterError, Obis, Reading, Register
@@ -69,9 +70,9 @@ class Drift:
     ratio: Fraction
 
     @property
-    def percent(self) -> str:
-        """The difference in percent, with its sign."""
-        return f"{round(float((self.ratio - 1) * 100), 1):+}"
+    def percent(self) -> Decimal:
+        """The difference in percent."""
+        return Decimal(round((self.ratio - 1) * 1000)).scaleb(-1)
 
 
 def find_drift(impulses: Fraction, registers: Fraction) -> Drift | None:
@@ -157,13 +158,14 @@ class ImpulseCrossCheck:
             async_clear_issue(self._hass, self._entry, Issue.IMPULSE_DRIFT)
             return
         constant = self._likely_constant(drift)
+        percent = async_number_text(self._hass, drift.percent, signed=True)
         async_raise_issue(
             self._hass,
             self._entry,
             Issue.IMPULSE_DRIFT,
-            {"drift": drift.percent, "constant": constant},
+            {"drift": percent, "constant": constant},
             text=drift.cause,
-            drift=drift.percent,
+            drift=percent,
             constant=constant,
             edges=self._likely_edges(drift),
         )

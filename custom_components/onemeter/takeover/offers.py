@@ -15,6 +15,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
+from ..access.numbers import async_number_text
 from ..const import (
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -58,16 +59,15 @@ class Offer:
         """The value of the offer in a form."""
         return f"{self.key} {self.old.statistic_id}"
 
-    @property
-    def label(self) -> str:
-        """The text of the offer in a form: the total, and the old sensor with its end."""
+    @callback
+    def async_label(self, hass: HomeAssistant) -> str:
+        """Return the text of the offer in a form: the total, and the old sensor with its end."""
         until = dt_util.as_local(self.old.seen).strftime("%Y-%m-%d %H:%M")
         unit = "" if self.unit is None else f" {self.unit}"
+        amount = async_number_text(hass, self.amount)
         # Decimals of a float that mean nothing are not shown.
-        return (
-            f"{self.name}: {self.amount:f}{unit} ← "
-            f"{self.old.statistic_id}: {self.last.normalize():f}{unit} ({until})"
-        )
+        last = async_number_text(hass, self.last.normalize())
+        return f"{self.name}: {amount}{unit} ← {self.old.statistic_id}: {last}{unit} ({until})"
 
 
 class _Counted(NamedTuple):

@@ -9,6 +9,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
+from ..access.numbers import async_number_text
 from ..const import (
     CONF_MAX_POWER,
     CONF_MULTIPLIER,
@@ -128,11 +129,11 @@ class Totals:
 
     def jumped_placeholders(self) -> dict[str, str]:
         """Return the placeholders of the repair for totals that wait for consent."""
-        lines = [
-            f"- {_name(key)}: {last.amount:f} → {newest.amount:f} {newest.amount_unit or ''}"
-            for key, (last, newest) in self.jumped.items()
-        ]
-        return {"totals": "\n".join(line.rstrip() for line in lines)}
+        lines = []
+        for key, (last, newest) in self.jumped.items():
+            before, after = (async_number_text(self._hass, it.amount) for it in (last, newest))
+            lines.append(f"- {_name(key)}: {before} → {after} {newest.amount_unit or ''}".rstrip())
+        return {"totals": "\n".join(lines)}
 
     @property
     def overload(self) -> int | None:
