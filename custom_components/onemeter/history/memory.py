@@ -20,6 +20,7 @@ from .planning import full_hour
 from .records import Record
 from .samples import HOUR, Gap, Sample, Trail
 from .span_memory import async_forget_span
+from .targets import can_be_filled
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -143,10 +144,13 @@ class GapMemory:
                 self._since = dt_util.utcnow() - timedelta(days=import_days)
             return
         try:
-            self._trails = {
+            trails = {
                 parse_key(key): Trail.from_dict(trail) for key, trail in data["trails"].items()
             }
-            self.gaps = [KnownGap.from_dict(gap) for gap in data["gaps"]]
+            gaps = map(KnownGap.from_dict, data["gaps"])
+            # Earlier versions have stored others, too.
+            self._trails = {k: trail for k, trail in trails.items() if can_be_filled(k, trail.unit)}
+            self.gaps = [it for it in gaps if can_be_filled(it.gap.key, it.gap.unit)]
             self._multiplier_before = Decimal(data["multiplier"])
             self.rejected = data.get("rejected")
         except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
@@ -155,7 +159,12 @@ class GapMemory:
 
     @callback
     def async_add(self, key: Key, unit: str | None, sample: Sample, interval: timedelta) -> bool:
-        """Take a live value of a total; return whether a gap has ended with it."""
+        """Take a live value of a total; return whether a gap has ended with it.
+
+        A total that no load profile holds is ignored.
+        """
+        if not can_be_filled(key, unit):
+            return False
         trail = self._trails.get(key)
         last = trail.samples[-1] if trail and trail.samples else None
         if trail is None or trail.unit != unit or (last and last.time >= sample.time):

@@ -41,6 +41,16 @@ _ENERGY_IN_AN_HOUR: Final = {
 }
 
 
+def can_be_filled(key: Key, unit: str | None) -> bool:
+    """Return whether a load profile can hold a total: energy, or what M-Bus meters count.
+
+    A counter of power failures, for example, has no unit.
+    """
+    return (
+        unit is not None and isinstance(key, Obis) and (key.a != ELECTRICITY or key.d == D.ENERGY)
+    )
+
+
 def total_of(name: ChannelName, keys: Iterable[Key]) -> Key | None:
     """Return which of the known totals a channel belongs to, if to any."""
     obis = name.obis
