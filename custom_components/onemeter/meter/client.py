@@ -28,7 +28,8 @@ class Counters:
     skipped: int = 0
     #: Encrypted telegrams, with no key to decrypt them.
     needs_key: int = 0
-    #: Telegrams that did not decrypt, and whose authentication tag was wrong.
+    #: Telegrams that did not decrypt, and whose authentication tag was wrong; of a polled meter,
+    #: sessions that ended for that. One that does not name the wrong key counts as the first.
     wrong_encryption_key: int = 0
     wrong_authentication_key: int = 0
     #: Telegrams without a right tag and a rising counter, of a meter that has sent both before.

@@ -887,6 +887,39 @@ def test_read_an_encrypted_meter_without_keys(client: tuple[str, ...], at_a_line
     assert counts.startswith("good=")
 
 
+@pytest.mark.parametrize("command", ["read", "objects"])
+@pytest.mark.parametrize(
+    ("keys", "text", "counts"),
+    [
+        (
+            (dlms_meters.AUTHENTICATION_KEY, dlms_meters.AUTHENTICATION_KEY),
+            "cannot decipher the client's messages",
+            "needs_key=0 wrong_encryption_key=1 wrong_authentication_key=0",
+        ),
+        (
+            (dlms_meters.ENCRYPTION_KEY, dlms_meters.ENCRYPTION_KEY),
+            "rejects the authentication key",
+            "needs_key=0 wrong_encryption_key=0 wrong_authentication_key=1",
+        ),
+    ],
+    ids=["encryption", "authentication"],
+)
+def test_wrong_keys_of_a_polled_meter_are_counted(
+    command: str, keys: tuple[bytes, bytes], text: str, counts: str, at_a_line: AtALine
+) -> None:
+    simulated = dlms_meters.ciphered()
+    encryption, authentication = keys
+    _, errors, status = at_a_line(
+        lambda line: dlms.serve(line, simulated),
+        *(command, "--protocol", "dlms", "--baud", str(dlms_meters.SPEED), "--server", "1"),
+        *("--client", "1", "--encryption-key", encryption.hex()),
+        *("--authentication-key", authentication.hex()),
+    )
+    assert text in errors
+    assert last_line(errors).endswith(counts)
+    assert status == 1
+
+
 def test_no_hint_about_a_password_that_was_given(at_a_line: AtALine) -> None:
     simulated = dlms.DlmsMeter(mechanism=dlms.Mechanism.LLS, secret=dlms_meters.PASSWORD)
     _, errors, _ = at_a_line(

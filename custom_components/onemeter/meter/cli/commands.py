@@ -7,6 +7,7 @@ file does not need them.
 
 import argparse
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 import sys
 from typing import Final
@@ -146,7 +147,7 @@ def _profile(options: argparse.Namespace, output: Output) -> Counters:
     read_profile(
         client, show, lambda err: _complain_of(err, options), start=start, end=end, zone=zone
     )
-    return Counters(good=int(output.lines > 0), damaged=client.counters.damaged)
+    return replace(client.counters, good=int(output.lines > 0))
 
 
 def _objects(options: argparse.Namespace, output: Output) -> Counters:
@@ -161,7 +162,7 @@ def _objects(options: argparse.Namespace, output: Output) -> Counters:
             lambda found: output.write(object_as_json(found)),
             lambda err: _complain_of(err, options),
         )
-    return Counters(good=client.counters.good, damaged=client.counters.damaged)
+    return client.counters
 
 
 def _polled_client(options: argparse.Namespace) -> PolledClient:

@@ -18,6 +18,7 @@ from ..errors import (
     NotAuthenticatedError,
     PortLostError,
     WrongAuthenticationKeyError,
+    WrongEncryptionKeyError,
     WrongKeysError,
 )
 from ..obis import Obis
@@ -104,8 +105,14 @@ class AssociationManager:
             async with self._session() as session:
                 yield session
         except MeterError as err:
-            if isinstance(err, NotAuthenticatedError):
-                self._connector.counters.not_authenticated += 1
+            counters = self._connector.counters
+            match err:
+                case NotAuthenticatedError():
+                    counters.not_authenticated += 1
+                case WrongEncryptionKeyError():
+                    counters.wrong_encryption_key += 1
+                case WrongAuthenticationKeyError():
+                    counters.wrong_authentication_key += 1
             # Errors of codecs do not know the port.
             err.details.setdefault("port", self._port)
             raise
