@@ -1,27 +1,23 @@
 """Finding out which meter is at a port, and how it is read."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import MeterConnectionError, PortBusyError
-from ..iec62056.settings import SignOn
-from ..line import Framing, LineSettings
+from ..line import LineSettings
 from ..looks import looks_like
 from ..port import Port
 from ..port_lock import port_lock
-from ..protocols import POLLED_LINE, Protocol
-from .answer import Answer
 from .bursts import NOISE_MAX, Burst, Flashes, flash_candidate
-from .connections import ask_hdlc, ask_wrapper
 from .countries import Habits, habits_of
 from .lines import REFERENCE
+from .questions import Question, Questions
 from .result import Candidate, Detection, Refusal, Situation, Step, situation_of
 from .session import Session, Traffic, opened
-from .sign_ons import SignOns
 from .sweep import Sweep
 
 #: Seconds after the last byte, or after the begin, after which there is nothing.
@@ -34,8 +30,6 @@ _SAMPLE: Final = 1024
 _PATIENCE: Final = 12.0
 #: Seconds after the first byte after which what is not understood will not be.
 _LONGEST: Final = 180.0
-#: From one wake-up to the next at the same port, for the sake of the battery.
-_WAKE_UP_PAUSE: Final = timedelta(minutes=15)
 #: Seconds until the other side of a network takes the next connection, and how often that is tried.
 _RECONNECT_SECONDS: Final = 1.0
 _RECONNECT_TRIES: Final = 5
@@ -44,7 +38,6 @@ _RECONNECT_TRIES: Final = 5
 _HASTY_SECONDS: Final = 0.3
 
 type Progress = Callable[[Step, float], None]
-type _Question = tuple[LineSettings, Step, Callable[[Session], Awaitable[Answer]]]
 
 
 def _now() -> datetime:
@@ -104,8 +97,7 @@ class _Search:
         self._first = habits.line
         self._dark = habits.dark_seconds
         self._progress = progress
-        self._last_wake_up = last_wake_up
-        self._now = now
+        self._questions = Questions(last_wake_up, now)
         self._loop = asyncio.get_running_loop()
         self._step = Step.OPEN
         self._share = 0.0
@@ -115,7 +107,6 @@ class _Search:
         self._candidates: list[Candidate] = []
         #: What has answered a question, if it does not push.
         self._doubted: Sequence[Candidate] = ()
-        self._sign_ons = SignOns()
         self._flashes = Flashes()
         #: When more than a disturbance came first; and whether it came no more.
         self._speaks_since: float | None = None
@@ -142,10 +133,10 @@ class _Search:
         async with self._open(self._first) as session:
             self._begin()
             await self._listen(session, self._dark)
-            for _, step, ask in self._serial_questions(asked):
+            for question in self._questions.at_serial_port(asked):
                 if self._is_done:
                     return
-                await self._ask(session, step, ask)
+                await self._ask(session, question)
             await self._wait(session)
 
     async def _run_at_bridge(self) -> None:
@@ -156,13 +147,9 @@ class _Search:
         async with self._open(self._first) as session:
             self._begin()
             await self._listen(session, self._dark)
-        for step, ask in (
-            (Step.WRAPPER, lambda session: ask_wrapper(session.port)),
-            (Step.HDLC, self._ask_hdlc),
-            (Step.SIGN_ON, self._sign_on(SignOn(), POLLED_LINE[Protocol.IEC62056].baudrate)),
-        ):
+        for question in self._questions.at_bridge():
             if not self._is_done:
-                await self._ask_anew(step, ask)
+                await self._ask_anew(question)
         if not self._is_done:
             async with self._open(self._first) as session:
                 await self._wait(session)
@@ -277,26 +264,10 @@ class _Search:
 
     # --- asking
 
-    def _serial_questions(self, asked: LineSettings | None) -> Sequence[_Question]:
-        """Return the questions at a port that has a speed, in this order."""
-        slow = POLLED_LINE[Protocol.IEC62056]
-        fast = replace(slow, baudrate=REFERENCE.baudrate)
-        questions: list[_Question] = [
-            (slow, Step.SIGN_ON, self._sign_on(SignOn(), slow.baudrate)),
-            (POLLED_LINE[Protocol.DLMS], Step.HDLC, self._ask_hdlc),
-            (fast, Step.SIGN_ON, self._sign_on(SignOn(), fast.baudrate)),
-            (slow, Step.WAKE_UP, self._wake_up),
-            (slow, Step.SIGN_ON, self._sign_on(SignOn(table="#"), slow.baudrate)),
-        ]
-        first = next((n for n, (line, *_) in enumerate(questions) if line == asked), 0)
-        return [questions.pop(first), *questions]
-
-    async def _ask(
-        self, session: Session, step: Step, ask: Callable[[Session], Awaitable[Answer]]
-    ) -> None:
-        self._report(step)
+    async def _ask(self, session: Session, question: Question) -> None:
+        self._report(question.step)
         before = self._traffic.received
-        answer = await ask(session)
+        answer = await question.ask(session)
         has_heard = self._traffic.received > before
         if answer.candidates and not answer.is_doubtful:
             self._candidates = list(answer.candidates)
@@ -321,14 +292,14 @@ class _Search:
         self._speak()
         return self._sweep.after_question(data, baudrate)
 
-    async def _ask_anew(self, step: Step, ask: Callable[[Session], Awaitable[Answer]]) -> None:
+    async def _ask_anew(self, question: Question) -> None:
         """Ask by a new connection, for which a bridge may not be ready yet."""
         for number in range(_RECONNECT_TRIES):
             asked_at: float | None = None
             try:
                 async with self._open(self._first) as session:
                     asked_at = self._loop.time()
-                    await self._ask(session, step, ask)
+                    await self._ask(session, question)
                     return
             except PortBusyError:
                 raise
@@ -339,29 +310,6 @@ class _Search:
                 if number == _RECONNECT_TRIES - 1 and asked_at is None:
                     raise
             await asyncio.sleep(_RECONNECT_SECONDS)
-
-    def _sign_on(self, settings: SignOn, baudrate: int) -> Callable[[Session], Awaitable[Answer]]:
-        async def ask(session: Session) -> Answer:
-            if self._has_speed:
-                await session.port.set_line(baudrate, Framing.SEVEN_EVEN)
-            return await self._sign_ons.ask(session.port, settings, baudrate)
-
-        return ask
-
-    async def _wake_up(self, session: Session) -> Answer:
-        """Wake a battery meter, unless that was done a short time ago."""
-        now = self._now()
-        if self._last_wake_up is not None and now - self._last_wake_up < _WAKE_UP_PAUSE:
-            return Answer()
-        self._last_wake_up = now
-        slow = POLLED_LINE[Protocol.IEC62056].baudrate
-        return await self._sign_on(SignOn(wake_up=True), slow)(session)
-
-    async def _ask_hdlc(self, session: Session) -> Answer:
-        line = POLLED_LINE[Protocol.DLMS]
-        if self._has_speed:
-            await session.port.set_line(line.baudrate, line.framing)
-        return await ask_hdlc(session.port, line)
 
     # --- the result
 
@@ -396,5 +344,5 @@ class _Search:
             seconds=round(seconds, 3),
             light_seconds=round(traffic.light_seconds, 4),
             dark_seconds=round(dark, 3),
-            last_wake_up=self._last_wake_up,
+            last_wake_up=self._questions.last_wake_up,
         )
