@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 import logging
 from typing import Final
 
@@ -33,20 +32,18 @@ from ..coordinator.base import OneMeterConfigEntry
 from ..coordinator.meter_data import MeterData
 from ..coordinator.polled import PolledCoordinator
 from ..meter import Key, MeterError
-from ..meter.errors import RefusedError
 from ..settings import from_entry
 from ..totals.limits import rule_of
 from ..totals.total import Total
 from .clock import UnknownTimeError
-from .evidence import CreatedRow, gaps_in_rows
 from .filling import GapFiller
+from .in_period import async_gaps_in_period
 from .memory import GapMemory, ImportMemory, KnownGap
 from .outcome import Outcome
-from .planning import full_hour
 from .reading import IncompleteProfileError
-from .recorder_task import UnsupportedSchemaError, async_in_recorder, is_supported
-from .samples import Gap, Sample
-from .statistics_rows import read_created
+from .recorder_task import UnsupportedSchemaError, is_supported
+from .rest import Rest
+from .samples import Sample
 from .undoing import async_undo
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,11 +54,6 @@ _IMPORTERS: HassKey[dict[str, HistoryImporter]] = HassKey(f"{DOMAIN}_history")
 _ROW_IS_THERE: Final = timedelta(minutes=1)
 #: After the end of a billing period, until what was missed is settled at the latest.
 _SETTLED: Final = timedelta(minutes=1)
-#: How long a meter that does not give its profile is left alone, at first and at last.
-_SHORTEST_REST: Final = timedelta(minutes=5)
-_LONGEST_REST: Final = timedelta(hours=6)
-#: After this number of times that it was refused, a meter counts as one without a profile.
-_REFUSALS: Final = 4
 #: Percent from one progress that is shown to the next.
 _STEP: Final = 10
 
@@ -90,9 +82,7 @@ class HistoryImporter:
         self._filler.on_progress = self._async_on_progress
         #: Changes with the credentials, and contains nothing of them.
         self._entry_changed = entry.modified_at.isoformat()
-        self._not_before = dt_util.utc_from_timestamp(0)
-        self._rest = _SHORTEST_REST
-        self._refusals = 0
+        self._rest = Rest()
 
     async def async_load(self) -> None:
         """Go on from what was remembered, and follow the meter."""
@@ -177,7 +167,7 @@ class HistoryImporter:
             )
 
     def _due(self, now: datetime) -> list[KnownGap]:
-        if now < self._not_before or self._coordinator.is_rejected or self._is_rejected:
+        if not self._rest.is_over or self._coordinator.is_rejected or self._is_rejected:
             return []
         period = self._filler.period
         wait = self._coordinator.billing.waits_for
@@ -202,16 +192,15 @@ class HistoryImporter:
                 self._async_on_error(err)
             except UnknownTimeError:
                 async_raise_issue(self._hass, self._entry, Issue.HISTORY_TIME_UNKNOWN)
-                self._async_wait()
+                self._rest.begin()
             except IncompleteProfileError:
                 _LOGGER.debug("%s does not give a part of its profile", self._entry.title)
-                self._async_wait()
+                self._rest.begin()
             except SQLAlchemyError, HomeAssistantError, UnsupportedSchemaError:
                 _LOGGER.exception("The gaps of %s cannot be filled", self._entry.title)
-                self._not_before = dt_util.utcnow() + _LONGEST_REST
+                self._rest.begin(longest=True)
             else:
-                self._rest = _SHORTEST_REST
-                self._refusals = 0
+                self._rest.end()
             if not any(self.memory.open()):
                 await self._filler.async_forget_profile()
 
@@ -249,19 +238,12 @@ class HistoryImporter:
         if is_about_credentials(err):
             self._entry.async_start_reauth(self._hass)
             return
-        self._refusals = self._refusals + 1 if isinstance(err, RefusedError) else 0
-        if self._refusals == _REFUSALS:
+        if self._rest.take_error(err):
             _LOGGER.info("%s does not give a load profile", self._entry.title)
             for known in list(self.memory.open()):
                 self.memory.async_close(known)
             return
-        self._async_wait()
-
-    @callback
-    def _async_wait(self) -> None:
-        """Leave the meter alone for a while."""
-        self._not_before = dt_util.utcnow() + self._rest
-        self._rest = min(2 * self._rest, _LONGEST_REST)
+        self._rest.begin()
 
     def _check_schema(self) -> bool:
         if is_supported(self._hass):
@@ -309,40 +291,11 @@ class HistoryImporter:
         """
         async with self._busy:
             self._require()
-            gaps = [
-                known
-                for known in self.memory.gaps
-                if _is_within(known.gap, start, end) and not _begins_late(known, start)
-            ]
-            for key in self.memory.keys:
-                own = [known.gap for known in gaps if known.gap.key == key]
-                gaps += await self._async_gaps_in_rows(key, own, start, end)
-            return await self._async_fill(gaps, dry_run=dry_run)
-
-    async def _async_gaps_in_rows(
-        self, key: Key, own: Iterable[Gap], start: datetime, end: datetime
-    ) -> list[KnownGap]:
-        trail = self.memory.trail(key)
-        if trail is None or not trail.samples:
-            return []
-        like = Gap(key, trail.unit, (), tuple(trail.samples), self._coordinator.interval)
-        if (statistic := await self._filler.async_statistic(like)) is None:
-            return []
-        created: list[CreatedRow] = []
-        if (metadata_id := statistic.metadata_id) is not None:
-            created = await async_in_recorder(
-                self._hass, partial(read_created, metadata_id=metadata_id)
+            interval = self._coordinator.interval
+            gaps = await async_gaps_in_period(
+                self._hass, self.memory, self._filler, start, end, interval=interval
             )
-        if created:
-            found = gaps_in_rows(like, created, statistic.factor, own)
-        else:
-            # Before the first hour row, the live values are what is known.
-            found = [] if any(gap.last is None for gap in own) else [like]
-        return [
-            KnownGap(gap, is_open=False, since=start)
-            for gap in found
-            if _is_within(gap, start, end)
-        ]
+            return await self._async_fill(gaps, dry_run=dry_run)
 
     async def async_undo(self, until: datetime | None = None) -> tuple[int, int]:
         """Undo the newest import; return how many rows were brought back, and how many not.
@@ -380,18 +333,3 @@ def async_importer(hass: HomeAssistant, entry_id: str) -> HistoryImporter | None
 def _next_boundary(time: datetime, period: timedelta) -> datetime:
     seconds = period.total_seconds()
     return dt_util.utc_from_timestamp((time.timestamp() // seconds + 1) * seconds)
-
-
-def _is_within(gap: Gap, start: datetime, end: datetime) -> bool:
-    """Return whether a gap has hours in a period."""
-    if gap.last is None:
-        return start < full_hour(gap.first.time) <= end
-    return start < gap.first.time and gap.last.time < end
-
-
-def _begins_late(known: KnownGap, start: datetime) -> bool:
-    """Return whether the time before the first value was filled from later than ``start`` on.
-
-    What is missing by now is before the first row.
-    """
-    return not known.is_open and known.since is not None and start < known.since
