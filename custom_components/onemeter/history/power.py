@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from ..meter import Key, Obis
+from ..registers.powers import NET_POWERS
 from .planning import hours_of
 from .samples import HOUR, Gap
 from .series import Series
@@ -58,7 +59,8 @@ def power_in(
         balances["1-0:2.7.0*255"] = _Balance(exported)
     if imported is not None and (exported is not None or EXPORTED not in keys):
         net = _Balance(imported, exported)
-        balances |= dict.fromkeys(("1-0:16.7.0*255", "power", "derived_power"), net)
+        names = ("1-0:16.7.0*255", "power", NET_POWERS[0], "derived_power")
+        balances |= dict.fromkeys(names, net)
     return {name: list(_hours(gap, balance, period)) for name, balance in balances.items()}
 
 
