@@ -1,5 +1,6 @@
 """What a port is asked to do for each framing."""
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from pathlib import Path
 from unittest.mock import patch
@@ -7,14 +8,26 @@ from unittest.mock import patch
 import pytest
 from serialx import Parity
 
-from custom_components.onemeter.meter import LineSettings, Protocol
+from custom_components.onemeter.meter import LineSettings, Protocol, port as port_module
 from custom_components.onemeter.meter.clients import create_pushed_client
+from custom_components.onemeter.meter.errors import MeterConnectionError
 from custom_components.onemeter.meter.line import Framing
 from custom_components.onemeter.meter.port import Port
 from simulator.iec62056 import Iec62056Meter, Mode
 from simulator.memory import MemoryLine
 
 from ..helpers.lines import serving, value
+
+
+async def settings_of(url: str, line: LineSettings) -> Mapping[str, object]:
+    """Return what serialx is asked to set a port to."""
+    with (
+        patch.object(port_module, "create_serial_connection", side_effect=OSError) as opened,
+        pytest.raises(MeterConnectionError),
+    ):
+        await Port(url, line).__aenter__()
+    settings: Mapping[str, object] = opened.call_args.kwargs
+    return settings
 
 
 @pytest.mark.parametrize("url", ["/dev/ttyUSB0", "rfc2217://bridge:2000"])
@@ -27,19 +40,17 @@ from ..helpers.lines import serving, value
         (Framing.EIGHT_EVEN, 8, Parity.EVEN),
     ],
 )
-def test_framing(url: str, framing: Framing, byte_size: int, parity: Parity) -> None:
-    with patch("custom_components.onemeter.meter.port.async_serial_for_url") as opened:
-        Port(url, LineSettings(9600, framing))
-    assert opened.call_args.kwargs["byte_size"] == byte_size
-    assert opened.call_args.kwargs["parity"] is parity
+async def test_framing(url: str, framing: Framing, byte_size: int, parity: Parity) -> None:
+    settings = await settings_of(url, LineSettings(9600, framing))
+    assert settings["byte_size"] == byte_size
+    assert settings["parity"] is parity
 
 
-def test_pseudo_terminals_have_none(tmp_path: Path) -> None:
+async def test_pseudo_terminals_have_none(tmp_path: Path) -> None:
     link = tmp_path / "head"
     link.symlink_to("/dev/pts/0")
-    with patch("custom_components.onemeter.meter.port.async_serial_for_url") as opened:
-        Port(str(link), LineSettings(9600, Framing.SEVEN_NONE))
-    assert opened.call_args.kwargs["byte_size"] == 8
+    settings = await settings_of(str(link), LineSettings(9600, Framing.SEVEN_NONE))
+    assert settings["byte_size"] == 8
 
 
 @pytest.mark.parametrize("baudrate", [9600, 115_200])

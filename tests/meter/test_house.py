@@ -15,7 +15,7 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 #: From the bottom up; each floor imports from those below it, and a package from itself.
 FLOORS = (
     {"checksum", "clock", "errors", "flag", "line", "obis", "parity", "port_lock", "record"}
-    | {"redaction", "slices", "units"},
+    | {"receiver", "redaction", "slices", "units"},
     {"interleaving", "looks", "modem", "port_errors", "protocols", "reading"},
     {"client", "gathering", "identity", "pin_lock", "port"},
     {"channel"},

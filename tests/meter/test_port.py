@@ -1,7 +1,7 @@
 """The port against pseudo-terminals, local TCP servers, and failures that only a fake can bring."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, suppress
 import errno
 import os
@@ -11,7 +11,7 @@ import sys
 import termios
 import threading
 import time
-from typing import override
+from typing import Self, override
 
 import pytest
 from serialx import Parity, PinState, SerialException
@@ -55,32 +55,41 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-class FakeSerial:
+class FakeTransport(asyncio.Transport):
     """Stands in for serialx where a failure cannot be had from a real port."""
 
-    def __init__(self, url: str, **settings: object) -> None:
-        self.url = url
-        self.settings = settings
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings: dict[str, object] = {}
         self.pins: dict[str, object] = {}
-        self.is_open = False
         self.failure: BaseException | None = None
-        self.data = b"meter"
         self.never_closes = False
-        self.transport: object = None
+        self.protocol = asyncio.Protocol()
+        self.is_open = False
 
-    async def open(self) -> None:
+    async def connect(
+        self,
+        _loop: asyncio.AbstractEventLoop,
+        make_protocol: Callable[[], asyncio.Protocol],
+        _url: str,
+        **settings: object,
+    ) -> tuple[Self, asyncio.Protocol]:
         if self.failure is not None:
             raise self.failure
+        self.settings = settings
+        self.protocol = make_protocol()
         self.is_open = True
+        self.protocol.connection_made(self)
+        return self, self.protocol
 
     async def set_modem_pins(self, **pins: object) -> None:
         self.pins = pins
 
-    async def read(self, _size: int) -> bytes:
-        if self.failure is not None:
-            raise self.failure
-        return self.data
+    @override
+    def is_closing(self) -> bool:
+        return not self.is_open
 
+    @override
     def abort(self) -> None:
         self.is_open = False
 
@@ -90,14 +99,10 @@ class FakeSerial:
 
 
 @pytest.fixture
-def _fake_serial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(port_module, "async_serial_for_url", FakeSerial)
-
-
-def fake_of(port: Port) -> FakeSerial:
-    serial: object = port._serial
-    assert isinstance(serial, FakeSerial)
-    return serial
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTransport:
+    fake = FakeTransport()
+    monkeypatch.setattr(port_module, "create_serial_connection", fake.connect)
+    return fake
 
 
 class SaysAndCloses(asyncio.Protocol):
@@ -135,7 +140,6 @@ async def test_sets_the_speed(cable: PtyLine) -> None:
         assert termios.tcgetattr(cable._master)[4] == termios.B2400
 
 
-@pytest.mark.usefixtures("_fake_serial")
 @pytest.mark.parametrize(
     ("framing", "parity"),
     [
@@ -144,9 +148,11 @@ async def test_sets_the_speed(cable: PtyLine) -> None:
         (Framing.EIGHT_EVEN, Parity.EVEN),
     ],
 )
-async def test_opens_with_eight_bits_and_this_parity(framing: Framing, parity: Parity) -> None:
-    async with Port("/dev/ttyUSB0", LineSettings(9600, framing)) as port:
-        settings = fake_of(port).settings
+async def test_opens_with_eight_bits_and_this_parity(
+    fake: FakeTransport, framing: Framing, parity: Parity
+) -> None:
+    async with Port("/dev/ttyUSB0", LineSettings(9600, framing)):
+        settings = fake.settings
     assert settings["parity"] is parity
     assert settings.get("byte_size", 8) == 8
     assert settings["exclusive"] is True
@@ -159,7 +165,6 @@ async def test_7e1_passes_the_parity_bit_on(cable: PtyLine) -> None:
         assert await read_exactly(port, 256) == bytes(range(256))
 
 
-@pytest.mark.usefixtures("_fake_serial")
 @pytest.mark.parametrize(
     ("dtr", "rts", "on_open"),
     [
@@ -168,22 +173,20 @@ async def test_7e1_passes_the_parity_bit_on(cable: PtyLine) -> None:
     ],
 )
 async def test_sets_dtr_and_rts(
-    dtr: bool | None, rts: bool | None, on_open: tuple[PinState, PinState]
+    fake: FakeTransport,
+    dtr: bool | None,
+    rts: bool | None,
+    on_open: tuple[PinState, PinState],
 ) -> None:
-    async with Port("/dev/ttyUSB0", LineSettings(9600, dtr=dtr, rts=rts)) as port:
-        serial = fake_of(port)
-        assert (serial.settings["dtr_on_open"], serial.settings["rts_on_open"]) == on_open
-        assert serial.pins == {"dtr": dtr, "rts": rts}
+    async with Port("/dev/ttyUSB0", LineSettings(9600, dtr=dtr, rts=rts)):
+        assert (fake.settings["dtr_on_open"], fake.settings["rts_on_open"]) == on_open
+        assert fake.pins == {"dtr": dtr, "rts": rts}
 
 
-@pytest.mark.usefixtures("_fake_serial")
-async def test_leaves_dtr_and_rts_alone_unless_asked() -> None:
-    async with Port("/dev/ttyUSB0", LINE) as port:
-        serial = fake_of(port)
-        assert (
-            serial.settings["dtr_on_open"] is serial.settings["rts_on_open"] is PinState.UNDEFINED
-        )
-        assert serial.pins == {}
+async def test_leaves_dtr_and_rts_alone_unless_asked(fake: FakeTransport) -> None:
+    async with Port("/dev/ttyUSB0", LINE):
+        assert fake.settings["dtr_on_open"] is fake.settings["rts_on_open"] is PinState.UNDEFINED
+        assert fake.pins == {}
 
 
 @kernels_port
@@ -245,7 +248,6 @@ async def test_nobody_at_the_tcp_port() -> None:
     assert caught.value.details == {"port": line.url, "reason": "Connection refused"}
 
 
-@pytest.mark.usefixtures("_fake_serial")
 @pytest.mark.parametrize(
     ("failure", "expected", "details"),
     [
@@ -271,10 +273,13 @@ async def test_nobody_at_the_tcp_port() -> None:
     ],
 )
 async def test_failure_to_open(
-    failure: Exception, expected: type[MeterConnectionError], details: dict[str, str]
+    fake: FakeTransport,
+    failure: Exception,
+    expected: type[MeterConnectionError],
+    details: dict[str, str],
 ) -> None:
     port = Port("/dev/no-such-port", LINE)
-    fake_of(port).failure = failure
+    fake.failure = failure
     with pytest.raises(MeterConnectionError) as caught:
         await port.__aenter__()
     assert type(caught.value) is expected
@@ -285,11 +290,12 @@ class NotReadyError(Exception):
     """As Home Assistant raises it out of a port that is not there yet."""
 
 
-@pytest.mark.usefixtures("_fake_serial")
 @pytest.mark.parametrize("failure", [NotReadyError(), asyncio.CancelledError()])
-async def test_what_is_no_failure_passes_through(failure: BaseException) -> None:
+async def test_what_is_no_failure_passes_through(
+    fake: FakeTransport, failure: BaseException
+) -> None:
     port = Port("esphome-hass://esphome/1", LINE)
-    fake_of(port).failure = failure
+    fake.failure = failure
     with pytest.raises(type(failure)):
         await port.__aenter__()
 
@@ -428,7 +434,7 @@ async def test_tcp_closed_by_the_other_side() -> None:
 @pytest.mark.parametrize("scheme", ["socket", "tcp", "rfc2217"])
 async def test_a_peer_that_vanishes_is_noticed_within_half_a_minute(scheme: str) -> None:
     async with tcp_port(Rfc2217) as address, Port(f"{scheme}://{address}", LINE) as port:
-        connection = port._serial.transport._tcp_transport  # type: ignore[attr-defined]
+        connection = port._transport._tcp_transport  # type: ignore[attr-defined]
         tcp: socket.socket = connection.get_extra_info("socket")
         assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         idle, interval, probes = (
@@ -439,13 +445,12 @@ async def test_a_peer_that_vanishes_is_noticed_within_half_a_minute(scheme: str)
     assert idle + interval * probes < 30
 
 
-@pytest.mark.usefixtures("_fake_serial")
 @pytest.mark.parametrize(
     "failure", [OSError(errno.EIO, "I/O"), SerialException("gone"), EOFError(), TimeoutError()]
 )
-async def test_failure_to_read(failure: Exception) -> None:
+async def test_failure_to_read(fake: FakeTransport, failure: Exception) -> None:
     async with Port("/dev/ttyUSB0", LINE) as port:
-        fake_of(port).failure = failure
+        asyncio.get_running_loop().call_soon(fake.protocol.connection_lost, failure)
         with pytest.raises(PortLostError):
             await port.read()
 
@@ -542,13 +547,12 @@ async def test_a_cancelled_read_closes(cable: PtyLine) -> None:
     assert open_files() == files
 
 
-@pytest.mark.usefixtures("_fake_serial")
-async def test_closing_does_not_wait_for_ever() -> None:
+async def test_closing_does_not_wait_for_ever(fake: FakeTransport) -> None:
     loop = asyncio.get_running_loop()
-    async with Port("/dev/ttyUSB0", LINE) as port:
-        fake_of(port).never_closes = True
+    async with Port("/dev/ttyUSB0", LINE):
+        fake.never_closes = True
         started = loop.time()
-    assert not fake_of(port).is_open
+    assert not fake.is_open
     assert loop.time() - started == 1
 
 

@@ -81,26 +81,18 @@ def test_nothing_of_a_password_shows(
 async def test_nothing_of_a_password_comes_with_an_error(
     password: str, encode: Callable[[str], str], kind: type[Exception]
 ) -> None:
-    class Failing:
-        is_open = False
-
-        def __init__(self, url: str, **_settings: object) -> None:
-            self.url = url
-
-        async def open(self) -> None:
-            raise kind(f"{self.url} cannot be opened with {password!r}")
-
-        async def wait_closed(self) -> None:
-            pass
+    async def fail(_loop: object, _protocol: object, url: str, **_settings: object) -> None:
+        raise kind(f"{url} cannot be opened with {password!r}")
 
     for url in (
         f"socket://me:{encode(password)}@probe:3333",
         f"esphome://probe/?key={encode(password)}",
     ):
-        with patch.object(port_module, "async_serial_for_url", Failing):
-            port = Port(url, LINE)
-        with pytest.raises(MeterConnectionError) as caught:
-            await port.__aenter__()
+        with (
+            patch.object(port_module, "create_serial_connection", fail),
+            pytest.raises(MeterConnectionError) as caught,
+        ):
+            await Port(url, LINE).__aenter__()
         reason = kind.__name__
         if kind is ValueError:
             reason = "not a path, nor a URL with host and port"
@@ -182,6 +174,9 @@ async def test_other_users_of_serialx_are_left_alone(
         await port.set_speed(4800)
         ours.put(b"ours later")
         assert await port.read() == b"ours later"
+        await port.pause(0.01)
+        ours.put(b"ours after a pause")
+        assert await port.read() == b"ours after a pause"
         await serial.write(b"theirs to write")
         theirs.put(b"theirs to read")
         assert await serial.read(100) == b"theirs to read"
@@ -194,26 +189,18 @@ async def test_a_url_and_what_is_said_of_it_are_not_logged(log: pytest.LogCaptur
     url = "socket://me:p4ss@probe:3333"
     logger = logging.getLogger("serialx.common")
 
-    class Logging:
-        is_open = False
+    async def log_and_fail(*_args: object, **_settings: object) -> None:
+        logger.debug("%s", url)
+        logger.debug("%(url)s", {"url": url})
+        logger.debug("%r", ValueError("not a number: p4ss"))
+        logger.debug("%d of %d", 1, 2)
+        raise EOFError
 
-        def __init__(self, *_args: object, **_settings: object) -> None:
-            pass
-
-        async def open(self) -> None:
-            logger.debug("%s", url)
-            logger.debug("%(url)s", {"url": url})
-            logger.debug("%r", ValueError("not a number: p4ss"))
-            logger.debug("%d of %d", 1, 2)
-            raise EOFError
-
-        async def wait_closed(self) -> None:
-            pass
-
-    with patch.object(port_module, "async_serial_for_url", Logging):
-        port = Port(url, LINE)
-    with pytest.raises(MeterConnectionError):
-        await port.__aenter__()
+    with (
+        patch.object(port_module, "create_serial_connection", log_and_fail),
+        pytest.raises(MeterConnectionError),
+    ):
+        await Port(url, LINE).__aenter__()
     assert [record.getMessage() for record in log.records if record.name == logger.name] == [
         "socket://***@probe:3333",
         "socket://***@probe:3333",

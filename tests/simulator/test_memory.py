@@ -128,10 +128,10 @@ async def test_reader_that_does_not_read(line: Line) -> None:
     """It loses bytes and blocks nothing."""
     async with Port(line.url, LINE) as port:
         await until(lambda: line.listened_to)
-        port._serial.transport.pause_reading()
+        port._transport.pause_reading()
         for _ in range(2000):
             line.put(bytes(10_000))
-        port._serial.transport.resume_reading()
+        port._transport.resume_reading()
         data = bytearray()
         async with asyncio.timeout(DEADLINE):
             while not data.endswith(b"now"):

@@ -130,25 +130,20 @@ class Channel:
 
         Raises PortLostError and PortBusyError as Port.read() does.
         """
-        data = await self._read_until(at)
-        self.recent = (self.recent + data)[-RECENT_MAX:]
+        if data := await self._read_until(at):
+            self.recent = (self.recent + data)[-RECENT_MAX:]
         return data
 
     async def _read_until(self, at: float) -> bytes:
-        try:
-            try:
-                async with asyncio.timeout_at(at):
-                    data = await self.port.read()
-            except TimeoutError:
-                if self._loop.time() - at < _HELD_UP:
-                    raise
-                # What has come while the event loop was held up is handed over only now.
-                async with asyncio.timeout(_HELD_UP):
-                    data = await self.port.read()
-        except TimeoutError:
-            return b""
-        self.last_received = self._loop.time()
-        self.counters.received += len(data)
+        data = await self.port.read(at)
+        now = self._loop.time()
+        if not data and now - at >= _HELD_UP:
+            # What has come while the event loop was held up is handed over only now.
+            data = await self.port.read(now + _HELD_UP)
+            now = self._loop.time()
+        if data:
+            self.last_received = now
+            self.counters.received += len(data)
         return data
 
     def _without_echo(self, data: bytes) -> bytes:

@@ -11,7 +11,13 @@ import time
 from types import TracebackType
 from typing import Any, Self, override
 
-from serialx import Parity, PinState, SerialException, async_serial_for_url
+from serialx import (
+    BaseSerialTransport,
+    Parity,
+    PinState,
+    SerialException,
+    create_serial_connection,
+)
 from serialx.common import UnknownUriScheme
 from serialx.descriptor_transport import DescriptorTransport
 from serialx.platforms.serial_rfc2217 import RFC2217SerialTransport
@@ -24,6 +30,7 @@ from serialx.platforms.serial_rfc2217.types import (
 from .errors import PortLostError
 from .line import Framing, LineSettings
 from .port_errors import PortErrors
+from .receiver import Receiver
 from .redaction import LogRedaction, redact, scheme_of
 
 #: Timeouts (s): of opening, which networks may delay; of closing, which goes on in the background
@@ -112,20 +119,8 @@ class Port:
         self.name = redact(url)
         self._logs = LogRedaction(url, self.name)
         self._errors = PortErrors(url, self.name)
-        #: Whether serialx may hold more bytes than were read.
-        self._has_more = True
-        self._serial = async_serial_for_url(
-            url,
-            transport_cls=_Rfc2217Transport if scheme == _RFC2217 else None,
-            baudrate=line.baudrate,
-            **_character(url, line),
-            dtr_on_open=PinState.convert(line.dtr),
-            rts_on_open=PinState.convert(line.rts),
-            # Linux counts the edges of a UART's inputs with hardware flow control, or else only if
-            # the loss of a carrier also hangs up the port.
-            rtscts=modem_lines,
-            exclusive=True,
-        )
+        self._modem_lines = modem_lines
+        self._opened: tuple[BaseSerialTransport, Receiver] | None = None
 
     async def __aenter__(self) -> Self:
         """Open the port.
@@ -166,7 +161,7 @@ class Port:
         await self._close()
 
     async def _open(self) -> None:
-        opening = asyncio.create_task(self._serial.open())
+        opening = asyncio.create_task(self._connect())
         try:
             await asyncio.wait({opening})
         except asyncio.CancelledError:
@@ -178,55 +173,82 @@ class Port:
             await asyncio.gather(opening, return_exceptions=True)
             raise
         opening.result()
+        transport = self._transport
         # Remote ports ignore the levels when they are opened.
         if self.line.dtr is not None or self.line.rts is not None:
-            await self._serial.set_modem_pins(dtr=self.line.dtr, rts=self.line.rts)
+            await transport.set_modem_pins(dtr=self.line.dtr, rts=self.line.rts)
         # serialx has no other access to the socket. ESPHome monitors its connections itself.
-        if (connection := getattr(self._serial.transport, "_tcp_transport", None)) is not None:
+        if (connection := getattr(transport, "_tcp_transport", None)) is not None:
             for level, option, value in _KEEPALIVE:
                 connection.get_extra_info("socket").setsockopt(level, option, value)
 
-    async def read(self) -> bytes:
-        """Wait for bytes and return them, from 1 to 256.
+    async def _connect(self) -> None:
+        line, receiver = self.line, Receiver(self._logs.run)
+        transport, _ = await create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: receiver,
+            self.url,
+            transport_cls=_Rfc2217Transport if self._scheme == _RFC2217 else None,
+            baudrate=line.baudrate,
+            **_character(self.url, line),
+            dtr_on_open=PinState.convert(line.dtr),
+            rts_on_open=PinState.convert(line.rts),
+            # Linux counts the edges of a UART's inputs with hardware flow control, or else only if
+            # the loss of a carrier also hangs up the port.
+            rtscts=self._modem_lines,
+            exclusive=True,
+        )
+        self._opened = transport, receiver
 
-        Other tasks run between two calls however fast the bytes come. On a 7E1 line the
-        characters keep their parity bit, which the protocol checks.
+    @property
+    def _transport(self) -> BaseSerialTransport:
+        return self._connection[0]
+
+    @property
+    def _connection(self) -> tuple[BaseSerialTransport, Receiver]:
+        if self._opened is None:
+            raise PortLostError(f"{self.name} is not open", port=self.name)
+        return self._opened
+
+    async def read(self, until: float | None = None) -> bytes:
+        """Wait for bytes and return them, from 1 to 256; empty if none come by ``until``.
+
+        ``until`` is a time of the event loop. Other tasks run between two calls however fast the
+        bytes come. On a 7E1 line the characters keep their parity bit, which the protocol checks.
 
         Raises PortLostError when the port is gone, PortBusyError when another program reads from
         it too: the bytes that it takes are missing here, which the driver may report as a loss.
         """
-        # Reading buffered bytes does not suspend; there can be any only if the last read was full.
-        if self._has_more:
-            await asyncio.sleep(0)
+        _, receiver = self._connection
         try:
-            data = await self._serial.read(_READ_MAX)
+            await receiver.wait(until)
+            data = receiver.take(_READ_MAX)
         except _FAILURES as err:
             raise await self._errors.lost(err) from None
-        if not data:
+        if not data and receiver.is_ended:
             raise PortLostError(f"{self.name} was closed by the other side", port=self.name)
-        self._has_more = len(data) == _READ_MAX
         return data
 
     async def pause(self, seconds: float) -> None:
         """Let bytes gather for this time, on ports where the operating system keeps them.
 
-        Not while serialx may hold some that read() has not returned yet.
+        Not while some have been received that read() has not returned yet.
         """
-        is_open = not self._serial.transport.is_closing()
-        if self._keeps_bytes and not self._has_more and is_open:
+        transport, receiver = self._connection
+        if self._keeps_bytes and not receiver.has_bytes and not transport.is_closing():
             with self._paused():
                 await asyncio.sleep(seconds)
 
     @contextmanager
     def _paused(self) -> Generator[None]:
         """Leave what comes meanwhile in the operating system."""
-        transport = self._serial.transport
+        transport = self._transport
         transport.pause_reading()
         try:
             yield
         finally:
             if not transport.is_closing():
-                transport.resume_reading()
+                self._logs.run(transport.resume_reading)
 
     async def write(self, data: bytes) -> None:
         """Send bytes, and return once the last of their bits has left the port.
@@ -238,11 +260,15 @@ class Port:
         """
         loop = asyncio.get_running_loop()
         sent = loop.time() + self.wire_time(len(data))
+        transport, receiver = self._connection
         try:
-            async with asyncio.timeout_at(sent + _WRITE_SECONDS):
+            self._logs.run(transport.write, data)
+            # A bridge with a fixed speed has nothing to flush.
+            if self.has_speed or not receiver.may_send:
                 with self._logs.of_this_port():
-                    await self._serial.write(data)
-                    await self._serial.flush()
+                    async with asyncio.timeout_at(sent + _WRITE_SECONDS):
+                        await receiver.drain()
+                        await transport.flush()
         except _FAILURES as err:
             raise await self._errors.lost(err) from None
         # On a network the bytes may have taken longer than on the wire: no need to suspend again.
@@ -271,7 +297,7 @@ class Port:
         self.line, self.baudrate = line, baudrate
 
     async def _reconfigure(self, **settings: Any) -> None:
-        transport = self._serial.transport
+        transport = self._transport
         try:
             # On a local port, another thread discards what comes meanwhile. If serialx then read,
             # it would take the missing bytes for a lost port. On a remote port, pausing would stop
@@ -280,13 +306,12 @@ class Port:
                 transport.pause_reading()
             async with asyncio.timeout(_SPEED_SECONDS):
                 with self._logs.of_this_port():
-                    await self._serial.reconfigure_port(**settings)
+                    await transport.reconfigure_port(**settings)
         except _FAILURES as err:
             raise await self._errors.lost(err) from None
         finally:
             if self.is_local:
-                with self._logs.of_this_port():
-                    transport.resume_reading()
+                self._logs.run(transport.resume_reading)
 
     async def write_and_switch(self, data: bytes, settling: float, baudrate: int) -> None:
         """Send bytes as write() does, and change the speed ``settling`` seconds after the last bit.
@@ -294,7 +319,7 @@ class Port:
         On a port of this computer all of it happens in a thread, since what follows is lost if the
         event loop is held up meanwhile. Raises PortLostError and PortBusyError as read() does.
         """
-        transport = self._serial.transport
+        transport = self._transport
         if not isinstance(transport, DescriptorTransport):
             await self.write(data)
             await asyncio.sleep(settling)
@@ -323,7 +348,7 @@ class Port:
         """
         if not self.is_local:
             raise self._errors.cannot_open("no port of this computer")
-        transport = self._serial.transport
+        transport = self._transport
         if transport.is_closing():
             # This raises the reason.
             await self.read()
@@ -345,11 +370,13 @@ class Port:
     async def _close(self) -> None:
         # serialx goes on releasing the port in the background after the timeout.
         try:
-            if self._serial.is_open:
-                self._serial.abort()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await self._serial.wait_closed()
+            if self._opened is not None:
+                (transport, _), self._opened = self._opened, None
+                if not transport.is_closing():
+                    transport.abort()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_CLOSE_SECONDS):
+                        await transport.wait_closed()
         finally:
             self._logs.end()
 

@@ -117,10 +117,7 @@ class _Connections:
         waits_longer = is_last and not self._port.is_local
         end = loop.time() + (_FRAME_SECONDS_REMOTE if waits_longer else _FRAME_SECONDS)
         while True:
-            try:
-                async with asyncio.timeout_at(end):
-                    data = await self._port.read()
-            except TimeoutError:
+            if not (data := await self._port.read(end)):
                 return None
             end = max(end, loop.time() + _BEGUN_SECONDS)
             answers = self._reader.feed(data)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -35,9 +34,8 @@ async def find_source(
         bursts, flashes = Bursts(now, is_local=port.is_local), Flashes()
         counted, end, next_look = await _edges(port), now + seconds, now + _LOOK_SECONDS
         while now < end and not flashes.are_enough:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(min(end, next_look, bursts.ends_at or end)):
-                    bursts.take(await port.read(), loop.time())
+            if data := await port.read(min(end, next_look, bursts.ends_at or end)):
+                bursts.take(data, loop.time())
             now = loop.time()
             if (burst := bursts.finished(now)) is not None:
                 if not (burst.is_noise or burst.is_flash(line)):

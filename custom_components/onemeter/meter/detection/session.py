@@ -63,8 +63,8 @@ class _CountingPort(Port):
         self._sent = b""
 
     @override
-    async def read(self) -> bytes:
-        data = await super().read()
+    async def read(self, until: float | None = None) -> bytes:
+        data = await super().read(until)
         # Some heads return what is sent through them.
         size = min(len(data), len(self._sent))
         is_echo = data[:size] == self._sent[:size]
@@ -142,10 +142,7 @@ class Session:
 
     async def _take(self, until: float) -> bool:
         """Take what comes by a time; return whether anything did."""
-        try:
-            async with asyncio.timeout_at(until):
-                data = await self.port.read()
-        except TimeoutError:
+        if not (data := await self.port.read(until)):
             return False
         self._bursts.take(data, self._loop.time())
         for _ in self._search.feed_in_slices(data):
