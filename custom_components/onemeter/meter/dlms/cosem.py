@@ -46,13 +46,16 @@ LAST_AVERAGE: Final = 3
 CAPTURE_OBJECTS: Final = 3
 CAPTURE_PERIOD: Final = 4
 #: Attributes of registers, by class.
-SCALER_UNIT: Final = {
+SCALER_UNIT: Final[Mapping[int, int]] = {
     ObjectClass.REGISTER: 3,
     ObjectClass.EXTENDED_REGISTER: 3,
     ObjectClass.DEMAND_REGISTER: 4,
 }
 #: Attributes with the time of a value, by class.
-CAPTURE_TIME: Final = {ObjectClass.EXTENDED_REGISTER: 5, ObjectClass.DEMAND_REGISTER: 6}
+CAPTURE_TIME: Final[Mapping[int, int]] = {
+    ObjectClass.EXTENDED_REGISTER: 5,
+    ObjectClass.DEMAND_REGISTER: 6,
+}
 #: Attribute of an M-Bus client.
 IDENTIFICATION_NUMBER: Final = 6
 #: The first attribute to read of classes of which that is not VALUE.

@@ -1,14 +1,15 @@
 """Reading the registers of a meter from its objects."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 import logging
 from typing import Final
 
 from ..clock import SET_CLOCK_YEARS
 from ..errors import AccessError, ChecksumError, NoRegisterError, TelegramError
-from ..interleaving import find_in_turns
 from ..obis import DEVICE_ID_1, LOGICAL_DEVICE_NAME, Obis
 from ..reading import Reading, Register, Value
 from .apdu.data_types import Data
@@ -64,6 +65,9 @@ _ALWAYS: Final = {_NAME: LOGICAL_DEVICE_NAME, _ID: DEVICE_ID_1, _CLOCK_TIME: CLO
 
 #: Stands for the objects of the meters on the M-Bus.
 _MBUS_CLIENTS: Final = Obis(0, 0, 24, 1, 0)
+
+#: Objects whose registers are made before other tasks run.
+_IN_A_TURN: Final = 16
 
 type Results = Mapping[bytes, Data | AccessResult]
 
@@ -131,7 +135,7 @@ class Reader:
     async def _read(self, addresses: Sequence[str] | None) -> Reading:
         objects = objects_to_read(await self.discover())
         if addresses is not None:
-            by_address = {str(entry.obis): entry for entry in objects}
+            by_address = {_address_of(entry.obis): entry for entry in objects}
             objects = tuple(by_address[address] for address in addresses if address in by_address)
         attributes = dict.fromkeys(_IDENTITY)
         if addresses is None:
@@ -144,14 +148,17 @@ class Reader:
         meter = identity_of((number, name), name, self._session.association.meter_title)
         await self.learn_scalers(objects, results)
         await self._learn_clients(objects)
-        steps = (step for entry in objects for step in (*self._registers(entry, results), None))
-        registers = tuple(await find_in_turns(steps))
+        registers: list[Register] = []
+        for number, entry in enumerate(objects, 1):
+            registers += self._registers(entry, results)
+            if number % _IN_A_TURN == 0:
+                await asyncio.sleep(0)
         if not registers and addresses is not None and not objects:
             raise NoRegisterError("the meter has none of these registers")
         if not registers:
             refusals = [result for result in results.values() if isinstance(result, AccessResult)]
             raise access_error(refusals[0] if refusals else OBJECT_UNDEFINED)
-        return Reading(meter, self._time(results), registers, b"")
+        return Reading(meter, self._time(results), tuple(registers), b"")
 
     def _unlisted(self) -> AbstractSet[bytes]:
         """Return the attributes to read whose objects are not in the meter's list."""
@@ -167,7 +174,7 @@ class Reader:
         """
         scalers = self._memory.scalers
         attributes = {
-            descriptor(entry.class_id, entry.obis, SCALER_UNIT[ObjectClass(entry.class_id)]): entry
+            descriptor(entry.class_id, entry.obis, SCALER_UNIT[entry.class_id]): entry
             for entry in objects
             if entry.class_id in SCALER_UNIT
             and entry.obis not in scalers
@@ -252,17 +259,16 @@ class Reader:
         value = results.get(_value_of(entry), _UNDEFINED)
         if isinstance(value, AccessResult):
             return
-        address = str(entry.obis)
         if entry.class_id == ObjectClass.DATA:
             if not isinstance(value, list | tuple):
-                yield Register(entry.obis, plain_value(value), address=address)
+                yield Register(entry.obis, plain_value(value), address=_address_of(entry.obis))
             return
         scaler_unit = self._memory.scalers.get(entry.obis)
         if scaler_unit is None:
             # A number without scaler and unit has no meaning.
             return
         time = None
-        if (number := CAPTURE_TIME.get(ObjectClass(entry.class_id))) is not None:
+        if (number := CAPTURE_TIME.get(entry.class_id)) is not None:
             captured = results.get(descriptor(entry.class_id, entry.obis, number))
             time = None if isinstance(captured, AccessResult) else self._time_of(captured)
         yield self._register(entry, value, scaler_unit, 0, time)
@@ -281,7 +287,12 @@ class Reader:
     ) -> Register:
         value = register_value(data, scaler_unit)
         return Register(
-            entry.obis, value, scaler_unit.unit, address=str(entry.obis), group=group, time=time
+            entry.obis,
+            value,
+            scaler_unit.unit,
+            address=_address_of(entry.obis),
+            group=group,
+            time=time,
         )
 
     def _time_of(self, data: Data) -> datetime | None:
@@ -323,6 +334,10 @@ def _is_final(answer: Data | AccessResult, number: str | None) -> bool:
     return not isinstance(answer, AccessResult) and (bool(answer) or number is None)
 
 
+#: The address of the registers of an object.
+_address_of: Final[Callable[[Obis], str]] = lru_cache(maxsize=4096)(str)
+
+
 def _value_of(entry: CosemObject) -> bytes:
     return descriptor(entry.class_id, entry.obis, VALUE)
 
@@ -338,8 +353,7 @@ def _attributes(entry: CosemObject) -> Iterator[bytes]:
     yield _value_of(entry)
     if entry.class_id == ObjectClass.DEMAND_REGISTER:
         yield descriptor(entry.class_id, entry.obis, LAST_AVERAGE)
-    number = CAPTURE_TIME.get(entry.class_id)  # type: ignore[call-overload]
-    if number is not None:
+    if (number := CAPTURE_TIME.get(entry.class_id)) is not None:
         yield descriptor(entry.class_id, entry.obis, number)
 
 

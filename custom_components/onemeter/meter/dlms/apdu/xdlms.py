@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import lru_cache
 import re
 from typing import Final
 
@@ -123,6 +124,7 @@ def parse_service_error(apdu: bytes) -> ServiceError:
     return ServiceError(apdu[2], apdu[3], is_of_association=apdu[1] == _INITIATE_ERROR)
 
 
+@lru_cache(maxsize=4096)
 def descriptor(class_id: int, obis: Obis, attribute: int) -> bytes:
     """Return the 9 bytes that reference an attribute or a method: class, code, number."""
     return class_id.to_bytes(2) + bytes(obis) + bytes([attribute])
