@@ -7,7 +7,7 @@ from itertools import count, product
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 from statistics import median
 import time
-from typing import Any, Final
+from typing import Any, Final, override
 
 from dlms_cosem.cosem import CosemAttributeWithSelection
 from dlms_cosem.utils import parse_as_dlms_data
@@ -78,7 +78,8 @@ def measure_gets() -> tuple[Connections, Connections]:
     The peers use what they document for each: gurux-dlms ``read`` and ``readList``, dlms-cosem
     ``get`` and ``get_many``; they return values. Ours of ten is a reading with units, exact numbers
     and checked types. Also printed is the time for exchanging the same bytes of one value without
-    a client, over a port of an event loop as in our client and over a socket as in the peers.
+    a client: by an event loop of which all else is left out, over our port, and over a socket that
+    blocks, as in the peers.
     """
     print(
         f"\nA register's value, alone and in a GET of {len(_CODES)}: CPU time, median of {_ROUNDS}"
@@ -92,6 +93,7 @@ def measure_gets() -> tuple[Connections, Connections]:
             ("GET", "gurux"): _gurux,
             ("list", "ours"): _our_reading,
             ("list", "gurux"): _gurux_list,
+            ("", "an event loop"): _bare_loop,
             ("", "a port"): _bare_port,
             ("", "a socket"): _bare_socket,
         }
@@ -106,7 +108,9 @@ def measure_gets() -> tuple[Connections, Connections]:
                 for _ in range(_ROUNDS)
             ]
         whole = {name: median(each[name] for each in rounds) * 1e6 for name in clients}
-        bare = f"a port alone {whole['', 'a port']:.0f}, a socket {whole['', 'a socket']:.0f}"
+        bare = "without a client: " + ", ".join(
+            f"{name} {us:.0f}" for (kind, name), us in whole.items() if not kind
+        )
         for kind, found in (("GET", single), ("list", listed)):
             figures = {name: us for (wanted, name), us in whole.items() if wanted == kind}
             title = f"{transport}, {mechanism.name}, {kind}"
@@ -237,6 +241,35 @@ def _bare_port(meter: DlmsMeter, port: int) -> float:
                 await opened.write(request)
                 await opened.read()
             return (time.process_time() - begin) / _GETS
+
+    return asyncio.run(measure())
+
+
+class _Answers(asyncio.Protocol):
+    """Hands each answer over."""
+
+    answer: asyncio.Future[bytes]
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self.answer.set_result(data)
+
+
+def _bare_loop(meter: DlmsMeter, port: int) -> float:
+    """Do the same in an event loop without our port."""
+
+    async def measure() -> float:
+        request = _request_frame(meter)
+        loop = asyncio.get_running_loop()
+        transport, answers = await loop.create_connection(_Answers, _HOST, port)
+        begin = time.process_time()
+        for _ in range(_GETS):
+            answers.answer = loop.create_future()
+            transport.write(request)
+            await answers.answer
+        seconds = time.process_time() - begin
+        transport.close()
+        return seconds / _GETS
 
     return asyncio.run(measure())
 
