@@ -103,12 +103,12 @@ class Channel:
                 data = with_parity(data)
         return data
 
-    def silent_at(self, seconds: float) -> float:
+    def silent_at(self, seconds: float, now: float) -> float:
         """Return when the line has been silent for a number of seconds, if nothing comes.
 
-        They begin once the bytes sent have left the wire, also behind a bridge.
+        They begin now, or once the bytes sent have left the wire, also behind a bridge.
         """
-        return max(self._loop.time(), self._sent_at) + seconds
+        return max(now, self._sent_at) + seconds
 
     async def receive(self, seconds: float) -> bytes:
         """Return the next bytes other than an echo; empty after a number of seconds of silence.

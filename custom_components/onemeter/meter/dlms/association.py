@@ -229,7 +229,7 @@ class Association:
 
     def get(self, attribute: bytes, selection: bytes = xdlms.NO_SELECTION) -> Operation[Data]:
         """Read one attribute, by its descriptor. Raises AccessError, ExceptionError."""
-        result = yield from self.get_result(attribute, selection)
+        result = xdlms.parse_result((yield from self.get_encoded(attribute, selection)))
         if isinstance(result, AccessResult):
             raise access_error(result)
         return result

@@ -54,8 +54,9 @@ _SPEED_CHANGE_SECONDS: Final = 0.3
 _WRAPPER_PROBE_SECONDS: Final = 2.0
 #: Seconds after which the other end of a network has noticed that the last connection was closed.
 _CLOSED_SECONDS: Final = 5.0
-#: A speed so high that no time on the wire is waited for: a network has none.
-_NETWORK_SPEED: Final = 10_000_000
+#: A speed so high that no time on the wire is waited for: a network has none. Even a timer of a few
+#: microseconds would take a millisecond.
+_NETWORK_SPEED: Final = 1_000_000_000
 #: Speed of a mode E sign-on (IEC 62056-21, annex E).
 _SIGN_ON_SPEED: Final = 300
 

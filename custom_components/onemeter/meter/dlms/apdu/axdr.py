@@ -36,6 +36,13 @@ def decode(data: bytes, position: int = 0, most: int = VALUES_MAX) -> tuple[Data
     and if the value holds more than ``most`` values.
     """
     try:
+        if data[position] in INTEGER_TYPES:
+            # Most values that are read alone: a budget costs more than they do.
+            size, signed = INTEGER_TYPES[data[position]]
+            end = position + 1 + size
+            if end > len(data):
+                raise _cut_off()
+            return int.from_bytes(data[position + 1 : end], signed=signed), end
         values, position = _elements(data, position, 1, Budget(most))
     except IndexError, struct.error:
         raise _cut_off() from None

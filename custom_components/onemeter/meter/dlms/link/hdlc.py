@@ -1,11 +1,11 @@
 """HDLC frames of format type 3 (IEC 62056-46, 6.4; ISO/IEC 13239)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from ...checksum import crc16_x25
 from ...errors import TelegramError
+from ...record import record
 
 #: Byte at both ends of a frame.
 FLAG: Final = 0x7E
@@ -43,7 +43,7 @@ class CutFrameError(FrameError):
     """The header of a frame is valid, but the rest is not."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """One frame."""
 

@@ -60,7 +60,7 @@ class MessageChannel(Channel):
                 raise self.silence_error()
             if now >= end:
                 return ()
-            silent = self.silent_at(seconds)
+            silent = self.silent_at(seconds, now)
             if not (data := await self.receive_until(min(silent, end, last))):
                 if silent <= min(end, last):
                     return ()

@@ -1,20 +1,20 @@
 """Packets of the wrapper, which carries DLMS over TCP and UDP (IEC 62056-47, 3.3.3)."""
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from ...errors import TelegramError
+from ...record import record
 
 #: Header: version 1, source and destination port, length.
-_VERSION: Final = b"\x00\x01"
+_VERSION: Final = 1
 _HEADER: Final = Struct(">4H")
 HEADER_LENGTH: Final = 8
 #: Bytes of the longest message: the length field has 16 bits.
 LIMIT: Final = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Packet:
     """One message with its wrapper ports."""
 
@@ -25,10 +25,8 @@ class Packet:
 
     def to_bytes(self) -> bytes:
         """Encode the packet."""
-        header = b"".join(
-            number.to_bytes(2) for number in (self.source, self.destination, len(self.content))
-        )
-        return _VERSION + header + self.content
+        header = _HEADER.pack(_VERSION, self.source, self.destination, len(self.content))
+        return header + self.content
 
 
 def packet_at(data: bytes | bytearray, start: int) -> tuple[Packet, int] | None:
@@ -36,12 +34,15 @@ def packet_at(data: bytes | bytearray, start: int) -> tuple[Packet, int] | None:
 
     Returns None if more bytes are needed. Raises TelegramError if there is no header.
     """
-    if not _VERSION.startswith(bytes(data[start : start + 2])):
-        raise TelegramError("not a wrapper header")
-    if len(data) < start + HEADER_LENGTH:
+    content = start + HEADER_LENGTH
+    if len(data) < content:
+        if not _VERSION.to_bytes(2).startswith(bytes(data[start : start + 2])):
+            raise TelegramError("not a wrapper header")
         return None
-    _, source, destination, length = _HEADER.unpack_from(data, start)
-    end = start + HEADER_LENGTH + length
+    version, source, destination, length = _HEADER.unpack_from(data, start)
+    if version != _VERSION:
+        raise TelegramError("not a wrapper header")
+    end = content + length
     if len(data) < end:
         return None
-    return Packet(source, destination, bytes(data[start + HEADER_LENGTH : end])), end
+    return Packet(source, destination, bytes(data[content:end])), end

@@ -17,9 +17,9 @@ class WrapperLink:
     def __init__(self, channel: MessageChannel, client: int, logical_device: int) -> None:
         """Take the channel, the client's address (SAP), and the meter's logical device."""
         self.channel = channel
-        self._ports = client.to_bytes(2) + logical_device.to_bytes(2)
         self._client = client
         self._server = logical_device
+        self._ports = {(logical_device, client), (client, logical_device)}
         self._buffer = bytearray()
         self._received: list[bytes] = []
         self._was_heard = False
@@ -33,33 +33,27 @@ class WrapperLink:
         if apdu:
             # Messages received before the request cannot be its answer.
             self._received.clear()
-            header = b"\0\x01" + self._ports + len(apdu).to_bytes(2)
-            await self.channel.send(header + apdu)
-        # Packets for other ports do not extend the deadline.
-        end = self.channel.deadline(self.seconds, LIMIT)
-        while not self._received:
+            await self.channel.send(Packet(self._client, self._server, apdu).to_bytes())
+        if not self._received:
+            end = self.channel.deadline(self.seconds, LIMIT)
             found = await self.channel.receive_messages(self._feed, self.seconds, end)
             if not found:
                 if self._was_heard:
                     port = self.channel.name
                     raise MeterSilentError(f"nothing more comes from {port}", port=port)
                 raise self.channel.silence_error()
-            self._received += [packet.content for packet in found if self._is_ours(packet)]
-            self._was_heard = self._was_heard or bool(self._received)
+            self._received += found
+            self._was_heard = True
         return self._received.pop(0)
 
     async def disconnect(self) -> None:
         """Do nothing: the connection ends with the port."""
 
-    def _is_ours(self, packet: Packet) -> bool:
-        # Some meters return the header of the request unchanged.
-        return {packet.source, packet.destination} == {self._server, self._client}
-
-    def _feed(self, data: bytes) -> Sequence[Packet]:
-        """Return the packets that end in ``data``; other bytes are skipped."""
+    def _feed(self, data: bytes) -> Sequence[bytes]:
+        """Return the messages that end in ``data``; what belongs to no message is skipped."""
         buffer = self._buffer
         buffer += data
-        packets: list[Packet] = []
+        messages: list[bytes] = []
         position = 0
         while position < len(buffer):
             try:
@@ -72,6 +66,8 @@ class WrapperLink:
             if found is None:
                 break
             packet, position = found
-            packets.append(packet)
+            # Some meters return the header of the request unchanged.
+            if (packet.source, packet.destination) in self._ports:
+                messages.append(packet.content)
         del buffer[:position]
-        return packets
+        return messages
