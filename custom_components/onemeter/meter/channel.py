@@ -96,7 +96,8 @@ class Channel:
         """Return bytes as they are sent, which is now."""
         if self.first_sent is None:
             self.start_clock()
-        self._sent_at = self._loop.time() + self.wire_time(len(data))
+        if self._baudrate is not None:
+            self._sent_at = self._loop.time() + self.wire_time(len(data))
         if self._is_text:
             self._echo, self._echoed = data, b""
             if self.port.line.framing is Framing.SEVEN_EVEN:
@@ -116,25 +117,21 @@ class Channel:
         Raises PortLostError and PortBusyError as Port.read() does.
         """
         while True:
-            data = await self._read_until(self._loop.time() + seconds)
+            data = await self.receive_until(self._loop.time() + seconds)
             if not data:
                 # What began like an echo but is not complete was none.
                 echoed, self._echoed, self._echo = self._echoed, b"", b""
                 return echoed
             if data := self._without_echo(data):
-                self.recent = (self.recent + data)[-RECENT_MAX:]
+                self.remember(data)
                 return data
 
     async def receive_until(self, at: float) -> bytes:
         """Return the next bytes; empty if none have come by a time of the event loop.
 
-        Raises PortLostError and PortBusyError as Port.read() does.
+        They may be an echo, and are not remembered. Raises PortLostError and PortBusyError as
+        Port.read() does.
         """
-        if data := await self._read_until(at):
-            self.recent = (self.recent + data)[-RECENT_MAX:]
-        return data
-
-    async def _read_until(self, at: float) -> bytes:
         data = await self.port.read(at)
         now = self._loop.time()
         if not data and now - at >= _HELD_UP:
@@ -145,6 +142,10 @@ class Channel:
             self.last_received = now
             self.counters.received += len(data)
         return data
+
+    def remember(self, data: bytes) -> None:
+        """Add bytes to the newest ones received."""
+        self.recent = (self.recent + data)[-RECENT_MAX:]
 
     def _without_echo(self, data: bytes) -> bytes:
         if not self._echo:

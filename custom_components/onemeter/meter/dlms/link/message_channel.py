@@ -65,6 +65,7 @@ class MessageChannel(Channel):
                 if silent <= min(end, last):
                     return ()
                 continue
+            self.remember(data)
             if found := feed(data):
                 return found
 
