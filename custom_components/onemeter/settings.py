@@ -127,6 +127,11 @@ class SmlEntrySettings(EntrySettings):
 
     protocol: ClassVar[Protocol] = Protocol.SML
 
+    @property
+    @override
+    def writes_units(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PushedOrPolledSettings(EntrySettings):

@@ -19,7 +19,7 @@ from custom_components.onemeter.registers.table import (
     OTHER_MEDIA,
     SPECIAL,
 )
-from custom_components.onemeter.totals.limits import limit_power, rule_of
+from custom_components.onemeter.totals.limits import limited, rule_of
 from homeassistant.components.sensor import SensorStateClass
 
 MAX_POWER = 43_470
@@ -131,16 +131,13 @@ def test_power_that_cannot_pass_is_unknown(
     number = Decimal(value) if isinstance(value, str) else value
     key = Obis.parse(code) if "-" in code else code
     register = Register(None, number, unit)
-    registers: dict[Key, Register] = {key: register}
-    limit_power(registers, MAX_POWER)
-    assert registers[key].value == (number if is_known else None)
+    assert limited(key, register, MAX_POWER).value == (number if is_known else None)
 
 
 def test_power_with_its_true_sign_is_unknown_too() -> None:
     key = Obis.parse("1-0:15.7.0")
-    registers: dict[Key, Register] = {key: Register(key, 100_000, "W", signed_value=-100_000)}
-    limit_power(registers, MAX_POWER)
-    assert registers[key] == Register(key, None, "W")
+    register = Register(key, 100_000, "W", signed_value=-100_000)
+    assert limited(key, register, MAX_POWER) == Register(key, None, "W")
 
 
 @pytest.mark.parametrize(("sent", "repaired"), [("-4608.31", "163163.85"), ("-46.1", "167726.06")])
@@ -150,6 +147,4 @@ def test_negative_power_that_was_repaired_beyond_what_can_pass_is_unknown(
     """24 bits without sign, since the status word says that energy is imported."""
     key = Obis.parse("1-0:16.7.0")
     register = Register(key, Decimal(sent), "W", signed_value=Decimal(repaired))
-    registers: dict[Key, Register] = {key: register}
-    limit_power(registers, MAX_POWER)
-    assert registers[key] == Register(key, None, "W")
+    assert limited(key, register, MAX_POWER) == Register(key, None, "W")

@@ -26,7 +26,15 @@ from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
 from ..events.events import MeterEvents
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..impulses.totals import ImpulseTotals
-from ..meter import CurrentRegisters, Identity, Key, PolledClient, PushedClient, Reading
+from ..meter import (
+    CurrentRegisters,
+    Identity,
+    Key,
+    PolledClient,
+    PushedClient,
+    Reading,
+    Register,
+)
 from ..meter.errors import MeterConnectionError, OtherMeterError
 from ..meter.redaction import redact
 from ..registers.known_codes import KnownCodes
@@ -87,6 +95,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         self.totals.keep(self.billing)
         self._codes = KnownCodes(hass, entry)
         self._current = CurrentRegisters()
+        #: The current values of the newest reading, as sent.
+        self._sent: Mapping[Key, Register] = {}
         #: Whether the meter authenticates its telegrams; None without an authentication key.
         self.authenticity = async_authenticity(hass, entry)
         self.events = MeterEvents(hass, entry)
@@ -102,6 +112,8 @@ class OneMeterCoordinator(PublishingCoordinator):
         self.signal_quality = SignalQuality(hass, entry, client.counters)
 
         self._expected = expected_meter(entry)
+        #: The identity in the newest reading of the entry's own meter.
+        self._own: Identity | None = None
         self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
         #: Called with the data of each reading, before what still holds of earlier ones is added.
         self.on_reading: Callable[[MeterData], None] | None = None
@@ -237,7 +249,12 @@ class OneMeterCoordinator(PublishingCoordinator):
 
     def _is_own(self, meter: Identity) -> bool:
         """Return whether a reading is one of the entry's own meter."""
-        return self._expected is None or is_meter_of(self.config_entry, meter)
+        if self._expected is None or meter is self._own:
+            return True
+        if not is_meter_of(self.config_entry, meter):
+            return False
+        self._own = meter
+        return True
 
     async def _async_looked_up(self, reading: Reading) -> Reading:
         """Fill the caches of look-ups for a reading, with pauses for other tasks.
@@ -270,7 +287,8 @@ class OneMeterCoordinator(PublishingCoordinator):
                 self._async_on_foreign_meter(reading.meter)
             return False
         now = self._accepted_at = monotonic()
-        registers = self._codes.async_select(self._current.of(reading))
+        self._sent = self._current.of(reading)
+        registers = self._codes.async_select(self._sent)
         if not self.settings.writes_units:
             registers = {key: with_implied_unit(key, item) for key, item in registers.items()}
         self.events.async_take(reading, registers)
@@ -278,15 +296,23 @@ class OneMeterCoordinator(PublishingCoordinator):
         reviewed, withheld = self.totals.async_review(registers, proof)
         moment = Moment.now()
         self._read_at = {**self._read_at, **dict.fromkeys(reviewed, moment)}
-        data = MeterData(reading.meter, reviewed, moment, reading.time, withheld, self._read_at)
+        clock = reading.time if self._has_time_of_totals else None
+        is_settled = self.billing.accept(reviewed, withheld, moment.time, clock)
+        self._apart = powers_apart(reviewed, self._apart)
+        data = MeterData(
+            reading.meter,
+            reviewed,
+            moment,
+            reading.time,
+            withheld,
+            self._read_at,
+            self.billing.values(),
+            self._apart,
+        )
         self._clock_watch.async_take(data, self._duration)
         if self.on_reading is not None:
             self.on_reading(data)
-        clock = reading.time if self._has_time_of_totals else None
-        is_settled = self.billing.accept(reviewed, withheld, data.received, clock)
-        self._apart = powers_apart(data.registers, self._apart)
-        data = self._complete(reading, data, partial=partial)
-        self._newest = replace(data, billing=self.billing.values(), apart=self._apart)
+        self._newest = data = self._complete(reading, data, partial=partial)
         if not partial:
             self.readings.append(reading)
             self.reading_received = data.received

@@ -215,7 +215,7 @@ class PushedCoordinator(OneMeterCoordinator):
             data = replace(data, registers=registers, withheld=withheld)
         self._async_watch_expiry()
         if self.settings.protocol is not Protocol.DLMS:
-            self._async_check_pin_lock(reading, data.moment)
+            self._async_check_pin_lock(data.moment)
         elif data.meter.unique_id is None:
             data = replace(data, meter=self._identity)
         return data
@@ -224,11 +224,12 @@ class PushedCoordinator(OneMeterCoordinator):
     def _async_watch_expiry(self) -> None:
         """Schedule the removal of registers that become invalid before the next telegram."""
         self._cancel_expiry()
-        seconds = self._silence.next_expiry(monotonic())
+        now = monotonic()
+        expiry = self._silence.next_expiry(now)
         # When the meter is silent, all become invalid together.
-        if seconds < self._silence.silence:
+        if expiry < self._accepted_at + self._silence.silence:
             job = HassJob(self._async_expire, cancel_on_shutdown=True)
-            self._cancel_expiry = async_call_later(self.hass, seconds, job)
+            self._cancel_expiry = async_call_later(self.hass, expiry - now, job)
 
     @callback
     def _async_expire(self, _: datetime) -> None:
@@ -260,9 +261,9 @@ class PushedCoordinator(OneMeterCoordinator):
         return self.client.diagnose()
 
     @callback
-    def _async_check_pin_lock(self, reading: Reading, now: Moment) -> None:
+    def _async_check_pin_lock(self, now: Moment) -> None:
         """Raise a repair while the meter is locked."""
-        locked = self._pin_lock.is_locked(self._current.of(reading), now)
+        locked = self._pin_lock.is_locked(self._sent, now)
         if locked is None or locked is self._locked:
             return
         self._locked = locked

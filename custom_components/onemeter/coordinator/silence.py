@@ -1,7 +1,7 @@
 """How long a pushing meter may be silent, and how long its values are valid."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
@@ -86,35 +86,44 @@ class SilenceMonitor:
         """Take the registers of a telegram."""
         kept = self._timeouts.kept
         receptions: list[_Reception] = []
-        new = set(registers)
+        known = 0
         for reception in self._receptions:
             if now - reception.at >= kept:
                 continue
             receptions.append(reception)
-            again = reception.keys & new
-            if not again:
+            missed = reception.keys.difference(registers)
+            if len(missed) == len(reception.keys):
                 continue
-            new -= again
-            if missed := reception.keys - again:
+            if missed:
                 intervals = reception.intervals.copy()
                 receptions.append(replace(reception, keys=missed, intervals=intervals))
-                reception.keys = again
+                reception.keys = reception.keys - missed
+            known += len(reception.keys)
             if reception.at > self._since:
                 reception.intervals.append(now - reception.at)
             reception.at = now
-        measured = {key for key in new if is_measurement(key, registers)}
-        if measured:
-            receptions.append(_Reception(measured, now, is_measurement=True))
-        if others := new - measured:
-            receptions.append(_Reception(others, now, is_measurement=False))
+        if known < len(registers):
+            receptions += self._new(registers, receptions, now)
         self._receptions = receptions
         waits = (
-            self._silent_after(reception)
+            silent_after
             for reception in receptions
-            if reception.intervals and now - reception.at <= self._silent_after(reception)
+            if reception.intervals
+            and now - reception.at <= (silent_after := self._silent_after(reception))
         )
         timeouts = self._timeouts
         self.silence = min(min(waits, default=timeouts.unknown_silence), timeouts.longest_silence)
+
+    def _new(
+        self, registers: Mapping[Key, Register], known: Iterable[_Reception], now: float
+    ) -> Iterator[_Reception]:
+        """Yield the receptions of registers that were not received before."""
+        new = set(registers).difference(*(reception.keys for reception in known))
+        measured = {key for key in new if is_measurement(key, registers)}
+        if measured:
+            yield _Reception(measured, now, is_measurement=True)
+        if others := new - measured:
+            yield _Reception(others, now, is_measurement=False)
 
     def current(self, now: float) -> set[Key]:
         """Return the registers that are still valid."""
@@ -122,9 +131,9 @@ class SilenceMonitor:
         return set().union(*valid)
 
     def next_expiry(self, now: float) -> float:
-        """Return the seconds until the next register becomes invalid; infinity for none."""
+        """Return when the next register becomes invalid; infinity for none."""
         expiries = (self._expiry(reception) for reception in self._receptions)
-        return min((expiry for expiry in expiries if expiry > now), default=inf) - now
+        return min((expiry for expiry in expiries if expiry > now), default=inf)
 
     def _silent_after(self, reception: _Reception) -> float:
         is_known = len(reception.intervals) >= _FEW_INTERVALS

@@ -52,16 +52,12 @@ class EventDetector:
     def __init__(self) -> None:
         """Begin without any telegram."""
         self.memory: Memory = {}
+        #: The events that the meter can report, as far as its sources are known.
+        self.types: list[EventType] = []
         #: Whether the memory has changed since it was stored.
         self.is_changed = False
         #: New values that the next telegram must repeat.
         self._doubtful: Memory = {}
-
-    @property
-    def types(self) -> list[EventType]:
-        """The events that the meter can report, as far as its sources are known."""
-        found = {event for name in self.memory for event in _types(name)}
-        return [event for event in EventType if event in found]
 
     def restore(self, memory: Memory) -> None:
         """Continue with a memory that was stored; raise TypeError, ValueError if it is damaged."""
@@ -69,6 +65,7 @@ class EventDetector:
             if not isinstance(value, _type_of(name)):
                 raise TypeError(name)
         self.memory = memory
+        self._find_types()
 
     def take(self, reading: Reading, registers: Mapping[Key, Register]) -> list[MeterEvent]:
         """Return the events between the telegrams before and this one.
@@ -133,9 +130,16 @@ class EventDetector:
             self._doubtful[name] = now
             return False
         self._doubtful.pop(name, None)
+        is_known = name in self.memory
         self.memory[name] = now
         self.is_changed = True
+        if not is_known:
+            self._find_types()
         return True
+
+    def _find_types(self) -> None:
+        found = {event for name in self.memory for event in _types(name)}
+        self.types = [event for event in EventType if event in found]
 
     def _lowest_rank(self, event: EventType) -> int:
         sources = (_source(name) for name in self.memory)

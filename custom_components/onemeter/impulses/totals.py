@@ -19,7 +19,7 @@ from ..meter.obis import ENERGY_EXPORT, ENERGY_IMPORT
 from ..settings import BlinkEntrySettings
 from ..totals import Moment, Proof, Step
 from ..totals.last_rows import LastRow, async_last_rows
-from ..totals.limits import fits, limit_power
+from ..totals.limits import fits, limited
 from ..totals.moment import LONGEST
 from ..totals.statistics_correction import SumCorrection
 from ..totals.storage import Companion, Content, TotalsStorage
@@ -209,8 +209,7 @@ class ImpulseTotals:
         self, registers: Mapping[Key, Register], _: Proof = Proof.CHECKSUM
     ) -> tuple[dict[Key, Register], frozenset[Key]]:
         """Return the registers without implausible power; the total is never withheld."""
-        reviewed = dict(registers)
-        limit_power(reviewed, self._max_power)
+        reviewed = {key: limited(key, it, self._max_power) for key, it in registers.items()}
         self._storage.async_save_soon()
         return reviewed, frozenset()
 

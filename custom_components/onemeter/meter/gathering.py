@@ -7,7 +7,9 @@ from collections import deque
 from typing import Final
 
 #: The longest pause (s): a port that is lost meanwhile is noticed that much later.
-_LONGEST: Final = 0.3
+_LONGEST: Final = 0.6
+#: The most bytes that gather: the driver of a terminal keeps 4095.
+_MOST: Final = 2048
 #: The pause ends this long (s) before a telegram may end, since no two take the same time.
 _MARGIN: Final = 0.01
 #: A shorter pause (s) is not worth its own cost.
@@ -28,6 +30,9 @@ class Gathering:
         #: Lengths in bytes, and seconds for each byte.
         self._lengths: deque[int] = deque(maxlen=_TELEGRAMS)
         self._byte_times: deque[float] = deque(maxlen=_TELEGRAMS)
+        #: The different lengths in ascending order, and the shortest time.
+        self._ends: list[int] = []
+        self._byte_time = 0.0
         self._received = self._at_first = 0
         #: When the telegram began, and by when more of it is read.
         self._began_at = self._read_until = 0.0
@@ -45,17 +50,17 @@ class Gathering:
         if (after_first := self._received - self._at_first) > 0:
             self._byte_times.append((now - self._began_at) / after_first)
             self._lengths.append(self._received)
+            self._ends = sorted(set(self._lengths))
+            self._byte_time = min(self._byte_times)
         self._received = 0
 
     def pause(self) -> float:
         """Return the seconds in which no telegram ends as far as is known; 0 for none."""
         if not self._received or len(self._lengths) < _LEAST:
             return 0
-        left = min(
-            (length - self._received for length in self._lengths if length > self._received),
-            default=0,
-        )
-        seconds = min(_LONGEST, left * min(self._byte_times) - _MARGIN)
+        end = next((end for end in self._ends if end > self._received), self._received)
+        left = min(end - self._received, _MOST)
+        seconds = min(_LONGEST, left * self._byte_time - _MARGIN)
         if seconds < _SHORTEST:
             return 0
         self._read_until += seconds

@@ -148,6 +148,8 @@ def tan_phi(data: MeterData, conversion: Conversion) -> Decimal | None:
     all reactive energy.
     """
     for code, *reactive_codes in _ENERGIES:
+        if data.registers.keys().isdisjoint(reactive_codes):
+            continue
         if not (active := measurement(code, ENERGY, data, conversion)):
             continue
         for reactive_code in reactive_codes:

@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple
 from homeassistant.util import dt as dt_util
 
 from ..meter import Key, Register
+from ..meter.obis import ABSTRACT
 from ..registers.known_codes import parse_key
 from ..registers.lookup import is_number
 from .last_rows import LastRow, reconciled
-from .limits import Rule, fits, needed_per_hour, rule_of
+from .limits import Rule, fits, limited, needed_per_hour, rule_of
 from .moment import LONGEST, Moment
 from .suspect import OVERLOAD, STEP_DURATION, Observation, Suspect, can_follow, suspected
 from .total import EXACT, Step, Total, is_transformed, resolution
@@ -35,6 +36,18 @@ class Proof(Enum):
     #: The next telegram, within seconds.
     REPETITION = auto()
     NOTHING = auto()
+
+
+class _Examined(NamedTuple):
+    """What a register contains, apart from earlier ones."""
+
+    register: Register
+    #: The register without implausible power.
+    limited: Register
+    #: None if it is no total.
+    rule: Rule | None
+    #: None if that is no possible one.
+    total: Total | None
 
 
 class Review(NamedTuple):
@@ -60,6 +73,8 @@ class TotalsGuard:
     steps: list[Step] = field(default_factory=list)
     _states: dict[Key, TotalState] = field(default_factory=dict)
     _rules: dict[Key, Rule] = field(default_factory=dict)
+    #: Most telegrams repeat most registers, as the same objects.
+    _examined: dict[Key, _Examined] = field(default_factory=dict)
     #: First totals without checksum, which the next telegram must confirm.
     _unproven: dict[Key, Observation] = field(default_factory=dict)
 
@@ -68,15 +83,19 @@ class TotalsGuard:
     ) -> Review:
         """Replace each total of a telegram that is not accepted by its last accepted value.
 
-        If there is no such value, the register's value becomes None.
+        If there is no such value, the register's value becomes None, as does implausible power.
         """
         withheld: set[Key] = set()
         is_changed = False
         for key, register in registers.items():
-            rule = self._rule(key, registers)
-            if rule is None or not is_number(register.value):
+            examined = self._examined.get(key)
+            if examined is None or examined.register is not register:
+                examined = self._examine(key, registers)
+            _, limited_register, rule, total = examined
+            if rule is None:
+                registers[key] = limited_register
                 continue
-            if (total := Total.counted(register)) is not None:
+            if total is not None:
                 seen = Observation(total, now, _measured(register, rule, now))
                 is_changed |= self._update(key, seen, rule, proof)
             state = self._states.get(key)
@@ -88,6 +107,16 @@ class TotalsGuard:
                 if state.suspect is None or not state.suspect.is_pending:
                     withheld.add(key)
         return Review(frozenset(withheld), is_changed)
+
+    def _examine(self, key: Key, registers: Mapping[Key, Register]) -> _Examined:
+        register = registers[key]
+        rule = self._rule(key, registers) if is_number(register.value) else None
+        total = None if rule is None else Total.counted(register)
+        examined = _Examined(register, limited(key, register, self.max_power), rule, total)
+        # What a register of a meter on the M-Bus counts depends on others, too.
+        if key[0] != ABSTRACT:
+            self._examined[key] = examined
+        return examined
 
     def _rule(self, key: Key, registers: Mapping[Key, Register]) -> Rule | None:
         """Return the rule for a register, also if what it depends on is in other telegrams."""

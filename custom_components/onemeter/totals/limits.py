@@ -1,6 +1,6 @@
 """The limits of registers: how fast totals can change, and how high power can be."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from homeassistant.components.sensor import SensorStateClass
 
-from ..meter import Key, Register
+from ..meter import Key, Register, Value
 from ..meter.obis import ABSTRACT, ELECTRICITY
 from ..registers.lookup import counted, device_type, is_number, shares_of_power
 from ..registers.quantities import APPARENT_POWER, POWER, REACTIVE_POWER
@@ -86,15 +86,16 @@ def fill_caches(key: Key, registers: Mapping[Key, Register], max_power: int) -> 
     _shares_of_power(key)
 
 
-def limit_power(registers: MutableMapping[Key, Register], max_power: int) -> None:
-    """Set power to None that exceeds the maximum power (W): such a value is damaged."""
-    for key, register in registers.items():
-        shares = _shares_of_power(key)
-        if shares is None or register.unit not in _POWER_UNITS:
-            continue
-        most = shares * max_power
-        if any(
-            is_number(value) and abs(Decimal(value).scaleb(_POWER_UNITS[register.unit])) > most
-            for value in (register.value, register.signed_value)
-        ):
-            registers[key] = replace(register, value=None, signed_value=None)
+def limited(key: Key, register: Register, max_power: int) -> Register:
+    """Return a register without power that exceeds the maximum power (W): it is damaged."""
+    shares = _shares_of_power(key)
+    if shares is None or (exponent := _POWER_UNITS.get(register.unit)) is None:
+        return register
+    most = Decimal(shares * max_power).scaleb(-exponent)
+    if _exceeds(register.value, most) or _exceeds(register.signed_value, most):
+        return replace(register, value=None, signed_value=None)
+    return register
+
+
+def _exceeds(value: Value, most: Decimal) -> bool:
+    return is_number(value) and not -most <= value <= most

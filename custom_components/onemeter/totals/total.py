@@ -91,6 +91,8 @@ class Total:
 
     def minus(self, other: Self) -> Decimal:
         """Return the difference of two amounts; minus infinity if their units differ."""
+        if self.unit == other.unit:
+            return EXACT.scaleb(self.value - other.value, _UNITS[self.unit][1])
         if self.amount_unit != other.amount_unit:
             return Decimal("-Infinity")
         return self.amount - other.amount

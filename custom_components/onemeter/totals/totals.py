@@ -20,7 +20,6 @@ from ..meter import Key, Obis, Register
 from ..meter.obis import ELECTRICITY
 from .guard import Proof, TotalsGuard
 from .last_rows import async_last_rows
-from .limits import limit_power
 from .moment import Moment
 from .statistics_correction import SumCorrection
 from .storage import Companion, Content, TotalsStorage
@@ -79,7 +78,6 @@ class Totals:
         These have their last accepted values; power that is implausible has none.
         """
         reviewed = dict(registers)
-        limit_power(reviewed, self._guard.max_power)
         count = self._guard.count
         withheld, is_changed = self._guard.review(reviewed, Moment.now(), proof)
         self._accepted += self._guard.count - count
