@@ -32,7 +32,7 @@ class Flash(NamedTuple):
 
 def normal_mac(text: str) -> str:
     """Return a MAC address as digits in upper case, for comparison."""
-    return _SEPARATORS.sub("", text).upper()
+    return (text if text.isalnum() else _SEPARATORS.sub("", text)).upper()
 
 
 def parse_s10(payload: str | bytes | bytearray) -> tuple[Flash, ...]:
@@ -55,10 +55,14 @@ def parse_s10(payload: str | bytes | bytearray) -> tuple[Flash, ...]:
     for device in devices:
         if not isinstance(device, dict) or not isinstance(mac := device.get("mac"), str):
             continue
-        flash = Flash(normal_mac(mac), _milliseconds(device.get("ts")))
-        if flash.mac and (flash.ts is None or flash not in seen):
-            flashes.append(flash)
+        if not (mac := normal_mac(mac)):
+            continue
+        flash = Flash(mac, None if (time := device.get("ts")) is None else _milliseconds(time))
+        if flash.ts is not None:
+            if flash in seen:
+                continue
             seen.add(flash)
+        flashes.append(flash)
     return tuple(flashes)
 
 
@@ -90,15 +94,16 @@ class S10Flashes:
 
     def _is_new(self, flash: Flash) -> bool:
         # The sender of the newest message is forgotten last.
-        seen = self._seen.pop(flash.mac, {})
-        self._seen[flash.mac] = seen
+        mac, time = flash
+        seen = self._seen.pop(mac, {})
+        self._seen[mac] = seen
         if len(self._seen) > _SENDERS:
             del self._seen[next(iter(self._seen))]
-        if flash.ts is None:
+        if time is None:
             return True
-        if flash.ts in seen:
+        if time in seen:
             return False
-        seen[flash.ts] = None
+        seen[time] = None
         if len(seen) > _FLASHES:
             del seen[next(iter(seen))]
         return True
