@@ -132,7 +132,7 @@ async def async_setup_entry(
         return OneMeterSensor(coordinator, description, conversion, device)
 
     async_follow_mbus(coordinator)
-    async_enable_needed(hass, entry, coordinator.data.registers)
+    await async_enable_needed(hass, entry, coordinator.data.registers)
     async_add_entities(status_sensors(coordinator))
     if (importer := async_importer(hass, entry.entry_id)) is not None:
         _async_add_progress(hass, entry, importer, async_add_entities)

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime
-from itertools import batched
 from time import monotonic
 from typing import Any, override
 
@@ -22,28 +21,20 @@ from ..access.error_texts import Failure, as_meter_error, update_failed
 from ..access.issues import Issue, async_clear_issue, async_raise_issue
 from ..access.moved_port import async_look_for_moved_port
 from ..billing.billing import Billing, BillingOptions
-from ..const import CONF_MAX_POWER, DEFAULT_MAX_POWER, DOMAIN
+from ..const import DOMAIN
 from ..events.events import MeterEvents
 from ..impulses.cross_check import ImpulseCrossCheck
 from ..impulses.totals import ImpulseTotals
-from ..meter import (
-    CurrentRegisters,
-    Identity,
-    Key,
-    PolledClient,
-    PushedClient,
-    Reading,
-    Register,
-)
+from ..meter import CurrentRegisters, Identity, Key, PolledClient, PushedClient, Reading, Register
 from ..meter.errors import MeterConnectionError, OtherMeterError
 from ..meter.redaction import redact
 from ..registers.known_codes import KnownCodes
-from ..registers.lookup import is_measurement, with_implied_unit
+from ..registers.lookup import with_implied_unit
 from ..settings import AnySettings, second_source
 from ..totals import Moment, Proof, Totals
-from ..totals.limits import fill_caches
 from .clock_watch import ClockWatch
 from .first_reading import FirstReading, async_take_first_reading
+from .look_ups import CODES_AT_ONCE, async_look_up
 from .meter_data import MeterData, powers_apart
 from .publication import PublishingCoordinator
 from .settlement import SettlementTimer
@@ -53,8 +44,6 @@ from .tasks import CHECK_INTERVAL, async_end, is_removal_pending
 
 #: Newest readings that are kept for diagnostics.
 _READINGS_KEPT = 5
-#: Codes that are looked up without a pause for other tasks.
-_CODES_AT_ONCE = 64
 
 type OneMeterConfigEntry = ConfigEntry[OneMeterCoordinator]
 
@@ -114,7 +103,6 @@ class OneMeterCoordinator(PublishingCoordinator):
         self._expected = expected_meter(entry)
         #: The identity in the newest reading of the entry's own meter.
         self._own: Identity | None = None
-        self._max_power: int = entry.options.get(CONF_MAX_POWER, DEFAULT_MAX_POWER)
         #: Called with the data of each reading, before what still holds of earlier ones is added.
         self.on_reading: Callable[[MeterData], None] | None = None
 
@@ -257,21 +245,10 @@ class OneMeterCoordinator(PublishingCoordinator):
         return True
 
     async def _async_looked_up(self, reading: Reading) -> Reading:
-        """Fill the caches of look-ups for a reading, with pauses for other tasks.
-
-        A meter may have hundreds of codes, and taking a reading has no pauses.
-        """
-        if len(reading.registers) <= _CODES_AT_ONCE:
-            return reading
-        registers = self._current.of(reading)
-        for keys in batched(tuple(registers), _CODES_AT_ONCE, strict=False):
-            await asyncio.sleep(0)
-            for key in keys:
-                if not self.settings.writes_units:
-                    registers[key] = with_implied_unit(key, registers[key])
-                fill_caches(key, registers, self._max_power)
-                is_measurement(key, registers)
-        await asyncio.sleep(0)
+        """Look up what is needed of the registers of a reading, with pauses for other tasks."""
+        if len(reading.registers) > CODES_AT_ONCE and self._is_own(reading.meter):
+            registers = self._codes.async_select(self._current.of(reading))
+            await async_look_up(registers, self.totals, has_units=self.settings.writes_units)
         return reading
 
     @callback

@@ -1,11 +1,12 @@
 """Which sensors of a meter are enabled from the start: few, so that the database grows slowly."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from ..const import (
@@ -29,6 +30,8 @@ from .values import Conversion, net_power, signed_power
 
 #: Groups C, D and E of the maximum of the mean power, of all tariffs.
 _MAXIMUM_DEMAND: Final = (C.ACTIVE_IMPORT, D.MAXIMUM_DEMAND, 0)
+#: Keys that are judged without a pause for other tasks: a meter may have hundreds.
+_KEYS_AT_ONCE: Final = 64
 
 
 def is_enabled(
@@ -49,13 +52,14 @@ def is_enabled(
     return enabled and not _is_replaced(key, data, conversion)
 
 
-@callback
-def async_enable_needed(
+async def async_enable_needed(
     hass: HomeAssistant, entry: ConfigEntry, registers: Mapping[Key, Register]
 ) -> None:
-    """Enable sensors that were not needed when they were made."""
+    """Enable sensors that were not needed when they were made, with pauses for other tasks."""
     entities = er.async_get(hass)
-    for key in registers:
+    for number, key in enumerate(registers, 1):
+        if not number % _KEYS_AT_ONCE:
+            await asyncio.sleep(0)
         if not _is_needed(key, registers, entry.options):
             continue
         unique_id = f"{entry.unique_id}-{key}"
@@ -94,9 +98,10 @@ def _is_needed(
 
 def _is_in_use(tariff: Obis, registers: Mapping[Key, Register]) -> bool:
     """Return whether a tariff has counted something, but not all."""
-    total = Total.of(registers.get(tariff._replace(e=0)))
+    if (total := Total.of(registers.get(tariff._replace(e=0)))) is None:
+        return True
     part = Total.of(registers.get(tariff))
-    return total is None or part is None or part.amount not in (0, total.amount)
+    return part is None or part.amount not in (0, total.amount)
 
 
 def _is_replaced(key: Key, data: MeterData, conversion: Conversion) -> bool:

@@ -38,7 +38,7 @@ class Proof(Enum):
     NOTHING = auto()
 
 
-class _Examined(NamedTuple):
+class Examined(NamedTuple):
     """What a register contains, apart from earlier ones."""
 
     register: Register
@@ -74,7 +74,7 @@ class TotalsGuard:
     _states: dict[Key, TotalState] = field(default_factory=dict)
     _rules: dict[Key, Rule] = field(default_factory=dict)
     #: Most telegrams repeat most registers, as the same objects.
-    _examined: dict[Key, _Examined] = field(default_factory=dict)
+    _examined: dict[Key, Examined] = field(default_factory=dict)
     #: First totals without checksum, which the next telegram must confirm.
     _unproven: dict[Key, Observation] = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ class TotalsGuard:
         for key, register in registers.items():
             examined = self._examined.get(key)
             if examined is None or examined.register is not register:
-                examined = self._examine(key, registers)
+                examined = self.examine(key, registers)
             _, limited_register, rule, total = examined
             if rule is None:
                 registers[key] = limited_register
@@ -108,11 +108,12 @@ class TotalsGuard:
                     withheld.add(key)
         return Review(frozenset(withheld), is_changed)
 
-    def _examine(self, key: Key, registers: Mapping[Key, Register]) -> _Examined:
+    def examine(self, key: Key, registers: Mapping[Key, Register]) -> Examined:
+        """Return what a register contains; a review remembers it."""
         register = registers[key]
         rule = self._rule(key, registers) if is_number(register.value) else None
         total = None if rule is None else Total.counted(register)
-        examined = _Examined(register, limited(key, register, self.max_power), rule, total)
+        examined = Examined(register, limited(key, register, self.max_power), rule, total)
         # What a register of a meter on the M-Bus counts depends on others, too.
         if key[0] != ABSTRACT:
             self._examined[key] = examined

@@ -80,12 +80,6 @@ def needed_per_hour(change: Decimal, time: timedelta) -> Decimal:
     return abs(change) * _MICROSECONDS_PER_HOUR / max(time // _MICROSECOND, 1)
 
 
-def fill_caches(key: Key, registers: Mapping[Key, Register], max_power: int) -> None:
-    """Look up the limits of a register, which takes a while the first time."""
-    rule_of(key, registers, max_power)
-    _shares_of_power(key)
-
-
 def limited(key: Key, register: Register, max_power: int) -> Register:
     """Return a register without power that exceeds the maximum power (W): it is damaged."""
     shares = _shares_of_power(key)

@@ -70,6 +70,11 @@ class Totals:
         await self._storage.async_save_planned()
 
     @callback
+    def async_examine(self, key: Key, registers: Mapping[Key, Register]) -> None:
+        """Look up what a review needs of a register, which takes a while the first time."""
+        self._guard.examine(key, registers)
+
+    @callback
     def async_review(
         self, registers: Mapping[Key, Register], proof: Proof = Proof.CHECKSUM
     ) -> tuple[dict[Key, Register], frozenset[Key]]:
