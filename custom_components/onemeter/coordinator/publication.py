@@ -189,21 +189,26 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
     def async_update_listeners(self) -> None:
         """Update the entities, with pauses for other tasks."""
         self._outdated = deque(self._listeners)
-        if self._updating is None or self._updating.done():
+        if self._updating is not None and not self._updating.done():
+            return
+        self._async_update_some()
+        if self._outdated:
             self._updating = self.config_entry.async_create_task(
-                self.hass, self._async_update_outdated(), f"{DOMAIN} updating"
+                self.hass, self._async_update_others(), f"{DOMAIN} updating", eager_start=False
             )
 
-    async def _async_update_outdated(self) -> None:
-        while True:
-            for _ in range(min(_ENTITIES_AT_ONCE, len(self._outdated))):
-                listener = self._listeners.get(self._outdated.popleft())
-                if listener is None:
-                    continue
-                try:
-                    listener[0]()
-                except Exception:
-                    _LOGGER.exception("Unexpected error while updating the %s", self.name)
-            if not self._outdated:
-                return
+    async def _async_update_others(self) -> None:
+        while self._outdated:
+            self._async_update_some()
             await asyncio.sleep(0)
+
+    @callback
+    def _async_update_some(self) -> None:
+        for _ in range(min(_ENTITIES_AT_ONCE, len(self._outdated))):
+            listener = self._listeners.get(self._outdated.popleft())
+            if listener is None:
+                continue
+            try:
+                listener[0]()
+            except Exception:
+                _LOGGER.exception("Unexpected error while updating the %s", self.name)
