@@ -56,7 +56,7 @@ def test_reads_far_less_often() -> None:
         assert received.late < 1e-6
         reads.append(received.reads)
     assert reads[:2] == [45, 45], "nothing is known of the meter yet"
-    assert max(reads[2:]) <= 5
+    assert max(reads[2:]) <= 4
 
 
 @given(
@@ -80,6 +80,15 @@ def test_no_end_of_a_known_length_is_late(
         if length > CHUNK:
             known.append(length)
         begin += length * byte_time + 1
+
+
+def test_no_more_gathers_than_a_driver_keeps() -> None:
+    gathering = Gathering()
+    length, byte_time = 20_000, 10 / 115_200
+    for second in range(0, 30, 10):
+        receive(gathering, second, length, byte_time)
+    gathering.receive(CHUNK, 30)
+    assert 0 < gathering.pause() / byte_time <= 2048
 
 
 def test_silence_ends_a_telegram_that_was_cut_off() -> None:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from custom_components.onemeter.meter import Obis, Register, Value
+from custom_components.onemeter.meter import Key, Obis, Register, Value
 from custom_components.onemeter.totals import Step, Total
 from custom_components.onemeter.totals.total import resolution
 
@@ -485,3 +485,24 @@ def test_total_that_no_meter_can_have_is_unknown(value: Decimal | int) -> None:
     meter.tell(5000)
     assert meter.tell(value, after=1) == 5000
     assert meter.tell(5001, after=1) == 5001
+
+
+def test_repeated_register_is_a_total_once_the_type_of_its_meter_is_known() -> None:
+    meter = Meter()
+    volume, device_type = Obis.parse("0-1:24.2.1"), Obis.parse("0-1:24.1.0")
+    sent: dict[Key, Register] = {volume: Register(volume, Decimal(100), "m³")}
+    assert meter.review(dict(sent)).withheld == set()
+    gas: dict[Key, Register] = {device_type: Register(device_type, 3)}
+    meter.review(sent | gas)
+    meter.pass_time(1)
+    fallen: dict[Key, Register] = {volume: Register(volume, Decimal(50), "m³")}
+    assert meter.review(fallen | gas).withheld == {volume}
+
+
+def test_repeated_implausible_power_stays_unknown() -> None:
+    meter = Meter()
+    power = Register(POWER, 10**9, "W")
+    for _ in range(2):
+        registers: dict[Key, Register] = {POWER: power}
+        meter.review(registers)
+        assert registers[POWER].value is None
