@@ -149,6 +149,26 @@ async def test_one_entity_that_fails_does_not_keep_the_others_from_their_update(
         each()
 
 
+async def test_a_listener_updates_all_again(pushed: PushedMeter) -> None:
+    assert await pushed.start()
+    coordinator = pushed.coordinator
+    updates = 0
+
+    def update_again() -> None:
+        nonlocal updates
+        updates += 1
+        if updates == 1:
+            coordinator.async_update_listeners()
+
+    remove = coordinator.async_add_listener(update_again)
+    later = coordinator.async_add_listener(lambda: None)
+    await pushed.say(energy("6000"), after=11)
+    assert pushed.value() == "6.000"
+    assert updates == 2
+    remove()
+    later()
+
+
 async def test_a_firmware_longer_than_any(
     pushed: PushedMeter, device_registry: dr.DeviceRegistry
 ) -> None:

@@ -204,7 +204,10 @@ class PublishingCoordinator(DataUpdateCoordinator[MeterData]):
 
     @callback
     def _async_update_some(self) -> None:
-        for _ in range(min(_ENTITIES_AT_ONCE, len(self._outdated))):
+        for _ in range(_ENTITIES_AT_ONCE):
+            # A listener may update all of them again.
+            if not self._outdated:
+                return
             listener = self._listeners.get(self._outdated.popleft())
             if listener is None:
                 continue
