@@ -153,10 +153,20 @@ class _Wrapped:
             if receiver.is_new_connection():
                 self.meter.note("connect")
                 unwrapper.forget()
-                self.sessions.clear()
+                if not self.meter.keeps_associations:
+                    self.sessions.clear()
             is_broken |= self.meter.breaks_on_hdlc and data[0] == FLAG
             for message in [] if is_broken else unwrapper.feed(data):
-                await self._answer(message)
+                if not self._is_ignored(message.source):
+                    await self._answer(message)
+
+    def _is_ignored(self, client: int) -> bool:
+        """Return whether another client has an association that this meter keeps."""
+        others = (session for source, session in self.sessions.items() if source != client)
+        if not self.meter.keeps_associations or not any(each.associated for each in others):
+            return False
+        self.meter.note("other client", str(client))
+        return True
 
     async def _answer(self, message: Message) -> None:
         meter, faults = self.meter, self.meter.faults

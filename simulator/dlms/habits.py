@@ -46,6 +46,7 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
     "short-names-in-another-connection": {"short_names": True, "accepts_second_request": False},
     # In the network.
     "breaks-on-hdlc": {"breaks_on_hdlc": True},
+    "keeps-associations": {"keeps_associations": True},
     "slow-answers": {"faults.slow_answers": 2},
     "refuses-in-lists": {"refused_in_lists": frozenset({"1-0:1.8.0*255"})},
 }

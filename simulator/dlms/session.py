@@ -45,6 +45,11 @@ class Session:
         self._was_asked = False
 
     @property
+    def associated(self) -> bool:
+        """Whether the client has an association."""
+        return self._association is not None
+
+    @property
     def midway(self) -> bool:
         """Whether more blocks of an answer follow."""
         return self._association is not None and self._association.services.midway

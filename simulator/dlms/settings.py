@@ -122,6 +122,9 @@ class MeterSettings:
     mirrors_ports: bool = False
     #: Whether it stops answering with the wrapper after it has received HDLC.
     breaks_on_hdlc: bool = False
+    #: Whether it keeps an association that is not released when its TCP connection ends, and
+    #: ignores other clients meanwhile.
+    keeps_associations: bool = False
     #: Seconds before each answer.
     reaction_time: float = 0.0
     #: Seconds without a request after which the association times out; 0: never.

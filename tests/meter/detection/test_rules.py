@@ -19,10 +19,12 @@ from simulator.memory import MemoryBridge, MemoryLine
 from tests.helpers.finding import at_a_line, serving
 
 #: All that may go out: requests, what wakes a battery meter, acknowledgements of a readout and of
-#: HDLC, connection requests and their end, and an association request without a password.
+#: HDLC, connection requests and their end, and the request of an association without a password and
+#: its release.
 ALLOWED = re.compile(
     rb"/[?#]!\r\n|\x00{66}|\x060[0-6]0\r\n|\x062[0-6]2\r\n"
-    rb"|\x7e\xa0.[^\x7e]{2,5}(?:\x93|\x53)[^\x7e]+\x7e|\x00\x01\x00\x10\x00\x01\x00.\x60[^\x8a]+",
+    rb"|\x7e\xa0.[^\x7e]{2,5}(?:\x93|\x53)[^\x7e]+\x7e|\x00\x01\x00\x10\x00\x01\x00.\x60[^\x8a]+"
+    rb"|\x00\x01\x00\x10\x00\x01\x00\x05\x62\x03\x80\x01\x00",
     re.DOTALL,
 )
 SIGN_ON = re.compile(rb"/[?#]!\r\n")
@@ -267,6 +269,18 @@ async def test_meter_that_wants_keys() -> None:
         task.cancel()
     assert found.winner is not None
     assert found.winner.refusal is Refusal.NEEDS_KEYS
+
+
+async def test_the_association_of_the_public_client_is_released() -> None:
+    """Some meters keep it when the connection is closed, and then ignore all other clients."""
+    meter = DlmsMeter(transport=Transport.WRAPPER)
+    async with MemoryBridge() as line:
+        task = asyncio.create_task(serve_dlms(line, meter))
+        found = await detect(line.url, country="PL")
+        task.cancel()
+    assert found.winner is not None
+    assert found.winner.protocol == "dlms"
+    assert meter.counts["release"] == 1
 
 
 async def test_bridge_that_is_not_ready_at_once() -> None:

@@ -13,7 +13,7 @@ from custom_components.onemeter.meter import Obis, Reading
 from custom_components.onemeter.meter.dlms.client import DlmsClient
 from custom_components.onemeter.meter.dlms.cosem import CosemObject
 from custom_components.onemeter.meter.dlms.object_selection import readable
-from custom_components.onemeter.meter.dlms.settings import Transport
+from custom_components.onemeter.meter.dlms.settings import Authentication, Transport
 from custom_components.onemeter.meter.errors import (
     CounterNeededError,
     InvocationCounterError,
@@ -44,6 +44,7 @@ from ...helpers.dlms_meters import (
 
 TOTAL = "1-0:1.8.0"
 BERLIN = ZoneInfo("Europe/Berlin")
+PASSWORD = b"12345678"
 #: Time of the meter's clock, in seconds since 1970.
 TIME = 1_795_831_777
 #: Those that show in the first reading only; in later ones they are begun anew.
@@ -220,6 +221,21 @@ async def test_the_wrapper_comes_first_in_the_network(habit: str | None) -> None
         for each in (client, client, restarted(line, client)):
             assert isinstance(value(await each.read(), TOTAL), int)
         assert client.memory.transport is Transport.WRAPPER
+
+
+async def test_no_association_is_left_to_a_meter_that_serves_one_client() -> None:
+    meter = with_habit(
+        "keeps-associations",
+        transport=dlms.Transport.WRAPPER,
+        mechanism=dlms.Mechanism.LLS,
+        secret=PASSWORD,
+    )
+    access: dict[str, Any] = {"authentication": Authentication.LLS, "password": PASSWORD}
+    async with plugged_in(meter) as line:
+        client = client_at(line, **access)
+        for each in (client, client, restarted(line, client, **access)):
+            assert isinstance(value(await each.read(), TOTAL), int)
+    assert meter.count("other client") == 0
 
 
 @pytest.mark.parametrize(("speed", "longest"), [(None, 0.5), (9600, 10), (1200, 60)])

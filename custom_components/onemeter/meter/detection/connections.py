@@ -6,6 +6,7 @@ No password is sent, and no object of the meter is read.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -143,18 +144,21 @@ async def ask_wrapper(port: Port) -> Answer:
     channel = MessageChannel(port, Counters())
     link = WrapperLink(channel, _PUBLIC, 1)
     link.seconds = _WRAPPER_SECONDS
-    association = Association(DlmsSettings()).associate()
-    message = next(association)
+    association = Association(DlmsSettings())
+    steps = association.associate()
+    message = next(steps)
     refusal = None
     try:
         for _ in range(_ASIDES_MAX):
             answer = await link.request(message)
             if answer[:1] not in _DLMS:
                 return Answer(heard=channel.recent)
-            message = association.send(answer)
+            message = steps.send(answer)
     except StopIteration:
-        # The association is there.
-        pass
+        # Some meters keep the association when the connection is closed, and then ignore all
+        # other clients.
+        with suppress(MeterError):
+            await link.request(next(association.release()))
     except UnknownDataError, MeterSilentError:
         return Answer(heard=channel.recent)
     except MeterConnectionError:

@@ -213,8 +213,12 @@ class Connector:
             async with self._open(Transport.WRAPPER) as channel:
                 link = self._wrapper(channel, PUBLIC_CLIENT)
                 link.seconds = _WRAPPER_PROBE_SECONDS
-                request = next(Association(DlmsSettings()).associate())
-                await link.request(request)
+                association = Association(DlmsSettings())
+                await link.request(next(association.associate()))
+                # Some meters keep the association when the connection is closed, and then ignore
+                # all other clients.
+                with suppress(MeterError):
+                    await link.request(next(association.release()))
         except MeterConnectionError:
             raise
         except MeterError:
