@@ -10,6 +10,7 @@ from custom_components.onemeter.meter.iec62056.block import BlockCheck, CheckKin
 from custom_components.onemeter.meter.iec62056.framing import LIMIT, ReadoutFramer, Telegram
 from simulator.iec62056 import encoder
 from simulator.iec62056.encoder import Checksum, data_block, p1_crc, with_even_parity
+from simulator.sml.encoder import checksum as sml_checksum
 
 IDENT = b"/TST5DEMO-21\r\n"
 LINES = "0.0.0(00000008)\r\n1.8.0(000123.4*kWh)\r\n"
@@ -363,6 +364,33 @@ def test_p1_checksum_without_leading_zeros(digits: int) -> None:
         data = telegram + shown + b"\r\n"
         assert [t.checked for t in frames(data * 2)] == [True, True]
         assert one(telegram + shown).checked
+
+
+def p1_telegram(number: int, *, x25: bool) -> bytes:
+    data = f"/TST5DEMO\r\n\r\n1-0:1.8.0({number:06}*kWh)\r\n!".encode()
+    x25_crc = f"{int.from_bytes(sml_checksum(data), 'little'):04X}\r\n".encode()
+    return data + (x25_crc if x25 else p1_crc(data))
+
+
+@pytest.mark.parametrize(
+    ("sent", "accepted"),
+    [
+        ([True, True], [True, True]),
+        # One telegram with the other kind is damaged; two in a row show that the kind was wrong.
+        ([False, True, False], [True, False, True]),
+        ([True, False, True], [True, False, True]),
+        ([False, True, True, True], [True, False, True, True]),
+    ],
+)
+def test_p1_checksum_of_another_kind(sent: list[bool], accepted: list[bool]) -> None:
+    """Holley in Hungary sends a CRC-16/X-25."""
+    data = b"".join(p1_telegram(number, x25=x25) for number, x25 in enumerate(sent))
+    for chunk in CHUNKS:
+        telegrams, errors, _ = frame(data, chunk)
+        read = [t.data.partition("(")[2][:6] for t in telegrams]
+        assert read == [f"{number:06}" for number, good in enumerate(accepted) if good]
+        assert all(t.checked for t in telegrams)
+        assert len(errors) == accepted.count(False)
 
 
 def test_p1_checksum_before_the_next_telegram_without_line_end() -> None:

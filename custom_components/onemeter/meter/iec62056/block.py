@@ -1,9 +1,9 @@
-"""The block check character of readouts and frames (IEC 62056-21:2002, 6.3.1 and Annex B)."""
+"""Checksums of readouts and frames (IEC 62056-21:2002, 6.3.1 and Annex B; DSMR 5.0, 6.2)."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from enum import StrEnum
 
-from ..checksum import sum_of, xor_of
+from ..checksum import crc16_arc, crc16_x25, sum_of, xor_of
 
 
 class CheckKind(StrEnum):
@@ -15,18 +15,53 @@ class CheckKind(StrEnum):
     SUM = "sum"
 
 
-class BlockCheck:
-    """Checks blocks, and remembers which kind of check character the meter sends.
+class CrcKind(StrEnum):
+    """How a meter computes the CRC of its P1 telegrams."""
 
-    At first either kind is accepted, later only the known one. A block that only fits the other
-    kind is damaged; two of them in a row show that the known kind was wrong.
+    #: CRC-16/ARC, as the standard has it.
+    ARC = "arc"
+    #: CRC-16/X-25: Holley DTSD545 in Hungary.
+    X25 = "x25"
+
+
+class _KnownKind[K: StrEnum]:
+    """Remembers which kind of checksum the meter sends.
+
+    At first any kind is accepted, later only the known one. What only fits another kind is
+    damaged; two of them in a row show that the known kind was wrong.
     """
 
     def __init__(self) -> None:
         """Begin with an unknown kind."""
-        self.kind: CheckKind | None = None
-        #: Whether the last block fitted only the other kind.
+        self.kind: K | None = None
+        #: Whether the last checksum fitted only another kind.
         self._doubted = False
+
+    def _accepts(self, fitting: Sequence[K]) -> bool:
+        """Return whether a checksum is right that fits these kinds, and remember the kind."""
+        if len(fitting) != 1:
+            self._doubted = False
+            return bool(fitting)
+        kind = fitting[0]
+        if self.kind not in {None, kind} and not self._doubted:
+            self._doubted = True
+            return False
+        self.kind = kind
+        self._doubted = False
+        return True
+
+
+class CrcCheck(_KnownKind[CrcKind]):
+    """Checks P1 telegrams, and remembers which kind of CRC the meter sends."""
+
+    def accepts(self, telegram: bytes | bytearray, crc: int) -> bool:
+        """Return whether the CRC of a telegram from ``/`` to ``!`` is right."""
+        found = {CrcKind.ARC: crc16_arc(telegram), CrcKind.X25: crc16_x25(telegram)}
+        return self._accepts([kind for kind, value in found.items() if value == crc])
+
+
+class BlockCheck(_KnownKind[CheckKind]):
+    """Checks blocks, and remembers which kind of check character the meter sends."""
 
     def accepts(self, block: bytes, check: int, *, starts: Container[int] = (0,)) -> bool:
         """Return whether a check character is right, and remember its kind.
@@ -40,18 +75,8 @@ class BlockCheck:
         self, xor: int, total: int, check: int, *, starts: Container[int] = (0,)
     ) -> bool:
         """Do the same as accepts(), given a block's exclusive or and its sum modulo 128."""
-        fits_xor = xor ^ check in starts
-        fits_sum = total == check
-        if fits_xor is fits_sum:
-            self._doubted = False
-            return fits_xor
-        kind = CheckKind.XOR if fits_xor else CheckKind.SUM
-        if self.kind not in {None, kind} and not self._doubted:
-            self._doubted = True
-            return False
-        self.kind = kind
-        self._doubted = False
-        return True
+        found = {CheckKind.XOR: xor ^ check in starts, CheckKind.SUM: total == check}
+        return self._accepts([kind for kind, fits in found.items() if fits])
 
     def fits(self, block: bytes, check: int) -> bool:
         """Return whether a check character may be right, without remembering its kind."""

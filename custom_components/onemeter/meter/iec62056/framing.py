@@ -6,10 +6,9 @@ from enum import Enum, auto
 import re
 from typing import Final
 
-from ..checksum import crc16_arc
 from ..errors import ChecksumError, TelegramError
 from ..parity import has_parity_errors, shows_damage, without_parity
-from .block import BlockCheck
+from .block import BlockCheck, CrcCheck
 from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
 from .values import VALUE_MAX
 
@@ -81,6 +80,7 @@ class ReadoutFramer:
         #: Whether something like a data set was among them.
         self.skipped_data = False
         self._check = check
+        self._crc = CrcCheck()
         #: Whether the meter sends checksums, so that a readout without one is damaged; and its
         #: identification.
         self._protects = False
@@ -295,10 +295,11 @@ class ReadoutFramer:
     def _end_p1(self, place: int, end: int) -> Telegram | TelegramError:
         """End a P1 telegram with its checksum, which goes from the ``/`` up to the ``!``."""
         wanted = int(self._text[place + 1 : end], 16)
-        if crc16_arc(self._raw[: place + 1]) == wanted:
+        raw = self._raw[: place + 1]
+        if self._crc.accepts(raw, wanted):
             # The checksum is of characters with eight bits.
             data, sent = self._raw[self._data : place + 1], bytearray()
-        elif crc16_arc(self._text[: place + 1]) == wanted:
+        elif (text := self._text[: place + 1]) != raw and self._crc.accepts(text, wanted):
             data, sent = self._text[self._data : place + 1], self._raw[:end]
         else:
             return self._damage(end, ChecksumError("the CRC is wrong"))
