@@ -78,19 +78,27 @@ def cut(data: bytes, size: int) -> Chunks:
 
 
 def cpu_seconds(
-    jobs: Mapping[str, Callable[[], object]], *, rounds: int = ROUNDS, times: int = 1
+    jobs: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = ROUNDS,
+    times: int = 1,
+    shortest: float = 0,
 ) -> dict[str, float]:
     """Return the minimum CPU time of each job in interleaved rounds.
 
-    A short job is run ``times`` times in each round.
+    A short job is run ``times`` times in each round, and again until ``shortest`` seconds have
+    passed: a round begins with the caches that the other jobs leave behind.
     """
     best = dict.fromkeys(jobs, float("inf"))
     for _ in range(rounds):
         for name, job in jobs.items():
-            begin = time.process_time()
-            for _ in range(times):
-                job()
-            best[name] = min(best[name], (time.process_time() - begin) / times)
+            begin, runs, seconds = time.process_time(), 0, -1.0
+            while seconds < shortest:
+                for _ in range(times):
+                    job()
+                runs += times
+                seconds = time.process_time() - begin
+            best[name] = min(best[name], seconds / runs)
     return best
 
 
