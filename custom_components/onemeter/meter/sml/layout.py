@@ -7,8 +7,6 @@ which are values, or are ignored, everything is in the same place and has the sa
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import compress
-from operator import ne
 from struct import Struct
 from typing import Final
 
@@ -79,7 +77,6 @@ class Layout:
         self._contents_of = Struct(">" + "".join(forms)).unpack_from
         #: The contents and the registers of the last messages; no contents while they are replaced.
         self._contents: Sequence[bytes | int] = ()
-        self._indexes: Sequence[int] = range(len(entries))
         self._registers = [Register(None, None)] * len(entries)
         self._makers = [entry.maker(None) for entry in entries]
 
@@ -91,9 +88,9 @@ class Layout:
         """Return the readings of messages that have this layout, one of each meter."""
         before, self._contents = self._contents, ()
         found = self._contents_of(data)
-        changed = self._indexes
+        changed: Sequence[int] = range(len(found))
         if before:
-            changed = list(compress(changed, map(ne, before, found, strict=True)))
+            changed = [index for index, old in enumerate(before) if old != found[index]]
         for meter in self._meters:
             if meter.status_at is not None and (word := data[meter.status_at]) != meter.word:
                 meter.word, meter.status = word, int.from_bytes(word)
