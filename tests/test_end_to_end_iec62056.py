@@ -471,12 +471,14 @@ async def test_single_faults_are_never_seen(
         meter = simulate(start_baudrate=2400, serial=serial)
         in_sessions = fault in {"flip_bits_of_answers", "miss_commands"}
         options = LIVE | {CONF_POLL_INTERVAL: 3} if in_sessions else None
-        async with followed(hass, tmp_path, meter, options, title=fault):
+        # No name may be the begin of another one: meters are unavailable once theirs is done.
+        name = fault.replace("_", "")
+        async with followed(hass, tmp_path, meter, options, title=name):
             setattr(meter.faults, fault, 1)
             await until(lambda: not getattr(meter.faults, fault))
-            seen = len(shown.of(f"sensor.{fault}_energy_import"))
-            await until(lambda: len(shown.of(f"sensor.{fault}_energy_import")) > seen)
-            assert not shown.unavailable(fault)
+            seen = len(shown.of(f"sensor.{name}_energy_import"))
+            await until(lambda: len(shown.of(f"sensor.{name}_energy_import")) > seen)
+            assert not shown.unavailable(f".{name}_")
 
     async with asyncio.TaskGroup() as group:
         for number, fault in enumerate(fields(Faults), 1):
