@@ -20,7 +20,7 @@ from ..helpers.lines import serving, value
 
 
 async def settings_of(url: str, line: LineSettings) -> Mapping[str, object]:
-    """Return what serialx is asked to set a port to."""
+    """Return the settings of a port that serialx gets."""
     with (
         patch.object(port_module, "create_serial_connection", side_effect=OSError) as opened,
         pytest.raises(MeterConnectionError),

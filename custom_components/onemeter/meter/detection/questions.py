@@ -1,4 +1,4 @@
-"""The questions that a meter is asked that does not push, and their order."""
+"""The requests for meters that do not push, and their order."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ _HDLC: Final = POLLED_LINE[Protocol.DLMS]
 
 
 class Question(NamedTuple):
-    """A question, and the line settings with which it is asked where the port has a speed."""
+    """A request, and the line settings for it where the port has a speed."""
 
     line: LineSettings
     step: Step
