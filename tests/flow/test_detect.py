@@ -278,6 +278,28 @@ async def test_progress_shows_what_is_done(hass: HomeAssistant, detector: Detect
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
+async def test_progress_shows_the_reading_of_what_was_found(
+    hass: HomeAssistant, detector: Detector, line: DlmsLine
+) -> None:
+    detector.result = found(candidate(Protocol.IEC62056, is_polled=True, settings=SignOn()))
+    line.answers = None
+    flow = hass.config_entries.flow
+    result = await flow.async_configure((await start(hass))["flow_id"], FORM)
+    while result["progress_action"] != "read":
+        assert result["type"] is FlowResultType.SHOW_PROGRESS
+        await asyncio.sleep(0.02)
+        result = await flow.async_configure(result["flow_id"])
+    assert_said(result, "progress", "read")
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["port"] == PORT
+    assert int(placeholders["received"]) >= 17
+    line.answers = reading()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await flow.async_configure(result["flow_id"])
+    assert (await create(hass, result))[CONF_PROTOCOL] == "iec62056"
+
+
 @pytest.mark.parametrize("step", Step)
 def test_each_step_has_a_text(step: Step) -> None:
     result: Any = {"description_placeholders": {"port": PORT}}
