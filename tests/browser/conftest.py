@@ -9,7 +9,7 @@ import socket
 from threading import Thread
 from typing import Any
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Error as PlaywrightError, Page, async_playwright
 import pytest
 from pytest_socket import enable_socket
 
@@ -20,6 +20,9 @@ from demo.homeassistant import HOST, HomeAssistant
 from .pages import CHROMIUM, SIMULATED_PORTS, STATISTICS_NOW
 
 _ROOT = Path(__file__).parents[2]
+
+#: Characters of the end of Home Assistant's log.
+_LOG_SHOWN = 10_000
 
 
 @pytest.fixture
@@ -75,6 +78,7 @@ async def api(home_assistant: HomeAssistant) -> AsyncGenerator[Api]:
     """Begin the user's session with a Home Assistant without any meter."""
     async with Api(home_assistant.url) as session:
         yield session
+        print(home_assistant.log.read_text(errors="replace")[-_LOG_SHOWN:])
         for entry in await session.call("config_entries/get", domain=DOMAIN):
             path = f"/api/config/config_entries/entry/{entry['entry_id']}"
             await session._json("DELETE", path)
@@ -103,5 +107,8 @@ async def page(profile: Path) -> AsyncGenerator[Page]:
             "window.clicks = 0; addEventListener('click', event => {"
             " if (event.isTrusted) window.clicks += 1; }, true);"
         )
-        yield context.pages[0]
+        window = context.pages[0]
+        yield window
+        with suppress(PlaywrightError):
+            print(await window.locator("body").aria_snapshot())
         await context.close()

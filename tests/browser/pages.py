@@ -103,6 +103,14 @@ async def submit(page: Page) -> None:
     await page.get_by_role("button", name="Submit").click()
 
 
+async def finish(page: Page) -> None:
+    """Close the dialog of a new meter.
+
+    The button is named "Finish" until the frontend has fetched the devices.
+    """
+    await page.get_by_role("button", name=re.compile("finish", re.IGNORECASE)).click()
+
+
 async def enter_keys(page: Page, encryption_key: str, authentication_key: str) -> None:
     """Fill in the form of keys."""
     await page.get_by_role("textbox", name="Encryption key").fill(encryption_key)

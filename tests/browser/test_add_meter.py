@@ -39,6 +39,7 @@ from .pages import (
     choose_port,
     clicks,
     enter_keys,
+    finish,
     plug_in,
     shown,
     states,
@@ -75,7 +76,7 @@ async def test_a_meter_from_the_port_to_the_energy_dashboard(
         await expect(page.get_by_text("Meter found")).to_be_visible(timeout=30_000)
         await expect(page.get_by_text(simulated.name)).to_be_visible()
         await submit(page)
-        await page.get_by_role("button", name="Skip and finish").click()
+        await finish(page)
         assert await clicks(page) <= CLICKS_ONE_PORT
 
         entry_id = await find_entry(api)
@@ -108,7 +109,7 @@ async def test_a_meter_that_is_asked_at_one_of_several_ports(
         await expect(page.get_by_text("Meter found")).to_be_visible(timeout=60_000)
         await expect(page.get_by_text(simulated.serial)).to_be_visible()
         await submit(page)
-        await page.get_by_role("button", name="Skip and finish").click()
+        await finish(page)
         assert await clicks(page) <= CLICKS_PORTS
 
         entry_id = await find_entry(api)
@@ -151,7 +152,7 @@ async def test_a_meter_with_keys(api: Api, page: Page, tmp_path: Path) -> None:
         await expect(page.get_by_text("Meter found")).to_be_visible(timeout=30_000)
         await expect(page.get_by_text(simulated.serial)).to_be_visible()
         await submit(page)
-        await page.get_by_role("button", name="Skip and finish").click()
+        await finish(page)
         # One for the keys that were swapped.
         assert await clicks(page) - 1 <= CLICKS_ONE_PORT
 
@@ -205,7 +206,7 @@ async def test_a_meter_that_blinks(api: Api, page: Page, tmp_path: Path) -> None
             await expect(page.get_by_text("Meter reading: 12345.6 kWh")).to_be_visible()
             flashed = light.flashes
             await submit(page)
-            await page.get_by_role("button", name="Skip and finish").click()
+            await finish(page)
             # One for the constant with letters.
             assert await clicks(page) - 1 <= CLICKS_ONE_PORT
 
