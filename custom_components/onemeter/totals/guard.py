@@ -176,14 +176,13 @@ class TotalsGuard:
             rule = rule._replace(most_per_hour=state.most_per_hour)
         change, tolerance = seen.total.minus(state.total), state.tolerance(seen.total)
         had_suspect = state.suspect is not None
-        if not rule.may_fall and seen.total.is_rounded(state.total):
-            if proof is Proof.CHECKSUM:
+        is_rounded = not rule.may_fall and seen.total.is_rounded(state.total)
+        if is_rounded or (not change and not state.is_approximate):
+            # Without checksum, digits that differ from the ones before may be damaged. They prove
+            # nothing about the time since then.
+            if proof is Proof.CHECKSUM or not (is_rounded or had_suspect):
                 state.confirm(seen)
-            # Otherwise it may be a damaged digit, which proves nothing about the time since then.
             state.suspect = None
-            return had_suspect
-        if not change and not state.is_approximate:
-            state.accept(seen)
             return had_suspect
         elapsed = state.seen.until(seen.at)
         allowed = elapsed + state.unchanged_for(rule.max_unchanged)
