@@ -11,9 +11,10 @@ DESCRIPTIVE: Final = frozenset({0, C.SERVICE, C.ERROR, C.LIST, C.PROFILE})
 
 #: Characters of the longest address. Longer ones are ignored, since addresses are remembered.
 ADDRESS_MAX: Final = 64
+#: F after a dot has two digits, or is 255: 0.5.1.2 of Landis+Gyr is no such code.
 _ADDRESS: Final = re.compile(
     r"(?:(\d{1,3})-(\d{1,3}):)?"
-    r"([0-9]{1,3}|[CFLP])\.([0-9]{1,3}|F)(?:\.(\d{1,3}))?(?:[*&](\d{1,3})|\.(255))?",
+    r"([0-9]{1,3}|[CFLP])\.([0-9]{1,3}|F)(?:\.(\d{1,3}))?(?:[*&](\d{1,3})|\.(\d\d|255))?",
     re.ASCII,
 )
 _LETTERS: Final = {"C": C.SERVICE, "L": C.LIST, "P": C.PROFILE}
