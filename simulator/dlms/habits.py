@@ -49,6 +49,7 @@ HABITS: Final[Mapping[str, Mapping[str, Any]]] = {
     "keeps-associations": {"keeps_associations": True},
     "slow-answers": {"faults.slow_answers": 2},
     "refuses-in-lists": {"refused_in_lists": frozenset({"1-0:1.8.0*255"})},
+    "wraps-times-in-lists": {"wraps_times_in_lists": True},
 }
 
 

@@ -38,6 +38,8 @@ OTHER_REASON: Final = 250
 _BLOCK_HEAD: Final = 12
 _REPLY_TO_CHALLENGE: Final = 1
 _OBJECT_LIST: Final = 2
+#: Begin of an encoded time.
+_TIME: Final = bytes([axdr.OCTETS, 12])
 
 
 class RefusedError(Exception):
@@ -228,6 +230,8 @@ class Services:
         value = self._value(class_id, code, attribute, selection)
         if isinstance(value, int):
             return name, bytes([1, value])
+        if is_listed and self.meter.wraps_times_in_lists and value.startswith(_TIME):
+            value = axdr.octets(value)
         if self.meter.faults.happens("trailing_bytes"):
             value += value[-len(value) // 2 :]
         return name, b"\x00" + value

@@ -193,6 +193,8 @@ class MeterSettings:
     unknown_is_exception: bool = False
     #: Codes of objects that it refuses in lists.
     refused_in_lists: frozenset[str] = frozenset()
+    #: Whether it encodes times twice in lists.
+    wraps_times_in_lists: bool = False
     #: Whether its object list has its objects, or is empty.
     lists_objects: bool = True
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -113,6 +113,17 @@ async def test_what_passes_is_never_remembered(habit: str, transport: dlms.Trans
             set_habit(meter, habit)
             assert Obis.parse(TOTAL) in await codes(client)
             assert await codes(client) == expected
+
+
+async def test_times_that_are_encoded_twice_in_lists() -> None:
+    meter = with_habit("wraps-times-in-lists", clock=lambda: TIME)
+    async with plugged_in(meter) as line:
+        reading = await client_at(line).read()
+    assert meter.count("get list")
+    assert reading.time == datetime.fromtimestamp(TIME, UTC)
+    maximum = reading.get(Obis.parse("1-0:1.6.0"))
+    assert maximum is not None
+    assert maximum.time is not None
 
 
 async def test_exceptions_without_end_are_an_error() -> None:

@@ -18,6 +18,8 @@ OBIS_LENGTH: Final = 6
 CURRENT_ASSOCIATION: Final = Obis(0, 0, 40, 0, 0, 255)
 #: The largest plausible power of ten; any beyond it is damaged data.
 _SCALER_MAX: Final = 32
+#: Begin of a date-time that is encoded twice: tag and length of its octet-string.
+_TIME_TAG: Final = bytes([0x09, TIME_LENGTH])
 
 
 class ObjectClass(IntEnum):
@@ -166,8 +168,11 @@ def text_of(octets: bytes) -> str | bytes:
 def time_of(data: Data, *, invert: bool = False) -> datetime | None:
     """Return a clock, a capture time or the time of a profile's row; None for other data.
 
-    Either a date-time of 12 octets (see decode_date_time()) or the seconds since 1970 in UTC.
+    Either a date-time of 12 octets (see decode_date_time()), which meters with GuruxDLMS.c encode
+    twice in lists of attributes, or the seconds since 1970 in UTC.
     """
+    if isinstance(data, bytes) and len(data) == len(_TIME_TAG) + TIME_LENGTH:
+        data = data.removeprefix(_TIME_TAG)
     if isinstance(data, bytes) and len(data) == TIME_LENGTH:
         return decode_date_time(data, invert=invert)
     if isinstance(data, int) and not isinstance(data, bool) and 0 < data < 1 << 32:
