@@ -1,5 +1,6 @@
 """Decoding data notifications, which meters push (IEC 62056-5-3, 6.3.10)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from ...clock import CLOCK_YEARS
@@ -9,6 +10,7 @@ from ..apdu import tags
 from ..apdu.axdr import decode
 from ..apdu.data_types import OCTET_STRING, Data
 from ..apdu.times import LENGTH as TIME_LENGTH, decode_clock, decode_date_time
+from .described import read_described
 from .description import ListDescription, describe
 from .identity import identity_of
 from .pairs import is_entry, read_pairs
@@ -105,6 +107,14 @@ def _find(body: Body) -> DecodedList | None:
         return found
     if not isinstance(values, tuple | list) or not values:
         return None
+    found = _find_known(body, values)
+    if found is None or not found.registers:
+        return read_described(values) or found
+    return found
+
+
+def _find_known(body: Body, values: Sequence[Data]) -> DecodedList | None:
+    """Return the registers of a list with a known form; None if it has none."""
     if isinstance(values[0], list) and (objects := objects_of(values[0])):
         return read_push_list(body, objects, values)
     if any(map(is_entry, values)):
