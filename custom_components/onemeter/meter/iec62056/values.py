@@ -12,9 +12,10 @@ VALUE_MAX: Final = 2100
 
 #: A number, which may be padded with blanks, with a unit after ``*``, a percent sign, or a unit
 #: without ``*``: after a blank, or behind the digits (Elster A1100, MCS). A lone W behind digits is
-#: the season of a time. The bounds on digits and units are above those of all meters.
+#: the season of a time. An exponent has the form of C's printf. The bounds on digits and units are
+#: above those of all meters.
 _NUMBER: Final = re.compile(
-    r" *+([+-]?) *+(\d{1,24}+)(?:[.,](\d{1,24}+))? *+"
+    r" *+([+-]?) *+(\d{1,24}+)(?:[.,](\d{1,24}+))?(E[+-]0\d)? *+"
     r"(?:\*([^*&]{0,16}+)|(%) *+"
     r"|(?:(?<= )|(?=[a-z]{2}))([kMG]?(?:Wh|varh|VAh|W|var|VA)) *+)?",
     re.ASCII | re.IGNORECASE,
@@ -46,8 +47,9 @@ def split_value(text: str) -> tuple[str, str | None]:
     match = _NUMBER.fullmatch(text)
     if match is None:
         return "", None
-    sign, whole, fraction, unit, percent, bare = match.groups()
+    sign, whole, fraction, exponent, unit, percent, bare = match.groups()
     number = f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+    number += exponent or ""
     return number, unit_of(unit or percent or bare or "")
 
 
