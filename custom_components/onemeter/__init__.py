@@ -26,6 +26,7 @@ from .energy_dashboard import async_remove_from_energy, async_setup_energy_dashb
 from .events.events import async_forget_events
 from .history.importer import async_setup_history
 from .history.memory import async_forget_history
+from .impulses.discovery import async_end_offers
 from .meter.errors import (
     MeterConnectionError,
     PortBusyError,
@@ -75,6 +76,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -
 
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
     """Follow a meter, and set its sensors up once its first reading is there."""
+    async_end_offers(hass)
     coordinator = _make_coordinator(hass, entry)
     if isinstance(coordinator, PolledCoordinator):
         await async_setup_history(hass, entry, coordinator)

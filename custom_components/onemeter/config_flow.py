@@ -31,7 +31,7 @@ from .flow.schemas import (
     to_iec62056_form,
     to_iec62056_settings,
 )
-from .impulses.discovery import async_sender_discovery
+from .impulses.discovery import async_sender_discovery, offer_id
 from .meter import Protocol
 from .meter.iec62056.settings import is_acknowledgement, is_address, is_password
 from .settings import (
@@ -101,7 +101,7 @@ class OneMeterConfigFlow(FoundSteps, BlinkSteps, DlmsSteps, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask for the impulse constant of the meter whose LED an S10 sender reports."""
         mac = discovery_info[CONF_MAC]
-        await self.async_set_unique_id(f"s10-{mac}")
+        await self.async_set_unique_id(offer_id(mac))
         self._abort_if_unique_id_configured()
         self.context["title_placeholders"] = {"name": f"S10 …{mac[-4:]}"}
         self._connection, self._others = Connection(""), []

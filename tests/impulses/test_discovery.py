@@ -8,6 +8,7 @@ from unittest.mock import AsyncMock, patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
 
+from custom_components.onemeter import async_setup_entry, async_unload_entry
 from custom_components.onemeter.const import CONF_IMPULSES, DOMAIN
 from custom_components.onemeter.flow.blink_schemas import CONF_CONSTANT
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT
@@ -80,14 +81,15 @@ BY_MQTT = {
 }
 
 
-@pytest.mark.parametrize(
-    ("data", "options"),
-    [
-        (BY_MQTT, {}),
-        ({"port": "/dev/ttyUSB0", "protocol": "sml"}, {CONF_IMPULSES: BY_MQTT}),
-    ],
-    ids=["entry", "second source"],
-)
+#: Data and options of entries that count the sender.
+COUNTED: list[tuple[dict[str, str], dict[str, Any]]] = [
+    (BY_MQTT, {}),
+    ({"port": "/dev/ttyUSB0", "protocol": "sml"}, {CONF_IMPULSES: BY_MQTT}),
+]
+COUNTED_BY = ["entry", "second source"]
+
+
+@pytest.mark.parametrize(("data", "options"), COUNTED, ids=COUNTED_BY)
 async def test_sender_that_is_counted_is_not_offered(
     hass: HomeAssistant, data: dict[str, str], options: dict[str, Any]
 ) -> None:
@@ -96,6 +98,24 @@ async def test_sender_that_is_counted_is_not_offered(
     ).add_to_hass(hass)
     await publish(hass, MAC, OTHER)
     assert offered(hass) == [f"s10-{OTHER}"]
+
+
+@pytest.mark.parametrize(("data", "options"), COUNTED, ids=COUNTED_BY)
+async def test_offer_ends_when_the_sender_is_counted(
+    hass: HomeAssistant, data: dict[str, str], options: dict[str, Any]
+) -> None:
+    await publish(hass, MAC, OTHER)
+    entry = MockConfigEntry(
+        domain=DOMAIN, unique_id="generated-1", data=data, options=options, minor_version=2
+    )
+    entry.add_to_hass(hass)
+    with (
+        patch("custom_components.onemeter.async_setup_entry", async_setup_entry),
+        patch("custom_components.onemeter.async_unload_entry", async_unload_entry),
+    ):
+        await hass.config_entries.async_setup(entry.entry_id)
+        assert offered(hass) == [f"s10-{OTHER}"]
+        await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_sender_that_is_ignored_is_not_offered(hass: HomeAssistant) -> None:

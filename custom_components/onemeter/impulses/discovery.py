@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY
 from homeassistant.const import CONF_MAC
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FLOWS_MAX: Final = 16
 #: Addresses that are remembered, so that their messages cost next to nothing.
 _KNOWN_MAX: Final = 256
+#: What all flows that offer a sender have in their context.
+_OFFER: Final[dict[str, Any]] = {"source": SOURCE_INTEGRATION_DISCOVERY}
 _MAC: Final = re.compile(r"[0-9A-F]{12}(?:[0-9A-F]{4})?", re.ASCII)
 
 
@@ -59,7 +61,7 @@ class SenderDiscovery:
             return
         if mac not in _counted(self._hass):
             flows = self._hass.config_entries.flow.async_progress_by_handler(
-                DOMAIN, match_context={"source": SOURCE_INTEGRATION_DISCOVERY}
+                DOMAIN, match_context=_OFFER
             )
             if len(flows) >= FLOWS_MAX:
                 return
@@ -84,6 +86,22 @@ async def async_sender_discovery(hass: HomeAssistant) -> SenderDiscovery:
     discovery = SenderDiscovery(hass)
     await mqtt.async_subscribe(hass, TOPIC, discovery.async_received)
     return discovery
+
+
+def offer_id(mac: str) -> str:
+    """Return the unique id of the flow that offers a sender."""
+    return f"s10-{mac}"
+
+
+@callback
+def async_end_offers(hass: HomeAssistant) -> None:
+    """End the flows that offer a sender which an entry counts by now."""
+    flows = hass.config_entries.flow
+    counted = set(map(offer_id, _counted(hass)))
+    for flow in flows.async_progress_by_handler(DOMAIN, match_context=_OFFER):
+        # A flow whose sender was tried already has the unique id of its entry.
+        if flow["context"].get("unique_id") in counted:
+            flows.async_abort(flow["flow_id"])
 
 
 def _counted(hass: HomeAssistant) -> set[str]:
