@@ -13,7 +13,6 @@ import pytest
 
 from custom_components.onemeter.meter import flag
 from custom_components.onemeter.meter.cli.arguments import parser as onemeter_parser
-from custom_components.onemeter.settings import NAMELESS
 from demo.__main__ import _parser as demo_parser
 from homeassistant.util import slugify
 from homeassistant.util.yaml import parse_yaml
@@ -150,7 +149,8 @@ def test_commands_in_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
 @each_page
 def test_entities(page: Path) -> None:
     """Each is one of a meter as OneMeter names it: by its manufacturer, or by its protocol."""
-    meters = {slugify(name) for name in (*flag._NAMES.values(), *NAMELESS.values())}
+    nameless = ENGLISH["selector"]["nameless"]["options"]
+    meters = {slugify(name) for name in (*flag._NAMES.values(), *nameless.values())}
     for platform, name in _ENTITY.findall(page.read_text()):
         entities = {
             slugify(entity["name"].format(scope=""))

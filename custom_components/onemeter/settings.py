@@ -18,14 +18,6 @@ from .meter.blink.constant import ImpulseConstant
 from .meter.blink.settings import Source
 from .meter.dlms.settings import Authentication, Protection, Transport
 
-#: What meters are called whose manufacturer or model is not known.
-NAMELESS: Final = {
-    Protocol.SML: "SML meter",
-    Protocol.IEC62056: "IEC 62056-21 meter",
-    Protocol.DLMS: "DLMS meter",
-    Protocol.BLINK: "BLINK meter",
-}
-
 #: Of the entries that are written today.
 VERSION: Final = 1
 MINOR_VERSION: Final = 3

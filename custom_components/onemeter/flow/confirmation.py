@@ -7,8 +7,8 @@ from itertools import chain, count
 from typing import Final
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.translation import async_get_translations
 
+from ..access.nameless import async_nameless
 from ..access.numbers import async_number_text
 from ..const import DOMAIN
 from ..meter import Identity, Obis, Protocol, Reading
@@ -35,12 +35,6 @@ _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
 _CURRENT_RATIO: Final = (2, 5)
 _VOLTAGE_RATIO: Final = (3, 6)
 _OVERALL_RATIO: Final = (4, 7)
-
-
-async def async_nameless(hass: HomeAssistant, protocol: Protocol) -> str:
-    """Return what a meter of unknown manufacturer is called in Home Assistant's language."""
-    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
-    return texts[f"component.{DOMAIN}.selector.nameless.options.{protocol}"]
 
 
 async def async_proposed_name(hass: HomeAssistant, identity: Identity, protocol: Protocol) -> str:

@@ -12,6 +12,7 @@ from homeassistant.core import callback
 from homeassistant.helpers.selector import TextSelector
 
 from ..access.clients import expected_meter, is_meter_of, is_taken
+from ..access.nameless import async_nameless
 from ..const import (
     CONF_ENERGY_ROLE,
     CONF_FILL_GAPS,
@@ -27,7 +28,6 @@ from ..registers.lookup import with_implied_unit
 from ..settings import DlmsEntrySettings
 from ..takeover import Offer, async_offers
 from .confirmation import (
-    async_nameless,
     async_proposed_name,
     found,
     found_impulses,
