@@ -66,9 +66,14 @@ async def test_meter_without_model_is_named_by_its_protocol(
     assert device.serial_number == "1 EMH00 1234 5678"
 
 
-@pytest.mark.parametrize(("language", "model"), [("de", "SML-Zähler"), ("pl", "Licznik SML")])
+@pytest.mark.parametrize(
+    ("language", "model"), [("de", "SML-Zähler"), ("pl", "Licznik SML"), ("fr", "SML meter")]
+)
 async def test_name_by_protocol_is_in_the_language_of_home_assistant(
-    hass: HomeAssistant, device_registry: dr.DeviceRegistry, language: str, model: str
+    hass: HomeAssistant,
+    device_registry: dr.DeviceRegistry,
+    language: str,
+    model: str,
 ) -> None:
     hass.config.language = language
     published = await publish(hass, register("1-0:1.8.0*255", "5", "Wh"), meter=METER)

@@ -19,10 +19,10 @@ async def async_nameless(hass: HomeAssistant, protocol: Protocol) -> str:
 
 
 @callback
-def async_cached_nameless(hass: HomeAssistant, protocol: Protocol) -> str:
-    """Return the name for an entry that is being set up."""
+def async_cached_nameless(hass: HomeAssistant, protocol: Protocol) -> str | None:
+    """Return the name for an entry that is being set up; None if its language is not loaded yet."""
     texts = async_get_cached_translations(hass, hass.config.language, _CATEGORY, DOMAIN)
-    return texts[_key(protocol)]
+    return texts.get(_key(protocol))
 
 
 def _key(protocol: Protocol) -> str:
