@@ -109,7 +109,7 @@ async def test_profile_that_the_meter_does_not_give(
     async def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(meter.client, "read_profile", refuse)
+    monkeypatch.setattr(meter.client, "read_energy_profiles", refuse)
     start = NOW - timedelta(days=1)
     assert await refused(meter, ACTION, start=start.isoformat()) == key
 

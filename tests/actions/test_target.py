@@ -138,8 +138,6 @@ class _ProfileClient(ScriptedPolledClient):
         start: datetime,
         end: datetime,
         zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
     ) -> Sequence[Interval]:
         self.asked += 1
         if self.error is not None:

@@ -204,8 +204,6 @@ class FakePolledClient(PolledClient):
         start: datetime,
         end: datetime,
         zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
     ) -> Sequence[Interval]:
         raise NotImplementedError
 

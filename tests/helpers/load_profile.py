@@ -16,7 +16,13 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from custom_components.onemeter.const import CONF_FILL_GAPS, CONF_POLL_INTERVAL
 from custom_components.onemeter.history.importer import HistoryImporter, async_importer
 from custom_components.onemeter.history.statistics_rows import compiled_until
-from custom_components.onemeter.meter import Interval, LineSettings, PolledClient, Reading
+from custom_components.onemeter.meter import (
+    Interval,
+    LineSettings,
+    LoadProfiles,
+    PolledClient,
+    Reading,
+)
 from custom_components.onemeter.meter.errors import MeterSilentError
 from custom_components.onemeter.meter.iec62056.client import Iec62056Client
 from custom_components.onemeter.meter.iec62056.settings import SignOn
@@ -119,6 +125,11 @@ class _RefusedProfile(dlms.Profile):
         raise NoAccessError("denied")
 
 
+def refused(profile: dlms.Profile) -> dlms.Profile:
+    """Return a profile whose rows may not be read at present."""
+    return _RefusedProfile(**{item.name: getattr(profile, item.name) for item in fields(profile)})
+
+
 @dataclass
 class IecMeter:
     """A meter of IEC 62056-21 with a load profile."""
@@ -188,8 +199,7 @@ class DlmsMeter:
 
     def _profile(self) -> dlms.Profile:
         if self.refuses:
-            values = {item.name: getattr(self.profile, item.name) for item in fields(self.profile)}
-            return _RefusedProfile(**values)
+            return refused(self.profile)
         return replace(self.profile, lost=_Everything()) if self.seems_empty else self.profile
 
     def shown_at(self, now: datetime) -> datetime:
@@ -252,12 +262,16 @@ class ProfiledClient(ScriptedPolledClient):
         start: datetime,
         end: datetime,
         zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
     ) -> Sequence[Interval]:
+        return (await self.read_energy_profiles(start, end, zone)).intervals
+
+    @override
+    async def read_energy_profiles(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> LoadProfiles:
         self.asked.append((start, end))
         return await self._in_simulated_time(
-            lambda client: client.read_profile(start, end, zone, energy_only=energy_only)
+            lambda client: client.read_energy_profiles(start, end, zone)
         )
 
     @override

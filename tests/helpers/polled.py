@@ -100,8 +100,6 @@ class ScriptedPolledClient(PolledClient):
         start: datetime,
         end: datetime,
         zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
     ) -> Sequence[Interval]:
         raise NotImplementedError
 

@@ -1,7 +1,6 @@
 """The actions that fill gaps and undo it, and the option that lets it happen by itself."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 import re
@@ -13,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.onemeter.const import CONF_BATTERY, CONF_FILL_GAPS, DOMAIN
 from custom_components.onemeter.history import recorder_task
-from custom_components.onemeter.meter import Interval
+from custom_components.onemeter.meter import LoadProfiles
 from custom_components.onemeter.meter.errors import MeterAuthenticationError
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import Context, HomeAssistant
@@ -166,11 +165,12 @@ async def test_import_ends_with_its_entry(
 ) -> None:
     began = asyncio.Event()
 
-    async def never(*_: Any, **__: Any) -> Sequence[Interval]:
+    async def never(*_: Any, **__: Any) -> LoadProfiles:
         began.set()
-        return await asyncio.Event().wait()  # type: ignore[return-value]
+        await asyncio.Event().wait()
+        return LoadProfiles(())
 
-    monkeypatch.setattr(meter.client, "read_profile", never)
+    monkeypatch.setattr(meter.client, "read_energy_profiles", never)
     importing = meter.hass.async_create_task(
         call(meter, "import_history", start=START.isoformat(), dry_run=False)
     )

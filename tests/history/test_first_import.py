@@ -1,6 +1,5 @@
 """What a new entry imports of its meter's profile, and how it goes on after a restart."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import override
@@ -13,7 +12,7 @@ from custom_components.onemeter.const import CONF_IMPORT_DAYS
 from custom_components.onemeter.history import span_memory
 from custom_components.onemeter.history.intervals import channels
 from custom_components.onemeter.history.reading import ProfileSpan
-from custom_components.onemeter.meter import Interval, Obis, Register
+from custom_components.onemeter.meter import Interval, LoadProfiles, Obis, Register
 from custom_components.onemeter.meter.errors import MeterSilentError
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED, EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
@@ -31,18 +30,13 @@ class ClientThatFails(ProfiledClient):
     slices_left = 1000
 
     @override
-    async def read_profile(
-        self,
-        start: datetime,
-        end: datetime,
-        zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
-    ) -> Sequence[Interval]:
+    async def read_energy_profiles(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> LoadProfiles:
         if not self.slices_left:
             raise MeterSilentError("silent", port="port")
         self.slices_left -= 1
-        return await super().read_profile(start, end, zone, energy_only=energy_only)
+        return await super().read_energy_profiles(start, end, zone)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A load profile is read in slices that leave the line to others in between."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from custom_components.onemeter.history.reading import (
     ProfileSpan,
     asked_for,
 )
-from custom_components.onemeter.meter import Interval
+from custom_components.onemeter.meter import Interval, LoadProfiles
 from custom_components.onemeter.meter.errors import MeterSilentError, RefusedError
 from simulator.clock import SimulatedClockLoop
 
@@ -35,7 +34,7 @@ class Line:
         self.took: list[float] = []
         self.errors: list[Exception] = []
 
-    async def read(self, start: datetime, end: datetime) -> Sequence[Interval]:
+    async def read(self, start: datetime, end: datetime) -> LoadProfiles:
         self.slices.append((start, end))
         if self.errors:
             raise self.errors.pop()
@@ -43,7 +42,7 @@ class Line:
             raise RefusedError("no rows", port="port")
         self.took.append(2 + self.seconds_per_day * ((end - start) / DAY))
         await asyncio.sleep(self.took[-1])
-        return [ROW]
+        return LoadProfiles([ROW])
 
 
 def read(span: ProfileSpan, line: Line) -> None:
@@ -110,13 +109,13 @@ class DoubtfulMeter:
             if number <= 0 and number not in self.holes
         ]
 
-    async def read(self, start: datetime, end: datetime) -> Sequence[Interval]:
+    async def read(self, start: datetime, end: datetime) -> LoadProfiles:
         self.calls += 1
         if self.calls in self.refused:
             if self.calls % 2:
                 raise RefusedError("not now", port="port")
-            return ()
-        return self.rows(start, end)
+            return LoadProfiles(())
+        return LoadProfiles(self.rows(start, end))
 
 
 @given(

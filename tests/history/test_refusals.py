@@ -9,7 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.onemeter.const import CONF_FILL_GAPS, DOMAIN
-from custom_components.onemeter.meter import Interval
+from custom_components.onemeter.meter import LoadProfiles
 from custom_components.onemeter.meter.errors import ChecksumError
 from homeassistant.components.recorder import Recorder
 from homeassistant.config_entries import SOURCE_REAUTH
@@ -32,16 +32,11 @@ class ClientOfSlices(ProfiledClient):
     how = "refuses"
 
     @override
-    async def read_profile(
-        self,
-        start: datetime,
-        end: datetime,
-        zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
-    ) -> Sequence[Interval]:
+    async def read_energy_profiles(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> LoadProfiles:
         setattr(self.meter, self.how, len(self.asked) in self.not_given)
-        return await super().read_profile(start, end, zone, energy_only=energy_only)
+        return await super().read_energy_profiles(start, end, zone)
 
 
 @pytest.fixture(params=[IecMeter, DlmsMeter], ids=["iec62056", "dlms"])

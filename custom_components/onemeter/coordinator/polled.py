@@ -24,7 +24,7 @@ from ..access.discovery_cache import DiscoveryCache
 from ..access.error_texts import Failure, as_meter_error, is_about_credentials, slow_readout
 from ..access.port_watch import LONGEST_WAIT, SHORTEST_WAIT, async_wait_for_change, longest_wait
 from ..const import BATTERY_POLL_INTERVAL
-from ..meter import Interval, Key, MeterError, PolledClient, Reading, Register
+from ..meter import Key, LoadProfiles, MeterError, PolledClient, Reading, Register
 from ..meter.errors import (
     FixedSpeedError,
     MeterAuthenticationError,
@@ -103,15 +103,14 @@ class PolledCoordinator(OneMeterCoordinator):
         if self._failure is not None:
             raise self._failure
 
-    async def async_read_profile(
+    async def async_read_profiles(
         self, start: datetime, end: datetime, zone: tzinfo
-    ) -> Sequence[Interval]:
-        """Read the load profile between two points in time, as the meter counts.
+    ) -> LoadProfiles:
+        """Read the load profiles between two points in time, as the meter counts.
 
         Readouts and live values have their turns before and after it. Raises MeterError.
         """
-        read = self.client.read_profile(start, end, zone, energy_only=True)
-        return await self._async_reached(read)
+        return await self._async_reached(self.client.read_energy_profiles(start, end, zone))
 
     async def async_read_registers(self, addresses: Sequence[str]) -> Reading:
         """Read these registers once, without publishing them. Raises MeterError.

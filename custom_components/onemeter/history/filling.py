@@ -29,7 +29,7 @@ from ..totals.limits import rule_of
 from ..totals.total import Total, is_transformed
 from .balances import as_gap, energies_of, plan_balance, settle_each
 from .clock import ClockOffset
-from .intervals import Channel, ChannelName, channels
+from .intervals import Channel, ChannelName, channels, mbus_channel
 from .memory import ImportMemory, ImportRecord, KnownGap
 from .new_statistic import async_add_statistic
 from .outcome import Outcome
@@ -42,7 +42,7 @@ from .rows import Plan, Reason
 from .samples import HOUR, Gap
 from .series import ZERO, Disagreement, Kind, Series
 from .span_memory import SpanMemory
-from .spans import Work, in_spans, is_same_time
+from .spans import Work, in_spans, is_same_time, span_of
 from .statistic_of import Statistic, async_statistic_of
 from .statistics_rows import compiled_until, read_rows
 from .targets import best_series, total_of
@@ -135,7 +135,9 @@ class GapFiller:
                 self.on_progress(span.share)
             self._spans.async_save_soon()
 
+        others = {mbus_channel(gap.key) for _, gap in work.gaps}
         try:
+            await span.async_read_missing(others, read, on_progress)
             if span.end < work.end:
                 await span.async_extend(work.end, read, on_progress)
             await span.async_read(read, on_progress)
@@ -161,6 +163,8 @@ class GapFiller:
         totals = self._coordinator.totals
         if isinstance(totals, Totals) and not totals.is_corrected(gap.key):
             # The correction of steps reads rows that must not have changed before.
+            return None
+        if self._is_missing(known, gap, is_dry_run=record is None):
             return None
         statistic = await self.async_statistic(gap)
         series = await asyncio.to_thread(best_series, gap, found, keys)
@@ -312,6 +316,24 @@ class GapFiller:
         # What is newer than that is read the next time.
         if (span := self._span) is not None:
             span.end = max(newest, span.start)
+        return True
+
+    def _is_missing(self, known: KnownGap, gap: Gap, *, is_dry_run: bool) -> bool:
+        """Return whether the profile of a meter on the M-Bus is to be read again for a gap.
+
+        The meter has not returned it this time; the gap stays open, as long as that may change.
+        """
+        if not known.is_open or self._span is None:
+            return False
+        channel = mbus_channel(gap.key)
+        start, end = span_of(known, gap)
+        missing = (part for part, others in self._span.missing.items() if channel in others)
+        if not any(begin < end and start < until for begin, until in missing):
+            return False
+        if not is_dry_run:
+            if known.rest.take_refusal():
+                return False
+            known.rest.begin()
         return True
 
     async def _async_plan_and_write(

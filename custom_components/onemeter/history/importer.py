@@ -177,6 +177,7 @@ class HistoryImporter:
             for known in self.memory.open()
             # The time before the first value is only there if the user wants it.
             if (self.is_automatic or known.since is not None)
+            and known.rest.is_over
             and _next_boundary(known.gap.first.time, period) + _ROW_IS_THERE <= now
             and known.gap.first.time + wait <= now
         ]

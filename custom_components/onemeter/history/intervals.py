@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from ..meter import Interval, Obis, Register
+from ..meter import Interval, Key, Obis, Register
 from ..meter.obis import ABSTRACT
 from ..registers.lookup import is_number
 from .samples import HOUR
@@ -71,6 +71,11 @@ class Channel:
         return self.length <= HOUR
 
 
+def mbus_channel(key: Key | None) -> int:
+    """Return the channel of the meter on the M-Bus that counts a total; otherwise 0."""
+    return key.b if isinstance(key, Obis) and key.a == ABSTRACT else 0
+
+
 def channels(intervals: Iterable[Interval]) -> Mapping[ChannelName, Channel]:
     """Return the channels of a load profile whose values are numbers.
 
@@ -95,7 +100,8 @@ def _grouped(intervals: Iterable[Interval]) -> Iterator[Sequence[Interval]]:
     """Yield the parts of each capture period of each profile, in the order of time."""
 
     def period(part: Interval) -> tuple[datetime, timedelta, int]:
-        return _ends(part), part.end - part.start, _mbus_channel(part)
+        obis = part.values[0].obis if part.values else None
+        return _ends(part), part.end - part.start, mbus_channel(obis)
 
     known = [interval for interval in dict.fromkeys(intervals) if interval.end_utc is not None]
     known.sort(key=period)
@@ -103,12 +109,6 @@ def _grouped(intervals: Iterable[Interval]) -> Iterator[Sequence[Interval]]:
         # A row that came twice and differs is its last edition.
         latest = {part.end_utc: part for part in parts}
         yield tuple(latest.values())
-
-
-def _mbus_channel(part: Interval) -> int:
-    """Return the channel of the meter on the M-Bus whose profile a part is of; otherwise 0."""
-    obis = part.values[0].obis if part.values else None
-    return obis.b if obis is not None and obis.a == ABSTRACT else 0
 
 
 def _ends(part: Interval) -> datetime:

@@ -18,6 +18,7 @@ from ..meter import Key
 from ..registers.known_codes import parse_key
 from .planning import full_hour
 from .records import Record
+from .rest import Rest
 from .samples import HOUR, Gap, Sample, Trail
 from .span_memory import async_forget_span
 from .targets import can_be_filled
@@ -49,6 +50,8 @@ class KnownGap:
     is_open: bool = True
     #: How often the profile was looked at without reaching to its end, in this run.
     attempts: int = 0
+    #: How long a profile on the M-Bus is left alone that the meter does not return, in this run.
+    rest: Rest = field(default_factory=Rest)
     #: How far back the user wants it to be filled, where there was no value before.
     since: datetime | None = None
 

@@ -1,7 +1,7 @@
 """A load profile is read in slices, newest first, so that live values go on in between."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..coordinator.polled import PolledCoordinator
-from ..meter import Interval
+from ..meter import Interval, LoadProfiles
 from ..meter.errors import RefusedError
 from .clock import ClockOffset, UnknownTimeError
 from .samples import HOUR
@@ -45,7 +45,7 @@ class IncompleteProfileError(HomeAssistantError):
         super().__init__(translation_domain=DOMAIN, translation_key="profile_incomplete")
 
 
-type ReadSlice = Callable[[datetime, datetime], Awaitable[Sequence[Interval]]]
+type ReadSlice = Callable[[datetime, datetime], Awaitable[LoadProfiles]]
 
 
 @dataclass
@@ -63,6 +63,9 @@ class ProfileSpan:
     doubtful: list[tuple[datetime, datetime]] = field(default_factory=list)
     #: How often the doubtful parts were asked for in vain.
     attempts: int = 0
+    #: Channels of the M-Bus whose profiles the meter has not returned, by start and end of the part
+    #: that was read.
+    missing: dict[tuple[datetime, datetime], frozenset[int]] = field(default_factory=dict)
     #: How long the next slice is, by the speed of those before.
     length: timedelta = _FIRST
 
@@ -84,6 +87,7 @@ class ProfileSpan:
         await newer.async_read(read, on_progress)
         self.intervals += newer.intervals
         self.doubtful += newer.doubtful
+        self.missing |= newer.missing
         self.read_from = self.read_from or self.end
         self.end = end
 
@@ -97,8 +101,9 @@ class ProfileSpan:
             end = self.read_from or self.end
             start = max(self.start, end - self.length)
             began = loop.time()
+            found = LoadProfiles(())
             try:
-                found = await read(start, end)
+                found = await self._async_read_part(start, end, read)
             except RefusedError:
                 # The answer of meters without rows of that time, or without a profile.
                 refused += 1
@@ -106,13 +111,11 @@ class ProfileSpan:
                     self.read_from = None
                     self.doubtful.clear()
                     raise
-                found = ()
             took = loop.time() - began
-            self.intervals += found
-            if not found:
+            if not found.intervals:
                 self._doubt(start, end)
             self.read_from = start
-            if not found and self.intervals and self.length == _LONGEST:
+            if not (found.intervals or found.mbus) and self.intervals and self.length == _LONGEST:
                 # It does not go back any further.
                 self.read_from = self.start
             on_progress()
@@ -132,17 +135,46 @@ class ProfileSpan:
             # What is older than the whole is not wanted.
             older = start - around if start > self.start else start
             is_refused = False
+            found = LoadProfiles(())
             try:
-                found = await read(older, end + around)
+                found = await self._async_read_part(older, end + around, read)
             except RefusedError:
-                is_refused, found = True, ()
+                is_refused = True
             # A meter that answers twice, without any row of any time, has none.
-            if not found and (is_refused or self.intervals):
+            if not found.intervals and (is_refused or self.intervals):
                 self.attempts += 1
                 if self.attempts < _ATTEMPTS:
                     raise IncompleteProfileError
-            self.intervals += found
             self.doubtful.remove((start, end))
+
+    async def async_read_missing(
+        self, channels: AbstractSet[int], read: ReadSlice, on_progress: Callable[[], object]
+    ) -> None:
+        """Read the parts again in which profiles of these channels of the M-Bus are missing.
+
+        It ends at the first part that has none of them again.
+        """
+        for (start, end), before in list(self.missing.items()):
+            if not (wanted := before & channels):
+                continue
+            try:
+                await self._async_read_part(start, end, read)
+            except RefusedError:
+                return
+            on_progress()
+            if wanted <= self.missing.get((start, end), frozenset()):
+                return
+            await asyncio.sleep(_PAUSE)
+
+    async def _async_read_part(
+        self, start: datetime, end: datetime, read: ReadSlice
+    ) -> LoadProfiles:
+        found = await read(start, end)
+        self.intervals += (*found.intervals, *found.mbus)
+        self.missing.pop((start, end), None)
+        if found.missing:
+            self.missing[start, end] = found.missing
+        return found
 
     def _doubt(self, start: datetime, end: datetime) -> None:
         if self.doubtful and self.doubtful[-1][0] == end:
@@ -152,20 +184,20 @@ class ProfileSpan:
 
 async def async_read_slice(
     coordinator: PolledCoordinator, clock: ClockOffset, start: datetime, end: datetime
-) -> Sequence[Interval]:
-    """Read the part of a load profile between two points in time. Raises MeterError."""
+) -> LoadProfiles:
+    """Read the part of the load profiles between two points in time. Raises MeterError."""
     zone = dt_util.get_default_time_zone()
     if clock.named or abs(clock.shown) > _SAME_ZONE:
         # Another zone may have had another summer time, or none, then.
         start, end = start - _OTHER_ZONE, end + _OTHER_ZONE
     first, last = asked_for(start, end, clock.shown + clock.named, zone)
-    return await coordinator.async_read_profile(first, last, zone)
+    return await coordinator.async_read_profiles(first, last, zone)
 
 
 async def async_read_newest(read: ReadSlice, now: datetime) -> Sequence[Interval]:
     """Read the rows of the last hour; none where the meter refuses. Raises MeterError."""
     try:
-        return await read(now - HOUR, now)
+        return (await read(now - HOUR, now)).intervals
     except RefusedError:
         return ()
 

@@ -37,8 +37,16 @@ class Rest:
 
     def take_error(self, err: MeterError) -> bool:
         """Count refusals in a row; return whether the meter counts as one without a profile."""
-        self._refusals = self._refusals + 1 if isinstance(err, RefusedError) else 0
+        if not isinstance(err, RefusedError):
+            self._refusals = 0
+            return False
+        self.take_refusal()
         return self._refusals == _REFUSALS
+
+    def take_refusal(self) -> bool:
+        """Count a refusal; return whether nothing else is expected any more."""
+        self._refusals += 1
+        return self._refusals >= _REFUSALS
 
     def end(self) -> None:
         """Take that the profile was read."""

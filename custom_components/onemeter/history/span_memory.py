@@ -106,6 +106,10 @@ def _as_dict(span: ProfileSpan) -> dict[str, Any]:
         "read_from": span.read_from and span.read_from.isoformat(),
         "zone": span.zone,
         "doubtful": [[time.isoformat() for time in part] for part in list(span.doubtful)],
+        "missing": [
+            [start.isoformat(), end.isoformat(), sorted(channels)]
+            for (start, end), channels in list(span.missing.items())
+        ],
         # Not in the event loop's thread.
         "intervals": [_interval_as_list(interval) for interval in list(span.intervals)],
     }
@@ -122,6 +126,10 @@ def _from_dict(data: Mapping[str, Any]) -> ProfileSpan:
             (datetime.fromisoformat(start), datetime.fromisoformat(end))
             for start, end in data.get("doubtful", [])
         ],
+        missing={
+            (datetime.fromisoformat(start), datetime.fromisoformat(end)): frozenset(channels)
+            for start, end, channels in data.get("missing", [])
+        },
     )
 
 

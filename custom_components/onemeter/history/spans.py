@@ -30,14 +30,18 @@ def is_same_time(gap: Gap, other: Gap) -> bool:
     )
 
 
+def span_of(known: KnownGap, gap: Gap) -> tuple[datetime, datetime]:
+    """Return which part of the profile a gap is filled from."""
+    start = full_hour(gap.last.time if gap.last else known.since or gap.first.time)
+    # With the boundary at the start of the first hour.
+    return start - _MINUTE, full_hour(gap.first.time) + 2 * HOUR
+
+
 def in_spans(gaps: Iterable[tuple[KnownGap, Gap]]) -> list[Work]:
     """Return which gaps are filled from the same part of the profile; the newest first."""
     found: list[Work] = []
     for known, gap in sorted(gaps, key=lambda item: item[1].first.time, reverse=True):
-        end = full_hour(gap.first.time) + 2 * HOUR
-        start = full_hour(gap.last.time if gap.last else known.since or gap.first.time)
-        # With the boundary at the start of the first hour.
-        start -= _MINUTE
+        start, end = span_of(known, gap)
         if found and found[-1].start <= end:
             found[-1].start = min(found[-1].start, start)
         else:

@@ -9,7 +9,17 @@ from .errors import MeterError
 from .line import Framing, LineSettings
 from .obis import Obis
 from .protocols import POLLED_LINE, PUSHED_LINE, Protocol
-from .reading import CurrentRegisters, Event, Identity, Interval, Key, Reading, Register, Value
+from .reading import (
+    CurrentRegisters,
+    Event,
+    Identity,
+    Interval,
+    Key,
+    LoadProfiles,
+    Reading,
+    Register,
+    Value,
+)
 
 __all__ = [
     "POLLED_LINE",
@@ -22,6 +32,7 @@ __all__ = [
     "Interval",
     "Key",
     "LineSettings",
+    "LoadProfiles",
     "MeterError",
     "Obis",
     "PolledClient",

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import MeterError
 from .line import LineSettings
-from .reading import Interval, Reading
+from .reading import Interval, LoadProfiles, Reading
 
 
 @dataclass(slots=True)
@@ -134,15 +134,20 @@ class PolledClient(ABC):
         start: datetime,
         end: datetime,
         zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
     ) -> Sequence[Interval]:
         """Return the intervals of the load profile that end after ``start``, up to ``end``.
 
         Both are naive times of the meter's clock, whose time zone is ``zone`` if that is known.
-        With ``energy_only``, channels without energy or mean power may be left out, and the
-        intervals of meters on the M-Bus may follow.
 
         Raises RefusedError where the meter has no load profile, MeterAuthenticationError, and what
         read() raises.
         """
+
+    async def read_energy_profiles(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> LoadProfiles:
+        """Read what read_profile() returns, and then the profiles of meters on the M-Bus.
+
+        Channels without energy or mean power may be left out. Raises what read_profile() raises.
+        """
+        return LoadProfiles(await self.read_profile(start, end, zone))

@@ -349,6 +349,17 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadProfiles:
+    """Rows of the load profile of a meter, and of those of the meters on its M-Bus."""
+
+    intervals: Sequence[Interval]
+    #: Those of the meters on the M-Bus.
+    mbus: Sequence[Interval] = ()
+    #: Channels of the M-Bus whose profiles the meter has not returned, but may return later.
+    missing: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One entry of an event log."""
 

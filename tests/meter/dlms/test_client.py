@@ -401,7 +401,7 @@ async def test_only_the_energies_of_a_load_profile(by_column: Columns, null_cloc
             size = client.counters.received - received
         for _ in range(3):
             received = client.counters.received
-            rows = await client.read_profile(start, HOUR, BERLIN, energy_only=True)
+            rows = (await client.read_energy_profiles(start, HOUR, BERLIN)).intervals
             sizes.append(client.counters.received - received)
             assert [replace(row, values=()) for row in rows] == [
                 replace(row, values=()) for row in whole

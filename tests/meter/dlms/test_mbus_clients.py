@@ -241,18 +241,25 @@ class WithoutRows(MbusMeter):
         return replace(super().profile, by_range=False, by_entry=False)
 
 
+class Daily(MbusMeter):
+    """A meter whose profile has a row each day."""
+
+    @property
+    @override
+    def profile(self) -> Profile:
+        return replace(super().profile, period=86_400)
+
+
 @pytest.mark.parametrize(
-    ("energy_only", "gas", "expected"),
+    ("gas", "expected", "missing"),
     [
-        (True, GAS, {"1-0:1.8.0*255": 24 * 4, "0-1:24.2.1*255": 24, "0-2:24.2.1*255": 24}),
-        (True, WithoutRows(), {"1-0:1.8.0*255": 24 * 4, "0-2:24.2.1*255": 24}),
-        (False, GAS, {"1-0:1.8.0*255": 24 * 4}),
+        (GAS, {"1-0:1.8.0*255": 24 * 4, "0-1:24.2.1*255": 24, "0-2:24.2.1*255": 24}, set()),
+        (WithoutRows(), {"1-0:1.8.0*255": 24 * 4, "0-2:24.2.1*255": 24}, {1}),
+        (Daily(), {"1-0:1.8.0*255": 24 * 4, "0-2:24.2.1*255": 24}, set()),
     ],
 )
 async def test_profiles_of_a_day(
-    energy_only: bool,
-    gas: MbusMeter,
-    expected: dict[str, int],
+    gas: MbusMeter, expected: dict[str, int], missing: set[int]
 ) -> None:
     meter = meter_with(gas, WATER_METER, FREE)
     if isinstance(gas, WithoutRows):
@@ -261,10 +268,12 @@ async def test_profiles_of_a_day(
         meter.objects[gas.profile_code] = replace(entry, attributes=attributes)
     day = datetime.fromtimestamp(NOON, ZONE).replace(hour=0, minute=0, second=0, tzinfo=None)
     async with plugged_in(meter) as line:
-        reading = client_at(line).read_profile(
-            day - timedelta(days=1), day, ZONE, energy_only=energy_only
-        )
-        rows = await reading
+        client = client_at(line)
+        found = await client.read_energy_profiles(day - timedelta(days=1), day, ZONE)
+        own = await client.read_profile(day - timedelta(days=1), day, ZONE)
+    rows = [*found.intervals, *found.mbus]
+    assert found.missing == missing
+    assert own == found.intervals
     assert Counter(str(row.values[0].obis) for row in rows) == expected
     for row in rows:
         assert row.end_utc is not None
@@ -380,6 +389,9 @@ async def test_load_profile_is_not_lost(
     day = datetime.fromtimestamp(NOON, ZONE).replace(hour=0, minute=0, second=0, tzinfo=None)
     async with plugged_in(meter) as line:
         client = client_at(line)
-        rows = await client.read_profile(day - timedelta(hours=3), day, ZONE, energy_only=True)
-    counts = Counter(str(row.values[0].obis) for row in rows)
+        found = await client.read_energy_profiles(day - timedelta(hours=3), day, ZONE)
+    counts = Counter(str(row.values[0].obis) for row in (*found.intervals, *found.mbus))
+    read = {other.channel for other in meter.mbus if counts[other.total_code] == 3}
     assert counts["1-0:1.8.0*255"] == 3 * 4
+    assert counts.total() == 3 * 4 + 3 * len(read)
+    assert found.missing == {1, 2} - read

@@ -10,7 +10,7 @@ from ..client import PolledClient
 from ..errors import MeterError, MeterSilentError
 from ..line import LineSettings
 from ..port_lock import PortLock, port_lock
-from ..reading import Interval, Reading
+from ..reading import Interval, LoadProfiles, Reading
 from ..redaction import redact
 from .association_manager import AssociationManager
 from .connection import Connector
@@ -164,10 +164,19 @@ class DlmsClient(PolledClient):
         start: datetime,
         end: datetime,
         zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
     ) -> Sequence[Interval]:
-        async def read(session: Session) -> Sequence[Interval]:
+        return (await self._read_profiles(start, end, zone, energy_only=False)).intervals
+
+    @override
+    async def read_energy_profiles(
+        self, start: datetime, end: datetime, zone: tzinfo | None = None
+    ) -> LoadProfiles:
+        return await self._read_profiles(start, end, zone, energy_only=True)
+
+    async def _read_profiles(
+        self, start: datetime, end: datetime, zone: tzinfo | None, *, energy_only: bool
+    ) -> LoadProfiles:
+        async def read(session: Session) -> LoadProfiles:
             session.link.channel.renew(_PROFILE_SECONDS)
             reader = ProfileReader(
                 session,

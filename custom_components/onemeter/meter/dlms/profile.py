@@ -8,7 +8,7 @@ from typing import Final
 from ..errors import AccessError, ChecksumError, MeterError, RefusedError, TelegramError
 from ..interleaving import find_in_turns
 from ..obis import ELECTRICITY, Obis
-from ..reading import Interval
+from ..reading import Interval, LoadProfiles
 from .apdu import axdr
 from .apdu.data_types import Data
 from .apdu.results import READ_WRITE_DENIED, ExceptionError, ServiceError, access_error
@@ -71,9 +71,12 @@ class ProfileReader:
         zone: tzinfo | None,
         *,
         invert_deviation: bool,
-        energy_only: bool = False,
+        energy_only: bool,
     ) -> None:
-        """Take the session, its reader of registers, the memory, and the meter's time zone."""
+        """Take the session, its reader of registers, the memory, and the meter's time zone.
+
+        ``energy_only``: whether only energy is read, that of meters on the M-Bus included.
+        """
         self._session = session
         self._reader = reader
         self._memory = memory
@@ -81,23 +84,25 @@ class ProfileReader:
         self._invert = invert_deviation
         self._energy_only = energy_only
 
-    async def read(self, start: datetime, end: datetime) -> Sequence[Interval]:
+    async def read(self, start: datetime, end: datetime) -> LoadProfiles:
         """Return the intervals that end after ``start``, up to ``end``.
 
-        If only energy is wanted, those of the profiles of meters on the M-Bus follow. Raises
-        RefusedError if the meter has no load profile.
+        Raises RefusedError if the meter has no load profile.
         """
         profile = await self._find()
-        intervals = [*await self._read(*profile, start, end)]
-        if self._energy_only:
-            intervals += await self._read_mbus(profile[0], start, end)
-        return intervals
+        intervals = await self._read(*profile, start, end)
+        if not self._energy_only:
+            return LoadProfiles(intervals)
+        mbus, missing = await self._read_mbus(profile[0], start, end)
+        return LoadProfiles(intervals, mbus, missing)
 
-    async def _read_mbus(self, known: Obis, start: datetime, end: datetime) -> list[Interval]:
+    async def _read_mbus(
+        self, known: Obis, start: datetime, end: datetime
+    ) -> tuple[list[Interval], frozenset[int]]:
         """Read the first profile with hourly totals of each meter on the M-Bus.
 
-        Profiles that the meter does not return are left out: the load profile, whose code is
-        ``known``, is worth more.
+        Returns the rows, and the channels whose profiles the meter does not return: the load
+        profile, whose code is ``known``, is worth more.
         """
         objects = await self._reader.discover()
         candidates = [
@@ -107,24 +112,29 @@ class ProfileReader:
             and (entry.obis.c, entry.obis.d) == _MBUS_PROFILE
         ][:_PROFILES_MAX]
         channels = {known.b} if known in candidates else set()
+        missing: set[int] = set()
         intervals: list[Interval] = []
         for obis in candidates:
-            if obis.b in channels or self._session.is_avoided(obis):
+            if obis.b in channels:
+                continue
+            if self._session.is_avoided(obis):
+                missing.add(obis.b)
                 continue
             try:
                 with self._session.dispensable(obis):
                     if (profile := await self._mbus_profile(obis)) is not None:
                         channels.add(obis.b)
                         intervals += await self._read(*profile, start, end)
+                        missing.discard(obis.b)
             except ChecksumError:
                 raise
             except (ExceptionError, ServiceError) as err:
                 if err.is_about_ciphering:
                     raise
+                missing.add(obis.b)
             except RefusedError, TelegramError:
-                # The meter's own load profile is returned all the same.
-                continue
-        return intervals
+                missing.add(obis.b)
+        return intervals, frozenset(missing)
 
     async def _read(
         self,
@@ -195,15 +205,17 @@ class ProfileReader:
         raise refusal or RefusedError(f"the meter at {port} has no load profile", port=port)
 
     async def _mbus_profile(self, obis: Obis) -> _Profile | None:
-        """Return the profile with this code if it has hourly totals."""
+        """Return the profile with this code if it has hourly totals. Raises AccessError."""
         attribute = _attribute(obis, CAPTURE_PERIOD)
         period = (await self._session.get_all([attribute])).get(attribute, _DENIED)
-        if isinstance(period, AccessResult) or not isinstance(period, int):
-            return None
-        if not 0 < period <= _PERIOD_MAX:
+        if isinstance(period, AccessResult):
+            raise access_error(period)
+        if not isinstance(period, int) or not 0 < period <= _PERIOD_MAX:
             return None
         captured = await self._captured(obis)
-        columns = () if isinstance(captured, AccessResult) else parse_columns(captured)
+        if isinstance(captured, AccessResult):
+            raise access_error(captured)
+        columns = parse_columns(captured)
         has_totals = any(map(_is_energy, columns))
         return (obis, timedelta(seconds=period), columns) if has_totals else None
 

@@ -121,8 +121,6 @@ class Iec62056Client(PolledClient):
         start: datetime,
         end: datetime,
         zone: tzinfo | None = None,
-        *,
-        energy_only: bool = False,
     ) -> Sequence[Interval]:
         async with port_lock(self.url), self._session() as session:
             text = await session.read_profile(_LOAD_PROFILE, start, end, zone)
