@@ -1,6 +1,6 @@
 """Readouts in a stream: their limits, their checksums, and other bytes around them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import itertools
 
 import pytest
@@ -366,8 +366,9 @@ def test_p1_checksum_without_leading_zeros(digits: int) -> None:
         assert one(telegram + shown).checked
 
 
-def p1_telegram(number: int, *, x25: bool) -> bytes:
-    data = f"/TST5DEMO\r\n\r\n1-0:1.8.0({number:06}*kWh)\r\n!".encode()
+def p1_telegram(number: int, *, x25: bool, text: str = "") -> bytes:
+    values = f"0-0:96.13.0({text})\r\n1-0:1.8.0({number:06}*kWh)\r\n"
+    data = f"/TST5DEMO\r\n\r\n{values}!".encode()
     x25_crc = f"{int.from_bytes(sml_checksum(data), 'little'):04X}\r\n".encode()
     return data + (x25_crc if x25 else p1_crc(data))
 
@@ -382,15 +383,48 @@ def p1_telegram(number: int, *, x25: bool) -> bytes:
         ([False, True, True, True], [True, False, True, True]),
     ],
 )
-def test_p1_checksum_of_another_kind(sent: list[bool], accepted: list[bool]) -> None:
+@pytest.mark.parametrize("line", [bytes, with_even_parity], ids=["8N1", "7E1"])
+def test_p1_checksum_of_another_kind(
+    line: Callable[[bytes], bytes], sent: list[bool], accepted: list[bool]
+) -> None:
     """Holley in Hungary sends a CRC-16/X-25."""
     data = b"".join(p1_telegram(number, x25=x25) for number, x25 in enumerate(sent))
     for chunk in CHUNKS:
-        telegrams, errors, _ = frame(data, chunk)
-        read = [t.data.partition("(")[2][:6] for t in telegrams]
+        telegrams, errors, _ = frame(line(data), chunk)
+        read = [t.data.partition("1.8.0(")[2][:6] for t in telegrams]
         assert read == [f"{number:06}" for number, good in enumerate(accepted) if good]
         assert all(t.checked for t in telegrams)
         assert len(errors) == accepted.count(False)
+
+
+#: Letters whose bytes in UTF-8 are without their highest bits: ) ( ! / CR LF STX ETX.
+LETTERS = "éè¡ïÍÊĂă"
+
+
+@pytest.mark.parametrize("text", [*itertools.permutations(LETTERS, 2), LETTERS, LETTERS[::-1]])
+def test_p1_text_in_utf_8(text: Sequence[str]) -> None:
+    words = f"H{''.join(text)}! a!"
+    data = b"".join(p1_telegram(number, x25=False, text=words) for number in range(3))
+    for chunk in CHUNKS:
+        telegrams, errors, _ = frame(data, chunk)
+        assert not errors
+        assert [t.checked for t in telegrams] == [True] * 3
+        assert [t.data.encode("latin-1").decode() for t in telegrams] == [
+            f"\n\r\n0-0:96.13.0({words})\r\n1-0:1.8.0({number:06}*kWh)\r\n!" for number in range(3)
+        ]
+
+
+def test_p1_text_in_utf_8_that_is_damaged() -> None:
+    good = p1_telegram(1, x25=False, text=f"H{LETTERS}! a!")
+    for place in range(len(good) - 2):
+        for bit in range(8):
+            damaged = bytearray(good)
+            damaged[place] ^= 1 << bit
+            telegrams, _, _ = frame(bytes(damaged) + good, None)
+            assert telegrams[-1].raw == good.strip()
+            # A damaged digit of the checksum may still be the same number.
+            read = {telegram.raw.partition(b"!")[0] for telegram in begun(telegrams)}
+            assert read == {good.partition(b"!")[0]}
 
 
 def test_p1_checksum_before_the_next_telegram_without_line_end() -> None:

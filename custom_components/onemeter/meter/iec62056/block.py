@@ -1,9 +1,15 @@
-"""Checksums of readouts and frames (IEC 62056-21:2002, 6.3.1 and Annex B; DSMR 5.0, 6.2)."""
+"""Checks of readouts and frames (IEC 62056-21:2002, 6.3.1 and Annex B; DSMR 5.0, 6.2)."""
 
 from collections.abc import Container, Sequence
 from enum import StrEnum
+import re
+from typing import Final
 
 from ..checksum import crc16_arc, crc16_x25, sum_of, xor_of
+from ..parity import shows_damage
+
+#: Characters that no meter sends within its data.
+CONTROL: Final = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class CheckKind(StrEnum):
@@ -24,7 +30,7 @@ class CrcKind(StrEnum):
     X25 = "x25"
 
 
-class _KnownKind[K: StrEnum]:
+class KnownKind[K: StrEnum]:
     """Remembers which kind of checksum the meter sends.
 
     At first any kind is accepted, later only the known one. What only fits another kind is
@@ -37,7 +43,7 @@ class _KnownKind[K: StrEnum]:
         #: Whether the last checksum fitted only another kind.
         self._doubted = False
 
-    def _accepts(self, fitting: Sequence[K]) -> bool:
+    def accepts_kinds(self, fitting: Sequence[K]) -> bool:
         """Return whether a checksum is right that fits these kinds, and remember the kind."""
         if len(fitting) != 1:
             self._doubted = False
@@ -51,16 +57,7 @@ class _KnownKind[K: StrEnum]:
         return True
 
 
-class CrcCheck(_KnownKind[CrcKind]):
-    """Checks P1 telegrams, and remembers which kind of CRC the meter sends."""
-
-    def accepts(self, telegram: bytes | bytearray, crc: int) -> bool:
-        """Return whether the CRC of a telegram from ``/`` to ``!`` is right."""
-        found = {CrcKind.ARC: crc16_arc(telegram), CrcKind.X25: crc16_x25(telegram)}
-        return self._accepts([kind for kind, value in found.items() if value == crc])
-
-
-class BlockCheck(_KnownKind[CheckKind]):
+class BlockCheck(KnownKind[CheckKind]):
     """Checks blocks, and remembers which kind of check character the meter sends."""
 
     def accepts(self, block: bytes, check: int, *, starts: Container[int] = (0,)) -> bool:
@@ -76,7 +73,7 @@ class BlockCheck(_KnownKind[CheckKind]):
     ) -> bool:
         """Do the same as accepts(), given a block's exclusive or and its sum modulo 128."""
         found = {CheckKind.XOR: xor ^ check in starts, CheckKind.SUM: total == check}
-        return self._accepts([kind for kind, fits in found.items() if fits])
+        return self.accepts_kinds([kind for kind, fits in found.items() if fits])
 
     def fits(self, block: bytes, check: int) -> bool:
         """Return whether a check character may be right, without remembering its kind."""
@@ -88,3 +85,18 @@ class BlockCheck(_KnownKind[CheckKind]):
 def check_character(block: bytes, kind: CheckKind | None) -> int:
     """Return the check character of a block; of kind XOR while the meter's is not known."""
     return sum_of(block) if kind is CheckKind.SUM else xor_of(block)
+
+
+def crc_kinds(telegram: bytes | bytearray, crc: int) -> list[CrcKind]:
+    """Return the kinds of CRC that a telegram from ``/`` to ``!`` may have been sent with."""
+    found = {CrcKind.ARC: crc16_arc(telegram), CrcKind.X25: crc16_x25(telegram)}
+    return [kind for kind, value in found.items() if value == crc]
+
+
+def damage_in(data: bytes | bytearray, sent: bytes | bytearray) -> str | None:
+    """Return why a telegram is damaged in spite of a right checksum, or None."""
+    if shows_damage(sent):
+        return "characters have the wrong parity"
+    if CONTROL.search(data):
+        return "a control character is within the data"
+    return None

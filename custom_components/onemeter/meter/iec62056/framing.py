@@ -7,8 +7,8 @@ import re
 from typing import Final
 
 from ..errors import ChecksumError, TelegramError
-from ..parity import has_parity_errors, shows_damage, without_parity
-from .block import BlockCheck, CrcCheck
+from ..parity import has_parity_errors, without_parity
+from .block import BlockCheck, CrcKind, KnownKind, crc_kinds, damage_in
 from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
 from .values import VALUE_MAX
 
@@ -27,8 +27,6 @@ _DATA_SET: Final = re.compile(rb"\([^()\r\n]*+\)")
 #: to four digits, or noise.
 _TRAILER_MAX: Final = 16
 _CRC: Final = re.compile(rb"[0-9A-Fa-f]{1,4}")
-#: Characters that no meter sends within its data.
-CONTROL: Final = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
 _NOISE: Final = re.compile(rb"[^ -~]*| *")
 #: Bytes after the "!" of data without STX within which an ETX comes, if at all.
 _ETX_WITHIN: Final = 6
@@ -80,7 +78,7 @@ class ReadoutFramer:
         #: Whether something like a data set was among them.
         self.skipped_data = False
         self._check = check
-        self._crc = CrcCheck()
+        self._crc = KnownKind[CrcKind]()
         #: Whether the meter sends checksums, so that a readout without one is damaged; and its
         #: identification.
         self._protects = False
@@ -157,6 +155,8 @@ class ReadoutFramer:
         while (found := _MARKS.search(self._text, self._scan)) is not None:
             place = self._scan = found.start()
             match self._text[place]:
+                case _ if self._is_letter(place):
+                    outcome = None
                 case 0x2F:
                     outcome = self._slash(place, is_end=is_end)
                 case 0x02:
@@ -236,9 +236,16 @@ class ReadoutFramer:
         """Return whether a place is within the parentheses of a value."""
         earliest = max(self._data, place - VALUE_MAX)
         opened = self._text.rfind(b"(", earliest, place)
+        # Without parity, text may be UTF-8. An identification line has characters of both parities.
+        has_eight_bits = self._identified > 0 and self._raw[: self._identified].isascii()
+        text = self._raw if has_eight_bits else self._text
         if opened < 0:
             return False
-        return not any(self._text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
+        return not any(text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
+
+    def _is_letter(self, place: int) -> bool:
+        """Return whether a mark is a part of a letter in the text of a value."""
+        return self._raw[place] != self._text[place] and self._is_value(place)
 
     def _has_data_set_before(self, place: int) -> bool:
         """Return whether a data set, or its first value, ends before a place."""
@@ -295,15 +302,16 @@ class ReadoutFramer:
     def _end_p1(self, place: int, end: int) -> Telegram | TelegramError:
         """End a P1 telegram with its checksum, which goes from the ``/`` up to the ``!``."""
         wanted = int(self._text[place + 1 : end], 16)
-        raw = self._raw[: place + 1]
-        if self._crc.accepts(raw, wanted):
-            # The checksum is of characters with eight bits.
-            data, sent = self._raw[self._data : place + 1], bytearray()
-        elif (text := self._text[: place + 1]) != raw and self._crc.accepts(text, wanted):
+        raw, text = self._raw[: place + 1], self._text[: place + 1]
+        # The checksum is of characters with eight bits.
+        data, sent = self._raw[self._data : place + 1], bytearray()
+        kinds = crc_kinds(raw, wanted)
+        if not kinds and text != raw:
             data, sent = self._text[self._data : place + 1], self._raw[:end]
-        else:
+            kinds = crc_kinds(text, wanted)
+        if not self._crc.accepts_kinds(kinds):
             return self._damage(end, ChecksumError("the CRC is wrong"))
-        if (damage := _damage_in(data, sent)) is not None:
+        if (damage := damage_in(data, sent)) is not None:
             return self._damage(end, ChecksumError(damage))
         return self._deliver(end, data, checked=True)
 
@@ -323,7 +331,7 @@ class ReadoutFramer:
 
         ``sent`` is the telegram with its parity bits, without noise.
         """
-        damage = _damage_in(block[:-1], sent)
+        damage = damage_in(block[:-1], sent)
         # A damaged telegram does not show how the meter computes the check character.
         if damage is None and not self._check.accepts(block, self._text[place + 1], starts=starts):
             damage = "the block check character is wrong"
@@ -387,12 +395,3 @@ class ReadoutFramer:
         del self._text[:end]
         self._scan = 0
         self._start_over()
-
-
-def _damage_in(data: bytes | bytearray, sent: bytes | bytearray) -> str | None:
-    """Return why a telegram is damaged in spite of a right checksum, or None."""
-    if shows_damage(sent):
-        return "characters have the wrong parity"
-    if CONTROL.search(data):
-        return "a control character is within the data"
-    return None

@@ -11,9 +11,8 @@ from typing import Final
 
 from ..checksum import sum_of, xor_of
 from ..parity import ParityTally, without_parity
-from .block import BlockCheck, CheckKind, check_character
+from .block import CONTROL, BlockCheck, CheckKind, check_character
 from .data_sets import parse_data_sets
-from .framing import CONTROL
 
 _SOH: Final = b"\x01"
 _STX: Final = b"\x02"
