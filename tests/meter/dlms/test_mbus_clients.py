@@ -1,5 +1,6 @@
 """Meters on the M-Bus of a polled meter, at a simulated line."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -395,3 +396,29 @@ async def test_load_profile_is_not_lost(
     assert counts["1-0:1.8.0*255"] == 3 * 4
     assert counts.total() == 3 * 4 + 3 * len(read)
     assert found.missing == {1, 2} - read
+
+
+@pytest.mark.parametrize("trouble", [Trouble.SILENCE, Trouble.HANG_UP])
+async def test_profile_that_ends_sessions_for_some_time(
+    trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read again some minutes later, at the cost of one session if that fails."""
+    meter = meter_with(GAS, WATER_METER)
+    good = meter.objects[GAS.profile_code]
+    day = datetime.fromtimestamp(NOON, ZONE).replace(hour=0, minute=0, second=0, tzinfo=None)
+    missing: list[frozenset[int]] = []
+    sessions: list[int] = []
+    async with plugged_in(meter) as line:
+        client = client_at(line)
+        make_trouble(meter, GAS.profile_code, 3, trouble, monkeypatch)
+        for pause in (0, 10, 300, 10, 300):
+            await asyncio.sleep(pause)
+            if len(missing) == 4:
+                meter.objects[GAS.profile_code] = good
+            before = meter.count("association")
+            found = await client.read_energy_profiles(day - timedelta(hours=3), day, ZONE)
+            assert len(found.intervals) == 3 * 4
+            missing.append(found.missing)
+            sessions.append(meter.count("association") - before)
+    assert missing == [{1}, {1}, {1}, {1}, set()]
+    assert sessions == [3, 1, 2, 1, 1]

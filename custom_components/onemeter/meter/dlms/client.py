@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
+from math import inf
 from typing import Any, Final, override
 
 from ..client import PolledClient
@@ -28,6 +29,8 @@ _KEEP_ALIVE_SECONDS: Final = 8.0
 #: Sessions in a row that the meter may end without a reading, and seconds for new attempts.
 _SESSIONS_MAX: Final = 5
 _RETRY_SECONDS: Final = 45.0
+#: Seconds until the profile of a meter on the M-Bus is read again that has ended sessions.
+_AVOIDED_SECONDS: Final = 240.0
 #: Seconds for a load profile: one of several years, at 9600 baud.
 _PROFILE_SECONDS: Final = 4 * 3600.0
 
@@ -67,6 +70,8 @@ class DlmsClient(PolledClient):
         super().__init__(url, line)
         self.settings = settings
         self._memory = Memory()
+        #: When the profiles that have ended sessions are read again, by the clock of the loop.
+        self._avoided_until = inf
         connector = Connector(url, line, settings, self._memory, self.counters)
         self._manager = AssociationManager(
             connector,
@@ -171,7 +176,14 @@ class DlmsClient(PolledClient):
     async def read_energy_profiles(
         self, start: datetime, end: datetime, zone: tzinfo | None = None
     ) -> LoadProfiles:
-        return await self._read_profiles(start, end, zone, energy_only=True)
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._avoided_until:
+            self._memory.retry_profiles()
+        # Where that takes too many sessions, the next ones are without it.
+        self._avoided_until = inf
+        found = await self._read_profiles(start, end, zone, energy_only=True)
+        self._avoided_until = loop.time() + _AVOIDED_SECONDS
+        return found
 
     async def _read_profiles(
         self, start: datetime, end: datetime, zone: tzinfo | None, *, energy_only: bool

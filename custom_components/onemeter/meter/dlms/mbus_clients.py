@@ -12,6 +12,9 @@ from .apdu.data_types import Data
 MANUFACTURER_ID: Final = 7
 DEVICE_TYPE: Final = 9
 
+#: Value groups C and D of the hourly values of these meters.
+MBUS_PROFILE: Final = (24, 3)
+
 _DIGITS: Final = 8
 _DEVICE_TYPE_MAX: Final = 0xFF
 #: Three letters of five bits each, from A = 1 on. The bit above them says whether the address is

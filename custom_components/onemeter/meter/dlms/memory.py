@@ -8,11 +8,13 @@ from typing import Any, Final
 from ..obis import Obis
 from ..reading import Identity
 from .cosem import CosemObject, ScalerUnit
-from .mbus_clients import MbusClient
+from .mbus_clients import MBUS_PROFILE, MbusClient
 from .settings import Transport
 
 #: Attributes in one list request, unless the meter answers only shorter lists.
 LIST_SIZE: Final = 64
+#: Number of sessions in a row that end at an object, after which it is not read any more.
+ENDED_MAX: Final = 2
 #: Version of the selection of objects. Stored objects of another one are not complete, so that the
 #: object list is read again.
 _SELECTION: Final = 2
@@ -70,6 +72,12 @@ class Memory:
             attributes.clear()
         self.list_size, self.longest_list, self.list_failed = LIST_SIZE, 0, False
         self.selects_columns = True
+
+    def retry_profiles(self) -> None:
+        """Allow one more reading of the profiles on the M-Bus that have ended sessions."""
+        for obis in self.ended_by:
+            if (obis.c, obis.d) == MBUS_PROFILE:
+                self.ended_by[obis] = ENDED_MAX - 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the discoveries that are stored over restarts, as JSON types.

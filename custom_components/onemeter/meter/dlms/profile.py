@@ -15,6 +15,7 @@ from .apdu.results import READ_WRITE_DENIED, ExceptionError, ServiceError, acces
 from .apdu.times import encode_date_time
 from .apdu.xdlms import NO_SELECTION, AccessResult, descriptor, parse_result
 from .cosem import CAPTURE_OBJECTS, CAPTURE_PERIOD, VALUE, CosemObject, ObjectClass, time_of
+from .mbus_clients import MBUS_PROFILE
 from .memory import Memory
 from .object_selection import CLOCK, LOAD_PROFILE
 from .profile_rows import (
@@ -38,9 +39,8 @@ _DENIED: Final = AccessResult(READ_WRITE_DENIED)
 #: Seconds of the longest capture period of a load profile; longer ones are billing periods.
 _PERIOD_MAX: Final = 3600
 _DAY: Final = 86_400
-#: Value groups C and D of load profiles, and of the hourly values of meters on the M-Bus.
+#: Value groups C and D of load profiles.
 _LOAD_PROFILE: Final = (99, 1)
-_MBUS_PROFILE: Final = (24, 3)
 #: Value group C of profiles, and how many are looked at.
 _PROFILES: Final = 99
 _PROFILES_MAX: Final = 20
@@ -109,7 +109,7 @@ class ProfileReader:
             entry.obis
             for entry in objects
             if entry.class_id == ObjectClass.PROFILE_GENERIC
-            and (entry.obis.c, entry.obis.d) == _MBUS_PROFILE
+            and (entry.obis.c, entry.obis.d) == MBUS_PROFILE
         ][:_PROFILES_MAX]
         channels = {known.b} if known in candidates else set()
         missing: set[int] = set()
@@ -308,7 +308,7 @@ def _preference(obis: Obis) -> tuple[bool, ...]:
     return (
         obis != LOAD_PROFILE,
         group != _LOAD_PROFILE,
-        group != _MBUS_PROFILE,
+        group != MBUS_PROFILE,
         obis.c != _PROFILES,
     )
 

@@ -21,7 +21,7 @@ from .association import Association, Operation
 from .connection import Link
 from .cosem import CURRENT_ASSOCIATION, ObjectClass
 from .link.wrapper_link import WrapperLink
-from .memory import Memory
+from .memory import ENDED_MAX, Memory
 
 #: Bytes of a list request per attribute, and of what is around them, ciphered.
 _REQUEST_ITEM: Final = 10
@@ -36,8 +36,6 @@ _LIST_SIZES: Final = (5, 10)
 _OTHER_REASON: Final = AccessResult(OTHER_REASON)
 #: An attribute that every association can read: the logical name of its own object.
 _OWN_NAME: Final = descriptor(ObjectClass.ASSOCIATION, CURRENT_ASSOCIATION, 1)
-#: Number of sessions in a row that end at an object, after which it is not read any more.
-_ENDED_MAX: Final = 2
 #: Stands for all list requests among the attributes answered with an exception.
 _LISTS: Final = b""
 
@@ -104,7 +102,7 @@ class Session:
 
     def is_avoided(self, obis: Obis) -> bool:
         """Return whether an object is not to be read, because it ends sessions."""
-        return self._memory.ended_by[obis] >= _ENDED_MAX
+        return self._memory.ended_by[obis] >= ENDED_MAX
 
     @contextmanager
     def dispensable(self, obis: Obis) -> Iterator[None]:
