@@ -344,6 +344,13 @@ def test_cut_off_by_the_end() -> None:
         assert frames(PLAIN[:end], errors=1, chunks=(None, 1)) == []
 
 
+@pytest.mark.parametrize("readout", [READOUT, PLAIN])
+def test_cut_off_by_another_one_with_parity(readout: bytes) -> None:
+    whole = with_even_parity(readout)
+    for end in range(len(IDENT) + 8, len(PLAIN) - 3):
+        assert frames(whole[:end] + whole, errors=1, chunks=(None, 1)) == frames(whole)
+
+
 # --- P1 --------------------------------------------------------------------------------------
 
 

@@ -98,6 +98,8 @@ class ReadoutFramer:
         self._identification: Identification | None = None
         #: Where the identification line ends. Noise may follow before STX.
         self._identified = 0
+        #: Whether that line is ASCII, so that text may be UTF-8: with parity, it is not.
+        self._has_eight_bits = False
         #: Where the data begin, and whether STX is before them.
         self._data = 0
         self._framed = False
@@ -183,6 +185,7 @@ class ReadoutFramer:
         cut_off = self._cut_off(place)
         self._identification = Identification.parse(bytes(self._text[: length - 1]))
         self._scan = self._data = self._identified = length
+        self._has_eight_bits = self._raw[:length].isascii()
         return cut_off or next(self._end_blocks(), _DONE)
 
     def _begin_block(self, place: int) -> _Outcome:
@@ -236,16 +239,15 @@ class ReadoutFramer:
         """Return whether a place is within the parentheses of a value."""
         earliest = max(self._data, place - VALUE_MAX)
         opened = self._text.rfind(b"(", earliest, place)
-        # Without parity, text may be UTF-8. An identification line has characters of both parities.
-        has_eight_bits = self._identified > 0 and self._raw[: self._identified].isascii()
-        text = self._raw if has_eight_bits else self._text
+        text = self._raw if self._has_eight_bits else self._text
         if opened < 0:
             return False
         return not any(text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
 
     def _is_letter(self, place: int) -> bool:
         """Return whether a mark is a part of a letter in the text of a value."""
-        return self._raw[place] != self._text[place] and self._is_value(place)
+        is_ascii = self._raw[place] == self._text[place]
+        return not is_ascii and self._has_eight_bits and self._is_value(place)
 
     def _has_data_set_before(self, place: int) -> bool:
         """Return whether a data set, or its first value, ends before a place."""
