@@ -103,7 +103,7 @@ def _grouped(intervals: Iterable[Interval]) -> Iterator[Sequence[Interval]]:
         obis = part.values[0].obis if part.values else None
         return _ends(part), part.end - part.start, mbus_channel(obis)
 
-    known = [interval for interval in dict.fromkeys(intervals) if interval.end_utc is not None]
+    known = [interval for interval in intervals if interval.end_utc is not None]
     known.sort(key=period)
     for _, parts in groupby(known, key=period):
         # A row that came twice and differs is its last edition.
