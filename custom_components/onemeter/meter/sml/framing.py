@@ -10,6 +10,8 @@ from ..slices import Sliced
 #: Bytes of the longest telegram that is read, and the most bytes that are kept.
 LIMIT: Final = 8192
 
+_ESCAPE_BYTE: Final = 0x1B
+_ESCAPE_SIZE: Final = 4
 _ESCAPE: Final = b"\x1b\x1b\x1b\x1b"
 _MASKED_ESCAPE: Final = _ESCAPE + _ESCAPE
 _START: Final = _ESCAPE + b"\x01\x01\x01\x01"
@@ -19,6 +21,8 @@ _START_PREFIXES: Final = tuple(_START[:length] for length in range(len(_START) -
 _END: Final = 0x1A
 #: Bytes of an escape with what follows it: a start, an end, or a masked escape.
 _MARK: Final = 8
+#: Bytes of the number of fill bytes and the checksum, which end a telegram.
+_TRAILER: Final = 3
 #: Fill bytes make the length of a telegram a multiple of four. Some meters of DZG send four.
 _FILL_MAX: Final = 4
 #: Starts within a rejected telegram that are tried. Lost bytes cause one; without a bound, crafted
@@ -50,7 +54,7 @@ class SmlFramer[T]:
         self.skipped = 0
         self._decode = decode
         #: The bytes from the start of a telegram, or from the place where the next may begin.
-        self._buffer = bytearray()
+        self._buffer = b""
         #: Position in the buffer from which the next escape is searched; 0 between telegrams.
         self._scan = 0
         #: Bytes in the buffer before which a search finds nothing new.
@@ -66,25 +70,24 @@ class SmlFramer[T]:
 
         The iterable must be exhausted, or finish() be called, before more bytes are fed.
         """
-        buffer = self._buffer
-        buffer += data
-        if len(buffer) < self._due:
-            return ()
-        if len(buffer) <= LIMIT:
-            return self._advance()
-        rest = bytes(buffer[LIMIT:])
-        del buffer[LIMIT:]
-        return self._advance_through(rest)
+        self._buffer = buffer = self._buffer + data
+        size = len(buffer)
+        if size > LIMIT:
+            self._buffer = buffer[:LIMIT]
+            return self._advance_through(buffer[LIMIT:])
+        if size >= self._due and (end := self._find_end()):
+            return self._advance(end)
+        return ()
 
     def _advance_through(self, rest: bytes) -> Iterator[T | None]:
         """Go through the buffer, and through the bytes for which it has no room yet."""
-        yield from self._advance()
+        yield from self._advance(self._find_end())
         position = 0
         while position < len(rest):
             room = LIMIT - len(self._buffer)
             self._buffer += rest[position : position + room]
             position += room
-            yield from self._advance()
+            yield from self._advance(self._find_end())
 
     def finish(self) -> Sequence[T]:
         """End the stream: a telegram without its end is damaged, so that nothing more comes of it.
@@ -101,31 +104,54 @@ class SmlFramer[T]:
         """Do what finish() does, which is little."""
         return self.finish()
 
-    def _advance(self) -> Iterator[T | None]:
-        """Go through the buffer as far as its bytes allow."""
-        buffer = self._buffer
-        while self._scan or (buffer and self._find_start()):
+    def _advance(self, end: int) -> Iterator[T | None]:
+        """Yield the results of the telegram with this end, and of those that end after it."""
+        while end:
+            telegram = self._buffer[:end]
+            start, tries = 0, 1 + _INNER_STARTS
+            while start >= 0 and tries:
+                part = telegram[start:]
+                try:
+                    results = yield from self._decode(_messages(part), part)
+                except TelegramError:
+                    # The last start is the most likely one.
+                    start = telegram.rfind(_START, _MARK, start or end)
+                    tries -= 1
+                else:
+                    self._take(results, start, end)
+                    yield from results
+                    break
+            else:
+                # The next start may follow instead of the number of fill bytes and the checksum.
+                self._reject(end - _TRAILER)
+            end = self._find_end()
+
+    def _find_end(self) -> int:
+        """Return where the first telegram ends, or 0; reject what cannot become a telegram."""
+        while self._scan or (self._buffer and self._find_start()):
+            buffer = self._buffer
             size = len(buffer)
-            mark = buffer.find(_ESCAPE[0], self._scan)
-            if 0 <= mark <= size - len(_ESCAPE):
+            mark = buffer.find(_ESCAPE_BYTE, self._scan)
+            if 0 <= mark <= size - _ESCAPE_SIZE:
                 mark = buffer.find(_ESCAPE, mark)
                 if mark < 0:  # the last bytes may be the first of an escape
-                    mark = buffer.find(_ESCAPE[0], size - len(_ESCAPE) + 1)
+                    mark = buffer.find(_ESCAPE_BYTE, size - _ESCAPE_SIZE + 1)
             if mark < 0:
                 mark = size
             self._scan = mark
             self._due = due = mark + _MARK if mark < LIMIT - _MARK else LIMIT
             if size < due:
-                return
+                break
             if size < mark + _MARK:
                 self._reject_overlong()
-            elif buffer[mark + 4] == _END:
-                yield from self._end(mark)
+            elif buffer[mark + _ESCAPE_SIZE] == _END:
+                return mark + _MARK
             elif buffer.startswith(_MASKED_ESCAPE, mark):
                 self._scan = mark + _MARK
             else:
                 # Cut off by the start of another telegram, or by an escape without meaning.
                 self._reject(mark)
+        return 0
 
     def _find_start(self) -> bool:
         """Discard the bytes before the next start; return whether there is one."""
@@ -142,30 +168,8 @@ class SmlFramer[T]:
         self._skip(len(buffer) - kept)
         return False
 
-    def _end(self, mark: int) -> Iterator[T | None]:
-        """Yield the results of the telegram that ends here, or of one that starts within it."""
-        telegram = bytes(self._buffer[: mark + _MARK])
-        start = 0
-        end = len(telegram)
-        for _ in range(1 + _INNER_STARTS):
-            part = telegram[start:]
-            if (messages := _messages(part)) is not None:
-                try:
-                    results = yield from self._decode(messages, part)
-                except TelegramError:
-                    pass
-                else:
-                    yield from self._take(results, start, len(telegram))
-                    return
-            # The last start is the most likely one.
-            start = end = telegram.rfind(_START, _MARK, end)
-            if start < 0:
-                break
-        # The next start may follow instead of the number of fill bytes and the checksum.
-        self._reject(mark + len(_ESCAPE) + 1)
-
-    def _take(self, results: Sequence[T], start: int, end: int) -> Sequence[T]:
-        """Count a telegram that is valid from ``start`` on; return its results."""
+    def _take(self, results: Sequence[T], start: int, end: int) -> None:
+        """Count a telegram that is valid from ``start`` on, and discard its bytes."""
         if results:
             self.good += 1
         else:
@@ -173,9 +177,8 @@ class SmlFramer[T]:
         if start:
             self.damaged += 1
             self.skipped += start
-        del self._buffer[:end]
+        self._buffer = self._buffer[end:]
         self._seek()
-        return results
 
     def _reject(self, count: int) -> None:
         """Reject the telegram, and search the next start after its first bytes."""
@@ -194,22 +197,22 @@ class SmlFramer[T]:
 
     def _skip(self, count: int) -> None:
         self.skipped += count
-        del self._buffer[:count]
+        self._buffer = self._buffer[count:]
 
     def _seek(self) -> None:
         self._scan = 0
         self._due = _MARK
 
 
-def _messages(telegram: bytes) -> bytes | None:
-    """Return the messages of a telegram; None if checksum or number of fill bytes are wrong.
+def _messages(telegram: bytes) -> bytes:
+    """Return the messages of a telegram.
 
     The checksum is CRC-16/X-25, low byte first, or in some meters CRC-16/Kermit, high byte first.
+    Raises TelegramError if checksum or number of fill bytes are wrong.
     """
-    fill = telegram[-3]
+    fill = telegram[-_TRAILER]
     if fill > _FILL_MAX:
-        return None
+        raise TelegramError(f"{fill} fill bytes")
     if not ends_with_x25(telegram) and crc16_kermit(telegram[:-2]) != int.from_bytes(telegram[-2:]):
-        return None
-    messages = telegram[_MARK : len(telegram) - _MARK - fill]
-    return messages.replace(_MASKED_ESCAPE, _ESCAPE)
+        raise TelegramError("Wrong checksum")
+    return telegram[_MARK : -_MARK - fill].replace(_MASKED_ESCAPE, _ESCAPE)
