@@ -33,7 +33,7 @@ NOON = datetime(2026, 11, 30, 12)  # noqa: DTZ001 - a meter's clock
 
 
 def telegram(*registers: Register, status: int | None = None, checked: bool = True) -> Reading:
-    return Reading(Identity("1"), None, registers, b"", checked, status)
+    return Reading(Identity("1"), None, registers, b"", status, checked)
 
 
 def p1(*lines: str) -> Reading:

@@ -139,10 +139,10 @@ class Reading:
     registers: tuple[Register, ...]
     #: The telegram as received, for diagnostics; of DLMS what is pushed, deciphered.
     raw: bytes
-    #: Whether a checksum protects the telegram.
-    checked: bool = True
     #: The meter's status word, if the telegram contains it apart from the registers.
     status_word: int | None = None
+    #: Whether a checksum protects the telegram.
+    checked: bool = True
 
     def get(self, obis: Obis) -> Register | None:
         """Return the first register with this code, or None."""

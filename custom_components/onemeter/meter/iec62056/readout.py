@@ -295,7 +295,7 @@ def decode_readout(
     if len(parsed.registers) == 1 and (error := _ERROR.fullmatch(data[start:end].strip())):
         raise ReadoutRefusedError("an error in place of the readout", code=error[1])
     identity, clock = _identity(parsed.by_role, identification), _clock(parsed.by_role, now)
-    return Reading(identity, clock, tuple(parsed.registers), raw, checked)
+    return Reading(identity, clock, tuple(parsed.registers), raw, checked=checked)
 
 
 def _identity(by_role: _ByRole, identification: Identification | None) -> Identity:

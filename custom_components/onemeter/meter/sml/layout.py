@@ -17,7 +17,7 @@ from .direction import direction_of
 from .elements import Element, read_nested
 from .entry import Entry
 
-#: Registers that are made in one slice.
+#: Registers that are compared, and made if they have changed, in one slice.
 _SLICE: Final = 64
 
 #: Seconds since 1970 that a clock which has been set can show.
@@ -50,7 +50,7 @@ class Meter:
     def reading(self, data: bytes, registers: tuple[Register, ...], raw: bytes) -> Reading:
         """Return the reading of the meter in messages, with these registers."""
         clock = _clock(data, self.times) if self.times else None
-        return Reading(self.identity, clock, registers, raw, status_word=self.status)
+        return Reading(self.identity, clock, registers, raw, self.status)
 
 
 class Layout:
@@ -75,8 +75,11 @@ class Layout:
             for end, entry in zip(ends, entries, strict=False)
         ]
         self._contents_of = Struct(">" + "".join(forms)).unpack_from
+        indexes = range(len(entries))
+        self._slices = [indexes[start : start + _SLICE] for start in indexes[::_SLICE]]
+        self._no_contents = (None,) * len(entries)
         #: The contents and the registers of the last messages; no contents while they are replaced.
-        self._contents: Sequence[bytes | int] = ()
+        self._contents: Sequence[bytes | int | None] = self._no_contents
         self._registers = [Register(None, None)] * len(entries)
         self._makers = [entry.maker(None) for entry in entries]
 
@@ -86,22 +89,21 @@ class Layout:
 
     def read(self, data: bytes, telegram: bytes) -> Sliced[Sequence[Reading]]:
         """Return the readings of messages that have this layout, one of each meter."""
-        before, self._contents = self._contents, ()
+        before, self._contents = self._contents, self._no_contents
         found = self._contents_of(data)
-        changed: Sequence[int] = range(len(found))
-        if before:
-            changed = [index for index, old in enumerate(before) if old != found[index]]
         for meter in self._meters:
             if meter.status_at is not None and (word := data[meter.status_at]) != meter.word:
                 meter.word, meter.status = word, int.from_bytes(word)
-                changed = [*changed, *self._apply_status(meter, meter.status)]
-        while len(changed) > _SLICE:
-            self._replace(changed[:_SLICE], found)
-            changed = changed[_SLICE:]
-            yield
-        self._replace(changed, found)
+                if self._apply_direction(meter, direction_of(meter.status)):
+                    before = self._no_contents
+        registers, makers = self._registers, self._makers
+        for indexes in self._slices:
+            if indexes.start:
+                yield
+            for index in indexes:
+                if found[index] != before[index]:
+                    registers[index] = makers[index](found[index])
         self._contents = found
-        registers = self._registers
         if len(self._meters) == 1:
             return [self._meters[0].reading(data, tuple(registers), telegram)]
         return [
@@ -110,22 +112,15 @@ class Layout:
             for meter in self._meters
         ]
 
-    def _replace(self, indexes: Iterable[int], contents: Sequence[bytes | int]) -> None:
-        """Make registers anew from their contents."""
-        registers, makers = self._registers, self._makers
-        for index in indexes:
-            registers[index] = makers[index](contents[index])
-
-    def _apply_status(self, meter: Meter, status: int) -> Sequence[int]:
-        """Apply the status word of a meter; return which of its registers may depend on it."""
-        direction = direction_of(status)
+    def _apply_direction(self, meter: Meter, direction: int) -> bool:
+        """Apply the bits of the direction of power; return whether they have changed."""
         if direction == meter.direction:
-            return ()
+            return False
         meter.direction = direction
-        powers = [index for index in meter.indexes if self._entries[index].has_direction]
-        for index in powers:
-            self._makers[index] = self._entries[index].maker(direction)
-        return powers
+        for index in meter.indexes:
+            if self._entries[index].has_direction:
+                self._makers[index] = self._entries[index].maker(direction)
+        return True
 
 
 def _clock(data: bytes, positions: Iterable[int]) -> datetime | None:

@@ -1,6 +1,5 @@
 """The messages of SML: from the register lists in a telegram to a reading (SML 1.04, 5)."""
 
-from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -32,7 +31,7 @@ class ReadingDecoder:
 
     def __init__(self) -> None:
         """Begin without a known layout."""
-        self._layouts: deque[Layout] = deque(maxlen=_LAYOUTS)
+        self._layouts: Sequence[Layout] = ()
 
     def decode(self, messages: bytes, telegram: bytes) -> Sequence[Reading]:
         """Return a reading of each meter whose register lists are in the messages.
@@ -57,7 +56,7 @@ class ReadingDecoder:
             raise TelegramError("Messages end in the middle of an element") from None
         readings = yield from layout.read(messages, telegram)
         if readings:
-            self._layouts.append(layout)
+            self._layouts = (*self._layouts, layout)[-_LAYOUTS:]
         return readings
 
 
