@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
-from functools import cache, partial
-from typing import Final
+from functools import cache
+from operator import mul
+from typing import Any, Final
 
 #: Units by their number. Other numbers mean no unit: 254 and 255 by the standard, 0 in some meters.
 UNITS: Final[Mapping[int, str]] = {
@@ -63,13 +64,13 @@ def scaled(number: Decimal | int, scaler: int) -> Decimal | int:
     """Return number * 10 ** scaler exactly: an int if number is one and scaler is not negative."""
     if isinstance(number, Decimal):
         return _CONTEXT.scaleb(number, scaler)
-    return scaling(scaler)(number)
+    multiply, factor = scaling(scaler)
+    return multiply(factor, number)
 
 
 @cache
-def scaling(scaler: int) -> Callable[[int], Decimal | int]:
-    """Return the function that scales integers as scaled() does."""
+def scaling(scaler: int) -> tuple[Callable[[Any, int], Decimal | int], Decimal | int]:
+    """Return a multiplication, and the factor by which it scales integers as scaled() does."""
     if scaler < 0:
-        return partial(_CONTEXT.multiply, Decimal((0, (1,), scaler)))
-    factor: int = 10**scaler
-    return factor.__mul__
+        return _CONTEXT.multiply, Decimal((0, (1,), scaler))
+    return mul, 10**scaler

@@ -84,16 +84,17 @@ class Entry:
         code, unit = self.code, self.unit
         if self.kind not in _INTEGERS:
             return lambda content: Register(code, self._value(content), unit)
-        scale, rule = scaling(self.scaler), None
+        (multiply, factor), rule = scaling(self.scaler), None
         if status is not None and code in POWER_CODES:
             bits = 8 * (self.content_at.stop - self.content_at.start)
             rule = rule_of(code, bits, self.scaler, status)
 
         def make(number: int) -> Register:
-            value = scale(number)
+            value = multiply(factor, number)
             if rule is None or (true := rule(number)) is None:
                 return Register(code, value, unit)
-            return Register(code, value, unit, value if true == number else scale(true))
+            signed = value if true == number else multiply(factor, true)
+            return Register(code, value, unit, signed)
 
         if self.form.endswith("s"):
             is_signed = self.kind == SIGNED
