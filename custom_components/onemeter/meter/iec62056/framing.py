@@ -340,19 +340,19 @@ class ReadoutFramer:
         if damage is not None:
             return self._damage(place + 2, ChecksumError(damage))
         telegram = self._deliver(place + 2, block[:-1], checked=True)
-        if (before := self._blocks) is not None:
-            self._blocks = None
+        for before in self._end_blocks():
             data, raw = before.data + telegram.data, before.raw + telegram.raw
             telegram = replace(before, data=data, raw=raw)
         if telegram.identification is None or "!" in telegram.data:
             return telegram
         if len(telegram.raw) > LIMIT:
+            self.skipped += len(telegram.raw)
             return TelegramError("a readout without end")
         self._blocks = telegram
         return _DONE
 
     def _end_blocks(self) -> Iterator[Telegram]:
-        """End a readout whose last block has no "!"."""
+        """End a readout with the blocks that have come so far."""
         if (telegram := self._blocks) is not None:
             self._blocks = None
             yield telegram
@@ -381,7 +381,8 @@ class ReadoutFramer:
 
     def _damage(self, end: int, error: TelegramError) -> TelegramError:
         """Drop a damaged telegram with its earlier blocks."""
-        self._blocks = None
+        for block in self._end_blocks():
+            self.skipped += len(block.raw)
         self._drop(end)
         return error
 
