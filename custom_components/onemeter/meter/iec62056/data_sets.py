@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from .codes import ADDRESS_MAX
+from .values import VALUE_MAX
 
 #: A value, which may contain pairs of parentheses.
 VALUE: Final = r"[^()\r\n]*+(?:\([^()\r\n]*+\)[^()\r\n]*+)*+"
@@ -14,8 +15,8 @@ _GROUP: Final = re.compile(rf"(?<![^()\r\n])([^()\r\n]*+)\(({VALUE})\)")
 _WELL_FORMED: Final = re.compile(
     r"(?:[ -'*-~]*+\([ -'*-~]*+(?:\([ -'*-~]*+\)[ -'*-~]*+)*+\)| *+[\r\n]++)*+ *+"
 )
-#: The end of a value after a pair of parentheses in it.
-_REST: Final = re.compile(r"[^()\r\n]{0,128}+\)")
+#: The end of a value after a pair of parentheses in it, and after others.
+_REST: Final = re.compile(r"[^()\r\n]{0,128}+(?:\([^()\r\n]{0,128}+\)[^()\r\n]{0,128}+){0,16}+\)")
 #: Characters by which such ends may prolong a slice.
 _REST_MAX: Final = 2048
 #: Characters parsed in one slice.
@@ -49,8 +50,10 @@ def slices(text: str) -> Iterator[tuple[int, int]]:
     while (closed := text.find(")", start)) >= 0:
         if closed - start > _SLICE:
             opened = max(start, text.rfind("(", start, closed))
-            while opened > start and text[opened - 1] == "(":
-                opened -= 1
+            # This pair of parentheses may be within a value.
+            outer = text.rfind("(", start, opened)
+            if outer >= max(start, opened - VALUE_MAX):
+                opened = outer
             begins = (text.rfind(mark, start, opened) + 1 for mark in "()\r\n")
             start = max(start, *begins)
         limit = max(start + _SLICE, closed + 1)
