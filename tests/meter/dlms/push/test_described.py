@@ -47,6 +47,9 @@ def lists(total: int, volts: int) -> dict[str, bytes]:
         "with capture time": axdr.structure(
             *(axdr.structure(name, value, unit, CLOCK) for name, value, unit in pair)
         ),
+        "with class and attribute, unit before value": axdr.array(
+            axdr.structure(class_id, name, attribute, unit, value) for name, value, unit in pair
+        ),
         "unit before value": axdr.structure(
             *(axdr.structure(name, unit, value) for name, value, unit in pair)
         ),
@@ -89,6 +92,24 @@ def test_values_with_code_scaler_and_unit(form: str) -> None:
         (axdr.structure(axdr.u16(3), ENERGY, axdr.u32(1), KILO, axdr.u16(2), TENTH),),
         # No value.
         (axdr.structure(axdr.u16(3), ENERGY, KILO), axdr.u32(3)),
+        # An attribute, no value.
+        (axdr.structure(axdr.u16(3), ENERGY, axdr.i8(3), KILO),),
+        # A time or a status as number, on either side of the value.
+        (axdr.structure(ENERGY, axdr.u32(1), axdr.u32(1_765_000_000), KILO),),
+        (axdr.structure(ENERGY, axdr.u32(1_765_000_000), KILO, axdr.u32(1)),),
+        (axdr.structure(ENERGY, CLOCK, KILO, axdr.u32(1)),),
+        (axdr.structure(ENERGY, axdr.NULL, KILO, axdr.u32(1)), SERIAL, NAME),
+        (axdr.structure(ENERGY, axdr.structure(axdr.u32(1), axdr.u32(2), KILO)),),
+        # Rows of a profile.
+        (
+            axdr.array(
+                axdr.structure(CLOCK, *described(axdr.u32(row), axdr.u16(row))) for row in (1, 2)
+            ),
+        ),
+        # The unit of another quantity, or a status in place of scaler and unit.
+        (NAME, axdr.structure(axdr.structure(ENERGY, axdr.u32(1), TENTH))),
+        (axdr.structure(ENERGY, axdr.u32(1), axdr.i8(2), axdr.enum(1)),),
+        (axdr.structure(code("0-0:96.8.0*255"), axdr.u32(1), axdr.i8(2), axdr.enum(6)),),
         # No unit.
         (axdr.structure(axdr.u16(3), ENERGY, axdr.i8(2), axdr.u32(1)),),
     ],
