@@ -14,7 +14,7 @@ from custom_components.onemeter.flow.blink_schemas import CONF_CONSTANT
 from custom_components.onemeter.flow.schemas import SECTION_EXPERT
 from custom_components.onemeter.impulses.discovery import FLOWS_MAX
 from custom_components.onemeter.meter.blink.s10 import TOPIC
-from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_MAC
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -140,10 +140,17 @@ async def test_offered_sender_becomes_an_entry_of_its_own(hass: HomeAssistant) -
         await hass.async_block_till_done(wait_background_tasks=True)
         result = await flow.async_configure(offer["flow_id"])
     assert result["step_id"] == "confirm_blink_quiet"
-    result = await flow.async_configure(offer["flow_id"], {})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"] == BY_MQTT
-    assert str(result["result"].unique_id).startswith("generated-")
-    await hass.async_block_till_done()
+    with (
+        patch("custom_components.onemeter.async_setup_entry", async_setup_entry),
+        patch("custom_components.onemeter.async_unload_entry", async_unload_entry),
+    ):
+        result = await flow.async_configure(offer["flow_id"], {})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert result["data"] == BY_MQTT
+        entry = result["result"]
+        assert str(entry.unique_id).startswith("generated-")
+        await hass.async_block_till_done()
+        assert entry.state is ConfigEntryState.LOADED
+        await hass.config_entries.async_unload(entry.entry_id)
     await publish(hass, MAC, ts=9)
     assert offered(hass) == []

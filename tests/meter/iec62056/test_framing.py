@@ -421,6 +421,13 @@ def test_p1_text_in_utf_8(text: Sequence[str]) -> None:
         ]
 
 
+@pytest.mark.parametrize("letter", "čĊ")
+def test_p1_text_in_utf_8_like_an_identification(letter: str) -> None:
+    """A slash and three letters before the letters of a line end, without the highest bits."""
+    data = p1_telegram(1, x25=False, text=f"a/TST5 b{letter}") * 3
+    assert [t.checked for t in frames(data, chunks=(None, 1))] == [True] * 3
+
+
 def test_p1_text_in_utf_8_that_is_damaged() -> None:
     good = p1_telegram(1, x25=False, text=f"H{LETTERS}! a!")
     for place in range(len(good) - 2):

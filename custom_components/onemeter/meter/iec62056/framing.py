@@ -157,7 +157,7 @@ class ReadoutFramer:
         while (found := _MARKS.search(self._text, self._scan)) is not None:
             place = self._scan = found.start()
             match self._text[place]:
-                case _ if self._is_letter(place):
+                case _ if self._has_letters(place, place + 1):
                     outcome = None
                 case 0x2F:
                     outcome = self._slash(place, is_end=is_end)
@@ -181,6 +181,8 @@ class ReadoutFramer:
         if line is None:
             may_be = not is_end and IDENTIFICATION_START.match(self._text, place)
             return _MORE if may_be else None
+        if self._has_letters(place, line.end()):
+            return None
         length = line.end() - place
         cut_off = self._cut_off(place)
         self._identification = Identification.parse(bytes(self._text[: length - 1]))
@@ -244,10 +246,10 @@ class ReadoutFramer:
             return False
         return not any(text.rfind(c, opened, place) >= 0 for c in (b")", b"\r", b"\n"))
 
-    def _is_letter(self, place: int) -> bool:
-        """Return whether a mark is a part of a letter in the text of a value."""
-        is_ascii = self._raw[place] == self._text[place]
-        return not is_ascii and self._has_eight_bits and self._is_value(place)
+    def _has_letters(self, place: int, end: int) -> bool:
+        """Return whether bytes in a value are, in part, letters of its text in UTF-8."""
+        has_bits = self._has_eight_bits and not self._raw[place:end].isascii()
+        return has_bits and self._is_value(place)
 
     def _has_data_set_before(self, place: int) -> bool:
         """Return whether a data set, or its first value, ends before a place."""
