@@ -251,3 +251,12 @@ async def test_profile_of_the_meter_itself_that_seems_empty(meter: ProfiledMeter
     await meter.import_at(at("18:05:10"))
     assert shown(await meter.rows()) == S4
     assert await filled(meter) == {GAS, WATER}
+
+
+@pytest.mark.parametrize("meter", [900], indirect=True)
+async def test_refused_profile_of_no_channel(meter: ProfiledMeter) -> None:
+    """0-0:24.3.0 is of no meter on the M-Bus, so that no gap waits for it."""
+    meter.client.meter.mbus = (RefusingMeter(channel=0), WATER)  # type: ignore[union-attr]
+    await off_for_hours(meter, lambda _: {0})
+    await meter.import_at(at("18:05:10"))
+    assert shown(await meter.rows()) == S4

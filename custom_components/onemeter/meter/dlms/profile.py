@@ -134,7 +134,8 @@ class ProfileReader:
                 missing.add(obis.b)
             except RefusedError, TelegramError:
                 missing.add(obis.b)
-        return intervals, frozenset(missing)
+        # 0 is no channel: what is counted there is the meter's own.
+        return intervals, frozenset(missing - {0})
 
     async def _read(
         self,
