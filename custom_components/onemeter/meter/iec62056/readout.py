@@ -218,7 +218,10 @@ def _parse_line(groups: Iterable[_Group], known_address: _Address, group: int) -
         if address is None:
             continue
         number, unit = split_value(other) if other else (digits, unit_of(unit_text))
-        if number and (unit is not None or (is_quantity if group == 0 else "." in number)):
+        # An id may end with letters that are a unit elsewhere.
+        is_id = role in _ID_ROLES and group == 0
+        is_number = unit is not None or (is_quantity if group == 0 else "." in number)
+        if number and is_number and not is_id:
             if unit is None and group == 0:
                 without_unit.append(len(registers))
             registers.append(Register(obis, Decimal(number), unit, None, address, group))
