@@ -7,7 +7,8 @@ import pytest
 
 from custom_components.onemeter.meter.errors import ChecksumError, TelegramError
 from custom_components.onemeter.meter.iec62056.block import BlockCheck, CheckKind
-from custom_components.onemeter.meter.iec62056.framing import LIMIT, ReadoutFramer, Telegram
+from custom_components.onemeter.meter.iec62056.framing import LIMIT, ReadoutFramer
+from custom_components.onemeter.meter.iec62056.telegram import Telegram
 from simulator.iec62056 import encoder
 from simulator.iec62056.encoder import Checksum, data_block, p1_crc, with_even_parity
 from simulator.sml.encoder import checksum as sml_checksum

@@ -12,8 +12,9 @@ from ..slices import Sliced
 from .block import BlockCheck
 from .codes import parse_address
 from .data_sets import parse_data_sets
-from .framing import ReadoutFramer, Telegram
+from .framing import ReadoutFramer
 from .readout import Lines, decode_readout
+from .telegram import Telegram
 
 #: Values processed in one slice.
 _SLICE: Final = 128

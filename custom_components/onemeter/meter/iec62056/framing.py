@@ -1,7 +1,7 @@
 """Telegrams in a stream of bytes (IEC 62056-21:2002, 6.3 and 6.4.5; DSMR 5.0, 6.2)."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 import re
 from typing import Final
@@ -10,6 +10,7 @@ from ..errors import ChecksumError, TelegramError
 from ..parity import has_parity_errors, without_parity
 from .block import BlockCheck, CrcKind, KnownKind, crc_kinds, damage_in
 from .identification import IDENTIFICATION_LINE, IDENTIFICATION_START, Identification
+from .telegram import Telegram
 from .values import VALUE_MAX
 
 #: Bytes of the longest telegram that is read, and about the most bytes that are kept.
@@ -32,21 +33,6 @@ _NOISE: Final = re.compile(rb"[^ -~]*| *")
 _ETX_WITHIN: Final = 6
 #: Initial values of the exclusive or in meters that send no STX; EFR's is the latter.
 _STARTS_WITHOUT_STX: Final = (0, 0x0C)
-
-
-@dataclass(frozen=True, slots=True)
-class Telegram:
-    """A readout as received, its checksum verified where it has one."""
-
-    identification: Identification | None
-    #: Whether it began with an identification or STX, otherwise with any data set.
-    has_begin: bool
-    #: The data sets, up to and with the ``!``, without STX, ETX and checksum.
-    data: str
-    #: Whether a checksum protects it.
-    checked: bool
-    #: The whole telegram as received.
-    raw: bytes
 
 
 class _Progress(Enum):
