@@ -143,7 +143,7 @@ class ReadoutFramer:
         while (found := _MARKS.search(self._text, self._scan)) is not None:
             place = self._scan = found.start()
             match self._text[place]:
-                case _ if self._has_letters(place, place + 1):
+                case _ if self._has_eight_bits and self._has_letters(place, place + 1):
                     outcome = None
                 case 0x2F:
                     outcome = self._slash(place, is_end=is_end)
@@ -167,7 +167,7 @@ class ReadoutFramer:
         if line is None:
             may_be = not is_end and IDENTIFICATION_START.match(self._text, place)
             return _MORE if may_be else None
-        if self._has_letters(place, line.end()):
+        if self._has_eight_bits and self._has_letters(place, line.end()):
             return None
         length = line.end() - place
         cut_off = self._cut_off(place)
@@ -234,8 +234,7 @@ class ReadoutFramer:
 
     def _has_letters(self, place: int, end: int) -> bool:
         """Return whether bytes in a value are, in part, letters of its text in UTF-8."""
-        has_bits = self._has_eight_bits and not self._raw[place:end].isascii()
-        return has_bits and self._is_value(place)
+        return not self._raw[place:end].isascii() and self._is_value(place)
 
     def _has_data_set_before(self, place: int) -> bool:
         """Return whether a data set, or its first value, ends before a place."""
