@@ -76,7 +76,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -
 
 async def async_setup_entry(hass: HomeAssistant, entry: OneMeterConfigEntry) -> bool:
     """Follow a meter, and set its sensors up once its first reading is there."""
-    async_end_offers(hass)
+    async_end_offers(hass, entry)
     coordinator = _make_coordinator(hass, entry)
     if isinstance(coordinator, PolledCoordinator):
         await async_setup_history(hass, entry, coordinator)

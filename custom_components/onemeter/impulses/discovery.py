@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY
+from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY, ConfigEntry
 from homeassistant.const import CONF_MAC
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import discovery_flow
@@ -59,7 +59,8 @@ class SenderDiscovery:
     def _async_offer(self, mac: str) -> None:
         if len(self._known) >= _KNOWN_MAX or not _MAC.fullmatch(mac):
             return
-        if mac not in _counted(self._hass):
+        entries = self._hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        if not any(mac in _counted_by(entry) for entry in entries):
             flows = self._hass.config_entries.flow.async_progress_by_handler(
                 DOMAIN, match_context=_OFFER
             )
@@ -94,23 +95,18 @@ def offer_id(mac: str) -> str:
 
 
 @callback
-def async_end_offers(hass: HomeAssistant) -> None:
+def async_end_offers(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """End the flows that offer a sender which an entry counts by now."""
     flows = hass.config_entries.flow
-    counted = set(map(offer_id, _counted(hass)))
+    counted = set(map(offer_id, _counted_by(entry)))
     for flow in flows.async_progress_by_handler(DOMAIN, match_context=_OFFER):
         # A flow whose sender was tried already has the unique id of its entry.
         if flow["context"].get("unique_id") in counted:
             flows.async_abort(flow["flow_id"])
 
 
-def _counted(hass: HomeAssistant) -> set[str]:
-    """Return the addresses of the senders that entries count."""
-    return {source_id.rpartition("/")[2] for source_id in _source_ids(hass)}
-
-
-def _source_ids(hass: HomeAssistant) -> Iterator[str]:
-    for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False):
-        for settings in (from_entry(entry.data), second_source(entry.options)):
-            if isinstance(settings, BlinkEntrySettings) and settings.source is HassSource.MQTT:
-                yield settings.source_id
+def _counted_by(entry: ConfigEntry) -> Iterator[str]:
+    """Yield the addresses of the senders that an entry counts."""
+    for settings in (from_entry(entry.data), second_source(entry.options)):
+        if isinstance(settings, BlinkEntrySettings) and settings.source is HassSource.MQTT:
+            yield settings.source_id.rpartition("/")[2]
