@@ -82,6 +82,10 @@ async def api(home_assistant: HomeAssistant) -> AsyncGenerator[Api]:
         for entry in await session.call("config_entries/get", domain=DOMAIN):
             path = f"/api/config/config_entries/entry/{entry['entry_id']}"
             await session._json("DELETE", path)
+        # A meter of another test may have the same total, and would be offered to continue them.
+        found = await session.call("recorder/list_statistic_ids")
+        ids = [statistic["statistic_id"] for statistic in found]
+        await session.call("recorder/clear_statistics", statistic_ids=ids)
 
 
 @pytest.fixture(scope="session")
